@@ -1,0 +1,53 @@
+"""Who acts, and what their role lets them do."""
+
+from __future__ import annotations
+
+import os
+import pwd
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+
+
+class Role(IntEnum):
+    """What a person may do; each role may do all that the ones before it may."""
+
+    VIEWER = 1
+    RESPONDER = 2
+    OPERATOR = 3
+    ADMIN = 4
+
+    @property
+    def label(self) -> str:
+        """The role's name as configured and shown."""
+        return self.name.lower()
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """The person or job behind an operation.
+
+    `uid` and `name` come from the kernel and the password database. `ssh_connection` and
+    `sudo_user` are what the environment claims: hints for an investigator, never proof.
+    """
+
+    uid: int
+    name: str
+    ssh_connection: str = ""
+    sudo_user: str = ""
+
+    def as_record(self) -> dict[str, object]:
+        """The actor as it is written into the audit log."""
+        hints = {"ssh_connection": self.ssh_connection, "sudo_user": self.sudo_user}
+        return {"uid": self.uid, "name": self.name} | {k: v for k, v in hints.items() if v}
+
+
+def current_actor(environ: Mapping[str, str] | None = None) -> Actor:
+    """The actor of this process, by its real uid: `$USER` and `$LOGNAME` can say anything."""
+    env = os.environ if environ is None else environ
+    uid = os.getuid()
+    try:
+        name = pwd.getpwuid(uid).pw_name
+    except KeyError:
+        name = f"uid-{uid}"
+    return Actor(uid, name, env.get("SSH_CONNECTION", ""), env.get("SUDO_USER", ""))

@@ -1,0 +1,1 @@
+"""Alerts from the first observation to the person who is told."""

@@ -1,0 +1,130 @@
+"""What the alerts wing says: alerts, what happened to them, deliveries, silences."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+SEVERITIES = ("critical", "high", "medium", "low", "info")
+"""Worst first."""
+
+
+class AlertState(StrEnum):
+    """Where an alert is in its life. Silenced and held are views of it, not states."""
+
+    FIRING = "firing"
+    ACKNOWLEDGED = "acknowledged"
+    RESOLVED = "resolved"
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """A source says that something is (or no longer is) the matter.
+
+    The key identifies the trouble and never comes from text; `firing` False resolves it.
+    """
+
+    key: str
+    firing: bool
+    severity: str
+    name: str
+    summary: str
+    source: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+    runbook: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """An alert as stored."""
+
+    id: int
+    key: str
+    severity: str
+    state: AlertState
+    name: str
+    summary: str
+    source: str
+    labels: Mapping[str, str]
+    runbook: str
+    count: int
+    """How many observations it stands for."""
+    started_at: datetime
+    last_seen_at: datetime
+    acknowledged_by: str | None = None
+    acknowledged_at: datetime | None = None
+    resolved_at: datetime | None = None
+    level: int = 1
+    """The escalation level reached."""
+    next_level_at: datetime | None = None
+    held_until: datetime | None = None
+    """Set while quiet hours hold its message back."""
+    silenced_until: datetime | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is firing or acknowledged."""
+        return self.state is not AlertState.RESOLVED
+
+
+@dataclass(frozen=True, slots=True)
+class AlertEvent:
+    """One line of an alert's timeline."""
+
+    at: datetime
+    kind: str
+    detail: str
+    actor: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One message to one channel: due, sent, failed or cancelled."""
+
+    id: int
+    alert_id: int
+    channel: str
+    state: str
+    due_at: datetime
+    attempts: int
+    detail: str
+    finished_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """Alerts whose labels (or `name`, `source`, `key`) match are kept quiet until `ends_at`."""
+
+    id: int
+    matchers: Mapping[str, str]
+    author: str
+    reason: str
+    starts_at: datetime
+    ends_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AlertCounts:
+    """The open alerts in numbers. `oldest_s` is None when none is open."""
+
+    open: int
+    unacknowledged: int
+    by_severity: Mapping[str, int]
+    oldest_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class AlertStatistics:
+    """Alert history and analysis of the last days. Means are None when there was none."""
+
+    days: int
+    total: int
+    by_severity: Mapping[str, int]
+    by_day: tuple[tuple[str, int], ...]
+    """Day (ISO, the desk's zone) and alerts started on it, oldest first, days without any too."""
+    noisiest: tuple[tuple[str, int], ...]
+    """Alert name and how often it started, most first, at most five."""
+    mean_acknowledge_s: float | None
+    mean_resolve_s: float | None

@@ -1,0 +1,113 @@
+"""The command line. Commands are imported when they are called, so that help starts at once."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from mechexo.cli.invocation import Invocation
+from mechexo.errors import MechexoError
+
+# Command -> (module under mechexo.cli that holds its `app`, its line in the help).
+COMMANDS: dict[str, tuple[str, str]] = {
+    "console": ("console", "Open the console; without a terminal print the status."),
+    "demo": ("demo", "Make and run a paper desk and open the console on it."),
+    "init": ("init", "Write a commented mechexo.toml and what belongs to it."),
+    "doctor": ("doctor", "Check configuration, access and reachability; say how to mend."),
+    "status": ("status", "The cards, ops_ok, open alerts, staleness."),
+    "tick": ("tick", "One pass of probes, alerts and sending: for cron."),
+    "alerts": ("alerts", "The alert list and its actions."),
+    "oncall": ("oncall", "Who is on call."),
+    "costs": ("costs", "Trading costs by day, symbol and hour."),
+    "rollback": ("rollback", "Plan a rollback: a diff that changes nothing."),
+    "changes": ("changes", "What changed, in time order."),
+    "runbook": ("runbook", "List, show, search and export the runbook."),
+    "flows": ("flows", "Flow runs; a wrapper for cron jobs."),
+    "report": ("report", "The shift report."),
+    "audit": ("audit", "Read and verify the audit log."),
+}
+
+
+class LazyGroup(TyperGroup):
+    """Lists every command from the table above; imports one only to run it or to show its help."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in COMMANDS:
+            return None
+        return TyperCommand(cmd_name, help=COMMANDS[cmd_name][1], rich_markup_mode=None)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        # For the suggestions of a mistyped name.
+        self.commands = {name: self.get_command(ctx, name) for name in COMMANDS}
+        name, command, rest = super().resolve_command(ctx, args)
+        return name, load_command(name) if name else command, rest
+
+
+def load_command(name: str) -> Any:
+    """The real command behind a name of the table."""
+    module = importlib.import_module(f"mechexo.cli.{COMMANDS[name][0]}")
+    command = typer.main.get_command(module.app)
+    command.name = name
+    return command
+
+
+app = typer.Typer(
+    cls=LazyGroup,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    invoke_without_command=True,
+    help="The operations console of a trading desk's on-call engineer.",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from mechexo import __version__
+
+        typer.echo(f"mechexo {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    ctx: typer.Context,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            help="The mechexo.toml to use; else $MECHEXO_CONFIG, ./mechexo.toml, the user's own."
+        ),
+    ] = None,
+    no_color: Annotated[bool, typer.Option("--no-color", help="No colours.")] = False,
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Print the version.", callback=_version, is_eager=True),
+    ] = False,
+) -> None:
+    if no_color:
+        os.environ["NO_COLOR"] = "1"
+    ctx.obj = Invocation(config)
+    if ctx.invoked_subcommand is None:
+        from mechexo.cli.console import open_console
+
+        open_console(ctx)
+
+
+def main() -> None:
+    """Runs the command line and exits with its code; a known failure is one line on stderr."""
+    try:
+        app(prog_name="mechexo")
+    except MechexoError as error:
+        print(f"mechexo: {error}", file=sys.stderr)  # noqa: T201
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,83 @@
+"""`mechexo audit`: read and verify the audit log."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from mechexo.cli import render
+from mechexo.cli.invocation import command_group, open_desk
+
+app = command_group("Read and verify the audit log.")
+    rich_markup_mode=None, no_args_is_help=True, help="Read and verify the audit log."
+)
+
+
+@app.command("log")
+def log(
+    ctx: typer.Context,
+    limit: Annotated[int, typer.Option(min=1, help="The newest N entries.")] = 50,
+    json_: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+    csv: Annotated[bool, typer.Option("--csv", help="CSV.")] = False,
+) -> None:
+    """Who did what, to which target, and why; oldest first."""
+    desk = open_desk(ctx)
+    entries = desk.audit_entries(limit)
+    if json_:
+        rows = [
+            {
+                "seq": entry.seq,
+                "at": entry.at,
+                "actor": json.loads(entry.actor),
+                "action": entry.action,
+                "target": entry.target,
+                "outcome": entry.outcome,
+                "payload": json.loads(entry.payload),
+                "hash": entry.hash,
+            }
+            for entry in entries
+        ]
+        return render.json_document("audit_log", desk.clock.now(), {"entries": rows})
+    columns = ("seq", "at", "actor", "action", "target", "outcome", "reason")
+    cells = [
+        (
+            entry.seq,
+            entry.at,
+            json.loads(entry.actor)["name"],
+            entry.action,
+            entry.target,
+            entry.outcome,
+            json.loads(entry.payload).get("reason", ""),
+        )
+        for entry in entries
+    ]
+    if csv:
+        return render.csv_rows(columns, cells)
+    return render.table("Audit log", columns, cells)
+
+
+@app.command("verify")
+def verify(
+    ctx: typer.Context,
+    json_: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+) -> None:
+    """Recompute the chain; exit 1 when an entry was changed, removed or inserted."""
+    desk = open_desk(ctx)
+    verdict = desk.verify_audit()
+    if json_:
+        body = {
+            "ok": not verdict.problems,
+            "entries": verdict.entries,
+            "head": verdict.head,
+            "problems": verdict.problems,
+        }
+        render.json_document("audit_verify", desk.clock.now(), body)
+    else:
+        for problem in verdict.problems:
+            render.text(f"✖ {problem}")
+        if not verdict.problems:
+            render.text(f"● the chain of {verdict.entries} entries holds; head {verdict.head[:12]}")
+    if verdict.problems:
+        raise typer.Exit(1)

@@ -1,0 +1,46 @@
+"""What every command starts from: the global options and the desk they lead to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from mechexo.desk import Desk
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """The global options of this run."""
+
+    config: Path | None
+
+
+def open_desk(ctx: typer.Context) -> Desk:
+    """The desk that the global options (or their defaults) name."""
+    from mechexo.desk import Desk
+
+    invocation: Invocation = ctx.find_object(Invocation) or Invocation(None)
+    return Desk.open(invocation.config)
+
+
+def command_group(help_text: str) -> typer.Typer:
+    """The app of a command that has subcommands (also when it has only one)."""
+    group = typer.Typer(
+        rich_markup_mode=None, add_completion=False, no_args_is_help=True, help=help_text
+    )
+
+    @group.callback()
+    def keep_a_group() -> None:
+        """Without a callback Typer would turn a single subcommand into the command itself."""
+
+    keep_a_group.__doc__ = help_text
+    return group
+
+
+def single_command() -> typer.Typer:
+    """The app of a command without subcommands."""
+    return typer.Typer(rich_markup_mode=None, add_completion=False)

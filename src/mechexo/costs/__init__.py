@@ -1,0 +1,1 @@
+"""Trading costs: fills and quotes in, costs in basis points out."""

@@ -1,0 +1,1 @@
+"""Flow runs: the wrapper for cron jobs, their history and performance."""

@@ -1,0 +1,50 @@
+"""What the flows wing says: runs and what they add up to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class RunState(StrEnum):
+    """How a run is. `lost` means that its wrapper died without recording an end."""
+
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    TIMED_OUT = "timed_out"
+    LOST = "lost"
+
+
+@dataclass(frozen=True, slots=True)
+class FlowRun:
+    """One run of a flow. `exit_code` is None while it runs; `tail` is the end of its output."""
+
+    id: int
+    flow: str
+    state: RunState
+    started_at: datetime
+    ended_at: datetime | None
+    duration_s: float | None
+    exit_code: int | None
+    tail: str
+
+
+@dataclass(frozen=True, slots=True)
+class FlowSummary:
+    """A flow's performance over the last days. Figures are None when there is no run for them."""
+
+    flow: str
+    label: str
+    days: int
+    runs: int
+    failed: int
+    success_pct: float | None
+    p50_s: float | None
+    p95_s: float | None
+    last: FlowRun | None
+    recent_durations_s: tuple[float, ...]
+    """Finished runs' durations, oldest first, at most 20."""
+    overdue: bool
+    """No run ended well within `expect_every`, also when none ever ran."""

@@ -1,0 +1,1 @@
+"""Probes, cards and the uptime objective: is it all right?"""

@@ -1,0 +1,76 @@
+"""What the health wing says: the outcome of a look, a probe's state, a card."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class Status(StrEnum):
+    """How something is. `unknown` ranks above `warning`: not knowing is not a small thing."""
+
+    OK = "ok"
+    WARNING = "warning"
+    UNKNOWN = "unknown"
+    CRITICAL = "critical"
+
+    @property
+    def rank(self) -> int:
+        """0 for the best, 3 for the worst."""
+        return list(Status).index(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one run of a probe found. `unknown` means that it could not look; `detail` says why."""
+
+    status: Status
+    detail: str
+    value: float | str | None = None
+    unit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeState:
+    """A probe after hysteresis, as stored. Never run: unknown, and `observed_at` is None."""
+
+    name: str
+    kind: str
+    card: str
+    severity: str
+    status: Status
+    detail: str
+    value: float | str | None = None
+    unit: str = ""
+    observed_at: datetime | None = None
+    since: datetime | None = None
+    """When it took its present status."""
+    latency_ms: float | None = None
+    flapping: bool = False
+    failures: int = 0
+    """Failed runs in a row, also before `fail_after` is reached."""
+    runbook: str = ""
+    suspect: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """Probes rolled up by worst-of. A card that nothing watches is unknown and says so."""
+
+    name: str
+    status: Status
+    summary: str
+    observed_at: datetime | None
+    """The oldest of its probes' observations: how far back the card can be trusted."""
+    probes: tuple[ProbeState, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Uptime:
+    """`ops_ok` over the objective's window. `achieved_pct` is None until there is a sample."""
+
+    objective_pct: float
+    window_days: int
+    achieved_pct: float | None
+    budget_left_s: float | None

@@ -1,0 +1,1 @@
+"""The runbook: parse, find, export."""

@@ -1,0 +1,126 @@
+"""The hash-chained audit log: who did what to which target, with before, after and why.
+
+Each entry's hash covers its own fields and the hash before it, so that a changed, removed,
+swapped or inserted entry is found. Cutting off the tail, or writing the whole chain again, needs
+an anchor outside the file to be found; the chain alone cannot show it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from dataclasses import dataclass
+from datetime import datetime
+
+from mechexo.actor import Actor
+from mechexo.times import iso_z
+
+GENESIS_HASH = "0" * 64
+_DOMAIN = b"mechexo-audit/1"
+_FIELDS = "seq, at, actor, action, target, outcome, payload, previous_hash, hash"
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """One entry as stored. `actor` and `payload` are canonical JSON text."""
+
+    seq: int
+    at: str
+    actor: str
+    action: str
+    target: str
+    outcome: str
+    payload: str
+    previous_hash: str
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class AuditVerdict:
+    """What `verify` found. `problems` is empty when the chain holds."""
+
+    entries: int
+    head: str
+    problems: tuple[str, ...]
+
+
+def canonical(value: object) -> str:
+    """JSON in one fixed form: sorted keys, no spaces, so that equal values hash alike."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), default=str)
+
+
+def entry_hash(fields: tuple[str, ...], previous_hash: str) -> str:
+    """SHA-256 over a domain tag and the length-prefixed fields, then the previous hash."""
+    digest = hashlib.sha256(_DOMAIN)
+    for field in (*fields, previous_hash):
+        data = field.encode()
+        digest.update(len(data).to_bytes(8, "big"))
+        digest.update(data)
+    return digest.hexdigest()
+
+
+def append(
+    connection: sqlite3.Connection,
+    *,
+    at: datetime,
+    actor: Actor,
+    action: str,
+    target: str,
+    outcome: str,
+    payload: dict[str, object],
+) -> AuditEntry:
+    """Appends one entry inside the caller's transaction."""
+    last = connection.execute("SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1").fetchone()
+    seq, previous = (last[0] + 1, last[1]) if last else (1, GENESIS_HASH)
+    fields = (
+        str(seq),
+        iso_z(at),
+        canonical(actor.as_record()),
+        action,
+        target,
+        outcome,
+        canonical(payload),
+    )
+    entry = AuditEntry(seq, *fields[1:], previous, entry_hash(fields, previous))
+    connection.execute(
+        f"INSERT INTO audit ({_FIELDS}) VALUES (?,?,?,?,?,?,?,?,?)",  # noqa: S608
+        (seq, *fields[1:], previous, entry.hash),
+    )
+    return entry
+
+
+def entries(connection: sqlite3.Connection, limit: int | None = None) -> tuple[AuditEntry, ...]:
+    """The newest `limit` entries (all when None), oldest first."""
+    rows = connection.execute(
+        f"SELECT {_FIELDS} FROM audit ORDER BY seq DESC LIMIT ?",  # noqa: S608
+        (-1 if limit is None else limit,),
+    ).fetchall()
+    return tuple(AuditEntry(*row) for row in reversed(rows))
+
+
+def verify(connection: sqlite3.Connection) -> AuditVerdict:
+    """Recomputes the whole chain: continuity of the numbers, links and hashes."""
+    problems: list[str] = []
+    previous, count = GENESIS_HASH, 0
+    for row in connection.execute(f"SELECT {_FIELDS} FROM audit ORDER BY seq"):  # noqa: S608
+        entry = AuditEntry(*row)
+        count += 1
+        if entry.seq != count:
+            problems.append(f"entry {count} is missing (found {entry.seq} in its place)")
+            count = entry.seq
+        if entry.previous_hash != previous:
+            problems.append(f"entry {entry.seq} does not follow the one before it")
+        fields = (
+            str(entry.seq),
+            entry.at,
+            entry.actor,
+            entry.action,
+            entry.target,
+            entry.outcome,
+            entry.payload,
+        )
+        if entry_hash(fields, entry.previous_hash) != entry.hash:
+            problems.append(f"entry {entry.seq} was changed after it was written")
+        previous = entry.hash
+    return AuditVerdict(count, previous, tuple(problems))

@@ -1,0 +1,256 @@
+"""Opening the state file, reading it, and the one way of writing it.
+
+Writers take an `flock` beside the file before `BEGIN IMMEDIATE`: SQLite's own busy handler is
+unfair, and one of many writers can starve for seconds. `synchronous=FULL`, because what is
+written here is told to people as safe.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mechexo.errors import BusyError, NewerStateError, StateError
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+Value = str | int | float | bytes | None
+Parameters = Sequence[Value] | Mapping[str, Value]
+
+LOCK_WAIT_S = 5.0
+
+
+class Transaction:
+    """An open write transaction; it commits when its `with` block ends without an error."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """The connection that holds the transaction."""
+        return self._connection
+
+    @property
+    def database(self) -> Database:
+        """The same connection as a sqlite-utils database; its writes join this transaction."""
+        from sqlite_utils import Database
+
+        return Database(self._connection, execute_plugins=False)
+
+    def execute(self, sql: str, parameters: Parameters = ()) -> sqlite3.Cursor:
+        """Runs one statement inside the transaction."""
+        return self._connection.execute(sql, parameters)
+
+
+class State:
+    """The state file of one desk. Safe to share between threads; several processes may open it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._local = threading.local()
+
+    @classmethod
+    def open(cls, path: Path) -> State:
+        """Opens the file, makes it when missing, and brings its schema up to date.
+
+        Raises:
+            NewerStateError: a newer mechexo wrote the file.
+            StateError: the file cannot be opened, read or written.
+            BusyError: another process keeps it locked.
+        """
+        state = cls(path)
+        state._migrate()
+        return state
+
+    def rows(self, sql: str, parameters: Parameters = ()) -> list[sqlite3.Row]:
+        """All rows of a reading query."""
+        with _explained(self.path):
+            return self.reader().execute(sql, parameters).fetchall()
+
+    def row(self, sql: str, parameters: Parameters = ()) -> sqlite3.Row | None:
+        """The first row of a reading query, or None."""
+        found = self.rows(sql, parameters)
+        return found[0] if found else None
+
+    def reader(self) -> sqlite3.Connection:
+        """This thread's reading connection; it refuses to write."""
+        connection: sqlite3.Connection | None = getattr(self._local, "reader", None)
+        if connection is None:
+            with _explained(self.path):
+                connection = self._connect()
+                connection.execute("PRAGMA query_only=ON")
+            self._local.reader = connection
+        return connection
+
+    def data_version(self) -> int:
+        """A number that changes when another connection has committed to the file."""
+        with _explained(self.path):
+            return int(self.reader().execute("PRAGMA data_version").fetchone()[0])
+
+    @contextmanager
+    def write(self, wait_s: float = LOCK_WAIT_S) -> Iterator[Transaction]:
+        """One write transaction, committed and on disk when the block ends.
+
+        Raises:
+            BusyError: no turn came within `wait_s` seconds.
+            StateError: the disk is full or the file is damaged; nothing was written.
+        """
+        with _explained(self.path), self._turn(wait_s):
+            connection = self._connect()
+            try:
+                connection.execute("PRAGMA synchronous=FULL")
+                connection.execute("BEGIN IMMEDIATE")
+                try:
+                    yield Transaction(connection)
+                except BaseException:
+                    if connection.in_transaction:
+                        connection.execute("ROLLBACK")
+                    raise
+                connection.execute("COMMIT")
+            finally:
+                connection.close()
+
+    def close(self) -> None:
+        """Closes this thread's reading connection."""
+        connection: sqlite3.Connection | None = getattr(self._local, "reader", None)
+        if connection is not None:
+            connection.close()
+            self._local.reader = None
+
+    @contextmanager
+    def _turn(self, wait_s: float) -> Iterator[None]:
+        """Holds the writers' queue. `flock` is fair and the kernel frees it when we die."""
+        with _reachable(self.path):
+            descriptor = os.open(f"{self.path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            deadline = time.monotonic() + wait_s
+            while True:
+                try:
+                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if time.monotonic() >= deadline:
+                        raise BusyError(
+                            f"{self.path}: another process has been writing for {wait_s:.0f} s; "
+                            "try again, or find it with: fuser -v " + str(self.path)
+                        ) from None
+                    time.sleep(0.005)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self.path, timeout=LOCK_WAIT_S, isolation_level=None, check_same_thread=False
+        )
+        connection.row_factory = sqlite3.Row
+        connection.execute("PRAGMA foreign_keys=ON")
+        return connection
+
+    def _migrate(self) -> None:
+        available = _migrations()
+        with _explained(self.path), _reachable(self.path):
+            if self.path.exists() and self.path.stat().st_size:
+                applied = self._applied(self.reader())
+                self._refuse_newer(applied, available)
+                if len(applied) == len(available):
+                    return
+            else:
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+                os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
+            connection = self._connect()
+            try:
+                connection.execute("PRAGMA journal_mode=WAL")
+            finally:
+                connection.close()
+        with self.write() as transaction:
+            # Another process may have migrated while this one waited for its turn.
+            applied = self._applied(transaction.connection)
+            self._refuse_newer(applied, available)
+            transaction.execute(
+                "CREATE TABLE IF NOT EXISTS migration (name TEXT PRIMARY KEY) STRICT"
+            )
+            for name in sorted(available.keys() - applied):
+                for statement in _statements(available[name]):
+                    transaction.execute(statement)
+                transaction.execute("INSERT INTO migration VALUES (?)", (name,))
+
+    def _applied(self, connection: sqlite3.Connection) -> set[str]:
+        exists = connection.execute("SELECT 1 FROM sqlite_master WHERE name='migration'").fetchone()
+        if not exists:
+            return set()
+        return {row[0] for row in connection.execute("SELECT name FROM migration")}
+
+    def _refuse_newer(self, applied: set[str], available: Mapping[str, str]) -> None:
+        unknown = sorted(applied - available.keys())
+        if unknown:
+            raise NewerStateError(
+                f"{self.path} was written by a newer mechexo (it has {unknown[-1]}); "
+                "install that version, or name another file in [desk] state"
+            )
+
+
+def _migrations() -> dict[str, str]:
+    folder = files("mechexo.state") / "migrations"
+    return {
+        entry.name.removesuffix(".sql"): entry.read_text()
+        for entry in folder.iterdir()
+        if entry.name.endswith(".sql")
+    }
+
+
+def _statements(script: str) -> Iterator[str]:
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Turns what SQLite and the system say into errors that tell the user what to do."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        said = str(error)
+        if "locked" in said or "busy" in said:
+            raise BusyError(f"{path}: another program keeps the state file locked") from error
+        if "full" in said:
+            raise StateError(
+                f"{path}: the disk is full, nothing was written; free space on it"
+            ) from error
+        if "unable to open" in said:
+            raise StateError(
+                f"{path}: cannot open the state file; check that its folder exists and that you "
+                "may read and write it"
+            ) from error
+        if "readonly" in said or "disk I/O" in said:
+            raise StateError(f"{path}: cannot write the state file: {said}") from error
+        raise
+    except sqlite3.DatabaseError as error:
+        if "not a database" in str(error) or "malformed" in str(error):
+            raise StateError(
+                f"{path}: the state file is damaged ({error}); put a backup in its place"
+            ) from error
+        raise
+
+
+@contextmanager
+def _reachable(path: Path) -> Iterator[None]:
+    """Turns a system error on the file or its folder into one that names it."""
+    try:
+        yield
+    except OSError as error:
+        raise StateError(f"{path}: {error.strerror or error}") from error

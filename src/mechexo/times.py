@@ -1,0 +1,111 @@
+"""Reading and writing moments and durations, the same way everywhere.
+
+Inside, a moment is an aware `datetime` in UTC. In records and JSON it is ISO 8601 with `Z`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from mechexo.errors import UsageError
+
+_UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)([smhd])")
+_ISO = re.compile(
+    r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[+-]\d{2}:?\d{2})?", re.ASCII
+)
+
+
+def parse_duration(text: str) -> timedelta:
+    """Reads `90s`, `15m`, `2h`, `7d` and sums of them such as `1h30m`.
+
+    Raises:
+        UsageError: the text is no such duration.
+    """
+    compact = text.strip().lower()
+    parts = _DURATION.findall(compact)
+    if not parts or "".join(number + unit for number, unit in parts) != compact:
+        raise UsageError(f"{text!r} is not a duration; write one like 90s, 15m, 2h or 7d")
+    try:
+        return timedelta(seconds=sum(float(number) * _UNIT_S[unit] for number, unit in parts))
+    except OverflowError:
+        raise UsageError(f"{text!r} is too long a duration") from None
+
+
+def format_duration(duration: timedelta | float) -> str:
+    """Writes a duration (or seconds) as its two largest units: `4s`, `12m`, `3h20m`, `5d2h`."""
+    seconds = duration.total_seconds() if isinstance(duration, timedelta) else duration
+    sign = "-" if seconds < 0 else ""
+    whole = int(abs(seconds))
+    for unit, below in (("d", "h"), ("h", "m"), ("m", "s")):
+        size = _UNIT_S[unit]
+        if whole >= size:
+            rest = whole % size // _UNIT_S[below]
+            # Seconds beside minutes matter only while they are few.
+            shown = rest and not (unit == "m" and whole >= 600)
+            return f"{sign}{whole // size}{unit}" + (f"{rest}{below}" if shown else "")
+    return f"{sign}{whole}s"
+
+
+def iso_z(moment: datetime) -> str:
+    """Writes a moment as ISO 8601 in UTC with `Z` and microseconds, so that text order is time
+    order."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def from_iso_z(text: str) -> datetime:
+    """Reads what `iso_z` wrote."""
+    return datetime.fromisoformat(text)
+
+
+@dataclass(frozen=True, slots=True)
+class Instant:
+    """A moment a user named: in UTC, with how it was read (for the answer to say so)."""
+
+    at: datetime
+    reading: str
+
+
+def parse_instant(text: str, zone: ZoneInfo, now: datetime) -> Instant:
+    """Reads a moment from the command line: ISO 8601 (naive means `zone`), `now`, or `-15m`.
+
+    Raises:
+        UsageError: the text is no moment, or its local time is skipped or doubled by a change
+            of daylight-saving time.
+    """
+    wanted = text.strip()
+    if wanted == "now":
+        return Instant(now, "now")
+    if wanted.startswith("-"):
+        ago = parse_duration(wanted[1:])
+        try:
+            return Instant(now - ago, f"{format_duration(ago)} ago")
+        except OverflowError:
+            raise UsageError(f"{text!r} lies before the calendar begins") from None
+    if not _ISO.fullmatch(wanted):
+        raise UsageError(
+            f"{text!r} is not a time; write 2026-03-08T14:30, 2026-03-08T14:30Z, now, or -15m"
+        )
+    try:
+        moment = datetime.fromisoformat(wanted)
+    except ValueError as error:
+        raise UsageError(f"{text!r} is not a time: {error}") from None
+    if moment.tzinfo is not None:
+        return Instant(moment.astimezone(UTC), iso_z(moment))
+    return Instant(_localised(moment, zone, text), f"{wanted} {zone.key}")
+
+
+def _localised(naive: datetime, zone: ZoneInfo, text: str) -> datetime:
+    first = naive.replace(tzinfo=zone, fold=0).astimezone(UTC)
+    second = naive.replace(tzinfo=zone, fold=1).astimezone(UTC)
+    if first == second:
+        return first
+    exists = first.astimezone(zone).replace(tzinfo=None) == naive
+    what = "happens twice" if exists else "does not exist"
+    raise UsageError(
+        f"{text!r} {what} in {zone.key} (the clocks change); "
+        f"write {iso_z(min(first, second))} or {iso_z(max(first, second))}"
+    )

@@ -1,0 +1,55 @@
+"""Desks for tests: real folders, real configuration files, real state files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from mechexo.actor import Actor
+from mechexo.clock import VirtualClock
+from mechexo.desk import Desk
+
+START = datetime(2026, 3, 2, 14, 30, tzinfo=UTC)
+"""A Monday, inside the New York session, with no change of clocks near."""
+
+ME = Actor(os.getuid(), "tester")
+
+
+@pytest.fixture(autouse=True)
+def away_from_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test finds, or writes into, the configuration of whoever runs it."""
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    for name in ("MECHEXO_CONFIG", "XDG_CONFIG_HOME", "SSH_CONNECTION", "SUDO_USER", "NO_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def clock() -> VirtualClock:
+    return VirtualClock(START)
+
+
+MakeDesk = Callable[..., Desk]
+
+
+@pytest.fixture
+def make_desk(tmp_path: Path, clock: VirtualClock) -> MakeDesk:
+    """Makes a desk in the test's folder from the text of its mechexo.toml (less `[desk]`)."""
+
+    def make(toml: str = "", *, mode: str = "paper", zone: str = "UTC", actor: Actor = ME) -> Desk:
+        config = tmp_path / "desk" / "mechexo.toml"
+        config.parent.mkdir(exist_ok=True)
+        config.write_text(f'[desk]\nname = "test"\nmode = "{mode}"\nzone = "{zone}"\n\n{toml}')
+        return Desk.open(config, clock=clock, actor=actor)
+
+    return make
+
+
+@pytest.fixture
+def desk(make_desk: MakeDesk) -> Desk:
+    return make_desk()
