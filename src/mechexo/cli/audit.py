@@ -11,8 +11,6 @@ from mechexo.cli import render
 from mechexo.cli.invocation import command_group, open_desk
 
 app = command_group("Read and verify the audit log.")
-    rich_markup_mode=None, no_args_is_help=True, help="Read and verify the audit log."
-)
 
 
 @app.command("log")
