@@ -25,7 +25,10 @@ def away_from_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     home = tmp_path / "home"
     home.mkdir()
     monkeypatch.setenv("HOME", str(home))
-    for name in ("MECHEXO_CONFIG", "XDG_CONFIG_HOME", "SSH_CONNECTION", "SUDO_USER", "NO_COLOR"):
+    for name in (
+        *("MECHEXO_CONFIG", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"),
+        *("SSH_CONNECTION", "SUDO_USER", "NO_COLOR"),
+    ):
         monkeypatch.delenv(name, raising=False)
 
 

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import os
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
-from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
-
+from mechexo.config import validated
 from mechexo.config.models import Settings
 from mechexo.config.secrets import literal_secret
 from mechexo.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+    from pydantic_core import ErrorDetails
 
 FILE_NAME = "mechexo.toml"
 
@@ -54,20 +57,29 @@ def load_settings(path: Path) -> Settings:
         ConfigError: it cannot be read, is not TOML, or does not fit; all misfits are named.
     """
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        source = path.read_bytes()
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+    known = validated.recall(path, source)
+    if known is not None:
+        return known
+    try:
+        document = tomllib.loads(source.decode())
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: is not UTF-8 text (byte {error.start})") from error
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path}: is not valid TOML: {error}") from error
-    return check_settings(document, path)
+    settings = check_settings(document, path)
+    validated.remember(path, source, settings)
+    return settings
 
 
 def check_settings(document: Mapping[str, Any], path: Path) -> Settings:
     """Checks a document that was read from `path`."""
+    from pydantic import TypeAdapter, ValidationError
+
     try:
-        settings = Settings.model_validate(document)
+        settings = TypeAdapter(Settings).validate_python(document)
     except ValidationError as error:
         raise ConfigError(describe_misfits(error, Settings, path)) from None
     for name, channel in settings.channels.items():
@@ -80,7 +92,7 @@ def check_settings(document: Mapping[str, Any], path: Path) -> Settings:
 
 
 def describe_misfits(
-    error: ValidationError, model: type[BaseModel], path: Path, table: Iterable[str] = ()
+    error: ValidationError, model: type, path: Path, table: Iterable[str] = ()
 ) -> str:
     """Words for what pydantic found: file, table, key, value, expectation, close names."""
     return "; ".join(
@@ -88,16 +100,14 @@ def describe_misfits(
     )
 
 
-def _describe(
-    detail: ErrorDetails, model: type[BaseModel], path: Path, above: tuple[str, ...]
-) -> str:
+def _describe(detail: ErrorDetails, model: type, path: Path, above: tuple[str, ...]) -> str:
     steps = tuple(str(step) for step in detail["loc"])
     *tables, key = (*above, *steps)
     where = f"{path}: [{'.'.join(tables)}] {key}" if tables else f"{path}: [{key}]"
     match detail["type"]:
         case "missing":
             return f"{where} is missing"
-        case "extra_forbidden":
+        case "extra_forbidden" | "unexpected_keyword_argument":
             known = _keys_at(model, steps[:-1])
             close = difflib.get_close_matches(key, known, n=3, cutoff=0.5)
             hint = f"did you mean {' or '.join(close)}?" if close else f"known: {', '.join(known)}"
@@ -113,17 +123,22 @@ def _lower_first(text: str) -> str:
     return text[:1].lower() + text[1:]
 
 
-def _keys_at(model: type[BaseModel], steps: tuple[str, ...]) -> list[str]:
+def _keys_at(model: type, steps: tuple[str, ...]) -> list[str]:
     """The keys that the table under `steps` may have."""
     current: Any = model
     for step in steps:
-        if isinstance(current, type) and issubclass(current, BaseModel):
-            current = (
-                current.model_fields[step].annotation if step in current.model_fields else None
-            )
+        keys = _keys(current)
+        if keys:
+            current = keys.get(step)
         else:
-            arguments = getattr(current, "__args__", ())
-            current = arguments[-1] if arguments else None
-    if isinstance(current, type) and issubclass(current, BaseModel):
-        return sorted(current.model_fields)
-    return []
+            current = (get_args(current) or (None,))[-1]
+    return sorted(_keys(current))
+
+
+def _keys(table: Any) -> dict[str, Any]:
+    """A table's keys with their types: a dataclass of ours, or a probe kind's pydantic model."""
+    if dataclasses.is_dataclass(table):
+        hints = get_type_hints(table)
+        return {each.name: hints[each.name] for each in dataclasses.fields(table)}
+    described: Mapping[str, Any] = getattr(table, "model_fields", {})
+    return {name: each.annotation for name, each in described.items()}

@@ -1,5 +1,9 @@
 """The shape of mechexo.toml. Each field's docstring is its documentation.
 
+The tables are plain frozen dataclasses which pydantic validates (`config/loading.py`). They carry
+their checks as annotations that do not import pydantic, so that a command that starts from
+settings validated earlier need not import it either: it costs more than all the rest of `status`.
+
 Unknown keys are errors everywhere but in `[probes.*]`, whose further keys belong to the probe's
 kind and are checked by it.
 """
@@ -7,11 +11,11 @@ kind and are checked by it.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
 from datetime import time, timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
-
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from mechexo.actor import Role
 from mechexo.errors import UsageError
@@ -19,6 +23,30 @@ from mechexo.times import parse_duration
 
 Severity = Literal["critical", "high", "medium", "low", "info"]
 RoleName = Literal["viewer", "responder", "operator", "admin"]
+
+
+class Before:
+    """A check (and conversion) that runs before pydantic's own for the annotated type."""
+
+    def __init__(self, check: Callable[[Any], Any]) -> None:
+        self._check = check
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Callable[[Any], Any]) -> Any:
+        from pydantic_core import core_schema
+
+        return core_schema.no_info_before_validator_function(self._check, handler(source))
+
+
+class After:
+    """A check that runs on the value after pydantic's own for the annotated type."""
+
+    def __init__(self, check: Callable[[Any], Any]) -> None:
+        self._check = check
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Callable[[Any], Any]) -> Any:
+        from pydantic_core import core_schema
+
+        return core_schema.no_info_after_validator_function(self._check, handler(source))
 
 
 def _duration(value: object) -> object:
@@ -32,7 +60,7 @@ def _duration(value: object) -> object:
         raise ValueError("a duration like 90s, 15m, 2h or 7d") from None
 
 
-def _positive(value: timedelta) -> timedelta:
+def _longer_than_zero(value: timedelta) -> timedelta:
     if value <= timedelta(0):
         raise ValueError("a duration longer than zero")
     return value
@@ -54,21 +82,40 @@ def _clock_time(value: object) -> object:
     raise ValueError("a time of day in quotes, like 22:00")
 
 
-Duration = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_positive)]
-Zone = Annotated[str, AfterValidator(_zone)]
-ClockTime = Annotated[time, BeforeValidator(_clock_time)]
+def _between(low: float, high: float) -> After:
+    def check(value: float) -> float:
+        if not low <= value <= high:
+            raise ValueError(f"a number from {low:g} to {high:g}")
+        return value
+
+    return After(check)
 
 
-class Table(BaseModel):
-    """A table of the file: frozen, and no key that we do not know."""
+def _text(longest: int = 4096) -> After:
+    def check(value: str) -> str:
+        if not 1 <= len(value) <= longest:
+            raise ValueError(f"a text of 1 to {longest} characters")
+        return value
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    return After(check)
 
 
+Duration = Annotated[timedelta, Before(_duration), After(_longer_than_zero)]
+Zone = Annotated[str, After(_zone)]
+ClockTime = Annotated[time, Before(_clock_time)]
+
+
+class Table:
+    """A table of the file: no key that we do not know."""
+
+    __pydantic_config__: ClassVar[dict[str, object]] = {"extra": "forbid"}
+
+
+@dataclass(frozen=True, kw_only=True)
 class DeskSettings(Table):
     """`[desk]`: which desk this is."""
 
-    name: str = Field(min_length=1, max_length=40)
+    name: Annotated[str, _text(40)]
     """Shown in the header and in every message."""
     mode: Literal["paper", "live"] = "paper"
     """`live` when real money is at stake: changes then need a reason."""
@@ -78,6 +125,7 @@ class DeskSettings(Table):
     """The state file, beside this file unless absolute. On a local disk."""
 
 
+@dataclass(frozen=True, kw_only=True)
 class RefreshSettings(Table):
     """`[refresh]`: how often things are looked at."""
 
@@ -87,6 +135,7 @@ class RefreshSettings(Table):
     """How often cron (or the server) runs `mechexo tick`."""
 
 
+@dataclass(frozen=True, kw_only=True)
 class AccessSettings(Table):
     """`[access]`: who may do what, by user name or uid."""
 
@@ -104,6 +153,7 @@ class AccessSettings(Table):
         return frozenset(getattr(self, role.label))
 
 
+@dataclass(frozen=True, kw_only=True)
 class CardSettings(Table):
     """`[cards]`: which health cards there are."""
 
@@ -111,10 +161,9 @@ class CardSettings(Table):
     """Shown in this order, also without a probe; cards that only probes name come after."""
 
 
-class ProbeSettings(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class ProbeSettings(Table):
     """`[probes.NAME]`: one thing to watch. Keys not listed here belong to its kind."""
-
-    model_config = ConfigDict(extra="allow", frozen=True, use_attribute_docstrings=True)
 
     kind: str
     """http, tcp, host, process, freshness, sql, prometheus, heartbeat, flag, or a plug-in's."""
@@ -124,21 +173,34 @@ class ProbeSettings(BaseModel):
     """How bad it is when it fails; `critical` also takes ops_ok away."""
     every: Duration = timedelta(minutes=1)
     timeout: Duration = timedelta(seconds=5)
-    fail_after: int = Field(default=2, ge=1, le=100)
+    fail_after: Annotated[int, _between(1, 100)] = 2
     """Failures in a row until it is critical."""
-    recover_after: int = Field(default=2, ge=1, le=100)
+    recover_after: Annotated[int, _between(1, 100)] = 2
     """Successes in a row until it is well again."""
     runbook: str = ""
     """The runbook entry of its alert."""
     suspect: str = ""
     """The configured file or flow that a rollback of its alert would start from."""
 
-    @property
-    def options(self) -> dict[str, Any]:
-        """The keys that belong to the probe's kind."""
-        return dict(self.model_extra or {})
+    options: dict[str, Any] = field(default_factory=dict)
+    """The further keys of the table; in the file they stand beside the others."""
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Callable[[Any], Any]) -> Any:
+        from pydantic_core import core_schema
+
+        return core_schema.no_info_before_validator_function(cls._gather_options, handler(source))
+
+    @classmethod
+    def _gather_options(cls, table: Any) -> Any:
+        if not isinstance(table, dict):
+            return table
+        common = {each.name for each in fields(cls)} - {"options"}
+        own = {key: value for key, value in table.items() if key in common}
+        return own | {"options": {k: v for k, v in table.items() if k not in common}}
 
 
+@dataclass(frozen=True, kw_only=True)
 class AlertSettings(Table):
     """`[alerts]`."""
 
@@ -148,10 +210,11 @@ class AlertSettings(Table):
     """How long resolved alerts stay in the history."""
 
 
+@dataclass(frozen=True, kw_only=True)
 class ChannelSettings(Table):
     """`[channels.NAME]`: where alerts go."""
 
-    url: str = Field(min_length=1)
+    url: Annotated[str, _text()]
     """An Apprise URL with its secrets by reference, or `file:///path` for a mailbox file."""
     severities: tuple[Severity, ...] = ("critical", "high", "medium")
     """Which alerts it gets."""
@@ -159,6 +222,7 @@ class ChannelSettings(Table):
     """How long one attempt may take; at most 10s counts."""
 
 
+@dataclass(frozen=True, kw_only=True)
 class OnCallSettings(Table):
     """`[oncall]`: who is told first, second, third."""
 
@@ -167,6 +231,7 @@ class OnCallSettings(Table):
     level3: str = ""
 
 
+@dataclass(frozen=True, kw_only=True)
 class QuietHoursSettings(Table):
     """`[quiet_hours]`: when only critical alerts page."""
 
@@ -177,6 +242,7 @@ class QuietHoursSettings(Table):
     """The desk's zone unless set."""
 
 
+@dataclass(frozen=True, kw_only=True)
 class CostSettings(Table):
     """`[costs]`: where fills and quotes are and how they are matched."""
 
@@ -193,14 +259,15 @@ class CostSettings(Table):
     max_age: Duration = timedelta(seconds=60)
     """A quote older than this is not a reference."""
     quote_rule: Literal["strictly_before", "at_or_before"] = "strictly_before"
-    suspect_pct: float = Field(default=5.0, gt=0)
+    suspect_pct: Annotated[float, _between(0.01, 100)] = 5.0
     """A fill further than this from its mid is listed as suspect and left out of the headline."""
-    fill_columns: dict[str, str] = {}
+    fill_columns: dict[str, str] = field(default_factory=dict)
     """Our column name = the file's, where they differ."""
-    quote_columns: dict[str, str] = {}
+    quote_columns: dict[str, str] = field(default_factory=dict)
     """Our column name = the file's, where they differ."""
 
 
+@dataclass(frozen=True, kw_only=True)
 class RollbackSettings(Table):
     """`[rollback]`: what can be taken back."""
 
@@ -210,15 +277,17 @@ class RollbackSettings(Table):
     """Globs, inside the repository, of the files that may be rolled back."""
 
 
+@dataclass(frozen=True, kw_only=True)
 class RunbookSettings(Table):
     """`[runbook]`."""
 
     folder: str = ""
     """The desk's own entries; they override the shipped ones by id."""
-    variables: dict[str, str] = {}
+    variables: dict[str, str] = field(default_factory=dict)
     """Names that the entries may use, as `$NAME`."""
 
 
+@dataclass(frozen=True, kw_only=True)
 class FlowSettings(Table):
     """`[flows.NAME]`: a job that the desk runs."""
 
@@ -230,13 +299,15 @@ class FlowSettings(Table):
     """How long it may take before it is called slow."""
 
 
+@dataclass(frozen=True, kw_only=True)
 class UptimeSettings(Table):
     """`[uptime]`: the objective that `status` measures against."""
 
-    objective_pct: float = Field(default=99.5, gt=0, lt=100)
-    window_days: int = Field(default=30, ge=1, le=366)
+    objective_pct: Annotated[float, _between(1, 99.999)] = 99.5
+    window_days: Annotated[int, _between(1, 366)] = 30
 
 
+@dataclass(frozen=True, kw_only=True)
 class ConsoleSettings(Table):
     """`[console]`: how the screens look."""
 
@@ -248,21 +319,22 @@ class ConsoleSettings(Table):
     """`blue-yellow` when red and green look alike to you."""
 
 
+@dataclass(frozen=True, kw_only=True)
 class Settings(Table):
     """The whole file."""
 
     desk: DeskSettings
-    refresh: RefreshSettings = RefreshSettings()
-    access: AccessSettings = AccessSettings()
-    cards: CardSettings = CardSettings()
-    probes: dict[str, ProbeSettings] = {}
-    alerts: AlertSettings = AlertSettings()
-    channels: dict[str, ChannelSettings] = {}
-    oncall: OnCallSettings = OnCallSettings()
-    quiet_hours: QuietHoursSettings = QuietHoursSettings()
-    costs: CostSettings = CostSettings()
-    rollback: RollbackSettings = RollbackSettings()
-    runbook: RunbookSettings = RunbookSettings()
-    flows: dict[str, FlowSettings] = {}
-    uptime: UptimeSettings = UptimeSettings()
-    console: ConsoleSettings = ConsoleSettings()
+    refresh: RefreshSettings = field(default_factory=RefreshSettings)
+    access: AccessSettings = field(default_factory=AccessSettings)
+    cards: CardSettings = field(default_factory=CardSettings)
+    probes: dict[str, ProbeSettings] = field(default_factory=dict)
+    alerts: AlertSettings = field(default_factory=AlertSettings)
+    channels: dict[str, ChannelSettings] = field(default_factory=dict)
+    oncall: OnCallSettings = field(default_factory=OnCallSettings)
+    quiet_hours: QuietHoursSettings = field(default_factory=QuietHoursSettings)
+    costs: CostSettings = field(default_factory=CostSettings)
+    rollback: RollbackSettings = field(default_factory=RollbackSettings)
+    runbook: RunbookSettings = field(default_factory=RunbookSettings)
+    flows: dict[str, FlowSettings] = field(default_factory=dict)
+    uptime: UptimeSettings = field(default_factory=UptimeSettings)
+    console: ConsoleSettings = field(default_factory=ConsoleSettings)
