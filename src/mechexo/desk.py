@@ -52,7 +52,7 @@ class Desk:
         """
         path = find_config(config_path)
         settings = load_settings(path)
-        state = State.open((path.parent / settings.desk.state).resolve())
+        state = State.open((path.parent / Path(settings.desk.state).expanduser()).resolve())
         return cls(settings, path, state, clock or SystemClock(), actor or current_actor())
 
     @property
@@ -134,11 +134,13 @@ class Desk:
 
     def audit_entries(self, limit: int | None = None) -> tuple[AuditEntry, ...]:
         """The newest audit entries, oldest first."""
-        return audit_log.entries(self.state.reader(), limit)
+        with self.state.explained():
+            return audit_log.entries(self.state.reader(), limit)
 
     def verify_audit(self) -> AuditVerdict:
         """Checks the audit chain from its first entry to its last."""
-        return audit_log.verify(self.state.reader())
+        with self.state.explained():
+            return audit_log.verify(self.state.reader())
 
     def _append(
         self,

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from mechexo.errors import UsageError
 
 _UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)([smhd])")
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)([smhd])", re.ASCII)
 _ISO = re.compile(
     r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[+-]\d{2}:?\d{2})?", re.ASCII
 )
@@ -93,9 +93,12 @@ def parse_instant(text: str, zone: ZoneInfo, now: datetime) -> Instant:
         moment = datetime.fromisoformat(wanted)
     except ValueError as error:
         raise UsageError(f"{text!r} is not a time: {error}") from None
-    if moment.tzinfo is not None:
-        return Instant(moment.astimezone(UTC), iso_z(moment))
-    return Instant(_localised(moment, zone, text), f"{wanted} {zone.key}")
+    try:
+        if moment.tzinfo is not None:
+            return Instant(moment.astimezone(UTC), iso_z(moment))
+        return Instant(_localised(moment, zone, text), f"{wanted} {zone.key}")
+    except OverflowError:
+        raise UsageError(f"{text!r} lies outside the calendar") from None
 
 
 def _localised(naive: datetime, zone: ZoneInfo, text: str) -> datetime:

@@ -10,6 +10,8 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -77,8 +79,8 @@ def append(
         str(seq),
         iso_z(at),
         canonical(actor.as_record()),
-        action,
-        target,
+        _storable(action),
+        _storable(target),
         outcome,
         canonical(payload),
     )
@@ -90,21 +92,32 @@ def append(
     return entry
 
 
+def _storable(text: str) -> str:
+    """Bytes of the command line that are no UTF-8, written so that SQLite takes them."""
+    return text.encode(errors="backslashreplace").decode()
+
+
 def entries(connection: sqlite3.Connection, limit: int | None = None) -> tuple[AuditEntry, ...]:
     """The newest `limit` entries (all when None), oldest first."""
-    rows = connection.execute(
-        f"SELECT {_FIELDS} FROM audit ORDER BY seq DESC LIMIT ?",  # noqa: S608
-        (-1 if limit is None else limit,),
-    ).fetchall()
+    with _damaged_text_shown(connection):
+        rows = connection.execute(
+            f"SELECT {_FIELDS} FROM audit ORDER BY seq DESC LIMIT ?",  # noqa: S608
+            (-1 if limit is None else limit,),
+        ).fetchall()
     return tuple(AuditEntry(*row) for row in reversed(rows))
 
 
 def verify(connection: sqlite3.Connection) -> AuditVerdict:
     """Recomputes the whole chain: continuity of the numbers, links and hashes."""
+    with _damaged_text_shown(connection):
+        rows = connection.execute(f"SELECT {_FIELDS} FROM audit ORDER BY seq")  # noqa: S608
+        return _verdict(AuditEntry(*row) for row in rows)
+
+
+def _verdict(chain: Iterator[AuditEntry]) -> AuditVerdict:
     problems: list[str] = []
     previous, count = GENESIS_HASH, 0
-    for row in connection.execute(f"SELECT {_FIELDS} FROM audit ORDER BY seq"):  # noqa: S608
-        entry = AuditEntry(*row)
+    for entry in chain:
         count += 1
         if entry.seq != count:
             problems.append(f"entry {count} is missing (found {entry.seq} in its place)")
@@ -120,7 +133,21 @@ def verify(connection: sqlite3.Connection) -> AuditVerdict:
             entry.outcome,
             entry.payload,
         )
-        if entry_hash(fields, entry.previous_hash) != entry.hash:
+        # Damage can also turn a text into another type, which has no hash of its own.
+        whole = all(isinstance(text, str) for text in (*fields, entry.previous_hash))
+        if not whole or entry_hash(fields, entry.previous_hash) != entry.hash:
             problems.append(f"entry {entry.seq} was changed after it was written")
         previous = entry.hash
     return AuditVerdict(count, previous, tuple(problems))
+
+
+@contextmanager
+def _damaged_text_shown(connection: sqlite3.Connection) -> Iterator[None]:
+    """Reads text that is no longer UTF-8 with replacement characters instead of failing on it, so
+    that a damaged entry is found and named."""
+    usual = connection.text_factory
+    connection.text_factory = lambda data: data.decode(errors="replace")
+    try:
+        yield
+    finally:
+        connection.text_factory = usual

@@ -13,7 +13,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -92,6 +92,10 @@ class State:
             self._local.reader = connection
         return connection
 
+    def explained(self) -> AbstractContextManager[None]:
+        """For reads through `reader()`: what SQLite says becomes an error that names the file."""
+        return _explained(self.path)
+
     def data_version(self) -> int:
         """A number that changes when another connection has committed to the file."""
         with _explained(self.path):
@@ -168,6 +172,9 @@ class State:
             else:
                 self.path.parent.mkdir(parents=True, exist_ok=True)
                 os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
+        # SQLite does not wait for its turn to change the journal's mode; processes that open a new
+        # file at the same moment would fail.
+        with _explained(self.path), self._turn(LOCK_WAIT_S):
             connection = self._connect()
             try:
                 connection.execute("PRAGMA journal_mode=WAL")
