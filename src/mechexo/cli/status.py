@@ -1,0 +1,123 @@
+"""`mechexo status`: how the desk is, from the state file alone."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from mechexo.cli import render
+from mechexo.cli.invocation import open_desk, single_command
+from mechexo.cli.words import age, harmless, status_word
+from mechexo.desk_status import DeskStatus, read_status, status_document
+from mechexo.errors import MechexoError
+from mechexo.health.values import Status
+from mechexo.times import format_duration
+
+app = single_command()
+
+_WORD_WIDTH = 11
+
+
+@app.command()
+def status(
+    ctx: typer.Context,
+    json_: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+    nagios: Annotated[
+        bool, typer.Option("--nagios", help="One line and codes 0 to 3, as monitoring plug-ins.")
+    ] = False,
+) -> None:
+    """The cards, ops_ok, open alerts, staleness. Exit 0 when ops_ok, else 1."""
+    if nagios:
+        raise typer.Exit(_answer_nagios(ctx))
+    desk = open_desk(ctx)
+    found = read_status(desk)
+    if json_:
+        render.json_document("status", found.at, status_document(found))
+    else:
+        show(found)
+    raise typer.Exit(0 if found.ops_ok else 1)
+
+
+def show(found: DeskStatus) -> None:
+    """Prints the status for people."""
+    render.text(f"{found.name}  {found.mode.upper()}  {found.zone}")
+    render.text()
+    widest = max((len(card.name) for card in found.cards), default=0)
+    for card in found.cards:
+        observed = f" ({age(card.observed_at, found.at)})" if card.probes else ""
+        word = status_word(card.status, _WORD_WIDTH)
+        render.text(f"{card.name.ljust(widest)}  {word} {harmless(card.summary)}{observed}")
+    render.text()
+    overall = Status.OK if found.ops_ok else Status.UNKNOWN if found.blind else Status.CRITICAL
+    render.text(f"ops_ok  {status_word(overall, _WORD_WIDTH)} {'yes' if found.ops_ok else 'no'}")
+    for reason in found.reasons:
+        render.text(f"        - {harmless(reason)}")
+    render.text(f"alerts  {_alerts(found)}")
+    quiet = ", quiet hours" if found.oncall.quiet_hours else ""
+    render.text(f"on call {found.oncall.level1 or 'nobody is configured'}{quiet}")
+    render.text(f"uptime  {_uptime(found)}")
+    render.text(f"tick    {age(found.last_tick_at, found.at)}")
+
+
+def _alerts(found: DeskStatus) -> str:
+    counts = found.alerts
+    if not counts.open:
+        return "none open"
+    kinds = ", ".join(f"{number} {name}" for name, number in counts.by_severity.items() if number)
+    oldest = "" if counts.oldest_s is None else f", oldest {format_duration(counts.oldest_s)}"
+    return f"{counts.open} open ({kinds}), {counts.unacknowledged} unacknowledged{oldest}"
+
+
+def _uptime(found: DeskStatus) -> str:
+    uptime = found.uptime
+    objective = f"objective {uptime.objective_pct:g} % over {uptime.window_days} days"
+    if uptime.achieved_pct is None:
+        return f"not measured yet; {objective}"
+    left = uptime.budget_left_s
+    budget = "" if left is None else f", error budget left {format_duration(left)}"
+    return f"{uptime.achieved_pct:.3f} %; {objective}{budget}"
+
+
+def _answer_nagios(ctx: typer.Context) -> int:
+    try:
+        found = read_status(open_desk(ctx))
+    except MechexoError as error:
+        render.text(f"MECHEXO UNKNOWN - {_one_field(str(error))}")
+        return 3
+    code, why = nagios_verdict(found)
+    word = ("OK", "WARNING", "CRITICAL", "UNKNOWN")[code]
+    render.text(f"MECHEXO {word} - {_one_field(f'{found.name}: {why}')} | {_performance(found)}")
+    return code
+
+
+def nagios_verdict(found: DeskStatus) -> tuple[int, str]:
+    """The plug-in's code and why: 2 when something is known to be broken, 3 when we cannot tell,
+    1 when only lesser things are amiss."""
+    if not found.ops_ok:
+        return (3 if found.blind else 2), "; ".join(found.reasons)
+    amiss = [
+        f"{card.name} is {card.status.value}: {card.summary}"
+        for card in found.cards
+        if card.probes and card.status is not Status.OK
+    ]
+    if found.alerts.unacknowledged:
+        amiss.append(f"{found.alerts.unacknowledged} unacknowledged alerts")
+    return (1, "; ".join(amiss)) if amiss else (0, "all is well")
+
+
+def _performance(found: DeskStatus) -> str:
+    probes = [probe for card in found.cards for probe in card.probes]
+    figures = [f"probes_{s.value}={sum(p.status is s for p in probes)}" for s in Status]
+    figures += [
+        f"alerts_open={found.alerts.open}",
+        f"alerts_unacknowledged={found.alerts.unacknowledged}",
+    ]
+    if found.last_tick_at is not None:
+        figures.append(f"tick_age={max((found.at - found.last_tick_at).total_seconds(), 0):.0f}s")
+    return " ".join(figures)
+
+
+def _one_field(text: str) -> str:
+    # The bar would begin the performance data.
+    return harmless(text).replace("|", "/")

@@ -1,0 +1,230 @@
+"""The desk's status as every face shows it, from the state file alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from mechexo import tick_log
+from mechexo.alerts.values import AlertCounts
+from mechexo.desk import Desk
+from mechexo.health.values import Card, ProbeState, Status, Uptime
+from mechexo.tick_log import Stage
+from mechexo.times import format_duration
+
+STALE_AFTER_TICKS = 3
+"""A desk that nobody looked at for this many tick intervals is not known to be well."""
+
+DELIVERY_DUE_LIMIT_S = 60.0
+"""A message that should have gone out this long ago is in trouble."""
+
+CLOCK_BACK_TOLERANCE = timedelta(seconds=60)
+"""How far in the future the last tick may lie: small steps of the clock are usual."""
+
+
+@dataclass(frozen=True, slots=True)
+class OnCallNow:
+    """Who is on call. A level is "" when nobody is configured for it."""
+
+    level1: str
+    level2: str
+    level3: str
+    quiet_hours: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DeskStatus:
+    """Everything the overview shows. `reasons` is empty exactly when `ops_ok`."""
+
+    at: datetime
+    name: str
+    mode: str
+    zone: str
+    ops_ok: bool
+    reasons: tuple[str, ...]
+    cards: tuple[Card, ...]
+    alerts: AlertCounts
+    oncall: OnCallNow
+    uptime: Uptime
+    last_tick_at: datetime | None
+    blind: bool = False
+    """Not ok only because something could not be looked at; nothing is known to be broken."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why the desk is not ok. `known` is False when it is only that we cannot tell."""
+
+    text: str
+    known: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What `judge` decides on."""
+
+    now: datetime
+    live: bool
+    probes: Sequence[ProbeState]
+    unacknowledged_critical_since: datetime | None
+    first_escalation: timedelta
+    last_tick_at: datetime | None
+    tick_every: timedelta
+    failed_stages: Sequence[Stage] = ()
+    oldest_due_s: float | None = None
+
+
+def judge(facts: Facts) -> tuple[Reason, ...]:
+    """Why the desk is not ok; nothing when it is.
+
+    Not ok when: a critical probe is critical or unknown; trading is halted on a live desk (a
+    `flag` probe on the card `trading` is critical, whatever its severity); a critical alert has
+    been unacknowledged past its first escalation; the last tick is missing, failed in a part,
+    is older than three intervals or lies in the future; a delivery is overdue.
+    """
+    return (
+        *_probe_reasons(facts),
+        *_alert_reasons(facts),
+        *_tick_reasons(facts),
+        *_delivery_reasons(facts),
+    )
+
+
+def _probe_reasons(facts: Facts) -> list[Reason]:
+    reasons = []
+    for probe in facts.probes:
+        halts = facts.live and probe.kind == "flag" and probe.card == "trading"
+        if halts and probe.status is Status.CRITICAL:
+            reasons.append(Reason(f"trading is halted: {probe.name}: {probe.detail}"))
+        elif probe.severity == "critical" and probe.status is Status.CRITICAL:
+            reasons.append(Reason(f"{probe.name} ({probe.card}) is critical: {probe.detail}"))
+        elif probe.severity == "critical" and probe.status is Status.UNKNOWN:
+            detail = f"{probe.name} ({probe.card}) is unknown: {probe.detail}"
+            reasons.append(Reason(detail, known=False))
+    return reasons
+
+
+def _alert_reasons(facts: Facts) -> list[Reason]:
+    since = facts.unacknowledged_critical_since
+    if since is None or facts.now - since <= facts.first_escalation:
+        return []
+    waited = format_duration(facts.now - since)
+    return [Reason(f"a critical alert has been waiting for acknowledgement for {waited}")]
+
+
+def _tick_reasons(facts: Facts) -> list[Reason]:
+    if facts.last_tick_at is None:
+        return [Reason("no tick has run yet: nothing has been looked at", known=False)]
+    age = facts.now - facts.last_tick_at
+    if age < -CLOCK_BACK_TOLERANCE:
+        ahead = format_duration(-age)
+        return [Reason(f"the last tick lies {ahead} in the future: was the clock set back?", False)]
+    reasons = []
+    if age > STALE_AFTER_TICKS * facts.tick_every:
+        old, every = format_duration(age), format_duration(facts.tick_every)
+        reasons.append(Reason(f"the last tick was {old} ago; one is due every {every}", False))
+    reasons += [
+        Reason(f"the last tick could not do its {stage.name}: {stage.detail}", known=False)
+        for stage in facts.failed_stages
+    ]
+    return reasons
+
+
+def _delivery_reasons(facts: Facts) -> list[Reason]:
+    if facts.oldest_due_s is None or facts.oldest_due_s <= DELIVERY_DUE_LIMIT_S:
+        return []
+    return [Reason(f"a message has been due for {format_duration(facts.oldest_due_s)}")]
+
+
+def read_status(desk: Desk) -> DeskStatus:
+    """The status as the state file knows it now. Looks at nothing itself."""
+    last = tick_log.last(desk.state)
+    if last is None:
+        return status_after_tick(desk, None)
+    return status_after_tick(desk, last.at, last.failed)
+
+
+def status_after_tick(
+    desk: Desk, last_tick_at: datetime | None, failed_stages: Sequence[Stage] = ()
+) -> DeskStatus:
+    """The status, given when the last tick ran and which of its stages failed."""
+    from mechexo.alerts import oncall
+    from mechexo.alerts import operations as alerts
+    from mechexo.health import operations as health
+
+    now = desk.clock.now()
+    settings = desk.settings
+    reasons = judge(
+        Facts(
+            now=now,
+            live=desk.is_live,
+            probes=health.probe_states(desk),
+            unacknowledged_critical_since=alerts.unacknowledged_critical_since(desk),
+            first_escalation=settings.alerts.first_escalation,
+            last_tick_at=last_tick_at,
+            tick_every=settings.refresh.tick,
+            failed_stages=failed_stages,
+            oldest_due_s=alerts.oldest_due_s(desk),
+        )
+    )
+    rota = oncall.now(desk)
+    return DeskStatus(
+        at=now,
+        name=settings.desk.name,
+        mode=settings.desk.mode,
+        zone=settings.desk.zone,
+        ops_ok=not reasons,
+        reasons=tuple(reason.text for reason in reasons),
+        cards=health.cards(desk),
+        alerts=alerts.counts(desk),
+        oncall=OnCallNow(rota.level1, rota.level2, rota.level3, rota.quiet_hours),
+        uptime=health.uptime(desk),
+        last_tick_at=last_tick_at,
+        blind=bool(reasons) and not any(reason.known for reason in reasons),
+    )
+
+
+def status_document(status: DeskStatus) -> dict[str, object]:
+    """The body of `mechexo.status/1`: what scripts rely on, whichever face shows it."""
+    return {
+        "desk": {"name": status.name, "mode": status.mode},
+        "ops_ok": status.ops_ok,
+        "reasons": status.reasons,
+        "cards": [_card_document(card) for card in status.cards],
+        "alerts": {
+            "open": status.alerts.open,
+            "unacknowledged": status.alerts.unacknowledged,
+            "by_severity": status.alerts.by_severity,
+            "oldest_s": status.alerts.oldest_s,
+        },
+        "oncall": {"level1": status.oncall.level1, "quiet_hours": status.oncall.quiet_hours},
+        "uptime": {
+            "objective": status.uptime.objective_pct,
+            "window_days": status.uptime.window_days,
+            "achieved": status.uptime.achieved_pct,
+            "budget_left_s": status.uptime.budget_left_s,
+        },
+    }
+
+
+def _card_document(card: Card) -> dict[str, object]:
+    return {
+        "name": card.name,
+        "status": card.status,
+        "summary": card.summary,
+        "observed_at": card.observed_at,
+        "probes": [
+            {
+                "name": probe.name,
+                "kind": probe.kind,
+                "status": probe.status,
+                "value": probe.value,
+                "unit": probe.unit,
+                "detail": probe.detail,
+                "observed_at": probe.observed_at,
+                "latency_ms": probe.latency_ms,
+            }
+            for probe in card.probes
+        ],
+    }

@@ -1,0 +1,144 @@
+"""What the probes, the flows and the tick itself mean to the alerts wing. Pure.
+
+A critical probe raises an alert of its own severity under the key `probe:NAME`. A probe at its
+warning threshold raises one of severity `low` under `probe:NAME:warning`: it is on the list, and
+on a channel that asks for it, but it wakes nobody. The two exclude each other, so an alert that
+eased to a warning is resolved and the warning stands in its place. A probe that has been unable
+to look for longer than `fail_after` looks raises the first kind, saying so: not knowing is not
+fine. Until then it neither raises nor resolves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+
+from mechexo.alerts.values import Alert, Observation
+from mechexo.config import ProbeSettings, Settings
+from mechexo.flows.values import FlowSummary
+from mechexo.health.values import ProbeState, Status
+from mechexo.tick_log import Stage
+from mechexo.times import format_duration
+
+WARNING_SEVERITY = "low"
+OWN_SEVERITY = "high"
+"""Of mechexo's own troubles and of overdue flows."""
+
+
+def probe_observations(
+    probes: Iterable[ProbeState], settings: Mapping[str, ProbeSettings], now: datetime
+) -> list[Observation]:
+    """What each probe's state says about its two alerts."""
+    said: list[Observation] = []
+    for probe in probes:
+        match probe.status:
+            case Status.OK:
+                said += [_of_probe(probe, False), _of_probe(probe, False, warning=True)]
+            case Status.WARNING:
+                said += [_of_probe(probe, False), _of_probe(probe, True, warning=True)]
+            case Status.CRITICAL:
+                said += [_of_probe(probe, True), _of_probe(probe, False, warning=True)]
+            case Status.UNKNOWN if _unknown_too_long(probe, settings.get(probe.name), now):
+                said += [_of_probe(probe, True, unknown_at=now)]
+    return said
+
+
+def _unknown_too_long(probe: ProbeState, settings: ProbeSettings | None, now: datetime) -> bool:
+    if settings is None or probe.since is None:
+        return False
+    return now - probe.since >= settings.fail_after * settings.every
+
+
+def _of_probe(
+    probe: ProbeState, firing: bool, *, warning: bool = False, unknown_at: datetime | None = None
+) -> Observation:
+    summary = probe.detail
+    if unknown_at is not None and probe.since is not None:
+        blind_for = format_duration(unknown_at - probe.since)
+        summary = f"could not look for {blind_for}: {probe.detail}"
+    labels = {"probe": probe.name, "card": probe.card, "kind": probe.kind}
+    if probe.suspect:
+        labels["suspect"] = probe.suspect
+    return Observation(
+        key=f"probe:{probe.name}:warning" if warning else f"probe:{probe.name}",
+        firing=firing,
+        severity=_eased(probe.severity) if warning else probe.severity,
+        name=probe.name,
+        summary=summary,
+        source="probe",
+        labels=labels,
+        runbook=probe.runbook,
+    )
+
+
+def _eased(severity: str) -> str:
+    return "info" if severity == "info" else WARNING_SEVERITY
+
+
+def flow_observations(summaries: Iterable[FlowSummary]) -> list[Observation]:
+    """Whether each flow is overdue."""
+    return [
+        Observation(
+            key=f"flow:{summary.flow}:overdue",
+            firing=summary.overdue,
+            severity=OWN_SEVERITY,
+            name=f"{summary.flow}_overdue",
+            summary=f"{summary.label or summary.flow}: {_lateness(summary)}",
+            source="flow",
+            labels={"flow": summary.flow, "card": "flows"},
+        )
+        for summary in summaries
+    ]
+
+
+def _lateness(summary: FlowSummary) -> str:
+    if not summary.overdue:
+        return "on time again"
+    if summary.last is None:
+        return "has never run, and one was due"
+    return f"no run ended well in time; the last one is {summary.last.state.value}"
+
+
+def stage_observations(stages: Iterable[Stage]) -> list[Observation]:
+    """Whether a stage of this very tick failed: a watcher that cannot look must say so."""
+    return [
+        Observation(
+            key=f"tick:{stage.name}",
+            firing=not stage.ok,
+            severity=OWN_SEVERITY,
+            name=f"tick_{stage.name}",
+            summary=f"mechexo could not do its {stage.name}: {stage.detail}"
+            if not stage.ok
+            else f"{stage.name} work again",
+            source="tick",
+            labels={"stage": stage.name},
+        )
+        for stage in stages
+    ]
+
+
+def gone(
+    open_alerts: Iterable[Alert], observations: Iterable[Observation], settings: Settings
+) -> Iterator[Observation]:
+    """Resolves open alerts of probes and flows that are no longer in the configuration."""
+    said = {observation.key for observation in observations}
+    for alert in open_alerts:
+        watched: Mapping[str, object]
+        match alert.source:
+            case "probe":
+                watched, name = settings.probes, alert.labels.get("probe", "")
+            case "flow":
+                watched, name = settings.flows, alert.labels.get("flow", "")
+            case _:
+                continue
+        if name not in watched and alert.key not in said:
+            yield Observation(
+                key=alert.key,
+                firing=False,
+                severity=alert.severity,
+                name=alert.name,
+                summary=f"{name} is no longer in the configuration",
+                source=alert.source,
+                labels=alert.labels,
+                runbook=alert.runbook,
+            )

@@ -1,0 +1,185 @@
+"""The tick: probes, then alerts, then messages, then how the desk is. One pass for cron.
+
+The meeting place of the health, flows and alerts wings; they know nothing of each other. Each
+stage runs in its own thread with its share of the deadline, so that one that hangs or fails is
+recorded and shown but keeps no later stage, least of all the sending, from its work.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TypeVar
+
+from mechexo import tick_log
+from mechexo.alerts.values import Alert, Delivery, Observation
+from mechexo.desk import Desk
+from mechexo.desk_status import DeskStatus, status_after_tick
+from mechexo.errors import BusyError, MechexoError, StateError
+from mechexo.health.values import ProbeState
+from mechexo.observing import flow_observations, gone, probe_observations, stage_observations
+from mechexo.tick_log import Stage, TickRecord
+
+Result = TypeVar("Result")
+
+PROBES_SHARE = 0.55
+FLOWS_SHARE = 0.05
+ALERTS_SHARE = 0.12
+CLOSING_SHARE = 0.08
+"""Shares of the whole deadline: of 11 s the probes get 6, so that their usual timeout of 5 s fits.
+The sending gets all that is left before the closing share: 2 s at the worst, 10 as a rule."""
+
+
+@dataclass(frozen=True, slots=True)
+class TickReport:
+    """What one pass did. `ops_ok` is None when the state file could not be read at the end."""
+
+    at: datetime
+    duration_s: float
+    stages: tuple[Stage, ...]
+    probes: tuple[ProbeState, ...]
+    alerts: tuple[Alert, ...]
+    deliveries: tuple[Delivery, ...]
+    ops_ok: bool | None
+    reasons: tuple[str, ...]
+
+    @property
+    def failed(self) -> tuple[Stage, ...]:
+        """The stages that did not end well."""
+        return tuple(stage for stage in self.stages if not stage.ok)
+
+
+@dataclass(slots=True)
+class _Pass:
+    """A pass under way: runs stages and keeps what they said."""
+
+    desk: Desk
+    ends_at_s: float
+    stages: list[Stage] = field(default_factory=list)
+
+    def left_s(self, *, keeping_s: float = 0.0) -> float:
+        return max(self.ends_at_s - time.monotonic() - keeping_s, 0.05)
+
+    def run(self, name: str, limit_s: float, work: Callable[[], Result]) -> Result | None:
+        """The stage's result; None when it failed or did not end, with the reason recorded."""
+        result: list[Result] = []
+        failure: list[BaseException] = []
+
+        def guarded() -> None:
+            try:
+                result.append(work())
+            except BaseException as error:  # noqa: BLE001 - recorded below, in words
+                failure.append(error)
+            finally:
+                self.desk.state.close()
+
+        started = time.monotonic()
+        thread = threading.Thread(target=guarded, name=f"tick-{name}", daemon=True)
+        thread.start()
+        thread.join(limit_s)
+        # Taken once: a thread that ends just after its limit changes nothing of what we say.
+        found, failed = tuple(result), tuple(failure)
+        took = round(time.monotonic() - started, 3)
+        if failed:
+            self.stages.append(Stage(name, False, _in_words(failed[0]), took))
+        elif not found:
+            self.stages.append(Stage(name, False, f"did not end within {limit_s:.1f} s", took))
+        else:
+            self.stages.append(Stage(name, True, "", took))
+        return found[0] if found else None
+
+
+def tick(desk: Desk, *, deadline_s: float = 11.0) -> TickReport:
+    """One pass: look, open and resolve alerts, send what is due, judge, record.
+
+    Returns within `deadline_s` whatever hangs; what hangs is left behind in daemon threads, so
+    a program that must end then should do so with `os._exit`.
+
+    Raises:
+        BusyError: another tick is running on this desk.
+        StateError: the lock file beside the state file cannot be made.
+    """
+    with _only_one(desk):
+        return _tick(desk, deadline_s)
+
+
+def _tick(desk: Desk, deadline_s: float) -> TickReport:
+    from mechexo.alerts import operations as alerts
+    from mechexo.flows import operations as flows
+    from mechexo.health import operations as health
+
+    at, began_s = desk.clock.now(), time.monotonic()
+    this = _Pass(desk, began_s + deadline_s)
+    closing_s = CLOSING_SHARE * deadline_s
+    observations: list[Observation] = []
+
+    # The probes get a little less than their stage, to store what they found.
+    look_s = PROBES_SHARE * deadline_s
+    probes = this.run("probes", look_s, lambda: health.run_due(desk, deadline_s=look_s * 0.93))
+    if probes is not None:
+        observations += probe_observations(probes, desk.settings.probes, desk.clock.now())
+    summaries = this.run("flows", FLOWS_SHARE * deadline_s, lambda: flows.summaries(desk))
+    if summaries is not None:
+        observations += flow_observations(summaries)
+    observations += stage_observations(this.stages)
+
+    def observe() -> tuple[Alert, ...]:
+        said = [*observations, *gone(alerts.list_alerts(desk), observations, desk.settings)]
+        return alerts.observe(desk, said)
+
+    changed = this.run("alerts", ALERTS_SHARE * deadline_s, observe)
+    send_s = this.left_s(keeping_s=closing_s)
+    sent = this.run("deliveries", send_s, lambda: alerts.deliver_due(desk, deadline_s=send_s * 0.9))
+
+    def close() -> DeskStatus:
+        status = status_after_tick(desk, at, [s for s in this.stages if not s.ok])
+        health.record_ops_ok(desk, status.ops_ok)
+        took_s = round(time.monotonic() - began_s, 3)
+        record = TickRecord(at, took_s, status.ops_ok, status.reasons, tuple(this.stages))
+        with desk.state.write(wait_s=closing_s / 2) as transaction:
+            tick_log.append(transaction, record)
+        return status
+
+    status = this.run("record", this.left_s(), close)
+    return TickReport(
+        at=at,
+        duration_s=round(time.monotonic() - began_s, 3),
+        stages=tuple(this.stages),
+        probes=probes or (),
+        alerts=changed or (),
+        deliveries=sent or (),
+        ops_ok=status.ops_ok if status else None,
+        reasons=status.reasons if status else (),
+    )
+
+
+def _in_words(error: BaseException) -> str:
+    if isinstance(error, MechexoError):
+        return str(error)
+    # Unexpected, so its kind is worth knowing too; the text alone may be a bare key.
+    return f"{type(error).__name__}: {error}"
+
+
+@contextmanager
+def _only_one(desk: Desk) -> Iterator[None]:
+    path = f"{desk.state.path}.tick"
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise StateError(f"{path}: cannot make the tick's lock file: {error.strerror}") from error
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BusyError(
+                f"{path}: another tick is running on this desk; this one did nothing"
+            ) from None
+        yield
+    finally:
+        os.close(descriptor)
