@@ -1,0 +1,93 @@
+"""`mechexo flows`: run jobs on record; their history and performance."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from mechexo.cli import render
+from mechexo.cli.invocation import command_group, open_desk
+
+app = command_group("Flow runs; a wrapper for cron jobs.")
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON document.")]
+Csv = Annotated[bool, typer.Option("--csv", help="CSV.")]
+
+
+@app.command("exec")
+def exec_(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(help="The flow that this is a run of.")],
+    command: Annotated[list[str], typer.Argument(help="The command, after --.")],
+    timeout: Annotated[
+        str | None, typer.Option(help="End it after this long, like 15m; it exits with 124.")
+    ] = None,
+) -> None:
+    """Run a command and record how it went; its output, signals and exit code pass through."""
+    from mechexo.errors import MechexoError
+    from mechexo.flows import operations as flows
+    from mechexo.times import parse_duration
+
+    flows.check_name(name)
+    longest = parse_duration(timeout) if timeout else None
+    try:
+        desk = open_desk(ctx)
+    except MechexoError as error:
+        raise typer.Exit(flows.execute_unrecorded(command, why=error, timeout=longest)) from None
+    from mechexo.jobs import run_job
+
+    raise typer.Exit(run_job(desk, name, command, timeout=longest).exit_code or 0)
+
+
+@app.command("runs")
+def runs(
+    ctx: typer.Context,
+    flow: Annotated[str | None, typer.Option(help="Only this flow.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="The newest N runs.")] = 50,
+    json_: Json = False,
+    csv: Csv = False,
+) -> None:
+    """The newest runs, newest first."""
+    from mechexo.flows import operations as flows
+
+    desk = open_desk(ctx)
+    found = flows.runs(desk, flow=flow, limit=limit)
+    if json_:
+        return render.json_document("flows_runs", desk.clock.now(), {"runs": found})
+    columns = ("flow", "started_at", "ended_at", "state", "exit_code", "duration_s")
+    if csv:
+        cells = ([getattr(run, column) for column in columns] for run in found)
+        return render.csv_rows(columns, cells)
+    from mechexo.cli.flow_tables import run_rows
+
+    return render.table("Flow runs", *run_rows(found, desk.zone))
+
+
+@app.command("list")
+def list_(ctx: typer.Context, json_: Json = False, csv: Csv = False) -> None:
+    """Each flow's last run, success rate and durations over 7 days, and whether it is overdue."""
+    from mechexo.flows import operations as flows
+
+    desk = open_desk(ctx)
+    found = flows.summaries(desk)
+    if json_:
+        return render.json_document("flows", desk.clock.now(), {"flows": found})
+    from mechexo.cli import flow_tables
+
+    if csv:
+        return render.csv_rows(*flow_tables.summary_values(found))
+    return render.table("Flows, 7 days", *flow_tables.summary_rows(found, desk.clock.now()))
+
+
+@app.command("ping")
+def ping(
+    ctx: typer.Context,
+    job: Annotated[str, typer.Argument(help="The job's name, as in its heartbeat probe.")],
+    fail: Annotated[bool, typer.Option("--fail", help="It went wrong.")] = False,
+    detail: Annotated[str, typer.Option(help="What to say about it.")] = "",
+) -> None:
+    """Check a job in with the heartbeat probe that watches it."""
+    from mechexo import jobs
+
+    jobs.ping(open_desk(ctx), job, ok=not fail, detail=detail)

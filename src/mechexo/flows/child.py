@@ -1,0 +1,251 @@
+"""Running a command so that nobody notices the wrapper, while the end of its output is kept.
+
+Standard input goes to the command as it is. Its output passes through a pipe, byte for byte; when
+stdout and stderr lead to the same place they share one pipe, so that their order stays. SIGINT,
+SIGTERM and SIGHUP go on to the command's whole process group.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import FrameType
+
+from mechexo.flows.tail import Tail
+
+NOT_FOUND = 127
+NOT_EXECUTABLE = 126
+TIMED_OUT = 124
+
+FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+GRACE_S = 5.0
+"""How long a command that ran out of time may take to end by itself before it is killed."""
+
+# At most PIPE_BUF, so that a write to a pipe that poll calls writable never blocks.
+_CHUNK_BYTES = 4096
+_PIPE_BYTES = 65536
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a command ended. `exit_code` is what a shell would say: 128 + n for a signal."""
+
+    exit_code: int
+    timed_out: bool
+    tail: str
+
+
+@dataclass(slots=True)
+class _Stream:
+    source: int
+    sink: int
+    waiting: bytes = b""
+    open: bool = True
+
+
+@dataclass(slots=True)
+class _Running:
+    process: subprocess.Popen[bytes] | None = None
+    own_group: bool = True
+    pending: list[int] = field(default_factory=list)
+
+    def pass_on(self, number: int, _frame: FrameType | None = None) -> None:
+        """Sends a signal to the command (or keeps it until there is one)."""
+        if self.process is None:
+            self.pending.append(number)
+        elif self.own_group:
+            try:
+                os.killpg(self.process.pid, number)
+            except (ProcessLookupError, PermissionError):
+                return  # The whole group has ended.
+        elif number != signal.SIGINT:
+            # The terminal has sent its SIGINT to the command as well; a second one could be
+            # taken as "give up at once".
+            self.process.send_signal(number)
+
+
+def run(command: Sequence[str], *, timeout_s: float | None = None) -> Ended:
+    """Runs a command to its end and passes its output on to this process's stdout and stderr.
+
+    A command that cannot be started ends with 127 (not found) or 126 (not executable). One that
+    takes longer than `timeout_s` gets SIGTERM, then SIGKILL, and ends with 124.
+    """
+    tail = Tail()
+    running = _Running(own_group=not _has_terminal())
+    with _signals_to(running):
+        pipes = {sink: os.pipe() for sink in ((1,) if _same_place(1, 2) else (1, 2))}
+        streams = [_Stream(source, sink) for sink, (source, _) in pipes.items()]
+        try:
+            process = subprocess.Popen(
+                list(command),
+                stdout=pipes[1][1],
+                stderr=pipes[max(pipes)][1],
+                process_group=0 if running.own_group else None,
+            )
+        except (OSError, ValueError) as error:
+            for stream in streams:
+                _close(stream)
+            return _not_started(command[0], error)
+        finally:
+            for _, end in pipes.values():
+                os.close(end)
+        running.process = process
+        for number in running.pending:
+            running.pass_on(number)
+        timed_out = _relay(running, process, streams, tail, timeout_s)
+        code = process.wait()
+    _leave_a_relay(streams)
+    exit_code = TIMED_OUT if timed_out else (code if code >= 0 else 128 - code)
+    return Ended(exit_code, timed_out, tail.text())
+
+
+def _relay(
+    running: _Running,
+    process: subprocess.Popen[bytes],
+    streams: Sequence[_Stream],
+    tail: Tail,
+    timeout_s: float | None,
+) -> bool:
+    """Passes output on until the command has ended; returns whether it ran out of time."""
+    ended = os.pidfd_open(process.pid)
+    deadline = None if timeout_s is None else time.monotonic() + timeout_s
+    timed_out = False
+    try:
+        while True:
+            wait_s = None if deadline is None else max(0.0, deadline - time.monotonic())
+            ready = _poll(streams, wait_s, extra=ended)
+            _move(streams, ready, tail)
+            if ended in ready:
+                break
+            if deadline is not None and time.monotonic() >= deadline:
+                running.pass_on(signal.SIGKILL if timed_out else signal.SIGTERM)
+                deadline = None if timed_out else time.monotonic() + GRACE_S
+                timed_out = True
+    finally:
+        os.close(ended)
+    _drain(streams, tail)
+    return timed_out
+
+
+def _drain(streams: Sequence[_Stream], tail: Tail) -> None:
+    """Passes on what the ended command left in the pipes, and no more than they can hold: what it
+    started in the background may go on writing for ever."""
+    left_bytes = _PIPE_BYTES * len(streams)
+    while left_bytes > 0:
+        slow = any(stream.waiting for stream in streams)
+        ready = _poll(streams, None if slow else 0.0)
+        if not ready:
+            return
+        left_bytes -= _move(streams, ready, tail)
+
+
+def _poll(streams: Sequence[_Stream], wait_s: float | None, extra: int | None = None) -> set[int]:
+    poll = select.poll()
+    for stream in streams:
+        if stream.waiting:
+            poll.register(stream.sink, select.POLLOUT)
+        elif stream.open:
+            poll.register(stream.source, select.POLLIN)
+    if extra is not None:
+        poll.register(extra, select.POLLIN)
+    wait_ms = None if wait_s is None else int(wait_s * 1000) + (wait_s > 0)
+    return {descriptor for descriptor, _ in poll.poll(wait_ms)}
+
+
+def _move(streams: Sequence[_Stream], ready: set[int], tail: Tail) -> int:
+    """Reads or writes wherever it is possible; returns how many bytes were read."""
+    read_bytes = 0
+    for stream in streams:
+        if stream.waiting and stream.sink in ready:
+            try:
+                stream.waiting = stream.waiting[os.write(stream.sink, stream.waiting) :]
+            except BlockingIOError:
+                continue
+            except OSError:
+                # Nobody reads any more (`| head`). The command shall notice, as it would alone.
+                stream.waiting = b""
+                _close(stream)
+        elif stream.open and not stream.waiting and stream.source in ready:
+            chunk = os.read(stream.source, _CHUNK_BYTES)
+            if chunk:
+                tail.add(chunk)
+                stream.waiting = chunk
+                read_bytes += len(chunk)
+            else:
+                _close(stream)
+    return read_bytes
+
+
+def _close(stream: _Stream) -> None:
+    if stream.open:
+        stream.open = False
+        os.close(stream.source)
+
+
+def _leave_a_relay(streams: Sequence[_Stream]) -> None:
+    """Lets what the command left running in the background go on writing.
+
+    Without the wrapper it would hold our stdout itself. A forked relay keeps the pipes alive until
+    they are closed, so that the wrapper can end with its command.
+    """
+    if not any(stream.open or stream.waiting for stream in streams):
+        return
+    if os.fork() == 0:
+        try:
+            nowhere = Tail(0)
+            while any(stream.open or stream.waiting for stream in streams):
+                _move(streams, _poll(streams, None), nowhere)
+        finally:
+            os._exit(0)
+    for stream in streams:
+        _close(stream)
+
+
+def _not_started(program: str, error: OSError | ValueError) -> Ended:
+    missing = isinstance(error, FileNotFoundError)
+    why = getattr(error, "strerror", None) or str(error)
+    said = f"mechexo: {program}: {'command not found' if missing else why}"
+    sys.stderr.write(said + "\n")
+    return Ended(NOT_FOUND if missing else NOT_EXECUTABLE, False, said)
+
+
+@contextmanager
+def _signals_to(running: _Running) -> Iterator[None]:
+    """Hands our signals to the command. One that we were told to ignore stays ignored (nohup)."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {
+        number: signal.signal(number, running.pass_on)
+        for number in FORWARDED
+        if signal.getsignal(number) != signal.SIG_IGN
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _has_terminal() -> bool:
+    """Whether the command may read from a terminal, which only its foreground group can."""
+    try:
+        return os.isatty(0)
+    except OSError:
+        return False
+
+
+def _same_place(first: int, second: int) -> bool:
+    try:
+        one, other = os.fstat(first), os.fstat(second)
+    except OSError:
+        return False
+    return (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino)

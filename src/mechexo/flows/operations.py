@@ -1,0 +1,180 @@
+"""What can be asked of the flows wing: run a job on record, its history, its performance."""
+
+from __future__ import annotations
+
+import sys
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from mechexo.desk import Desk
+from mechexo.errors import BusyError, MechexoError, StateError, UsageError
+from mechexo.flows import child, records, rules, spool
+from mechexo.flows.values import FlowRun, FlowSummary, RunState
+from mechexo.flows.wrappers import Wrapper, is_alive, this_wrapper
+
+START_WAIT_S = 1.0
+"""How long the start of a job waits for its turn at the state file before it goes on without."""
+LONGEST_NAME = 80
+
+
+def execute(
+    desk: Desk, name: str, command: Sequence[str], *, timeout: timedelta | None = None
+) -> FlowRun:
+    """Runs a command as one run of the flow `name` and records how it went.
+
+    The job runs whatever happens to the state file. An end that cannot be written there waits in
+    a file beside it; when that fails too, stderr says what was not recorded. A run without a
+    record has the id 0.
+
+    Raises:
+        UsageError: the name or the command cannot be used.
+    """
+    check_name(name)
+    if not command:
+        raise UsageError("there is no command to run; write: mechexo flows exec NAME -- CMD")
+    wrapper = this_wrapper()
+    begun_s = desk.clock.monotonic_s()
+    run = FlowRun(0, name, RunState.RUNNING, desk.clock.now(), None, None, None, "")
+    try:
+        with desk.state.write(wait_s=START_WAIT_S) as transaction:
+            run = replace(run, id=records.insert(transaction, run, wrapper))
+    except MechexoError as error:
+        _remark(f"the start of {name} is not recorded yet: {error}")
+    ended = child.run(command, timeout_s=timeout.total_seconds() if timeout else None)
+    run = replace(
+        run,
+        state=rules.state_of(ended.exit_code, timed_out=ended.timed_out),
+        ended_at=desk.clock.now(),
+        duration_s=round(desk.clock.monotonic_s() - begun_s, 3),
+        exit_code=ended.exit_code,
+        tail=ended.tail,
+    )
+    return _record_end(desk, run, wrapper)
+
+
+def execute_unrecorded(
+    command: Sequence[str], *, why: MechexoError, timeout: timedelta | None = None
+) -> int:
+    """Runs a command when there is no desk to record it on; says so on stderr.
+
+    Returns its exit code: a broken configuration must not stop the desk's jobs.
+    """
+    _remark(f"this run will not be recorded: {why}")
+    return child.run(command, timeout_s=timeout.total_seconds() if timeout else None).exit_code
+
+
+def runs(desk: Desk, *, flow: str | None = None, limit: int | None = 50) -> tuple[FlowRun, ...]:
+    """The newest runs of one flow or of all, newest first. One whose wrapper died is `lost`."""
+    lost = _settle(desk)
+    return tuple(_as_seen(run, lost) for run in records.newest(desk.state, flow=flow, limit=limit))
+
+
+def summaries(desk: Desk, *, days: int = 7) -> tuple[FlowSummary, ...]:
+    """Every flow's performance over the last `days` days: the configured ones in the order of the
+    file, also those that never ran, then the others that have run, by name."""
+    lost = _settle(desk)
+    now = desk.clock.now()
+    window: defaultdict[str, list[FlowRun]] = defaultdict(list)
+    for run in records.started_since(desk.state, now - timedelta(days=days)):
+        window[run.flow].append(_as_seen(run, lost))
+    last = records.last_of_each(desk.state)
+    last_well, first_seen = records.last_well(desk.state), records.first_seen(desk.state)
+    configured = desk.settings.flows
+    found = []
+    for flow in (*configured, *sorted(last.keys() - configured.keys())):
+        settings = configured.get(flow)
+        newest = last.get(flow)
+        overdue = rules.is_overdue(
+            expect_every=settings.expect_every if settings else None,
+            last_well=last_well.get(flow),
+            first_seen=first_seen.get(flow),
+            now=now,
+        )
+        found.append(
+            rules.summarise(
+                flow,
+                window[flow],
+                label=(settings.label if settings else "") or flow,
+                days=days,
+                last=_as_seen(newest, lost) if newest else None,
+                overdue=overdue,
+            )
+        )
+    return tuple(found)
+
+
+def check_name(name: str) -> None:
+    """Refuses a flow name that could not be shown or typed."""
+    if not name.strip() or len(name) > LONGEST_NAME or not name.isprintable():
+        raise UsageError(f"{name!r} is no name for a flow; use 1 to {LONGEST_NAME} plain letters")
+
+
+def _record_end(desk: Desk, run: FlowRun, wrapper: Wrapper) -> FlowRun:
+    try:
+        with desk.state.write() as transaction:
+            if run.id:
+                records.finish(transaction, run)
+                return run
+            return replace(run, id=records.insert(transaction, run, wrapper))
+    except MechexoError as error:
+        problem = str(error)
+    try:
+        place = spool.keep(desk.state.path, run, wrapper)
+    except OSError as error:
+        _remark(
+            f"NOT RECORDED: {run.flow} {run.state} with {run.exit_code} after {run.duration_s} s: "
+            f"{problem}; {spool.folder_of(desk.state.path)}: {error.strerror}"
+        )
+    else:
+        _remark(f"{problem}; the run waits in {place} and is recorded with the next one")
+    return run
+
+
+def _settle(desk: Desk) -> frozenset[int]:
+    """Takes over runs that waited, marks lost ones and notes new flows; returns the lost ids.
+
+    Most of the time there is nothing to write. When the state file is busy the same work waits
+    for the next reader; the answer is right without it.
+    """
+    lost = frozenset(run_id for run_id, by in records.running(desk.state) if not is_alive(by))
+    noted = records.first_seen(desk.state)
+    unseen = [flow for flow in desk.settings.flows if flow not in noted]
+    waiting = spool.folder_of(desk.state.path).is_dir()
+    if not (lost or unseen or waiting):
+        return lost
+    try:
+        _write_down(desk, lost, unseen, desk.clock.now())
+    except (BusyError, StateError):
+        return lost  # The next reader does it; what this one answers is right without it.
+    return lost
+
+
+def _write_down(desk: Desk, lost: frozenset[int], unseen: Sequence[str], now: datetime) -> None:
+    taken = []
+    with desk.state.write(wait_s=START_WAIT_S) as transaction:
+        for place, run, wrapper in spool.kept(desk.state.path):
+            if run.id:
+                records.finish(transaction, run)
+            elif not records.is_stored(transaction, run, wrapper):
+                # It would be when another reader has not removed the file yet.
+                records.insert(transaction, run, wrapper)
+            taken.append(place)
+        records.mark_lost(transaction, lost)
+        records.note_first_seen(transaction, unseen, now)
+    for place in taken:
+        place.unlink(missing_ok=True)
+    folder = spool.folder_of(desk.state.path)
+    if folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()
+
+
+def _as_seen(run: FlowRun, lost: frozenset[int]) -> FlowRun:
+    if run.id in lost and run.state is RunState.RUNNING:
+        return replace(run, state=RunState.LOST)
+    return run
+
+
+def _remark(line: str) -> None:
+    sys.stderr.write(f"mechexo: {line}\n")

@@ -1,0 +1,141 @@
+"""The tables of flow runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from mechexo.flows.values import FlowRun, RunState
+from mechexo.flows.wrappers import Wrapper
+from mechexo.times import from_iso_z, iso_z
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from mechexo.state import State, Transaction
+
+_RUN = "id, flow, state, started_at, ended_at, duration_s, exit_code, tail"
+
+
+def insert(transaction: Transaction, run: FlowRun, wrapper: Wrapper) -> int:
+    """Stores a run; its own id is not used. Returns the id it got."""
+    cursor = transaction.execute(
+        "INSERT INTO flow_run (flow, state, started_at, ended_at, duration_s, exit_code, tail,"
+        " wrapper_pid, wrapper_boot_id, wrapper_started) VALUES (?,?,?,?,?,?,?,?,?,?)",
+        (
+            *(run.flow, run.state.value, iso_z(run.started_at)),
+            *(_text(run.ended_at), run.duration_s, run.exit_code, run.tail),
+            *(wrapper.pid, wrapper.boot_id, wrapper.started),
+        ),
+    )
+    return int(cursor.lastrowid or 0)
+
+
+def is_stored(transaction: Transaction, run: FlowRun, wrapper: Wrapper) -> bool:
+    """Whether a run that was written down without an id is here already."""
+    found = transaction.execute(
+        "SELECT 1 FROM flow_run WHERE flow=? AND started_at=? AND wrapper_pid=?"
+        " AND wrapper_boot_id=? AND wrapper_started=?",
+        (run.flow, iso_z(run.started_at), wrapper.pid, wrapper.boot_id, wrapper.started),
+    )
+    return found.fetchone() is not None
+
+
+def finish(transaction: Transaction, run: FlowRun) -> None:
+    """Stores how a run ended. Its wrapper's own word stands above a guess that it was lost."""
+    transaction.execute(
+        "UPDATE flow_run SET state=?, ended_at=?, duration_s=?, exit_code=?, tail=? WHERE id=?",
+        (
+            *(run.state.value, _text(run.ended_at), run.duration_s),
+            *(run.exit_code, run.tail, run.id),
+        ),
+    )
+
+
+def mark_lost(transaction: Transaction, run_ids: Iterable[int]) -> None:
+    """Marks runs as lost unless their end was recorded in the meantime."""
+    for run_id in run_ids:
+        transaction.execute(
+            "UPDATE flow_run SET state='lost' WHERE id=? AND state='running'", (run_id,)
+        )
+
+
+def running(state: State) -> tuple[tuple[int, Wrapper], ...]:
+    """The runs without an end, with who wraps them."""
+    found = state.rows(
+        "SELECT id, wrapper_pid, wrapper_boot_id, wrapper_started FROM flow_run"
+        " WHERE state='running'"
+    )
+    return tuple((row[0], Wrapper(row[1], row[2], row[3])) for row in found)
+
+
+def newest(state: State, *, flow: str | None, limit: int | None) -> tuple[FlowRun, ...]:
+    """Runs of one flow or of all, newest first."""
+    found = state.rows(
+        f"SELECT {_RUN} FROM flow_run WHERE ? IS NULL OR flow=?"  # noqa: S608
+        " ORDER BY started_at DESC, id DESC LIMIT ?",
+        (flow, flow, -1 if limit is None else limit),
+    )
+    return tuple(_run(row) for row in found)
+
+
+def started_since(state: State, since: datetime) -> tuple[FlowRun, ...]:
+    """All runs that started at or after a moment, oldest first."""
+    found = state.rows(
+        f"SELECT {_RUN} FROM flow_run WHERE started_at>=? ORDER BY started_at, id",  # noqa: S608
+        (iso_z(since),),
+    )
+    return tuple(_run(row) for row in found)
+
+
+def last_of_each(state: State) -> dict[str, FlowRun]:
+    """Each flow's newest run."""
+    found = state.rows(
+        f"SELECT {_RUN} FROM flow_run AS run WHERE id = (SELECT id FROM flow_run"  # noqa: S608
+        " WHERE flow=run.flow ORDER BY started_at DESC, id DESC LIMIT 1)"
+    )
+    return {row["flow"]: _run(row) for row in found}
+
+
+def last_well(state: State) -> dict[str, datetime]:
+    """When each flow's newest run that ended well ended."""
+    found = state.rows(
+        "SELECT flow, MAX(ended_at) FROM flow_run WHERE state='completed' GROUP BY flow"
+    )
+    return {row[0]: from_iso_z(row[1]) for row in found}
+
+
+def first_seen(state: State) -> dict[str, datetime]:
+    """When each flow was first looked for, or first ran if that was earlier."""
+    found = state.rows(
+        "SELECT flow, MIN(at) FROM (SELECT flow, at FROM flow_first_seen"
+        " UNION ALL SELECT flow, MIN(started_at) FROM flow_run GROUP BY flow) GROUP BY flow"
+    )
+    return {row[0]: from_iso_z(row[1]) for row in found}
+
+
+def note_first_seen(transaction: Transaction, flows: Iterable[str], at: datetime) -> None:
+    """Notes that flows are looked for from now on; a flow noted earlier keeps its moment."""
+    for flow in flows:
+        transaction.execute(
+            "INSERT INTO flow_first_seen (flow, at) VALUES (?,?) ON CONFLICT (flow) DO NOTHING",
+            (flow, iso_z(at)),
+        )
+
+
+def _text(moment: datetime | None) -> str | None:
+    return iso_z(moment) if moment else None
+
+
+def _run(row: sqlite3.Row) -> FlowRun:
+    return FlowRun(
+        id=row["id"],
+        flow=row["flow"],
+        state=RunState(row["state"]),
+        started_at=from_iso_z(row["started_at"]),
+        ended_at=from_iso_z(row["ended_at"]) if row["ended_at"] else None,
+        duration_s=row["duration_s"],
+        exit_code=row["exit_code"],
+        tail=row["tail"],
+    )

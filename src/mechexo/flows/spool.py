@@ -1,0 +1,79 @@
+"""Runs whose end could not be written into the state file, kept beside it until it can be.
+
+One small file per run, written whole or not at all, in `<state file>.flow-runs/`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from mechexo.errors import UnreachableError
+from mechexo.flows.values import FlowRun, RunState
+from mechexo.flows.wrappers import Wrapper
+from mechexo.times import from_iso_z, iso_z
+
+
+def folder_of(state_path: Path) -> Path:
+    """Where the runs of a state file wait."""
+    return state_path.with_name(state_path.name + ".flow-runs")
+
+
+def keep(state_path: Path, run: FlowRun, wrapper: Wrapper) -> Path:
+    """Writes a run down; `run.id` is 0 when its start is not in the state file either.
+
+    Raises:
+        OSError: it cannot be written here either.
+    """
+    folder = folder_of(state_path)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    record = {
+        **{"id": run.id, "flow": run.flow, "state": run.state.value},
+        **{"started_at": iso_z(run.started_at), "ended_at": run.ended_at and iso_z(run.ended_at)},
+        **{"duration_s": run.duration_s, "exit_code": run.exit_code, "tail": run.tail},
+        "wrapper": [wrapper.pid, wrapper.boot_id, wrapper.started],
+    }
+    place = folder / f"{iso_z(run.started_at)}-{wrapper.pid}-{os.urandom(4).hex()}.json"
+    fresh = place.with_suffix(".new")
+    fresh.touch(mode=0o600, exist_ok=False)
+    with fresh.open("w", encoding="utf-8") as file:
+        json.dump(record, file)
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(place)
+    return place
+
+
+def kept(state_path: Path) -> Iterator[tuple[Path, FlowRun, Wrapper]]:
+    """The runs that wait, oldest first.
+
+    Raises:
+        UnreachableError: a file is damaged; the text names it.
+    """
+    for place in sorted(folder_of(state_path).glob("*.json")):
+        try:
+            record = json.loads(place.read_text(encoding="utf-8"))
+            yield place, _run(record), Wrapper(*record["wrapper"])
+        except FileNotFoundError:
+            continue  # Another process has just taken it over.
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise UnreachableError(
+                f"{place}: this waiting flow run cannot be read ({error}); look at it and move "
+                "it away"
+            ) from error
+
+
+def _run(record: dict[str, Any]) -> FlowRun:
+    return FlowRun(
+        id=record["id"],
+        flow=record["flow"],
+        state=RunState(record["state"]),
+        started_at=from_iso_z(record["started_at"]),
+        ended_at=from_iso_z(record["ended_at"]) if record["ended_at"] else None,
+        duration_s=record["duration_s"],
+        exit_code=record["exit_code"],
+        tail=record["tail"],
+    )

@@ -1,0 +1,56 @@
+"""Which process wraps a run, told apart from a later one that got the same number."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Wrapper:
+    """A process of this machine: its number, the boot it belongs to, and when it started.
+
+    `started` is in clock ticks since boot, as the kernel gives it. Both texts are empty where the
+    kernel does not tell; then only the number is compared.
+    """
+
+    pid: int
+    boot_id: str
+    started: str
+
+
+def this_wrapper() -> Wrapper:
+    """The present process."""
+    return Wrapper(os.getpid(), _boot_id(), _started(os.getpid()))
+
+
+def is_alive(wrapper: Wrapper) -> bool:
+    """Whether that very process still runs. A zombie has ended."""
+    if wrapper.boot_id != _boot_id():
+        return False
+    try:
+        os.kill(wrapper.pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # It runs, as somebody else.
+    return _started(wrapper.pid) == wrapper.started
+
+
+def _boot_id() -> str:
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        return ""
+
+
+def _started(pid: int) -> str:
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+    # The name stands in brackets and may hold brackets and spaces itself.
+    fields = stat.rpartition(")")[2].split()
+    state, started = fields[0], fields[19]
+    return "" if state in "ZX" else started
