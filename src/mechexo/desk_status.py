@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from mechexo import tick_log
 from mechexo.alerts.values import AlertCounts
+from mechexo.alerts.values import OnCallNow as OnCallNow
 from mechexo.desk import Desk
 from mechexo.health.values import Card, ProbeState, Status, Uptime
 from mechexo.tick_log import Stage
@@ -21,16 +22,6 @@ DELIVERY_DUE_LIMIT_S = 60.0
 
 CLOCK_BACK_TOLERANCE = timedelta(seconds=60)
 """How far in the future the last tick may lie: small steps of the clock are usual."""
-
-
-@dataclass(frozen=True, slots=True)
-class OnCallNow:
-    """Who is on call. A level is "" when nobody is configured for it."""
-
-    level1: str
-    level2: str
-    level3: str
-    quiet_hours: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +159,6 @@ def status_after_tick(
             oldest_due_s=alerts.oldest_due_s(desk),
         )
     )
-    rota = oncall.now(desk)
     return DeskStatus(
         at=now,
         name=settings.desk.name,
@@ -178,7 +168,7 @@ def status_after_tick(
         reasons=tuple(reason.text for reason in reasons),
         cards=health.cards(desk),
         alerts=alerts.counts(desk),
-        oncall=OnCallNow(rota.level1, rota.level2, rota.level3, rota.quiet_hours),
+        oncall=oncall.now(desk),
         uptime=health.uptime(desk),
         last_tick_at=last_tick_at,
         blind=bool(reasons) and not any(reason.known for reason in reasons),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
 from mechexo.config import validated
 from mechexo.config.models import Settings
-from mechexo.config.secrets import literal_secret
+from mechexo.config.secrets import literal_secret, redact
 from mechexo.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -37,17 +37,24 @@ def find_config(named: Path | None = None) -> Path:
     from_environment = os.environ.get("MECHEXO_CONFIG")
     chosen = named or (Path(from_environment) if from_environment else None)
     if chosen is not None:
-        if not chosen.is_file():
+        if not _is_file(chosen):
             raise ConfigError(f"{chosen}: no such configuration file; make one with: mechexo init")
         return chosen.resolve()
     places = (Path(FILE_NAME), user_config_path())
     for place in places:
-        if place.is_file():
+        if _is_file(place):
             return place.resolve()
     looked = " or ".join(str(place) for place in places)
     raise ConfigError(
         f"no configuration: looked for {looked}; make one with: mechexo init, or try: mechexo demo"
     )
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
 
 
 def load_settings(path: Path) -> Settings:
@@ -69,6 +76,8 @@ def load_settings(path: Path) -> Settings:
         raise ConfigError(f"{path}: is not UTF-8 text (byte {error.start})") from error
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path}: is not valid TOML: {error}") from error
+    except RecursionError:
+        raise ConfigError(f"{path}: is nested too deeply") from None
     settings = check_settings(document, path)
     validated.remember(path, source, settings)
     return settings
@@ -114,7 +123,13 @@ def _describe(detail: ErrorDetails, model: type, path: Path, above: tuple[str, .
             return f"{where} is unknown; {hint}"
         case _:
             expected = detail["msg"].removeprefix("Value error, ")
-            return f"{where} = {detail['input']!r}: expected {_lower_first(expected)}"
+            return f"{where} = {_shown(detail['input'])}: expected {_lower_first(expected)}"
+
+
+def _shown(value: object) -> str:
+    """The value as it may be repeated: short, and without what looks like a secret."""
+    text = redact(repr(value))
+    return text if len(text) <= 80 else text[:79] + "…"
 
 
 def _lower_first(text: str) -> str:
