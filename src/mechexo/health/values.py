@@ -52,6 +52,22 @@ class ProbeState:
     """Failed runs in a row, also before `fail_after` is reached."""
     runbook: str = ""
     suspect: str = ""
+    successes: int = 0
+    """Runs in a row that did not fail."""
+    down: bool = False
+    """Whether `fail_after` was reached and `recover_after` has not been since; outlives unknown."""
+    changes: tuple[datetime, ...] = ()
+    """When its status changed lately, oldest first: what `flapping` is judged by."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckIn:
+    """The last sign of life of a job."""
+
+    job: str
+    at: datetime
+    ok: bool
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,4 +89,10 @@ class Uptime:
     objective_pct: float
     window_days: int
     achieved_pct: float | None
+    """Time well / time known. Time in which nobody looked is in neither."""
     budget_left_s: float | None
+    """What may still be lost in a whole window; below zero when the objective is missed."""
+    known_s: float = 0.0
+    """Seconds of the window in which it is known how the desk was."""
+    unknown_s: float = 0.0
+    """Seconds since the window's first sample in which nobody looked."""

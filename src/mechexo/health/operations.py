@@ -1,0 +1,180 @@
+"""What the rest of the house asks of the health wing.
+
+`probe_states`, `cards` and `uptime` read the state file and import nothing heavy, because every
+`mechexo status` calls them. What looks at the world is imported by `run_due`.
+"""
+
+from __future__ import annotations
+
+import difflib
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from mechexo.config import Settings, redact
+from mechexo.desk import Desk
+from mechexo.errors import NotFoundError, UsageError
+from mechexo.health import records
+from mechexo.health.availability import availability, extends
+from mechexo.health.context import ConfiguredProbe, Context
+from mechexo.health.hysteresis import next_state, unseen
+from mechexo.health.roll_up import roll_up
+from mechexo.health.staleness import STANDS_FOR_INTERVALS, as_shown, is_due
+from mechexo.health.values import Card, CheckIn, ProbeState, Uptime
+
+_LONGEST_JOB = 100
+_LONGEST_DETAIL = 400
+_ROOM_FOR_STORING_S = 0.5
+
+
+def load_probes(settings: Settings, config_path: Path) -> tuple[ConfiguredProbe, ...]:
+    """The configured probes with their kinds and checked options, in the order of the file.
+
+    Raises:
+        ConfigError: a kind is unknown, or its keys do not fit; names `[probes.NAME]` and the key.
+    """
+    from mechexo.health import probes
+
+    return probes.load_probes(settings, config_path)
+
+
+def run_due(desk: Desk, *, force: bool = False, deadline_s: float = 8.0) -> tuple[ProbeState, ...]:
+    """Looks with every probe that is due (`force`: with all), and stores what it found.
+
+    Whatever hangs, looking ends within `deadline_s` seconds. Returns all probes'
+    states, also of those that were not due.
+
+    Raises:
+        ConfigError: a probe's configuration does not fit.
+        BusyError, StateError: the state file could not be written.
+    """
+    from mechexo.health.runner import look
+
+    configured = load_probes(desk.settings, desk.config_path)
+    now, tick = desk.clock.now(), desk.settings.refresh.tick
+    before = records.stored_states(desk.state)
+    first_seen, check_ins = records.first_seen(desk.state), records.check_ins(desk.state)
+    due = [
+        probe
+        for probe in configured
+        if force or is_due(_last_look(before, probe), now, probe.settings.every, tick)
+    ]
+    longest_s = max(deadline_s - _ROOM_FOR_STORING_S, 0.1)
+    looks = look(
+        [
+            (
+                probe,
+                Context(
+                    probe=probe.name,
+                    root=desk.root,
+                    now=now,
+                    timeout_s=min(probe.settings.timeout.total_seconds(), longest_s),
+                    first_seen_at=min(first_seen.get(probe.name, now), now),
+                    check_ins=check_ins,
+                ),
+            )
+            for probe in due
+        ],
+        deadline_s=longest_s,
+        group=str(desk.state.path),
+    )
+    names = {probe.name for probe in configured}
+    if looks or before.keys() - names:
+        with desk.state.write() as transaction:
+            records.forget_others(transaction, names)
+            present = records.stored_states(transaction)
+            for found in looks:
+                name, settings = found.probe.name, found.probe.settings
+                previous = present.get(name)
+                if previous != before.get(name):
+                    # Another process has looked meanwhile; one outcome must not count twice.
+                    continue
+                if previous is None or previous.kind != settings.kind:
+                    previous = unseen(name, settings)
+                records.save_state(
+                    transaction,
+                    next_state(previous, found.outcome, now, settings, latency_ms=found.latency_ms),
+                )
+    return probe_states(desk)
+
+
+def _last_look(before: dict[str, ProbeState], probe: ConfiguredProbe) -> datetime | None:
+    stored = before.get(probe.name)
+    return stored.observed_at if stored and stored.kind == probe.settings.kind else None
+
+
+def probe_states(desk: Desk) -> tuple[ProbeState, ...]:
+    """Each configured probe as it may be believed now: what was not looked at lately is unknown."""
+    stored = records.stored_states(desk.state)
+    now, tick = desk.clock.now(), desk.settings.refresh.tick
+    return tuple(
+        as_shown(name, stored.get(name), settings, now, tick)
+        for name, settings in desk.settings.probes.items()
+    )
+
+
+def cards(desk: Desk) -> tuple[Card, ...]:
+    """The health cards, in the order of `[cards] show`."""
+    return roll_up(probe_states(desk), desk.settings.cards.show)
+
+
+def history(desk: Desk, probe_name: str, *, since: datetime) -> tuple[tuple[datetime, float], ...]:
+    """A probe's numbers since a moment, the oldest first; at most a day and 2,000 of them.
+
+    Raises:
+        NotFoundError: there is no such probe.
+    """
+    known = desk.settings.probes
+    if probe_name not in known:
+        close = difflib.get_close_matches(probe_name, known, n=3, cutoff=0.5) or sorted(known)
+        raise NotFoundError(
+            f"there is no probe {probe_name!r}; there is: {', '.join(close) or 'none'}"
+        )
+    return records.samples(desk.state, probe_name, since)
+
+
+def check_in(desk: Desk, job: str, *, ok: bool = True, detail: str = "") -> None:
+    """Records that a job is alive, and whether it went well.
+
+    Raises:
+        UsageError: the job's name is empty or too long.
+    """
+    name = job.strip()
+    if not name or len(name) > _LONGEST_JOB or not name.isprintable():
+        raise UsageError(f"a job's name has 1 to {_LONGEST_JOB} printable letters, not {job!r}")
+    said = " ".join(redact(detail).split())[:_LONGEST_DETAIL]
+    with desk.state.write() as transaction:
+        records.save_check_in(transaction, CheckIn(name, desk.clock.now(), ok, said))
+
+
+def record_ops_ok(desk: Desk, ok: bool) -> None:
+    """Records how the desk is now, for `uptime`."""
+    now = desk.clock.now()
+    with desk.state.write() as transaction:
+        newest = records.newest_stretch(transaction)
+        if newest and extends(newest[1], now, ok, _stand(desk)):
+            records.extend_stretch(transaction, newest[0], now)
+        else:
+            records.begin_stretch(transaction, now, ok)
+
+
+def uptime(desk: Desk) -> Uptime:
+    """Availability over the objective's window; see `availability` for what counts."""
+    objective = desk.settings.uptime
+    now, window = desk.clock.now(), timedelta(days=objective.window_days)
+    stand = _stand(desk)
+    found = availability(records.stretches(desk.state, now - window - stand), now, window, stand)
+    budget_s = (1.0 - objective.objective_pct / 100.0) * window.total_seconds()
+    achieved_pct = found.achieved_pct
+    return Uptime(
+        objective_pct=objective.objective_pct,
+        window_days=objective.window_days,
+        achieved_pct=achieved_pct,
+        budget_left_s=None if achieved_pct is None else budget_s - found.not_well_s,
+        known_s=found.known_s,
+        unknown_s=found.unknown_s,
+    )
+
+
+def _stand(desk: Desk) -> timedelta:
+    """How long a sample of ops_ok stands when none follows."""
+    return STANDS_FOR_INTERVALS * desk.settings.refresh.tick
