@@ -1,9 +1,26 @@
-"""What the runbook wing says: entries and their steps."""
+"""What the runbook wing says: entries and their steps, search results, findings, exports."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date
+from pathlib import Path
+
+SECTIONS = (
+    "First 60 seconds",
+    "Meaning",
+    "Impact",
+    "Diagnosis",
+    "Decision table",
+    "Mitigation",
+    "Verify recovery",
+    "Roll back / undo",
+    "Escalate",
+    "Communicate",
+    "After",
+)
+"""The sections of every entry, in this order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +33,17 @@ class Step:
     command: str = ""
     id: str = ""
     risk: str = "read"
+    confirm: str = ""
+    """`typed` when the person must type the step's id before it may run."""
+    expect: str = ""
+    """A regular expression that the output of a good run matches."""
+    timeout_s: int | None = None
+    undo: str = ""
+    """The id of the step that takes this one back."""
+    line: int = 0
+    """Where it is in the file, from 1."""
+    unset: tuple[str, ...] = ()
+    """Variables of the command that the desk has not set: it cannot be run as it stands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +67,15 @@ class Entry:
     steps: tuple[Step, ...]
     origin: str
     """`shipped`, or the desk's own file."""
+    path: Path | None = None
+    last_drilled: date | None = None
+    schema: int | None = None
+    source: str = ""
+    """The whole file as it is, front matter included, variables not filled in; harmless too."""
+    problems: tuple[str, ...] = ()
+    """Why (a part of) the file could not be read; the rest is shown all the same."""
+    unset: tuple[str, ...] = ()
+    """Variables that it uses and the desk has not set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,3 +85,38 @@ class Found:
     entry: Entry
     score: float
     why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that `runbook check` holds against an entry. A warning does not fail the check."""
+
+    path: str
+    line: int
+    message: str
+    level: str = "error"
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}: {self.message}"
+
+
+@dataclass(frozen=True, slots=True)
+class KnownCommand:
+    """A command of mechexo's own tree, as far as an entry can be held to it."""
+
+    options: Mapping[str, bool] = field(default_factory=dict)
+    """Option name -> whether it takes a value."""
+    subcommands: Mapping[str, KnownCommand] = field(default_factory=dict)
+    required_arguments: int = 0
+    most_arguments: int | None = 0
+    """None when it takes any number of them."""
+    needs_subcommand: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What an export wrote, with the SHA-256 of each file."""
+
+    path: Path
+    files: tuple[tuple[str, str], ...]
+    entries: int

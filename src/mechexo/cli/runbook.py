@@ -1,0 +1,253 @@
+"""`mechexo runbook`: list, show, search and export the runbook. Never opens the state file."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from mechexo.cli import render
+from mechexo.cli.invocation import Invocation, command_group
+from mechexo.clock import SystemClock
+from mechexo.config import Settings, find_config, load_settings
+from mechexo.errors import ConfigError, NotFoundError
+from mechexo.runbook.library import Library, read_library
+from mechexo.runbook.lookup import match_entry, search_entries
+from mechexo.runbook.operations import find_entry
+from mechexo.runbook.values import Entry, Found, KnownCommand
+
+app = command_group("List, show, search and export the runbook.")
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON document.")]
+Csv = Annotated[bool, typer.Option("--csv", help="CSV.")]
+
+
+def _settings(ctx: typer.Context) -> tuple[Settings | None, Path | None]:
+    """The configuration and its path. Without a usable one: nothing, and a remark on stderr."""
+    invocation = ctx.find_object(Invocation) or Invocation(None)
+    try:
+        path = find_config(invocation.config)
+        return load_settings(path), path
+    except ConfigError as error:
+        render.note(f"mechexo: {error}")
+        render.note("mechexo: only the shipped runbook is shown, without the desk's own names")
+        return None, None
+
+
+def _library(ctx: typer.Context) -> Library:
+    settings, path = _settings(ctx)
+    return read_library(settings, path.parent if path else None)
+
+
+@app.command("list")
+def list_(ctx: typer.Context, json_: Json = False, csv: Csv = False) -> None:
+    """Every entry, worst severity first."""
+    entries = _library(ctx).entries
+    if json_:
+        body = {"entries": [_summary(entry) for entry in entries]}
+        return render.json_document("runbook", SystemClock().now(), body)
+    columns = ("id", "title", "severity", "owner", "reviewed", "alerts", "origin", "problem")
+    rows = [
+        (
+            *(entry.id, entry.title, entry.severity or None, entry.owner or None),
+            *(entry.last_reviewed, " ".join(entry.alerts), entry.origin),
+            "; ".join(entry.problems) or None,
+        )
+        for entry in entries
+    ]
+    if csv:
+        return render.csv_rows(columns, rows)
+    return render.table("Runbook", *_for_people(columns, rows, entries))
+
+
+def _for_people(
+    columns: tuple[str, ...], rows: list[tuple[Any, ...]], entries: tuple[Entry, ...]
+) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
+    """The columns that fit a screen; the problem only when there is one."""
+    wanted = [0, 2, 1, 4] + ([6] if any(e.origin != "shipped" for e in entries) else [])
+    wanted += [7] if any(entry.problems for entry in entries) else []
+    return tuple(columns[i] for i in wanted), [tuple(row[i] for i in wanted) for row in rows]
+
+
+@app.command("show")
+def show(
+    ctx: typer.Context,
+    entry_id: Annotated[str, typer.Argument(metavar="ID", help="The entry's id.")],
+    raw: Annotated[bool, typer.Option("--raw", help="The file as written.")] = False,
+    json_: Json = False,
+) -> None:
+    """One entry, with the desk's own names filled in."""
+    entry = find_entry(_library(ctx).entries, entry_id)
+    if json_:
+        return render.json_document("runbook_entry", SystemClock().now(), _whole(entry))
+    if raw:
+        return render.text(entry.source.rstrip("\n"))
+    return _show(entry)
+
+
+def _show(entry: Entry) -> None:
+    for problem in entry.problems:
+        render.note(f"▲ {entry.origin}: {problem}")
+    for name in entry.unset:
+        render.note(f"▲ ${name} is not set in [runbook.variables] of mechexo.toml")
+    head = f"{entry.id} · {entry.severity or 'no severity'} · owner {entry.owner or 'nobody'}"
+    reviewed = f"reviewed {entry.last_reviewed or 'never'}"
+    render.text(f"{head} · needs {entry.requires or 'viewer'} · {reviewed}\n")
+    if not sys.stdout.isatty():
+        return render.text(entry.body)
+    from rich.markdown import Markdown
+
+    # Without hyperlinks: an entry's link is shown, never sent to the terminal as a command.
+    render.console().print(Markdown(entry.body, hyperlinks=False))
+    return None
+
+
+@app.command("search")
+def search(
+    ctx: typer.Context,
+    words: Annotated[list[str], typer.Argument(help="What you see, in your own words.")],
+    json_: Json = False,
+    csv: Csv = False,
+) -> None:
+    """Entries that fit the words, best first, each with the reason; exit 1 when none does."""
+    found = search_entries(_library(ctx).entries, " ".join(words))
+    if json_:
+        render.json_document("runbook_search", SystemClock().now(), {"found": _found(found)})
+    else:
+        columns = ("id", ">score", "title", "why")
+        rows = [(f.entry.id, f"{f.score:.2f}", f.entry.title, f.why) for f in found]
+        if csv:
+            render.csv_rows([name.removeprefix(">") for name in columns], rows)
+        else:
+            render.table("Runbook entries found", columns, rows)
+    if not found:
+        raise typer.Exit(1)
+
+
+@app.command("match")
+def match(
+    ctx: typer.Context,
+    alert_name: Annotated[str, typer.Argument(help="The alert's name.")],
+    runbook: Annotated[str, typer.Option(help="The entry that the alert names.")] = "",
+    json_: Json = False,
+) -> None:
+    """The entry for an alert."""
+    entries = _library(ctx).entries
+    found = match_entry(entries, alert_name, runbook)
+    if found is None:
+        near = [each.entry.id for each in search_entries(entries, alert_name)[:3]]
+        hint = f"nearest: {', '.join(near)}" if near else "see mechexo runbook list"
+        raise NotFoundError(f"no runbook entry for the alert {alert_name!r}; {hint}")
+    if json_:
+        return render.json_document("runbook_match", SystemClock().now(), _found((found,))[0])
+    return render.text(f"{found.entry.id}  {found.entry.title}  ({found.why})")
+
+
+@app.command("export")
+def export(
+    ctx: typer.Context,
+    out: Annotated[Path, typer.Option(help="The file or folder to write.")],
+    format_: Annotated[str, typer.Option("--format", help="md, html or folder.")] = "md",
+    json_: Json = False,
+) -> None:
+    """Write all entries as one markdown, one HTML page, or a folder with checksums."""
+    from mechexo.runbook.export import export_entries
+
+    written = export_entries(_library(ctx).entries, out, format_)
+    if json_:
+        files = [{"name": name, "sha256": digest} for name, digest in written.files]
+        body = {"path": written.path, "entries": written.entries, "files": files}
+        return render.json_document("runbook_export", SystemClock().now(), body)
+    return render.text(f"{written.entries} entries written to {written.path}")
+
+
+@app.command("check")
+def check(ctx: typer.Context, json_: Json = False) -> None:
+    """Hold every entry to its rules; exit 1 on findings, each with file and line."""
+    from mechexo.runbook.checking import check_entries, check_probes
+
+    settings, path = _settings(ctx)
+    library = read_library(settings, path.parent if path else None)
+    now = SystemClock().now()
+    known = library.variables if settings else None
+    findings = check_entries(
+        library.entries, today=now.date(), root=command_tree(), variables=known
+    )
+    if settings and path:
+        probes = {name: probe.runbook for name, probe in settings.probes.items()}
+        findings += check_probes(library.entries, probes, str(path), path.read_text())
+    errors = [finding for finding in findings if finding.level == "error"]
+    if json_:
+        render.json_document("runbook_check", now, {"ok": not errors, "findings": findings})
+    else:
+        for finding in findings:
+            render.text(f"{'✖' if finding.level == 'error' else '▲'} {finding}")
+        if not errors:
+            render.text(f"● {len(library.entries)} entries hold")
+    if errors:
+        raise typer.Exit(1)
+
+
+def command_tree() -> KnownCommand:
+    """mechexo's own commands and options, as its help would list them."""
+    from mechexo import cli
+
+    root = typer.main.get_command(cli.app)
+    known = {name: _known(cli.load_command(name)) for name in cli.COMMANDS}
+    return KnownCommand(_options(root), known)
+
+
+def _known(command: Any) -> KnownCommand:
+    arguments = [each for each in command.params if each.param_type_name == "argument"]
+    below = getattr(command, "commands", {})
+    endless = any(each.nargs == -1 for each in arguments)
+    return KnownCommand(
+        _options(command),
+        {name: _known(each) for name, each in below.items()},
+        sum(each.nargs if each.nargs > 0 else 1 for each in arguments if each.required),
+        None if endless else sum(each.nargs for each in arguments),
+        bool(below) and not getattr(command, "invoke_without_command", False),
+    )
+
+
+def _options(command: Any) -> dict[str, bool]:
+    named = {"--help": False}
+    for each in command.params:
+        if each.param_type_name == "option":
+            takes_value = not (each.is_flag or each.count)
+            named |= dict.fromkeys((*each.opts, *each.secondary_opts), takes_value)
+    return named
+
+
+def _summary(entry: Entry) -> dict[str, object]:
+    return {
+        "id": entry.id,
+        "title": entry.title,
+        "severity": entry.severity,
+        "owner": entry.owner,
+        "backup_owner": entry.backup_owner,
+        "alerts": entry.alerts,
+        "symptoms": entry.symptoms,
+        "last_reviewed": entry.last_reviewed,
+        "review_every_days": entry.review_every_days,
+        "last_drilled": entry.last_drilled,
+        "max_minutes": entry.max_minutes,
+        "requires": entry.requires,
+        "origin": entry.origin,
+        "path": entry.path,
+        "problems": entry.problems,
+        "unset": entry.unset,
+    }
+
+
+def _whole(entry: Entry) -> dict[str, object]:
+    extra = {"sections": entry.sections, "steps": entry.steps, "body": entry.body}
+    return _summary(entry) | extra
+
+
+def _found(found: tuple[Found, ...]) -> list[dict[str, object]]:
+    return [
+        {"id": f.entry.id, "title": f.entry.title, "score": f.score, "why": f.why} for f in found
+    ]

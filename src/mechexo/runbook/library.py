@@ -1,0 +1,139 @@
+"""Where entries come from: the shipped ones and the desk's own folder.
+
+Nothing here needs the state file: the runbook must open when everything else is broken.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+
+import mechexo
+from mechexo.config.models import Settings
+from mechexo.runbook.parse import parse
+from mechexo.runbook.values import Entry
+from mechexo.runbook.variables import filled_in
+
+LARGEST_BYTES = 1_048_576
+MOST_FILES = 5_000
+SHIPPED = "shipped"
+
+
+@dataclass(frozen=True, slots=True)
+class Library:
+    """All entries by id, worst severity first, as this desk reads them."""
+
+    entries: tuple[Entry, ...]
+    variables: Mapping[str, str]
+
+
+def shipped_folder() -> Path:
+    """The folder of the shipped entries: package data, or the repository's when editable."""
+    package = Path(mechexo.__file__).resolve().parent
+    installed = package / "_runbooks"
+    return installed if installed.is_dir() else package.parents[1] / "runbooks"
+
+
+def read_library(settings: Settings | None = None, root: Path | None = None) -> Library:
+    """Reads every entry.
+
+    Args:
+        settings: of the desk; without them only the shipped entries are read.
+        root: the folder of the configuration, from which a relative `[runbook] folder` is taken.
+    """
+    variables: Mapping[str, str] = {}
+    entries = {entry.id: entry for entry in read_folder(shipped_folder(), shipped=True)}
+    if settings is not None:
+        variables = settings.runbook.variables
+        if settings.runbook.folder:
+            folder = (root or Path()) / Path(settings.runbook.folder).expanduser()
+            for own in read_folder(folder, shipped=False):
+                entries[own.id] = _over(own, entries.get(own.id))
+    ordered = sorted(entries.values(), key=lambda entry: (entry.severity or "~", entry.id))
+    return Library(tuple(filled_in(entry, variables) for entry in ordered), variables)
+
+
+def _over(own: Entry, below: Entry | None) -> Entry:
+    """The desk's own entry in place of the one it overrides."""
+    if below is None:
+        return own
+    if below.origin != SHIPPED:
+        told = f"{own.path} and {below.path} have the same id {own.id!r}; this is the first of them"
+        return replace(below, problems=(*below.problems, told))
+    if not own.problems:
+        return own
+    # Its head could not be read: without the shipped one's names no alert would find it.
+    return replace(
+        own,
+        severity=own.severity or below.severity,
+        alerts=own.alerts or below.alerts,
+        symptoms=own.symptoms or below.symptoms,
+    )
+
+
+def read_folder(folder: Path, *, shipped: bool) -> list[Entry]:
+    """Every `*.md` in a folder and below, hidden files and READMEs left out, in order of path.
+
+    A file or folder that cannot be read becomes an entry that says so.
+    """
+    try:
+        paths = _markdown_files(folder)
+    except OSError as error:
+        return [_unreadable(folder, "runbook-folder", error)]
+    return [_read(path, SHIPPED if shipped else str(path)) for path in paths]
+
+
+def _markdown_files(folder: Path) -> list[Path]:
+    found: list[Path] = []
+
+    def fail(error: OSError) -> None:
+        raise error
+
+    for place, below, names in os.walk(folder, onerror=fail):
+        below[:] = sorted(name for name in below if not name.startswith("."))
+        found += [
+            Path(place, name)
+            for name in sorted(names)
+            if name.endswith(".md") and not name.startswith(".") and name.lower() != "readme.md"
+        ]
+        if len(found) > MOST_FILES:
+            raise OSError(f"holds more than {MOST_FILES} markdown files")
+    return found
+
+
+def _read(path: Path, origin: str) -> Entry:
+    try:
+        stat = path.stat()
+        if not path.is_file():
+            raise OSError("is not a plain file")
+        return _parsed(path, origin, stat.st_mtime_ns, stat.st_size)
+    except OSError as error:
+        return _unreadable(path, path.stem, error)
+
+
+@lru_cache(maxsize=MOST_FILES)
+def _parsed(path: Path, origin: str, mtime_ns: int, size: int) -> Entry:
+    """The entry of a file as it was at `mtime_ns`: the console asks for the same ones often."""
+    with path.open("rb") as file:
+        content = file.read(LARGEST_BYTES + 1)
+    told = []
+    if len(content) > LARGEST_BYTES:
+        content = content[:LARGEST_BYTES]
+        told.append(f"only the first {LARGEST_BYTES} bytes are shown")
+    try:
+        text = content.decode()
+    except UnicodeDecodeError as error:
+        text = content.decode(errors="replace")
+        told.append(f"is not UTF-8 text (byte {error.start})")
+    entry = parse(text, name=path.name, origin=origin, path=path)
+    return replace(entry, problems=(*told, *entry.problems)) if told else entry
+
+
+def _unreadable(path: Path, entry_id: str, error: OSError) -> Entry:
+    why = f"{path}: cannot be read: {error.strerror or error}"
+    text = f"# {entry_id} cannot be read\n\n{why}. Mend it, or correct `[runbook] folder`.\n"
+    entry = parse(text, name=f"{entry_id}.md", origin=str(path), path=path)
+    return replace(entry, problems=(why,))
