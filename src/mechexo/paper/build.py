@@ -1,0 +1,194 @@
+"""Making a paper desk: a folder that a live desk could have left behind, from a seed and a time.
+
+The same seed and time give the same files byte for byte (less the port of the gateway, which is
+free on the machine that builds) and the same commits.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+import socket
+from collections.abc import Callable
+from datetime import datetime, time, timedelta
+from pathlib import Path
+
+from mechexo.errors import ConflictError
+from mechexo.paper import files, trading
+from mechexo.paper.history import ZONE, commit_history, versions
+from mechexo.paper.market import (
+    UNIVERSE,
+    Session,
+    business_days,
+    overnight,
+    simulate_session,
+)
+
+TEMPLATE = Path(__file__).parent / "template"
+MARKER = "paper.json"
+DAYS = 10
+TODAY_SO_FAR = timedelta(hours=2)
+"""How much of today's session is there when the desk is made: its market never closes."""
+
+
+def is_paper_desk(folder: Path) -> bool:
+    """Whether `build` made this folder."""
+    return (folder / MARKER).is_file()
+
+
+def build(
+    folder: Path, seed: int, now: datetime, *, say: Callable[[str], None] = lambda _: None
+) -> Path:
+    """Makes the desk in `folder`, whole or not at all. Returns its configuration file.
+
+    Raises:
+        ConflictError: the folder exists and is not empty.
+        MechexoError: git is missing or failed.
+    """
+    folder = folder.absolute()
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ConflictError(f"{folder} exists and is not empty; name another folder with --dir")
+    # The configuration names the folder, so the desk is made elsewhere and moved into place.
+    beside = folder.with_name(f".{folder.name}.building")
+    shutil.rmtree(beside, ignore_errors=True)
+    beside.mkdir(parents=True)
+    try:
+        _build(beside, seed, now, say)
+        write_config(beside, free_port(), folder)
+        if folder.exists():
+            folder.rmdir()
+        beside.rename(folder)
+    except BaseException:
+        shutil.rmtree(beside, ignore_errors=True)
+        raise
+    return folder / "mechexo.toml"
+
+
+def _build(folder: Path, seed: int, now: datetime, say: Callable[[str], None]) -> None:
+    tracked = template_files()
+    say(f"paper desk: {DAYS} days of quotes and fills (seed {seed})")
+    mids, paid = _market(folder, seed, now)
+    say("paper desk: trading database, bars, model, weights")
+    trading.create(folder, now)
+    # The book was built before the bad change of limits, so under the configuration before it.
+    _write(folder, versions(tracked)[-2])
+    _compute(folder, now)
+    quantities = trading.target_quantities(folder, mids)
+    trading.open_book(folder, quantities, mids, now)
+    _ledger(folder, seed, paid, mids, now)
+    say("paper desk: git history of two weeks")
+    commit_history(folder, tracked, now)
+    from mechexo.paper.template.flows import reweight
+
+    reweight.run(folder, now)
+    write_ci_run(folder, now)
+    marker = {"seed": seed, "built_at": trading.stamp(now)}
+    (folder / MARKER).write_text(json.dumps(marker) + "\n")
+
+
+def template_files() -> dict[str, str]:
+    """The files under version control, by their path in the desk."""
+    paths = [*TEMPLATE.glob("config/*.yaml"), *TEMPLATE.glob("flows/*.py"), TEMPLATE / "gitignore"]
+    names = {str(path.relative_to(TEMPLATE)): path.read_text(encoding="utf-8") for path in paths}
+    names[".gitignore"] = names.pop("gitignore")
+    names.pop("flows/__init__.py", None)
+    return names
+
+
+def _write(folder: Path, contents: dict[str, str]) -> None:
+    for name, text in contents.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+
+def _market(
+    folder: Path, seed: int, now: datetime
+) -> tuple[dict[str, float], list[tuple[str, float]]]:
+    """Writes every day's quotes and fills; the last mids, and each day's commission."""
+    today = now.astimezone(ZONE).date()
+    mids = {instrument.symbol: instrument.price for instrument in UNIVERSE}
+    paid = []
+    for day in business_days(today, DAYS):
+        start = datetime.combine(day, time(9, 30), ZONE)
+        session = simulate_session(f"{seed} {day}", mids)
+        _write_session(folder, session, start)
+        paid.append((day.isoformat(), sum(fill.commission for fill in session.fills)))
+        mids = overnight(session.closing_mids, f"{seed} {day}")
+    midnight = datetime.combine(today, time(0), ZONE)
+    start = max(midnight, now - TODAY_SO_FAR)
+    length_s = (now - start).total_seconds()
+    session = simulate_session(
+        f"{seed} {today}",
+        mids,
+        length_s=length_s,
+        fills_per_symbol=int(length_s / 600),
+        flawed=False,
+    )
+    _write_session(folder, session, start)
+    paid.append((today.isoformat(), sum(fill.commission for fill in session.fills)))
+    return dict(session.closing_mids), paid
+
+
+def _write_session(folder: Path, session: Session, start: datetime) -> None:
+    day = start.astimezone(ZONE).date()
+    if session.quotes:
+        quotes = files.quotes_frame(session.quotes, start)
+        files.replace_parquet(quotes, files.day_file(folder, files.QUOTES, day))
+    if session.fills:
+        fills = files.fills_frame(session.fills, start, day)
+        files.replace_parquet(fills, files.day_file(folder, files.FILLS, day))
+
+
+def _compute(folder: Path, now: datetime) -> None:
+    """Runs the desk's own flows once, in this process: bars, model, scores, weights, verdict."""
+    from mechexo.paper.template.flows import canary, data_pipeline, ml_inference, reweight
+
+    for flow in (data_pipeline, ml_inference, reweight, canary):
+        flow.run(folder, now)
+
+
+def _ledger(
+    folder: Path,
+    seed: int,
+    paid: list[tuple[str, float]],
+    mids: dict[str, float],
+    now: datetime,
+) -> None:
+    """P&L of the closed days, orders of the last hour, and the book marked at the last mids."""
+    draw = random.Random(f"{seed} ledger")
+    closed = [(day, round(draw.gauss(1_500, 6_000), 2), round(cost, 2)) for day, cost in paid[:-1]]
+    trading.past_pnl(folder, closed)
+    for minute in range(60, 0, -1):
+        moment = now - timedelta(minutes=minute)
+        with trading.trading(folder) as connection:
+            connection.execute(
+                "INSERT INTO order_counts VALUES (?, ?, ?)",
+                (moment.strftime("%Y-%m-%dT%H:%M"), draw.randint(4, 16), int(draw.random() < 0.06)),
+            )
+    trading.book(folder, day=paid[-1][0], fills=(), mids=mids, now=now)
+
+
+def write_ci_run(folder: Path, now: datetime) -> None:
+    """Notes a passed CI run of the desk's own code, as a pipeline's last step would."""
+    path = folder / "ci" / "last_run.json"
+    path.parent.mkdir(exist_ok=True)
+    run = {"pipeline": "desk-flows", "branch": "main", "result": "passed"}
+    path.write_text(json.dumps(run | {"finished_at": trading.stamp(now)}) + "\n")
+
+
+def free_port() -> int:
+    """A port that nothing listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def write_config(folder: Path, port: int, home: Path | None = None) -> None:
+    """Writes mechexo.toml for a gateway on `port`; `home` is where the desk will lie."""
+    text = (TEMPLATE / "mechexo.toml").read_text(encoding="utf-8")
+    text = text.replace("@PORT@", str(port)).replace("@FOLDER@", str(home or folder))
+    beside = folder / ".mechexo.toml.part"
+    beside.write_text(text, encoding="utf-8")
+    beside.replace(folder / "mechexo.toml")

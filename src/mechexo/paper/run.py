@@ -1,0 +1,232 @@
+"""The running paper desk: `python -m mechexo.paper.run FOLDER --seed N [--for 60s | --once]`.
+
+Serves the gateway's health, moves the market, runs the flows through `mechexo flows exec` and
+the pass over the probes through `mechexo tick`, as cron would; now and then a fault happens.
+It ends on SIGTERM, SIGINT, or when the process that started it is gone. Times are the machine's;
+the market is simulated as if its session never closed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import os
+import signal
+import sqlite3
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import TextIO
+
+from mechexo.clock import Clock, SystemClock
+from mechexo.config import load_settings
+from mechexo.errors import BusyError, ConflictError, MechexoError
+from mechexo.paper import faults, files, trading
+from mechexo.paper.build import free_port, is_paper_desk, write_ci_run, write_config
+from mechexo.paper.gateway import Gateway
+from mechexo.paper.jobs import Jobs, Timetable
+from mechexo.paper.live import LiveMarket
+from mechexo.times import parse_duration
+
+FLOWS = ("data_pipeline", "ml_inference", "reweight", "canary")
+MARKET_EVERY_S = 3.0
+FLOW_EVERY_S = {"data_pipeline": 60.0, "ml_inference": 90.0, "reweight": 90.0, "canary": 150.0}
+CI_EVERY_S = 1200.0
+SETTLE_S = 3.0
+"""Between the two passes of `--once`: over half the probes' interval, so that all are due."""
+
+
+class PaperDesk:
+    """One running desk. Made inside `running`, which holds its lock."""
+
+    def __init__(self, folder: Path, seed: int, clock: Clock, log: TextIO) -> None:
+        self.folder, self.seed, self.clock = folder, seed, clock
+        self._log = log
+        self.stop = threading.Event()
+        now = clock.now()
+        self.market = LiveMarket(folder, seed, now)
+        self.gateway = self._open_gateway()
+        self.stage = faults.Stage(folder, self.market, self.gateway)
+        self.jobs = Jobs(folder, log)
+        self._market_at = now
+        healed = faults.heal(self.stage, now)
+        if healed:
+            self.say(f"{healed}: healed after the last run was cut off")
+
+    def say(self, event: str) -> None:
+        """One line into paper.log."""
+        self._log.write(f"{trading.stamp(self.clock.now())} {event}\n")
+        self._log.flush()
+
+    def health(self) -> dict[str, object]:
+        """What the gateway says of itself and of the desk."""
+        now = self.clock.now()
+        used = files.bytes_used(self.folder)
+        enabled = trading.flag(self.folder, "trading_enabled") == "true"
+        return {
+            "at": trading.stamp(now),
+            "gateway": {"status": "up"},
+            "feed": {"age_s": round((now - self.market.last_quote_at).total_seconds(), 3)},
+            "quota": {
+                "used_bytes": used,
+                "limit_bytes": faults.QUOTA_BYTES,
+                "used_pct": round(100 * used / faults.QUOTA_BYTES, 2),
+            },
+            "trading": {"enabled": enabled},
+        }
+
+    def move_market(self) -> None:
+        """The market since the last move."""
+        now = self.clock.now()
+        if now < self._market_at:
+            self.say("the clock went back; the market waits for nothing and goes on from here")
+            self._market_at = now
+        self.market.step(self._market_at, now)
+        self._market_at = now
+
+    def once(self) -> None:
+        """Every flow once, and the pass over the probes twice so that what fails is settled."""
+        self.move_market()
+        for name in FLOWS:
+            self.jobs.flow(name, wait=True, stop=self.stop)
+        self.jobs.tick(wait=True, stop=self.stop)
+        self.stop.wait(SETTLE_S)
+        self.move_market()
+        self.jobs.tick(wait=True, stop=self.stop)
+
+    def loop(self, until_s: float | None, parent: int) -> None:
+        """Runs until `stop` is set, `until_s` seconds have passed or the parent is gone."""
+        began_s = self.clock.monotonic_s()
+        tick_s = load_settings(self.folder / "mechexo.toml").refresh.tick.total_seconds()
+        # Flows begin at once, one after the other, so that a new desk is soon complete.
+        table = Timetable()
+        table.add("market", MARKET_EVERY_S, self._careful(self.move_market), first_s=0.0)
+        for place, name in enumerate(FLOWS):
+            start_flow = partial(self.jobs.flow, name)
+            table.add(name, FLOW_EVERY_S[name], start_flow, first_s=0.5 + 2.0 * place)
+        table.add("tick", tick_s, self.jobs.tick, first_s=1.0)
+        table.add("ci", CI_EVERY_S, self._careful(self._pass_ci), first_s=CI_EVERY_S)
+        table.add("tidy", 3600.0, self._careful(self._tidy), first_s=60.0)
+        to_come = faults.schedule(self.seed)
+        planned, healing_s = next(to_come), None
+        while not self.stop.is_set():
+            elapsed_s = self.clock.monotonic_s() - began_s
+            if os.getppid() != parent:
+                self.say("the process that started this desk is gone")
+                return
+            if until_s is not None and elapsed_s >= until_s:
+                return
+            table.run_due(elapsed_s)
+            if healing_s is None and elapsed_s >= planned.at_s:
+                self.begin_fault(planned.name)
+                healing_s = elapsed_s + planned.lasts_s
+            elif healing_s is not None and elapsed_s >= healing_s:
+                self.heal_fault()
+                planned, healing_s = next(to_come), None
+                planned = faults.Planned(
+                    planned.name, max(planned.at_s, elapsed_s + 30.0), planned.lasts_s
+                )
+            self.jobs.reap()
+            self.stop.wait(0.25)
+
+    def _pass_ci(self) -> None:
+        write_ci_run(self.folder, self.clock.now())
+
+    def _tidy(self) -> None:
+        trading.forget_before(self.folder, self.clock.now())
+
+    def _careful(self, action: Callable[[], None]) -> Callable[[], None]:
+        """The action; when the desk's own files fail it, the log says so and the desk goes on."""
+
+        def act() -> None:
+            try:
+                action()
+            except (OSError, sqlite3.Error) as error:
+                self.say(f"failed: {error}")
+
+        return act
+
+    def begin_fault(self, name: str) -> None:
+        """Lets a fault happen."""
+        faults.begin(self.stage, name, self.clock.now())
+        self.say(f"{name}: {faults.FAULTS[name].says}")
+
+    def heal_fault(self) -> None:
+        """Ends the fault that stands, if any."""
+        healed = faults.heal(self.stage, self.clock.now())
+        if healed:
+            self.say(f"{healed}: healed")
+
+    def close(self) -> None:
+        """Heals, stops the jobs, stops listening."""
+        self.jobs.close()
+        self.heal_fault()
+        self.gateway.close()
+
+    def _open_gateway(self) -> Gateway:
+        """Listens on the configured port; when that is taken, on another, written into the file."""
+        probe = load_settings(self.folder / "mechexo.toml").probes["tcp_gateway"]
+        port = int(probe.options["port"])
+        try:
+            return Gateway(port, self.health)
+        except OSError as error:
+            other = free_port()
+            self.say(f"port {port} cannot be used ({error.strerror}); the gateway moves to {other}")
+            write_config(self.folder, other)
+            return Gateway(other, self.health)
+
+
+@contextmanager
+def running(folder: Path, seed: int, clock: Clock) -> Iterator[PaperDesk]:
+    """A desk under its lock: one runner to a folder.
+
+    Raises:
+        ConflictError: the folder is no paper desk.
+        BusyError: it runs already.
+    """
+    if not is_paper_desk(folder):
+        raise ConflictError(
+            f"{folder} is no paper desk; make one with: mechexo demo --dir {folder}"
+        )
+    with (folder / "paper.lock").open("a") as lock, (folder / "paper.log").open("a") as log:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BusyError(f"{folder}: this paper desk runs already") from None
+        desk = PaperDesk(folder, seed, clock, log)
+        desk.say(f"started, seed {seed}, gateway on port {desk.gateway.port}")
+        try:
+            yield desk
+        finally:
+            desk.close()
+            desk.say("stopped")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command line of the running process. Prints `ready` when the gateway listens."""
+    parser = argparse.ArgumentParser(prog="python -m mechexo.paper.run")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--for", dest="lasting", help="end after this long, like 60s")
+    parser.add_argument("--once", action="store_true", help="each flow once, two ticks, end")
+    parser.add_argument("--parent", type=int, default=os.getppid(), help="end when it is gone")
+    given = parser.parse_args(arguments)
+    try:
+        until_s = parse_duration(given.lasting).total_seconds() if given.lasting else None
+        with running(given.folder.absolute(), given.seed, SystemClock()) as desk:
+            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+                signal.signal(number, lambda *_: desk.stop.set())
+            sys.stdout.write("ready\n")
+            sys.stdout.flush()
+            desk.once() if given.once else desk.loop(until_s, given.parent)
+    except MechexoError as error:
+        sys.stderr.write(f"mechexo: {error}\n")
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The desk's four flows: programs of the desk, which know nothing of mechexo."""
