@@ -1,0 +1,53 @@
+"""What stands behind the figures, and what stands outside them with its reason."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from mechexo.costs.fills import Fills
+from mechexo.costs.values import Coverage, UnpricedFill
+
+LISTED = 1000
+"""How many fills of each kind are listed; the counts are always whole."""
+
+
+def coverage(fills: Fills, priced: pl.DataFrame) -> Coverage:
+    """Counts every row read once: priced, unpriced, suspect or rejected."""
+    source = pl.when("suspect").then(pl.lit("suspect")).otherwise(pl.col("ref_source"))
+    sources = priced.select(source.alias("source"))["source"]
+    counts = {name: int((sources == name).sum()) for name in ("quote", "stale", "suspect", "none")}
+    outside = priced.filter(pl.col("reason").is_not_null())
+    unpriced = outside.filter(~pl.col("suspect"))
+    suspects = outside.filter(pl.col("suspect"))
+    in_figures = counts["quote"] + counts["stale"]
+    lacking = priced.filter(pl.col("reason").is_null() & pl.col("commission").is_null())
+    return Coverage(
+        fills=len(priced),
+        priced=in_figures,
+        by_benchmark={
+            name: count for name, count in counts.items() if count or name in ("quote", "none")
+        },
+        unpriced=_listed(unpriced),
+        suspects=_listed(suspects),
+        rejected=_listed(fills.rejected),
+        unpriced_count=len(unpriced),
+        suspect_count=len(suspects),
+        rejected_count=len(fills.rejected),
+        without_commission=len(lacking),
+        reasons=_reasons(pl.concat([outside["reason"], fills.rejected["reason"]])),
+    )
+
+
+def _listed(rows: pl.DataFrame) -> tuple[UnpricedFill, ...]:
+    columns = rows.head(LISTED).select("fill_id", "ts", "symbol", "reason")
+    return tuple(
+        UnpricedFill(fill_id or "", at, symbol or "", reason)
+        for fill_id, at, symbol, reason in columns.iter_rows()
+    )
+
+
+def _reasons(reasons: pl.Series) -> dict[str, int]:
+    counted = (
+        reasons.alias("reason").value_counts().sort(["count", "reason"], descending=[True, False])
+    )
+    return dict(counted.iter_rows())

@@ -1,0 +1,167 @@
+"""Fills as the kernel takes them: typed, checked row by row, nothing lost without a reason."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+
+TAGS = ("strategy", "venue", "order_id", "liquidity")
+"""Optional text columns that a fill may carry."""
+
+BUY = ("buy", "b", "bot", "bought", "1", "+1", "1.0")
+SELL = ("sell", "s", "sld", "sold", "-1", "-1.0")
+
+
+@dataclass(frozen=True, slots=True)
+class Fills:
+    """The accepted fills in time order, and the rejected rows with their reasons.
+
+    `accepted`: fill_id, ts (UTC, us), symbol, side (+1, -1), quantity (> 0), price, commission
+    (base currency, null when unknown), multiplier, fx, and the tags (null where absent).
+    `rejected`: fill_id, ts, symbol, reason.
+    """
+
+    accepted: pl.DataFrame
+    rejected: pl.DataFrame
+
+
+def normalise_fills(rows: pl.DataFrame | pl.LazyFrame, currency: str) -> Fills:
+    """Checks fills and parts them into accepted and rejected.
+
+    Needed columns: fill_id, ts (aware), symbol, quantity, price. Optional: side (without it the
+    quantity's sign says it), commission, multiplier, fx (rate to `currency`), currency, tags.
+    A missing multiplier column means 1; a missing commission column means unknown, not zero.
+    """
+    frame = rows.lazy().collect(engine="in-memory")
+    checked = frame.select(_typed(frame)).with_columns(reason=_reason(frame, currency))
+    good = checked.filter(pl.col("reason").is_null()).with_columns(
+        quantity=pl.col("quantity").abs(), fx=_rate(frame, currency)
+    )
+    good = good.with_columns(reason=_duplicate(good))
+    rejected = pl.concat(
+        [
+            part.filter(pl.col("reason").is_not_null()).select("fill_id", "ts", "symbol", "reason")
+            for part in (checked, good)
+        ]
+    )
+    accepted = good.filter(pl.col("reason").is_null()).drop("reason", "currency")
+    return Fills(
+        accepted.sort("ts", "fill_id", maintain_order=True),
+        rejected.sort("ts", "fill_id", maintain_order=True),
+    )
+
+
+def _typed(frame: pl.DataFrame) -> list[pl.Expr]:
+    def column(name: str, kind: type[pl.DataType], default: object = None) -> pl.Expr:
+        if name not in frame.columns:
+            return pl.lit(default, dtype=kind()).alias(name)
+        return pl.col(name).cast(kind, strict=False)
+
+    return [
+        column("fill_id", pl.String),
+        pl.col("ts").dt.convert_time_zone("UTC").dt.cast_time_unit("us"),
+        column("symbol", pl.String),
+        _side(frame).alias("side"),
+        column("quantity", pl.Float64),
+        column("price", pl.Float64),
+        column("commission", pl.Float64),
+        column("multiplier", pl.Float64, 1.0),
+        column("fx", pl.Float64),
+        column("currency", pl.String),
+        *(column(name, pl.String) for name in TAGS),
+    ]
+
+
+def _side(frame: pl.DataFrame) -> pl.Expr:
+    """+1, -1, or null when it cannot be read."""
+    if "side" not in frame.columns:
+        return pl.col("quantity").cast(pl.Float64, strict=False).sign().cast(pl.Int8, strict=False)
+    text = pl.col("side").cast(pl.String).str.strip_chars().str.to_lowercase()
+    return (
+        pl.when(text.is_in(BUY))
+        .then(pl.lit(1, pl.Int8))
+        .when(text.is_in(SELL))
+        .then(pl.lit(-1, pl.Int8))
+    )
+
+
+def _reason(frame: pl.DataFrame, currency: str) -> pl.Expr:
+    """Why a row cannot be taken; null when it can."""
+    quantity, price = pl.col("quantity"), pl.col("price")
+    size = quantity.abs() * price * pl.col("multiplier") * _rate(frame, currency)
+    checks: list[tuple[pl.Expr, pl.Expr]] = [
+        (_blank("fill_id"), pl.lit("no fill id")),
+        (pl.col("ts").is_null(), pl.lit("no readable time")),
+        (_blank("symbol"), pl.lit("no symbol")),
+        (quantity.is_null(), pl.lit("no readable quantity")),
+        (~quantity.is_finite(), pl.lit("the quantity is not finite")),
+        (quantity == 0, pl.lit("the quantity is zero")),
+        (price.is_null(), pl.lit("no readable price")),
+        (~price.is_finite(), pl.lit("the price is not finite")),
+        (price <= 0, pl.lit("the price is not above zero")),
+        (pl.col("side").is_null(), pl.lit("the side is neither buy nor sell")),
+        (
+            (quantity < 0) & (pl.col("side") > 0),
+            pl.lit("the side contradicts the sign of the quantity"),
+        ),
+        (~pl.col("commission").is_finite(), pl.lit("the commission is not finite")),
+        (~_positive("multiplier"), pl.lit("the multiplier is not above zero")),
+        (~_positive_rate(frame, currency), _no_rate(frame, currency)),
+        (~(size.is_finite() & (size > 0)), pl.lit("the notional is out of range")),
+    ]
+    reason: pl.Expr = pl.lit(None, dtype=pl.String)
+    for failed, text in reversed(checks):
+        reason = pl.when(failed).then(text).otherwise(reason)
+    return reason
+
+
+def _blank(name: str) -> pl.Expr:
+    return pl.col(name).is_null() | (pl.col(name).str.strip_chars() == "")
+
+
+def _positive(name: str) -> pl.Expr:
+    return (pl.col(name).is_finite() & (pl.col(name) > 0)).fill_null(False)
+
+
+def _rate(frame: pl.DataFrame, currency: str) -> pl.Expr:
+    """The rate to the base currency; null where it is needed and not there."""
+    if "currency" in frame.columns:
+        given = pl.col("fx")
+        return pl.when(pl.col("currency") == currency).then(given.fill_null(1.0)).otherwise(given)
+    return pl.col("fx") if "fx" in frame.columns else pl.lit(1.0)
+
+
+def _positive_rate(frame: pl.DataFrame, currency: str) -> pl.Expr:
+    rate = _rate(frame, currency)
+    usable = (rate.is_finite() & (rate > 0)).fill_null(False)
+    return usable & ~_blank("currency") if "currency" in frame.columns else usable
+
+
+def _no_rate(frame: pl.DataFrame, currency: str) -> pl.Expr:
+    if "currency" not in frame.columns:
+        return pl.lit(f"no rate to {currency}")
+    named = pl.concat_str(
+        pl.lit("the currency "), pl.col("currency"), pl.lit(f" has no rate to {currency}")
+    )
+    return pl.when(_blank("currency")).then(pl.lit("no currency")).otherwise(named)
+
+
+def _duplicate(good: pl.DataFrame) -> pl.Series:
+    """Marks all but the first fill of an id; the first by its content, not by its place."""
+    ids = good["fill_id"]
+    if ids.n_unique() == len(ids):
+        return pl.Series("reason", [None], dtype=pl.String).new_from_index(0, len(ids))
+    order = good.with_row_index("place").sort(
+        "ts", "symbol", "side", "price", "quantity", "commission", maintain_order=True
+    )
+    return (
+        order.select(
+            "place",
+            reason=pl.when(~pl.col("fill_id").is_first_distinct()).then(
+                pl.lit("the fill id was used before")
+            ),
+        )
+        .sort("place")
+        .get_column("reason")
+    )

@@ -1,0 +1,37 @@
+"""Reading the period of a costs command."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, time, timedelta
+
+from mechexo.costs.operations import default_period, exchange_zone
+from mechexo.desk import Desk
+from mechexo.errors import UsageError
+from mechexo.times import parse_instant
+
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+
+
+def read_period(desk: Desk, start: str | None, end: str | None) -> tuple[datetime, datetime]:
+    """The period that a user named; without words the default one.
+
+    A bare date is a whole day of the exchange's zone: as the end, that day is included.
+
+    Raises:
+        UsageError: a text is no time.
+    """
+    default_start, now = default_period(desk)
+    first = default_start if start is None else _moment(desk, start, days=0)
+    last = now if end is None else _moment(desk, end, days=1)
+    return first, last
+
+
+def _moment(desk: Desk, text: str, *, days: int) -> datetime:
+    if not _DAY.fullmatch(text.strip()):
+        return parse_instant(text, desk.zone, desk.clock.now()).at
+    try:
+        day = datetime.strptime(text.strip(), "%Y-%m-%d").date() + timedelta(days=days)  # noqa: DTZ007
+    except (ValueError, OverflowError):
+        raise UsageError(f"{text!r} is not a date; write one like 2026-03-08") from None
+    return datetime.combine(day, time(), exchange_zone(desk)).astimezone(UTC)

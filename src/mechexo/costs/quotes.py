@@ -1,0 +1,130 @@
+"""Quotes as the kernel takes them: ordered, and each resolved to the quote that stood then."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import polars as pl
+
+from mechexo.costs.rules import WIDE_FACTOR, QuoteRule
+
+USED = 0
+WITHDRAWN = 1
+CROSSED = 2
+WIDE = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Quotes:
+    """Quotes of some symbols, ordered by (symbol, ts, seq).
+
+    `frame`: sid (place in `symbols`), ts (UTC, us), and the quote that stood after that row:
+    ref_ts, bid, ask (all null when none did), kind of the row (0 used, 1 withdrawn, 2 crossed,
+    3 wide). A crossed or wide row leaves the valid quote before it standing; a zero, one-sided or
+    non-finite one withdraws it.
+    """
+
+    frame: pl.DataFrame
+    symbols: tuple[str, ...]
+    dropped: int
+    """Rows without a symbol or a readable time."""
+
+    @property
+    def newest_at(self) -> datetime | None:
+        """The time of the newest row."""
+        newest = self.frame["ts"].max()
+        return newest if isinstance(newest, datetime) else None
+
+
+def normalise_quotes(
+    rows: pl.DataFrame | pl.LazyFrame, symbols: tuple[str, ...], rule: QuoteRule
+) -> Quotes:
+    """Orders the quotes of `symbols` and resolves each row to the quote that stood after it.
+
+    Needed columns: ts (aware), symbol, bid, ask. Optional: seq; rows of one symbol and moment are
+    ordered by it, and where it is missing or equal by their place in the input.
+    """
+    frame = rows.lazy().collect(engine="in-memory")
+    if "seq" not in frame.columns:
+        frame = frame.with_columns(seq=pl.lit(None, dtype=pl.Int64))
+    placed = frame.filter(pl.col("ts").is_not_null() & pl.col("symbol").is_not_null())
+    typed = placed.select(
+        sid=pl.col("symbol")
+        .cast(pl.String)
+        .cast(pl.Enum(symbols), strict=False)
+        .to_physical()
+        .cast(pl.Int64),
+        ts=pl.col("ts").dt.convert_time_zone("UTC").dt.cast_time_unit("us"),
+        seq=pl.col("seq").cast(pl.Int64, strict=False),
+        bid=pl.col("bid").cast(pl.Float64, strict=False),
+        ask=pl.col("ask").cast(pl.Float64, strict=False),
+    ).filter(pl.col("sid").is_not_null())
+    ordered = typed.sort("sid", "ts", "seq", maintain_order=True, nulls_last=False)
+    return Quotes(_resolved(_classified(ordered, rule)), symbols, len(frame) - len(placed))
+
+
+def _classified(ordered: pl.DataFrame, rule: QuoteRule) -> pl.DataFrame:
+    bid, ask = pl.col("bid"), pl.col("ask")
+    two_sided = (
+        bid.is_finite() & ask.is_finite() & (bid > 0) & (ask > 0) & (bid + ask).is_finite()
+    ).fill_null(False)
+    kind = (
+        pl.when(~two_sided)
+        .then(pl.lit(WITHDRAWN, pl.Int8))
+        .when(ask < bid)
+        .then(pl.lit(CROSSED, pl.Int8))
+        .otherwise(pl.lit(USED, pl.Int8))
+    )
+    frame = ordered.with_columns(
+        kind=kind, day=pl.col("ts").dt.convert_time_zone(rule.zone).dt.date()
+    )
+    usual = (
+        frame.lazy()
+        .filter(pl.col("kind") == USED)
+        .group_by("sid", "day")
+        .agg(
+            usual=(pl.col("ask") - pl.col("bid")).median(),
+            widest=(pl.col("ask") - pl.col("bid")).max(),
+        )
+        .filter((pl.col("usual") > 0) & (pl.col("widest") > WIDE_FACTOR * pl.col("usual")))
+        .select("sid", "day", "usual")
+        .collect(engine="in-memory")
+    )
+    if usual.is_empty():
+        return frame.drop("day", "seq")
+    wide = (pl.col("kind") == USED) & (ask - bid > WIDE_FACTOR * pl.col("usual"))
+    return (
+        frame.join(usual, on=["sid", "day"], how="left", maintain_order="left")
+        .with_columns(
+            kind=pl.when(wide.fill_null(False))
+            .then(pl.lit(WIDE, pl.Int8))
+            .otherwise(pl.col("kind"))
+        )
+        .drop("day", "seq", "usual")
+    )
+
+
+def _resolved(frame: pl.DataFrame) -> pl.DataFrame:
+    """Gives each row the quote that stood after it."""
+    stands = pl.col("kind") == USED
+    if frame.select((pl.col("kind") >= CROSSED).any()).item():
+        # A symbol's first row stops the look back, so that it never reaches another symbol.
+        own = (pl.col("kind") <= WITHDRAWN) | (pl.col("sid") != pl.col("sid").shift(1)).fill_null(
+            True
+        )
+        place = pl.when(own).then(pl.int_range(pl.len())).forward_fill()
+        frame = frame.with_columns(place=place).with_columns(
+            ref_ts=pl.col("ts").gather(pl.col("place")),
+            bid=pl.col("bid").gather(pl.col("place")),
+            ask=pl.col("ask").gather(pl.col("place")),
+            stands=stands.gather(pl.col("place")),
+        )
+    else:
+        frame = frame.with_columns(ref_ts=pl.col("ts"), stands=stands)
+    return frame.select(
+        "sid",
+        "ts",
+        "kind",
+        *(pl.when("stands").then(pl.col(name)).alias(name) for name in ("ref_ts", "bid", "ask")),
+    )

@@ -1,0 +1,199 @@
+"""Mapping a source's own columns to ours: names, types, time zones."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+import polars as pl
+
+from mechexo.costs.sources.protocol import RawTable, Window
+from mechexo.errors import ConfigError
+
+Kind = Literal["time", "text", "number", "integer"]
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """The columns that we want of a source, by our names, and the setting that maps them."""
+
+    setting: str
+    needed: Mapping[str, Kind]
+    optional: Mapping[str, Kind]
+
+    @property
+    def kinds(self) -> dict[str, Kind]:
+        """All columns, in our order."""
+        return {**self.needed, **self.optional}
+
+
+FILL_COLUMNS = Columns(
+    "fill_columns",
+    {"fill_id": "text", "ts": "time", "symbol": "text", "quantity": "number", "price": "number"},
+    {
+        "side": "text",
+        "commission": "number",
+        "multiplier": "number",
+        "fx": "number",
+        "currency": "text",
+        "strategy": "text",
+        "venue": "text",
+        "order_id": "text",
+        "liquidity": "text",
+    },
+)
+QUOTE_COLUMNS = Columns(
+    "quote_columns",
+    {"ts": "time", "symbol": "text", "bid": "number", "ask": "number"},
+    {"seq": "integer"},
+)
+
+_DTYPES: dict[Kind, pl.DataType] = {
+    "time": pl.Datetime("us", "UTC"),
+    "text": pl.String(),
+    "number": pl.Float64(),
+    "integer": pl.Int64(),
+}
+_ZONE = r"[+-]\d{2}:\d{2}$"
+NAIVE = "naive time"
+"""The helper column that marks times written without a zone."""
+
+
+def check_mapping(columns: Columns, mapping: Mapping[str, str]) -> None:
+    """Refuses a mapping of a column that we do not have.
+
+    Raises:
+        ConfigError: naming it and the closest ones.
+    """
+    for ours in mapping:
+        if ours not in columns.kinds:
+            raise ConfigError(
+                f"[costs.{columns.setting}] {ours}: no such column of ours; "
+                f"{_closest(ours, columns.kinds)}"
+            )
+
+
+def typed(
+    table: RawTable,
+    columns: Columns,
+    mapping: Mapping[str, str],
+    naive_zone: str | None,
+    window: Window,
+) -> tuple[pl.LazyFrame, frozenset[str]]:
+    """The table's rows of the window under our names and types, and which of ours it has.
+
+    Columns that the table lacks are null; values that cannot be read are null. The window is
+    applied to the table's own time first, so that files and row groups outside it are not read.
+
+    Raises:
+        ConfigError: a needed column is missing, or times lack a zone that nothing declares.
+    """
+    schema = table.frame.collect_schema()
+    present = {ours for ours in columns.kinds if mapping.get(ours, ours) in schema}
+    for ours in columns.kinds:
+        theirs = mapping.get(ours, ours)
+        if theirs not in schema and (ours in columns.needed or ours in mapping):
+            raise ConfigError(
+                f"{table.where}: no column {theirs!r}; {_closest(theirs, schema.names())} "
+                f"(name it in [costs.{columns.setting}] {ours})"
+            )
+    time_name = mapping.get("ts", "ts")
+    frame = table.frame
+    if isinstance(schema[time_name], pl.Datetime):
+        frame = frame.filter(_coarse(pl.col(time_name), schema[time_name], window))
+    moment, naive = _moment(pl.col(time_name), schema[time_name], naive_zone, table.where)
+    expressions = [
+        moment.alias("ts") if ours == "ts" else _value(ours, mapping.get(ours, ours), kind, schema)
+        for ours, kind in columns.kinds.items()
+    ]
+    rows = frame.select(*expressions, naive.alias(NAIVE))
+    if window.symbols is not None:
+        rows = rows.filter(pl.col("symbol").is_in(list(window.symbols)))
+    inside = (pl.col("ts") >= window.start) & (pl.col("ts") < window.end)
+    return rows.filter(inside | pl.col("ts").is_null()), frozenset(present)
+
+
+def _closest(name: str, present: Iterable[str]) -> str:
+    names = list(present)
+    lowered = {each.lower(): each for each in names}
+    near = difflib.get_close_matches(name.lower(), list(lowered), n=3, cutoff=0.5)
+    if near:
+        return "close names: " + ", ".join(lowered[each] for each in near)
+    return "it has: " + ", ".join(names[:20])
+
+
+def _value(ours: str, theirs: str, kind: Kind, schema: pl.Schema) -> pl.Expr:
+    if theirs not in schema:
+        return pl.lit(None, dtype=_DTYPES[kind]).alias(ours)
+    column = pl.col(theirs)
+    if kind != "text" and schema[theirs] == pl.String:
+        column = column.str.strip_chars()
+    return column.cast(_DTYPES[kind], strict=False).alias(ours)
+
+
+def _coarse(column: pl.Expr, dtype: pl.DataType, window: Window) -> pl.Expr:
+    """The window in the column's own type, so that statistics of the file can rule rows out."""
+    start, end = window.start, window.end
+    zone = getattr(dtype, "time_zone", None)
+    if zone is None:
+        # No zone is further than a day from UTC.
+        start = (start - timedelta(days=1)).replace(tzinfo=None)
+        end = (end + timedelta(days=1)).replace(tzinfo=None)
+    else:
+        start, end = start.astimezone(ZoneInfo(zone)), end.astimezone(ZoneInfo(zone))
+
+    def bound(moment: datetime) -> pl.Expr:
+        return pl.lit(moment, dtype=dtype)
+
+    return ((column >= bound(start)) & (column < bound(end))) | column.is_null()
+
+
+def _moment(
+    column: pl.Expr, dtype: pl.DataType, naive_zone: str | None, where: str
+) -> tuple[pl.Expr, pl.Expr]:
+    """The time in UTC microseconds (null when it cannot be read), and whether it lacks a zone."""
+    utc = pl.Datetime("us", "UTC")
+    if isinstance(dtype, pl.Datetime):
+        if dtype.time_zone is not None:
+            return column.dt.convert_time_zone("UTC").dt.cast_time_unit("us"), pl.lit(False)
+        if naive_zone is None:
+            raise naive_times(where)
+        return _placed(column.dt.cast_time_unit("us"), naive_zone), pl.lit(True)
+    if dtype != pl.String:
+        raise ConfigError(
+            f"{where}: the time is {dtype}, not a timestamp with hours and a zone; "
+            "fills and quotes cannot be matched without"
+        )
+    text = column.str.strip_chars().str.replace(r"^(\d{4}-\d{2}-\d{2})[Tt]", "${1} ")
+    text = (
+        text.str.replace(r"\s*[Zz]$", "+00:00")
+        .str.replace(r"(:\d{2}(?:\.\d+)?)([+-]\d{2})$", "${1}${2}:00")
+        .str.replace(r"(:\d{2}(?:\.\d+)?)([+-]\d{2})(\d{2})$", "${1}${2}:${3}")
+        .str.replace(r"^(\S+ \d{2}:\d{2})([+-]\d{2}:\d{2})?$", "${1}:00${2}")
+    )
+    has_zone = text.str.contains(_ZONE)
+    zoned = text.str.to_datetime(
+        "%Y-%m-%d %H:%M:%S%.f%:z", time_unit="us", time_zone="UTC", strict=False
+    )
+    bare = text.str.to_datetime("%Y-%m-%d %H:%M:%S%.f", time_unit="us", strict=False)
+    local = pl.lit(None, dtype=utc) if naive_zone is None else _placed(bare, naive_zone)
+    naive = bare.is_not_null() & ~has_zone.fill_null(False)
+    return pl.when(has_zone).then(zoned).otherwise(local), naive
+
+
+def _placed(bare: pl.Expr, zone: str) -> pl.Expr:
+    """Local times in UTC; null for those that a change of clocks skips or doubles."""
+    local = bare.dt.replace_time_zone(zone, ambiguous="null", non_existent="null")
+    return local.dt.convert_time_zone("UTC")
+
+
+def naive_times(where: str) -> ConfigError:
+    """The refusal of times without a zone."""
+    return ConfigError(
+        f"{where}: its times carry no zone; say which in [costs] naive_zone, "
+        'like naive_zone = "America/New_York"'
+    )

@@ -1,0 +1,43 @@
+"""What a source of fills or quotes is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+import polars as pl
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Which rows are wanted: start <= ts < end, of these symbols (of all when None)."""
+
+    start: datetime
+    end: datetime
+    symbols: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RawTable:
+    """One file or table, under its own names and types."""
+
+    where: str
+    """What an error calls it."""
+    frame: pl.LazyFrame
+
+
+class Source(Protocol):
+    """Something that holds fills or quotes."""
+
+    def batches(self, window: Window, time_column: str) -> Iterator[Sequence[RawTable]]:
+        """The tables that may hold rows of the window, some at a time.
+
+        A batch may be read until the next one is asked for. More rows than the window's may
+        come: the reader filters. `time_column` is the source's own name of the time.
+
+        Raises:
+            UnreachableError: the source is not there or cannot be read.
+        """
+        ...

@@ -1,0 +1,101 @@
+"""A table of an SQLite database, opened read-only."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import polars as pl
+
+from mechexo.costs.sources.protocol import RawTable, Window
+from mechexo.errors import ConfigError, UnreachableError
+
+
+@dataclass(frozen=True, slots=True)
+class SqliteSource:
+    """One table or view."""
+
+    path: Path
+    table: str
+    setting: str
+
+    @classmethod
+    def parse(cls, text: str, setting: str, root: Path) -> SqliteSource:
+        """The source of `sqlite:///path?table=NAME`; the path is the desk's folder's when relative.
+
+        Raises:
+            ConfigError: the text is no such address.
+        """
+        parts = urlsplit(text)
+        tables = parse_qs(parts.query).get("table", [])
+        name = unquote(parts.path.removeprefix("/"))
+        if parts.netloc or not name or len(tables) != 1:
+            raise ConfigError(
+                f"[costs] {setting} = {text!r}: write sqlite:///path?table=NAME "
+                "(four slashes for an absolute path)"
+            )
+        return cls(root / Path(name).expanduser(), tables[0], setting)
+
+    def batches(self, window: Window, time_column: str) -> Iterator[Sequence[RawTable]]:
+        """See `Source.batches`. Rows whose time is ISO text are narrowed down by date."""
+        where = f"{self.path} table {self.table}"
+        if not self.path.is_file():
+            raise UnreachableError(f"[costs] {self.setting}: {self.path} is not there")
+        try:
+            with closing(
+                sqlite3.connect(f"{self.path.absolute().as_uri()}?mode=ro", uri=True)
+            ) as connection:
+                names = self._columns(connection)
+                rows = self._rows(connection, window, time_column if time_column in names else None)
+        except sqlite3.Error as error:
+            raise UnreachableError(f"{where} cannot be read: {error}") from error
+        texts = {
+            name: pl.Series(name, [_text(row[place]) for row in rows], dtype=pl.String)
+            for place, name in enumerate(names)
+        }
+        yield [RawTable(where, pl.DataFrame(texts).lazy())]
+
+    def _columns(self, connection: sqlite3.Connection) -> list[str]:
+        found = connection.execute("SELECT name FROM pragma_table_info(?)", (self.table,))
+        names = [str(name) for (name,) in found]
+        if not names:
+            listed = connection.execute(
+                "SELECT name FROM sqlite_schema WHERE type IN ('table', 'view') ORDER BY name"
+            )
+            tables = ", ".join(str(name) for (name,) in listed) or "none"
+            raise ConfigError(
+                f"[costs] {self.setting}: {self.path} has no table {self.table!r}; it has: {tables}"
+            )
+        return names
+
+    def _rows(
+        self, connection: sqlite3.Connection, window: Window, time_column: str | None
+    ) -> list[tuple[object, ...]]:
+        table = _quoted(self.table)
+        if time_column is None:
+            return connection.execute(f"SELECT * FROM {table}").fetchall()  # noqa: S608 (quoted)
+        # A day either side covers every zone that the text may be in.
+        first = (window.start - timedelta(days=1)).date().isoformat()
+        last = (window.end + timedelta(days=2)).date().isoformat()
+        column = _quoted(time_column)
+        query = (
+            f"SELECT * FROM {table} WHERE ({column} >= ? AND {column} < ?) "  # noqa: S608 (quoted)
+            f"OR {column} IS NULL OR {column} NOT GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-*'"
+        )
+        return connection.execute(query, (first, last)).fetchall()
+
+
+def _text(value: object) -> str | None:
+    """A stored value as text that reads back to the same number."""
+    if value is None:
+        return None
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
