@@ -62,6 +62,11 @@ class Alert:
     held_until: datetime | None = None
     """Set while quiet hours hold its message back."""
     silenced_until: datetime | None = None
+    """Set while a silence covers it."""
+    pages: int = 0
+    """How many times it paged (a page is one message to each channel that wants it)."""
+    paged_severity: str = ""
+    """The worst severity its paging was decided at; a worse one pages again."""
 
     @property
     def is_open(self) -> bool:
@@ -95,7 +100,8 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Silence:
-    """Alerts whose labels (or `name`, `source`, `key`) match are kept quiet until `ends_at`."""
+    """Alerts whose labels (or `name`, `source`, `key`, `severity`) all match are kept quiet from
+    `starts_at` until `ends_at`."""
 
     id: int
     matchers: Mapping[str, str]
@@ -128,3 +134,28 @@ class AlertStatistics:
     """Alert name and how often it started, most first, at most five."""
     mean_acknowledge_s: float | None
     mean_resolve_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message in a mailbox file."""
+
+    at: datetime | None
+    """When it was written; None for a line that cannot be read."""
+    channel: str
+    alert_id: int | None
+    severity: str
+    title: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class OnCallNow:
+    """Who is on call. A level is "" when nobody is configured for it."""
+
+    level1: str
+    level2: str
+    level3: str
+    quiet_hours: bool
+    quiet_until: datetime | None = None
+    """When the present quiet hours end; None outside them."""

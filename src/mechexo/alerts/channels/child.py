@@ -1,0 +1,119 @@
+"""The program that sends: run as `python -m mechexo.alerts.channels.child`, killed at will.
+
+It reads JSON lines on stdin and answers each with one on stdout. The first line names the
+channel, secrets and all: stdin is the only way in that no other process can read. Each further
+line is one message. It ends when stdin does.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+Send = Callable[[dict[str, Any]], tuple[bool, str]]
+
+_GRACE_S = 3
+"""How much longer than its limit an attempt may live when the parent is no longer there."""
+
+
+class RejectedError(Exception):
+    """The channel's address can never work."""
+
+
+def main() -> None:
+    """Answers the parent until it closes stdin."""
+    # Whatever a library prints must not look like an answer.
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.dup2(nowhere, 2)
+    requests = sys.stdin.buffer
+    channel = json.loads(requests.readline())
+    backstop_s = max(1, round(channel["limit_s"])) + _GRACE_S
+    signal.alarm(backstop_s)
+    try:
+        send = _mailbox(channel) if channel["kind"] == "file" else _apprise(channel)
+    except RejectedError as error:
+        _answer(answers, outcome="rejected", detail=str(error))
+        return
+    _answer(answers, outcome="ready", detail="")
+    signal.alarm(0)
+    for line in requests:
+        signal.alarm(backstop_s)
+        try:
+            ok, detail = send(json.loads(line))
+        except Exception as error:  # noqa: BLE001 - answered, and recorded by the parent
+            ok, detail = False, f"{type(error).__name__}: {error}"
+        _answer(answers, outcome="sent" if ok else "refused", detail=detail)
+        signal.alarm(0)
+    # Apprise's threads may hang; they shall not keep this process.
+    os._exit(0)
+
+
+def _answer(answers: Any, *, outcome: str, detail: str) -> None:
+    answers.write(json.dumps({"outcome": outcome, "detail": detail}) + "\n")
+    answers.flush()
+
+
+def _mailbox(channel: dict[str, Any]) -> Send:
+    from mechexo.alerts.channels.mailbox_file import append_line
+
+    path = Path(channel["address"])
+
+    def send(message: dict[str, Any]) -> tuple[bool, str]:
+        if channel["make_folder"]:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            append_line(path, message)
+        except OSError as error:
+            return False, f"{path}: {error.strerror or error}"
+        return True, f"written to {path.name}"
+
+    return send
+
+
+def _apprise(channel: dict[str, Any]) -> Send:
+    import apprise
+
+    # Below this level Apprise logs whole addresses, tokens included.
+    logging.getLogger("apprise").setLevel(logging.WARNING)
+    asset = apprise.AppriseAsset(
+        app_id="mechexo", async_mode=False, storage_mode=apprise.PersistentStoreMode.MEMORY
+    )
+    plugin = apprise.Apprise.instantiate(channel["address"], asset=asset)
+    services = apprise.Apprise(asset=asset)
+    if not plugin or not services.add(plugin):
+        raise RejectedError("Apprise does not accept the address: see [channels] url")
+    if "overflow=" not in channel["address"].lower():
+        plugin.overflow_mode = apprise.OverflowMode.TRUNCATE
+    kinds = {
+        "critical": apprise.NotifyType.FAILURE,
+        "high": apprise.NotifyType.FAILURE,
+        "medium": apprise.NotifyType.WARNING,
+    }
+
+    def send(message: dict[str, Any]) -> tuple[bool, str]:
+        result = services.notify(
+            body=message["body"],
+            title=message["title"],
+            notify_type=kinds.get(message["severity"], apprise.NotifyType.INFO),
+            body_format=apprise.NotifyFormat.TEXT,
+            interpret_escapes=False,
+            log_level=logging.WARNING,
+        )
+        if result:
+            return True, "accepted"
+        said = [str(entry.message) for entry in result.logs()]
+        return False, "; ".join(dict.fromkeys(said)) or f"Apprise says {result.status.name}"
+
+    return send
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,41 @@
+"""The words of a message. Pure; plain text, whatever the channel makes of it."""
+
+from __future__ import annotations
+
+from mechexo.alerts.values import Alert
+from mechexo.times import iso_z
+
+TITLE_LIMIT = 200
+BODY_LIMIT = 8_000
+"""Characters; keeps a whole request to the sending process within one pipe buffer."""
+
+RESEND = "(resend)"
+
+
+def title(alert: Alert, desk_name: str, mode: str, *, resend: bool) -> str:
+    """The message's first line: how bad, what, on which desk."""
+    mark = f" {RESEND}" if resend else ""
+    words = f"{alert.severity.upper()}: {alert.name} on {desk_name} ({mode})"
+    return _cut(words, TITLE_LIMIT - len(mark)) + mark
+
+
+def body(alert: Alert) -> str:
+    """What is the matter, since when, and what to type."""
+    times = "once" if alert.count == 1 else f"{alert.count} times"
+    lines = [
+        _cut(alert.summary, BODY_LIMIT // 2),
+        "",
+        f"Alert {alert.id}, {alert.severity}, since {iso_z(alert.started_at)}, seen {times}",
+        f"Source: {alert.source}; key: {alert.key}",
+    ]
+    if alert.labels:
+        labels = ", ".join(f"{name}={value}" for name, value in sorted(alert.labels.items()))
+        lines.append("Labels: " + _cut(labels, BODY_LIMIT // 4))
+    if alert.runbook:
+        lines.append(f"What to do: mechexo runbook show {alert.runbook}")
+    lines.append(f"Say that you know: mechexo alerts ack {alert.id}")
+    return _cut("\n".join(lines), BODY_LIMIT)
+
+
+def _cut(text: str, limit: int) -> str:
+    return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -1,0 +1,232 @@
+"""The alert, event and silence tables. Every function works inside its caller's transaction."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import fields
+from datetime import datetime
+from typing import Any
+
+from mechexo.alerts.values import Alert, AlertCounts, AlertEvent, AlertState, Silence
+from mechexo.times import from_iso_z, iso_z
+
+_COLUMNS = tuple(field.name for field in fields(Alert))
+_MOMENTS = frozenset(
+    {
+        "started_at",
+        "last_seen_at",
+        "acknowledged_at",
+        "resolved_at",
+        "next_level_at",
+        "held_until",
+        "silenced_until",
+    }
+)
+_SELECT = f"SELECT {', '.join(_COLUMNS)} FROM alert"  # noqa: S608
+_UPSERT = (
+    f"INSERT INTO alert ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))}) "  # noqa: S608
+    "ON CONFLICT (id) DO UPDATE SET "
+    + ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS if name != "id")
+)
+_WORST_FIRST = (
+    "CASE severity WHEN 'critical' THEN 0 WHEN 'high' THEN 1 WHEN 'medium' THEN 2 "
+    "WHEN 'low' THEN 3 ELSE 4 END, started_at DESC, id DESC"
+)
+_PRUNED_AT_ONCE = 500
+
+
+def next_alert_id(connection: sqlite3.Connection) -> int:
+    """The id of the next alert; ids are never used twice, also after pruning."""
+    row = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'alert'").fetchone()
+    return int(row[0]) + 1 if row else 1
+
+
+def alert_by_id(connection: sqlite3.Connection, alert_id: int) -> Alert | None:
+    """One alert, open or resolved."""
+    row = connection.execute(f"{_SELECT} WHERE id = ?", (alert_id,)).fetchone()
+    return _alert(row) if row else None
+
+
+def open_alerts(
+    connection: sqlite3.Connection, keys: Collection[str], now: datetime
+) -> dict[str, Alert]:
+    """The open alerts with these keys, and those whose silence or quiet hours may have ended."""
+    rows = connection.execute(
+        f"{_SELECT} WHERE state <> 'resolved' AND key IN (SELECT value FROM json_each(?)) "  # noqa: S608
+        f"UNION {_SELECT} WHERE state <> 'resolved' "
+        "AND (silenced_until IS NOT NULL OR held_until <= ?)",
+        (json.dumps(list(keys)), iso_z(now)),
+    )
+    return {alert.key: alert for alert in map(_alert, rows)}
+
+
+def all_open_alerts(connection: sqlite3.Connection) -> dict[str, Alert]:
+    """Every open alert by its key: for a silence, which may cover any of them."""
+    rows = connection.execute(f"{_SELECT} WHERE state <> 'resolved'")
+    return {alert.key: alert for alert in map(_alert, rows)}
+
+
+def alerts_in(
+    connection: sqlite3.Connection, states: Collection[AlertState], limit: int | None
+) -> tuple[Alert, ...]:
+    """Alerts in any of the states, worst severity first, then newest."""
+    marks = ", ".join("?" * len(states))
+    rows = connection.execute(
+        f"{_SELECT} WHERE state IN ({marks}) ORDER BY {_WORST_FIRST} LIMIT ?",
+        (*(state.value for state in states), -1 if limit is None else limit),
+    )
+    return tuple(map(_alert, rows))
+
+
+def save_alerts(connection: sqlite3.Connection, alerts: Iterable[Alert]) -> None:
+    """Inserts or updates alerts, in the order given."""
+    connection.executemany(_UPSERT, [_row(alert) for alert in alerts])
+
+
+def append_events(connection: sqlite3.Connection, events: Iterable[tuple[int, AlertEvent]]) -> None:
+    """Appends to the timelines of alerts."""
+    connection.executemany(
+        "INSERT INTO alert_event (alert_id, at, kind, detail, actor) VALUES (?, ?, ?, ?, ?)",
+        [(alert_id, iso_z(e.at), e.kind, e.detail, e.actor) for alert_id, e in events],
+    )
+
+
+def timeline_of(connection: sqlite3.Connection, alert_id: int) -> tuple[AlertEvent, ...]:
+    """What happened to an alert, sending attempts included, oldest first."""
+    rows = connection.execute(
+        """
+        SELECT at, kind, detail, actor, 0 AS source, id FROM alert_event WHERE alert_id = :alert
+        UNION ALL
+        SELECT attempt.at, attempt.outcome,
+               delivery.channel || ', attempt ' || attempt.number
+               || CASE attempt.detail WHEN '' THEN '' ELSE ': ' || attempt.detail END,
+               '', 1, attempt.id
+        FROM delivery_attempt AS attempt JOIN delivery ON delivery.id = attempt.delivery_id
+        WHERE delivery.alert_id = :alert
+        ORDER BY at, source, id
+        """,
+        {"alert": alert_id},
+    )
+    return tuple(
+        AlertEvent(from_iso_z(row["at"]), row["kind"], row["detail"], row["actor"]) for row in rows
+    )
+
+
+def active_silences(connection: sqlite3.Connection, now: datetime) -> tuple[Silence, ...]:
+    """The silences that have not ended, soonest end first."""
+    rows = connection.execute(
+        "SELECT id, matchers, author, reason, starts_at, ends_at FROM silence "
+        "WHERE ends_at > ? ORDER BY ends_at, id",
+        (iso_z(now),),
+    )
+    return tuple(map(_silence, rows))
+
+
+def silence_by_id(connection: sqlite3.Connection, silence_id: int) -> Silence | None:
+    """One silence, over or not."""
+    row = connection.execute(
+        "SELECT id, matchers, author, reason, starts_at, ends_at FROM silence WHERE id = ?",
+        (silence_id,),
+    ).fetchone()
+    return _silence(row) if row else None
+
+
+def add_silence(
+    connection: sqlite3.Connection,
+    *,
+    matchers: Mapping[str, str],
+    author: str,
+    reason: str,
+    starts_at: datetime,
+    ends_at: datetime,
+) -> Silence:
+    """Stores a new silence."""
+    cursor = connection.execute(
+        "INSERT INTO silence (matchers, author, reason, starts_at, ends_at) VALUES (?, ?, ?, ?, ?)",
+        (_json(matchers), author, reason, iso_z(starts_at), iso_z(ends_at)),
+    )
+    return Silence(int(cursor.lastrowid or 0), matchers, author, reason, starts_at, ends_at)
+
+
+def end_silence(connection: sqlite3.Connection, silence_id: int, at: datetime) -> None:
+    """Lets a silence end at `at`."""
+    connection.execute("UPDATE silence SET ends_at = ? WHERE id = ?", (iso_z(at), silence_id))
+
+
+def prune(connection: sqlite3.Connection, before: datetime) -> None:
+    """Deletes a portion of the alerts resolved before `before`, with all that belongs to them,
+    and the silences that ended then."""
+    connection.execute(
+        "DELETE FROM alert WHERE id IN (SELECT id FROM alert WHERE state = 'resolved' "
+        "AND resolved_at < ? ORDER BY resolved_at LIMIT ?)",
+        (iso_z(before), _PRUNED_AT_ONCE),
+    )
+    connection.execute("DELETE FROM silence WHERE ends_at < ?", (iso_z(before),))
+
+
+def counts(connection: sqlite3.Connection, now: datetime) -> AlertCounts:
+    """The open alerts in numbers."""
+    rows = connection.execute(
+        "SELECT severity, COUNT(*) AS alerts, SUM(state = 'firing') AS firing, "
+        "MIN(started_at) AS oldest FROM alert WHERE state <> 'resolved' GROUP BY severity"
+    ).fetchall()
+    oldest = min((row["oldest"] for row in rows), default=None)
+    return AlertCounts(
+        open=sum(row["alerts"] for row in rows),
+        unacknowledged=sum(row["firing"] for row in rows),
+        by_severity={row["severity"]: row["alerts"] for row in rows},
+        oldest_s=None if oldest is None else max((now - from_iso_z(oldest)).total_seconds(), 0.0),
+    )
+
+
+def unacknowledged_since(connection: sqlite3.Connection, severity: str) -> datetime | None:
+    """When the oldest unacknowledged alert of a severity started."""
+    row = connection.execute(
+        "SELECT MIN(started_at) FROM alert WHERE state = 'firing' AND severity = ?", (severity,)
+    ).fetchone()
+    return from_iso_z(row[0]) if row[0] else None
+
+
+def started_since(connection: sqlite3.Connection, start: datetime) -> tuple[Alert, ...]:
+    """Every alert that started at or after `start`, oldest first."""
+    rows = connection.execute(
+        f"{_SELECT} WHERE started_at >= ? ORDER BY started_at, id", (iso_z(start),)
+    )
+    return tuple(map(_alert, rows))
+
+
+def _json(value: Mapping[str, str]) -> str:
+    return json.dumps(dict(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def _row(alert: Alert) -> tuple[Any, ...]:
+    def stored(name: str) -> Any:
+        value = getattr(alert, name)
+        if name == "labels":
+            return _json(value)
+        if name == "state":
+            return alert.state.value
+        return iso_z(value) if name in _MOMENTS and value is not None else value
+
+    return tuple(map(stored, _COLUMNS))
+
+
+def _alert(row: sqlite3.Row) -> Alert:
+    values = dict(zip(_COLUMNS, row, strict=True))
+    values |= {name: from_iso_z(values[name]) for name in _MOMENTS if values[name] is not None}
+    values["labels"] = json.loads(values["labels"])
+    values["state"] = AlertState(values["state"])
+    return Alert(**values)
+
+
+def _silence(row: sqlite3.Row) -> Silence:
+    return Silence(
+        id=row["id"],
+        matchers=json.loads(row["matchers"]),
+        author=row["author"],
+        reason=row["reason"],
+        starts_at=from_iso_z(row["starts_at"]),
+        ends_at=from_iso_z(row["ends_at"]),
+    )

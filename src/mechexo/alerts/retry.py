@@ -1,0 +1,21 @@
+"""When a message that could not be delivered is tried again. Pure."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+FIRST_DELAYS = (timedelta(seconds=10), timedelta(seconds=60), timedelta(seconds=300))
+LATER_DELAY = timedelta(minutes=15)
+GIVE_UP_AFTER = timedelta(days=1)
+
+
+def next_try(attempt: int, first_due_at: datetime, now: datetime) -> datetime | None:
+    """When to try again after failed attempt number `attempt` (from 1); None to give up.
+
+    It gives up a day after the message was first due, but never before `FIRST_DELAYS` are used
+    up: a machine that was off for two days still gets its chances.
+    """
+    if attempt <= len(FIRST_DELAYS):
+        return now + FIRST_DELAYS[attempt - 1]
+    due_at = now + LATER_DELAY
+    return due_at if due_at <= first_due_at + GIVE_UP_AFTER else None

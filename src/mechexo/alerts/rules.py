@@ -1,0 +1,370 @@
+"""What observations do to alerts, and who is told. Pure: the same input, the same answer.
+
+`step` is the whole of alerting between the sources and the outbox. Whether an alert pages is
+decided in one place (`_Pass.consider`), which always answers with a named outcome: nothing is
+dropped without a recorded reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from mechexo.alerts.quiet import QuietHours
+from mechexo.alerts.values import (
+    SEVERITIES,
+    Alert,
+    AlertEvent,
+    AlertState,
+    Observation,
+    Silence,
+)
+from mechexo.times import iso_z
+
+ESCALATED = ("critical", "high")
+"""The severities that climb the ladder while nobody acknowledges them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """A channel as paging sees it: its name and the severities it wants."""
+
+    name: str
+    severities: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the configuration says about paging."""
+
+    channels: tuple[Channel, ...]
+    quiet_hours: QuietHours
+    first_escalation: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class AlertsState:
+    """What `step` decides on. `open` holds at least the open alerts that the observations name
+    and those whose silence or quiet hours may have ended; others need not be there."""
+
+    policy: Policy
+    next_id: int
+    open: Mapping[str, Alert] = field(default_factory=dict)
+    """By key."""
+    silences: tuple[Silence, ...] = ()
+
+
+class Outcome(StrEnum):
+    """What became of the page that an alert may have been worth."""
+
+    PAGED = "paged"
+    HELD = "held"
+    SILENCED = "silenced"
+    NO_CHANNEL = "no_channel"
+    ALREADY_PAGED = "already_paged"
+    ALREADY_HELD = "already_held"
+    ACKNOWLEDGED = "acknowledged"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The outcome for one firing observation, or for an alert whose silence ended."""
+
+    alert_id: int
+    key: str
+    outcome: Outcome
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One message to become due: one row of the outbox."""
+
+    alert_id: int
+    number: int
+    level: int
+    channel: str
+    due_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Cancellation:
+    """The unsent messages of an alert's pages up to `up_to_page` shall not be sent."""
+
+    alert_id: int
+    up_to_page: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Effects:
+    """What to store. Pages come before cancellations: one step can do both."""
+
+    alerts: tuple[Alert, ...] = ()
+    """Every alert that changed, as it is now, by id."""
+    events: tuple[tuple[int, AlertEvent], ...] = ()
+    pages: tuple[Page, ...] = ()
+    cancellations: tuple[Cancellation, ...] = ()
+    decisions: tuple[Decision, ...] = ()
+
+
+def step(
+    state: AlertsState, now: datetime, observations: Iterable[Observation]
+) -> tuple[AlertsState, Effects]:
+    """Opens, merges and resolves alerts, and decides which of them page now."""
+    under_way = _Pass(state, now)
+    seen: set[str] = set()
+    for observation in observations:
+        seen.add(observation.key)
+        if observation.firing:
+            under_way.fire(observation)
+        else:
+            under_way.resolve(observation.key, observation.summary)
+    for key in state.open:
+        if key not in seen:
+            under_way.look_again(key)
+    return under_way.state(), under_way.effects()
+
+
+def acknowledge(alert: Alert, now: datetime, who: str, note: str) -> tuple[Alert, Effects]:
+    """The alert as acknowledged by `who`; the first acknowledgement stands."""
+    if alert.state is not AlertState.FIRING:
+        return alert, Effects()
+    known = replace(
+        alert,
+        state=AlertState.ACKNOWLEDGED,
+        acknowledged_by=who,
+        acknowledged_at=now,
+        next_level_at=None,
+        held_until=None,
+    )
+    return known, _closing(known, AlertEvent(now, "acknowledged", note, who), f"{who} knows")
+
+
+def resolve(alert: Alert, now: datetime, who: str, reason: str) -> tuple[Alert, Effects]:
+    """The alert as resolved by `who` (a person, or "" for its source)."""
+    if not alert.is_open:
+        return alert, Effects()
+    over = replace(
+        alert,
+        state=AlertState.RESOLVED,
+        resolved_at=max(now, alert.started_at),
+        next_level_at=None,
+        held_until=None,
+        silenced_until=None,
+    )
+    return over, _closing(over, AlertEvent(now, "resolved", reason, who), "resolved")
+
+
+def matching(alert: Alert, silences: Iterable[Silence], now: datetime) -> tuple[Silence, ...]:
+    """The silences that cover the alert at `now`."""
+    own = {
+        "name": alert.name,
+        "source": alert.source,
+        "key": alert.key,
+        "severity": alert.severity,
+    }
+    values = {**alert.labels, **own}
+    return tuple(
+        silence
+        for silence in silences
+        if silence.starts_at <= now < silence.ends_at
+        and all(values.get(name) == wanted for name, wanted in silence.matchers.items())
+    )
+
+
+def _closing(alert: Alert, event: AlertEvent, reason: str) -> Effects:
+    cancelled = (Cancellation(alert.id, alert.pages, reason),) if alert.pages else ()
+    return Effects(alerts=(alert,), events=((alert.id, event),), cancellations=cancelled)
+
+
+def _rank(severity: str) -> int:
+    """0 for the worst; beyond the mildest when nothing was decided yet."""
+    return SEVERITIES.index(severity) if severity else len(SEVERITIES)
+
+
+class _Pass:
+    """One step under way."""
+
+    def __init__(self, state: AlertsState, now: datetime) -> None:
+        self._before = state
+        self._policy = state.policy
+        self._now = now
+        self._open = dict(state.open)
+        self._next_id = state.next_id
+        self._changed: dict[int, Alert] = {}
+        self._events: list[tuple[int, AlertEvent]] = []
+        self._pages: list[Page] = []
+        self._cancellations: list[Cancellation] = []
+        self._decisions: list[Decision] = []
+
+    def state(self) -> AlertsState:
+        return replace(self._before, open=self._open, next_id=self._next_id)
+
+    def effects(self) -> Effects:
+        return Effects(
+            alerts=tuple(self._changed[alert_id] for alert_id in sorted(self._changed)),
+            events=tuple(self._events),
+            pages=tuple(self._pages),
+            cancellations=tuple(self._cancellations),
+            decisions=tuple(self._decisions),
+        )
+
+    def fire(self, observation: Observation) -> None:
+        known = self._open.get(observation.key)
+        alert = self._opened(observation) if known is None else self._merged(known, observation)
+        self.consider(alert)
+
+    def resolve(self, key: str, summary: str) -> None:
+        alert = self._open.pop(key, None)
+        if alert is None:
+            return
+        over, effects = resolve(alert, self._now, "", summary)
+        self._changed[over.id] = over
+        self._events += effects.events
+        self._cancellations += effects.cancellations
+
+    def look_again(self, key: str) -> None:
+        """Considers an alert that nobody observed: only time, or a silence, may have changed."""
+        alert = self._open[key]
+        covered = bool(matching(alert, self._before.silences, self._now))
+        held_no_more = alert.held_until is not None and alert.held_until <= self._now
+        if covered or alert.silenced_until is not None or held_no_more:
+            self.consider(alert)
+
+    def consider(self, alert: Alert) -> None:
+        """Decides whether the alert pages now, and records why or why not."""
+        alert = self._after_quiet_hours(alert)
+        silences = matching(alert, self._before.silences, self._now)
+        until = max((silence.ends_at for silence in silences), default=None)
+        if alert.state is AlertState.ACKNOWLEDGED:
+            self._keep(replace(alert, silenced_until=until))
+            self._decide(alert, Outcome.ACKNOWLEDGED, f"{alert.acknowledged_by} knows")
+        elif until is not None:
+            self._silenced(alert, until, silences)
+        elif cause := self._cause(alert):
+            self._page(alert, cause)
+        elif alert.held_until is not None:
+            self._decide(alert, Outcome.ALREADY_HELD, f"held until {iso_z(alert.held_until)}")
+        else:
+            self._decide(alert, Outcome.ALREADY_PAGED, f"paged at {alert.paged_severity}")
+
+    def _cause(self, alert: Alert) -> str:
+        """Why the alert is worth a page; "" when it has had it."""
+        if alert.silenced_until is not None:
+            return "its silence ended"
+        if not alert.paged_severity:
+            return "first page"
+        if _rank(alert.severity) < _rank(alert.paged_severity):
+            return f"severity rose from {alert.paged_severity} to {alert.severity}"
+        # Also when no channel wanted it: one may have been configured since.
+        return "" if alert.pages else "first page"
+
+    def _page(self, alert: Alert, cause: str) -> None:
+        channels = [c.name for c in self._policy.channels if alert.severity in c.severities]
+        worst = min(alert.severity, alert.paged_severity or alert.severity, key=_rank)
+        if alert.silenced_until is not None:
+            # What was said before the silence is long ago: from here a rise counts anew.
+            alert, worst = replace(alert, silenced_until=None), alert.severity
+        if not channels:
+            why = f"no channel takes {alert.severity} alerts"
+            if alert.paged_severity != worst or cause != "first page":
+                self._event(alert, Outcome.NO_CHANNEL, f"{cause}: {why}; see [channels]")
+            self._keep(replace(alert, paged_severity=worst))
+            return self._decide(alert, Outcome.NO_CHANNEL, why)
+        number = alert.pages + 1
+        if alert.pages:
+            # What was not sent yet would only repeat this page, or say less than it.
+            self._cancellations.append(Cancellation(alert.id, alert.pages, f"paged anew: {cause}"))
+        quiet_until = None
+        if alert.severity != "critical":
+            quiet_until = self._policy.quiet_hours.until(self._now)
+        due_at = quiet_until or self._now
+        self._pages += [Page(alert.id, number, alert.level, name, due_at) for name in channels]
+        self._keep(replace(alert, pages=number, paged_severity=worst, held_until=quiet_until))
+        told = ", ".join(channels)
+        if quiet_until is None:
+            self._event(alert, Outcome.PAGED, f"{cause}: {told}")
+            return self._decide(alert, Outcome.PAGED, cause)
+        why = f"{cause}: quiet hours until {iso_z(quiet_until)}, then {told}"
+        self._event(alert, Outcome.HELD, why)
+        return self._decide(alert, Outcome.HELD, why)
+
+    def _silenced(self, alert: Alert, until: datetime, silences: tuple[Silence, ...]) -> None:
+        longest = max(silences, key=lambda silence: (silence.ends_at, silence.id))
+        why = f"silence {longest.id} by {longest.author} until {iso_z(until)}: {longest.reason}"
+        if alert.silenced_until != until:
+            self._event(alert, Outcome.SILENCED, why)
+        if alert.silenced_until is None and alert.pages:
+            self._cancellations.append(Cancellation(alert.id, alert.pages, why))
+        self._keep(replace(alert, silenced_until=until, held_until=None))
+        self._decide(alert, Outcome.SILENCED, why)
+
+    def _after_quiet_hours(self, alert: Alert) -> Alert:
+        if alert.held_until is None or alert.held_until > self._now:
+            return alert
+        self._event(alert, "quiet_hours_ended", "its page is due")
+        free = replace(alert, held_until=None)
+        self._keep(free)
+        return free
+
+    def _opened(self, observation: Observation) -> Alert:
+        alert = Alert(
+            id=self._next_id,
+            key=observation.key,
+            severity=observation.severity,
+            state=AlertState.FIRING,
+            name=observation.name,
+            summary=observation.summary,
+            source=observation.source,
+            labels=dict(observation.labels),
+            runbook=observation.runbook,
+            count=1,
+            started_at=self._now,
+            last_seen_at=self._now,
+        )
+        self._next_id += 1
+        alert = replace(alert, next_level_at=self._next_level_at(alert))
+        self._event(alert, "opened", f"{alert.severity}: {alert.summary}")
+        self._keep(alert)
+        return alert
+
+    def _merged(self, alert: Alert, observation: Observation) -> Alert:
+        if observation.severity != alert.severity:
+            rose = _rank(observation.severity) < _rank(alert.severity)
+            change = f"{'rose' if rose else 'fell'} from {alert.severity} to {observation.severity}"
+            if rose and alert.state is AlertState.ACKNOWLEDGED:
+                change += f"; not paged: {alert.acknowledged_by} knows"
+            self._event(alert, "severity", change)
+        merged = replace(
+            alert,
+            severity=observation.severity,
+            name=observation.name,
+            summary=observation.summary,
+            source=observation.source,
+            labels=dict(observation.labels),
+            runbook=observation.runbook or alert.runbook,
+            count=alert.count + 1,
+            last_seen_at=max(self._now, alert.last_seen_at),
+        )
+        merged = replace(merged, next_level_at=self._next_level_at(merged))
+        self._keep(merged)
+        return merged
+
+    def _next_level_at(self, alert: Alert) -> datetime | None:
+        if alert.state is not AlertState.FIRING or alert.severity not in ESCALATED:
+            return None
+        return alert.started_at + self._policy.first_escalation
+
+    def _keep(self, alert: Alert) -> None:
+        if alert != self._open.get(alert.key):
+            self._open[alert.key] = alert
+            self._changed[alert.id] = alert
+
+    def _event(self, alert: Alert, kind: str, detail: str) -> None:
+        self._events.append((alert.id, AlertEvent(self._now, str(kind), detail)))
+
+    def _decide(self, alert: Alert, outcome: Outcome, why: str) -> None:
+        self._decisions.append(Decision(alert.id, alert.key, outcome, why))

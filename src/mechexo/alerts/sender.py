@@ -1,0 +1,170 @@
+"""Draining the outbox: what is due goes to its channels, each on its own.
+
+One thread and one sending process per channel, so that a channel that hangs takes nothing from
+the others. A row is leased, sent and settled before the next one of its channel is leased.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from mechexo.alerts import message, outbox, retry
+from mechexo.alerts.channels.address import address_of
+from mechexo.alerts.channels.process import Answer, Outgoing, SendingProcess
+from mechexo.alerts.outbox import Claim
+from mechexo.alerts.values import Delivery
+from mechexo.desk import Desk
+from mechexo.errors import ConfigError
+from mechexo.state import Transaction
+
+HARD_LIMIT_S = 10.0
+"""No attempt takes longer, whatever the channel's timeout says; below the lease."""
+
+_SETTLING_S = 0.4
+"""Kept back from the deadline, to kill what hangs and to write down what happened."""
+
+_LEAST_S = 0.3
+"""No attempt starts with less time than this before it."""
+
+
+def deliver_due(desk: Desk, *, deadline_s: float = 10.0) -> tuple[Delivery, ...]:
+    """Sends what is due, all channels at once; returns the deliveries it tried, as they are now.
+
+    Returns within `deadline_s` seconds: an attempt still under way then is ended by force and
+    its message is due again, with the reason.
+
+    Raises:
+        BusyError: the state file stayed locked; what was sent and could not be recorded is sent
+            again when its lease ends, marked as a resend.
+    """
+    began_s = time.monotonic()
+    names = outbox.channels_with_work(desk.state.reader(), desk.clock.now())
+    if not names:
+        return ()
+    drains = [_Drain(desk, name, began_s + deadline_s - _SETTLING_S) for name in names]
+    threads = [
+        threading.Thread(target=drain.run, name=f"send-{drain.channel}", daemon=True)
+        for drain in drains
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(max(began_s + deadline_s - time.monotonic(), 0.0))
+    for drain in drains:
+        drain.stop()
+    for drain in drains:
+        if drain.error is not None:
+            raise drain.error
+    done = [each for drain in drains for each in tuple(drain.done)]
+    return tuple(sorted(done, key=lambda delivery: delivery.id))
+
+
+@dataclass(slots=True)
+class _Drain:
+    """The work of one channel in one pass."""
+
+    desk: Desk
+    channel: str
+    ends_at_s: float
+    done: list[Delivery] = field(default_factory=list)
+    error: BaseException | None = None
+    process: SendingProcess | None = None
+
+    def run(self) -> None:
+        try:
+            self._drain()
+        except BaseException as error:  # noqa: BLE001 - raised by deliver_due, in its own thread
+            self.error = error
+        finally:
+            self.stop()
+            self.desk.state.close()
+
+    def stop(self) -> None:
+        process, self.process = self.process, None
+        if process is not None:
+            process.kill()
+
+    def _drain(self) -> None:
+        settings = self.desk.settings.channels.get(self.channel)
+        if settings is None:
+            gone = f"there is no channel {self.channel} in the configuration any more"
+            self._answer_all(Answer("rejected", gone))
+            return
+        try:
+            address = address_of(settings, self.desk.root)
+        except ConfigError as error:
+            self._answer_all(Answer("refused", str(error)))
+            return
+        limit_s = min(settings.timeout.total_seconds(), HARD_LIMIT_S)
+        process = self.process = SendingProcess(address, limit_s)
+        ready = process.start(min(time.monotonic() + HARD_LIMIT_S, self.ends_at_s))
+        if ready.outcome == "ready":
+            self._send_all(process, limit_s)
+        elif ready.outcome == "rejected":
+            self._answer_all(ready)
+        else:
+            # Nothing was handed to it: it is certain that nothing went out.
+            self._answer_one(Answer("refused", f"could not start sending: {ready.detail}"))
+
+    def _send_all(self, process: SendingProcess, limit_s: float) -> None:
+        while self._has_time() and (claim := self._claim()) is not None:
+            answer = self._send(process, claim, limit_s)
+            self._settle(claim, answer)
+            if answer.outcome == "unanswered":
+                # The process is of no more use, and a channel that hangs is left for this pass.
+                return
+
+    def _send(self, process: SendingProcess, claim: Claim, limit_s: float) -> Answer:
+        desk = self.desk.settings.desk
+        words = Outgoing(
+            at=self.desk.clock.now(),
+            desk=desk.name,
+            channel=self.channel,
+            alert_id=claim.alert.id,
+            severity=claim.alert.severity,
+            title=message.title(claim.alert, desk.name, desk.mode, resend=claim.resend),
+            body=message.body(claim.alert),
+        )
+        return process.send(words, min(time.monotonic() + limit_s, self.ends_at_s))
+
+    def _answer_all(self, answer: Answer) -> None:
+        """The same answer for everything that is due: the channel cannot be used at all."""
+        while self._has_time() and self._answer_one(answer):
+            pass
+
+    def _answer_one(self, answer: Answer) -> bool:
+        claim = self._claim()
+        if claim is not None:
+            self._settle(claim, answer)
+        return claim is not None
+
+    def _claim(self) -> Claim | None:
+        with self.desk.state.write(self._wait_s()) as transaction:
+            return outbox.claim(transaction.connection, self.channel, self.desk.clock.now())
+
+    def _settle(self, claim: Claim, answer: Answer) -> None:
+        with self.desk.state.write(self._wait_s()) as transaction:
+            _record(transaction, claim, answer, self.desk.clock.now())
+            self.done.append(outbox.delivery(transaction.connection, claim.delivery_id))
+
+    def _has_time(self) -> bool:
+        return self.ends_at_s - time.monotonic() > _LEAST_S
+
+    def _wait_s(self) -> float:
+        return max(self.ends_at_s + _SETTLING_S / 2 - time.monotonic(), 0.1)
+
+
+def _record(transaction: Transaction, claim: Claim, answer: Answer, now: datetime) -> None:
+    connection = transaction.connection
+    if answer.outcome == "sent":
+        outbox.record_sent(connection, claim, answer.detail, now)
+    elif answer.outcome == "rejected":
+        outbox.record_failed(connection, claim, "rejected", answer.detail, now)
+    elif due_at := retry.next_try(claim.attempt, claim.first_due_at, now):
+        outbox.record_retry(connection, claim, answer.outcome, answer.detail, now, due_at)
+    else:
+        given_up = f"given up after {claim.attempt} attempts: {answer.detail}"
+        outbox.record_failed(connection, claim, answer.outcome, given_up, now)

@@ -1,0 +1,78 @@
+"""Making text from outside harmless, once, before it is stored."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from dataclasses import replace
+
+from mechexo.alerts.values import SEVERITIES, Observation
+from mechexo.errors import UsageError
+
+SUMMARY_LIMIT = 10_000
+FIELD_LIMIT = 500
+"""Characters of a name, source, runbook id, label or key."""
+
+_ESCAPE_SEQUENCE = re.compile(
+    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[@-_]?|\x9b[0-?]*[ -/]*[@-~]"
+)
+_DROPPED = frozenset({"Cc", "Cs", "Co", "Cn"})
+# Invisible marks that turn the direction of the text that follows: a way to show other words.
+_DIRECTION = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+def clean(text: str, limit: int = SUMMARY_LIMIT) -> str:
+    """One line of at most `limit` characters that is safe to store, show and send.
+
+    Escape sequences, control characters, lone surrogates and direction marks are dropped; runs
+    of white space become one space. Cleaning twice is cleaning once.
+    """
+    plain = _ESCAPE_SEQUENCE.sub("", text)
+    kept = "".join(
+        " " if character.isspace() else character
+        for character in plain
+        if character.isspace()
+        or (unicodedata.category(character) not in _DROPPED and character not in _DIRECTION)
+    )
+    line = " ".join(kept.split())
+    return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
+
+
+def clean_key(key: str) -> str:
+    """A key that is safe like `clean` text and still different from every other key.
+
+    A key that cleaning would change gets a digest of its original, so that no two merge.
+    """
+    cleaned = clean(key, FIELD_LIMIT)
+    if cleaned == key:
+        return key
+    digest = hashlib.sha256(key.encode(errors="surrogatepass")).hexdigest()[:24]
+    return f"{cleaned[: FIELD_LIMIT - 25]}#{digest}"
+
+
+def clean_observation(observation: Observation) -> Observation:
+    """The observation with all its text made harmless.
+
+    Raises:
+        UsageError: it has no key or name, or a severity that does not exist.
+    """
+    if observation.severity not in SEVERITIES:
+        raise UsageError(
+            f"{observation.severity!r} is not a severity; use one of: {', '.join(SEVERITIES)}"
+        )
+    name = clean(observation.name, FIELD_LIMIT)
+    if not observation.key.strip() or not name:
+        raise UsageError("an alert needs a key and a name")
+    return replace(
+        observation,
+        key=clean_key(observation.key),
+        name=name,
+        summary=clean(observation.summary),
+        source=clean(observation.source, FIELD_LIMIT),
+        runbook=clean(observation.runbook, FIELD_LIMIT),
+        labels={
+            clean(key, FIELD_LIMIT): clean(value, FIELD_LIMIT)
+            for key, value in observation.labels.items()
+        },
+    )
