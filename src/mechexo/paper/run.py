@@ -35,6 +35,8 @@ FLOWS = ("data_pipeline", "ml_inference", "reweight", "canary")
 MARKET_EVERY_S = 3.0
 FLOW_EVERY_S = {"data_pipeline": 60.0, "ml_inference": 90.0, "reweight": 90.0, "canary": 150.0}
 CI_EVERY_S = 1200.0
+FIRST_TICK_S = 9.0
+"""After the first run of every flow, so that none is reported as never seen."""
 SETTLE_S = 3.0
 """Between the two passes of `--once`: over half the probes' interval, so that all are due."""
 
@@ -107,7 +109,7 @@ class PaperDesk:
         for place, name in enumerate(FLOWS):
             start_flow = partial(self.jobs.flow, name)
             table.add(name, FLOW_EVERY_S[name], start_flow, first_s=0.5 + 2.0 * place)
-        table.add("tick", tick_s, self.jobs.tick, first_s=1.0)
+        table.add("tick", tick_s, self.jobs.tick, first_s=FIRST_TICK_S)
         table.add("ci", CI_EVERY_S, self._careful(self._pass_ci), first_s=CI_EVERY_S)
         table.add("tidy", 3600.0, self._careful(self._tidy), first_s=60.0)
         to_come = faults.schedule(self.seed)
@@ -118,6 +120,7 @@ class PaperDesk:
                 self.say("the process that started this desk is gone")
                 return
             if until_s is not None and elapsed_s >= until_s:
+                self.jobs.tick(wait=True, stop=self.stop)
                 return
             table.run_due(elapsed_s)
             if healing_s is None and elapsed_s >= planned.at_s:

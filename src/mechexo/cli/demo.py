@@ -1,0 +1,71 @@
+"""`mechexo demo`: makes a paper desk, runs it, and opens the console on it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mechexo.cli import render
+from mechexo.cli.invocation import single_command
+
+app = single_command()
+
+
+@app.command()
+def demo(
+    folder: Annotated[
+        Path, typer.Option("--dir", help="The desk's folder; made when missing.")
+    ] = Path("mechexo-demo"),
+    seed: Annotated[
+        int | None, typer.Option(help="Another seed, another market; 7 for a new desk.")
+    ] = None,
+    headless: Annotated[
+        bool, typer.Option("--headless", help="No console: run, then print the status.")
+    ] = False,
+    lasting: Annotated[
+        str | None, typer.Option("--for", help="How long to run headless, like 60s.")
+    ] = None,
+    json_: Annotated[bool, typer.Option("--json", help="Print the status as JSON.")] = False,
+) -> None:
+    """Make and run a paper desk and open the console on it.
+
+    Headless or without a terminal: one pass over flows and probes (or as long as --for says),
+    then the status, with its exit code.
+    """
+    from mechexo.paper.demo import first_tick, prepare, run_for, run_once, run_under
+    from mechexo.times import parse_duration
+
+    seconds = parse_duration(lasting).total_seconds() if lasting else None
+    desk_folder, seed = prepare(folder, seed, say=render.note)
+    config = desk_folder / "mechexo.toml"
+    if headless or json_ or not (sys.stdin.isatty() and sys.stdout.isatty()):
+        if seconds is None:
+            run_once(desk_folder, seed)
+        else:
+            run_for(desk_folder, seed, seconds)
+        raise typer.Exit(_status(config, json_))
+    with run_under(desk_folder, seed):
+        first_tick(desk_folder)
+        raise typer.Exit(_console(config))
+
+
+def _status(config: Path, as_json: bool) -> int:
+    from mechexo.cli.status import show
+    from mechexo.desk import Desk
+    from mechexo.desk_status import read_status, status_document
+
+    found = read_status(Desk.open(config))
+    if as_json:
+        render.json_document("status", found.at, status_document(found))
+    else:
+        show(found)
+    return 0 if found.ops_ok else 1
+
+
+def _console(config: Path) -> int:
+    from mechexo.cli.console import open_on
+
+    return open_on(config)

@@ -1,0 +1,178 @@
+"""A built paper desk: deterministic, whole, with a git history that git accepts."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from mechexo.config import load_settings
+from mechexo.errors import ConflictError, MechexoError
+from mechexo.health.operations import load_probes
+from mechexo.paper.build import build, is_paper_desk, template_files
+from mechexo.paper.history import BAD_CHANGE_AGE, CHANGES, commit_times, versions
+
+BUILT_AT = datetime(2026, 3, 3, 16, 0, tzinfo=UTC)
+
+
+def git(folder: Path, *words: str) -> str:
+    done = subprocess.run(["git", *words], cwd=folder, capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+def digests(folder: Path) -> dict[str, str]:
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and ".git" not in path.parts and path.name != "mechexo.toml"
+    }
+
+
+def test_the_same_seed_and_time_give_the_same_files_and_commits(
+    pristine: Path, tmp_path: Path
+) -> None:
+    again = tmp_path / "again"
+    build(again, 7, BUILT_AT)
+    assert digests(again) == digests(pristine)
+    assert git(again, "log", "--format=%H") == git(pristine, "log", "--format=%H")
+
+
+def test_another_seed_gives_another_market_but_the_same_history(
+    pristine: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    build(other, 8, BUILT_AT)
+    assert digests(other)["trading.sqlite"] != digests(pristine)["trading.sqlite"]
+    assert git(other, "rev-parse", "HEAD") == git(pristine, "rev-parse", "HEAD")
+
+
+def test_git_finds_nothing_wrong_and_nothing_changed(pristine: Path) -> None:
+    assert git(pristine, "fsck", "--strict", "--full") == ""
+    assert git(pristine, "status", "--porcelain") == ""
+    assert git(pristine, "branch", "--show-current") == "main"
+
+
+def test_the_history_is_two_weeks_of_commits_in_order_ending_shortly_before_now(
+    pristine: Path,
+) -> None:
+    lines = git(pristine, "log", "--reverse", "--format=%ct %at %an").splitlines()
+    times = [int(line.split()[0]) for line in lines]
+    assert len(times) == len(CHANGES) + 1
+    assert times == sorted(set(times))
+    assert all(line.split()[0] == line.split()[1] for line in lines)
+    assert {line.split(maxsplit=2)[2] for line in lines} == {"paper desk"}
+    assert times[-1] == int((BUILT_AT - BAD_CHANGE_AGE).timestamp())
+    assert 13 * 86400 <= times[-1] - times[0] <= 16 * 86400
+
+
+@pytest.mark.parametrize("day", range(1, 9))
+def test_commit_times_rise_on_every_day_of_the_week_also_at_midnight(day: int) -> None:
+    for hour in (0, 5, 14, 23):
+        times = commit_times(datetime(2026, 3, day, hour, 1, tzinfo=UTC))
+        assert times == sorted(times)
+
+
+def test_every_commit_holds_files_that_can_be_read(pristine: Path) -> None:
+    for files in versions(template_files()):
+        for name, text in files.items():
+            if name.endswith(".py"):
+                compile(text, name, "exec")
+    assert (
+        git(pristine, "show", "HEAD:flows/reweight.py") + "\n"
+        == (pristine / "flows/reweight.py").read_text()
+    )
+
+
+def test_the_last_commit_is_the_bad_limit_and_nothing_else(pristine: Path) -> None:
+    diff = git(pristine, "diff", "--unified=0", "HEAD~1", "HEAD")
+    changed = [
+        line for line in diff.splitlines() if line[:1] in "+-" and line[:3] not in ("+++", "---")
+    ]
+    assert [line.split("#")[0].strip() for line in changed] == [
+        "-max_symbol_weight: 0.12",
+        "+max_symbol_weight: 0.45",
+    ]
+
+
+def test_there_are_ten_closed_days_and_today_of_about_200_000_quotes(pristine: Path) -> None:
+    for kind in ("quotes", "fills", "bars"):
+        assert len(list((pristine / "data" / kind).glob("*.parquet"))) == 11
+    quotes = pl.read_parquet(pristine / "data/quotes/*.parquet")
+    assert 180_000 < quotes.height < 230_000
+    assert quotes.schema["ts"] == pl.Datetime("us", "UTC")
+    assert quotes["symbol"].n_unique() == 12
+    newest = quotes["ts"].max()
+    assert isinstance(newest, datetime)
+    assert newest < BUILT_AT
+
+
+def test_each_day_of_quotes_is_in_order_and_numbered(pristine: Path) -> None:
+    for path in (pristine / "data/quotes").glob("*.parquet"):
+        frame = pl.read_parquet(path)
+        assert frame["ts"].is_sorted()
+        assert frame["seq"].to_list() == list(range(frame.height))
+        days = frame["ts"].dt.convert_time_zone("America/New_York").dt.date().unique().to_list()
+        assert [day.isoformat() for day in days] == [path.stem]
+
+
+def test_fills_have_unique_ids_and_mostly_lie_at_the_touch(pristine: Path) -> None:
+    fills = pl.read_parquet(pristine / "data/fills/*.parquet").sort("ts")
+    assert fills["fill_id"].is_unique().all()
+    assert set(fills["side"]) == {"buy", "sell"}
+    assert set(fills["strategy"]) == {"base", "canary"}
+    quotes = pl.read_parquet(pristine / "data/quotes/*.parquet").filter(pl.col("bid") > 0)
+    found = fills.join_asof(
+        quotes.select("symbol", "bid", "ask", "ts").sort("ts"),
+        on="ts", by="symbol", allow_exact_matches=False, tolerance="60s", check_sortedness=False,
+    )  # fmt: skip
+    priced = found.drop_nulls("bid")
+    assert 0.95 < priced.height / fills.height < 1.0
+    touch = (pl.col("price") == pl.col("bid")) | (pl.col("price") == pl.col("ask"))
+    assert priced.filter(touch).height / priced.height > 0.7
+
+
+def test_the_book_was_made_before_the_bad_limit_and_only_the_weights_break_the_mandate(
+    query,
+) -> None:
+    broken = query('SELECT name FROM risk_limits WHERE used > "limit"')
+    assert broken == [("largest_weight_pct",)]
+    assert query("SELECT COUNT(*) FROM positions") == [(12,)]
+    assert query("SELECT COUNT(*) FROM pnl") == [(11,)]
+
+
+def test_the_configuration_is_one_that_mechexo_accepts(paper: Path) -> None:
+    settings = load_settings(paper / "mechexo.toml")
+    probes = load_probes(settings, paper / "mechexo.toml")
+    assert len(probes) == len(settings.probes) == 23
+    assert {probe.card for probe in settings.probes.values()} == set(settings.cards.show)
+    for probe in settings.probes.values():
+        assert not probe.suspect or (paper / probe.suspect).is_file()
+
+
+def test_a_folder_with_something_in_it_is_left_alone(tmp_path: Path) -> None:
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "precious.txt").write_text("x")
+    with pytest.raises(ConflictError, match="not empty"):
+        build(mine, 7, BUILT_AT)
+    assert [path.name for path in tmp_path.iterdir() if path.name != "home"] == ["mine"]
+
+
+def test_without_git_nothing_is_left_behind(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path / "nothing"))
+    with pytest.raises(MechexoError, match="needs git"):
+        build(tmp_path / "desk", 7, BUILT_AT)
+    assert [path.name for path in tmp_path.iterdir() if path.name != "home"] == []
+
+
+def test_a_hostile_git_environment_has_no_say(pristine: Path, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / "elsewhere"))
+    monkeypatch.setenv("GIT_AUTHOR_NAME", "somebody else")
+    build(tmp_path / "desk", 7, BUILT_AT)
+    monkeypatch.delenv("GIT_DIR")
+    assert is_paper_desk(tmp_path / "desk")
+    assert git(tmp_path / "desk", "rev-parse", "HEAD") == git(pristine, "rev-parse", "HEAD")
