@@ -1,0 +1,50 @@
+"""`mechexo report`: the shift report."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mechexo.cli import render
+from mechexo.cli.invocation import command_group, open_desk
+from mechexo.errors import UsageError
+
+app = command_group("The shift report.")
+
+
+@app.command("shift")
+def shift(
+    ctx: typer.Context,
+    hours: Annotated[int, typer.Option(help="How far back it reaches.")] = 12,
+    out: Annotated[Path | None, typer.Option(help="Write it here instead of to stdout.")] = None,
+    json_: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+) -> None:
+    """Status, alerts, flows, costs and actions of the last hours, as markdown."""
+    from mechexo.shift_report import shift_report
+
+    desk = open_desk(ctx)
+    text = shift_report(desk, hours=hours)
+    if out is not None:
+        _write_whole(out, text)
+        render.note(f"written: {out}")
+    if json_:
+        body = {"hours": hours, "markdown": text}
+        render.json_document("shift_report", desk.clock.now(), body)
+    elif out is None:
+        render.text(text.rstrip())
+
+
+def _write_whole(path: Path, text: str) -> None:
+    """The whole file or none, also when the disk fills up half-way."""
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        try:
+            fresh.write_text(text, encoding="utf-8")
+            fresh.replace(path)
+        finally:
+            fresh.unlink(missing_ok=True)
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be written: {error.strerror or error}") from error

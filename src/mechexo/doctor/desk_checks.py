@@ -1,0 +1,174 @@
+"""What the desk points at: channels, repository, costs, runbook, and what the probes look at."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from mechexo.config import ChannelSettings, redact, resolve_references
+from mechexo.desk import Desk
+from mechexo.doctor.findings import Finding, doubtful, well, wrong
+from mechexo.errors import ConfigError
+from mechexo.health.values import Status
+
+LOOK_DEADLINE_S = 10.0
+
+
+def role(desk: Desk) -> Iterator[Finding]:
+    """What you may do here."""
+    said = f"{desk.actor.name} is {desk.role.label} on this {desk.settings.desk.mode} desk"
+    yield well("role", said)
+
+
+def channels(desk: Desk) -> Iterator[Finding]:
+    """Whether each channel's address is one that can be sent to. Sends nothing."""
+    if not desk.settings.channels:
+        mend = "add a table like [channels.mail]"
+        yield doubtful("channels", "none is configured: nobody is told of anything", mend)
+    for name, channel in desk.settings.channels.items():
+        yield _channel(desk, name, channel)
+
+
+def _channel(desk: Desk, name: str, channel: ChannelSettings) -> Finding:
+    try:
+        url = resolve_references(channel.url, desk.root)
+    except ConfigError as error:
+        return wrong("channels", f"{name}: {error}", "see the finding about that secret")
+    if url.startswith("file://"):
+        folder = _existing_parent(desk.root / urlsplit(url).path.removeprefix("//"))
+        if os.access(folder, os.W_OK):
+            return well("channels", f"{name}: a mailbox in {folder}")
+        return wrong("channels", f"{name}: {folder} may not be written", f"chmod u+w {folder}")
+    import logging
+
+    import apprise
+
+    # Its own remarks repeat the address, secrets included.
+    logging.getLogger("apprise").disabled = True
+    if apprise.Apprise.instantiate(url) is None:
+        return wrong(
+            "channels",
+            f"{name}: {redact(channel.url)} is no address that Apprise can send to",
+            f"see Apprise's page on {urlsplit(url).scheme or 'this service'}://",
+        )
+    return well("channels", f"{name}: {urlsplit(url).scheme}:// can be sent to")
+
+
+def _existing_parent(path: Path) -> Path:
+    return next(each for each in (path, *path.parents) if each.exists())
+
+
+def repository(desk: Desk) -> Iterator[Finding]:
+    """Whether `[rollback]` names a git repository and files that are in it."""
+    settings = desk.settings.rollback
+    if not settings.repository:
+        mend = "name it in [rollback] repository"
+        yield doubtful("rollback", "no repository is configured: nothing can be taken back", mend)
+        return
+    from git import GitCommandNotFound, InvalidGitRepositoryError, NoSuchPathError, Repo
+
+    folder = desk.path(settings.repository)
+    try:
+        with Repo(folder) as repo:
+            tracked = set(repo.git.ls_files("-z").split("\0")) - {""}
+    except (InvalidGitRepositoryError, NoSuchPathError):
+        mend = "correct [rollback] repository"
+        yield wrong("rollback", f"{folder} is no git repository", mend)
+        return
+    except GitCommandNotFound:
+        yield wrong("rollback", "there is no git on this machine's PATH", "install git")
+        return
+    lost = False
+    for pattern in settings.configs:
+        if not any(Path(name).match(pattern) for name in tracked):
+            lost = True
+            detail = f"{pattern!r} matches no file that git knows in {folder}"
+            yield wrong("rollback", detail, "correct [rollback] configs, or commit the file")
+    if not lost:
+        yield well("rollback", f"{folder}: {len(tracked)} files under git")
+
+
+def cost_sources(desk: Desk) -> Iterator[Finding]:
+    """Whether the fills and quotes that `[costs]` names are there."""
+    costs = desk.settings.costs
+    if not costs.fills:
+        mend = "name them in [costs] fills and quotes"
+        yield doubtful("costs", "no fills are configured: costs cannot be shown", mend)
+        return
+    for key, source in (("fills", costs.fills), ("quotes", costs.quotes)):
+        if not source:
+            mend = "name them in [costs] quotes"
+            yield doubtful("costs", "no quotes are configured: no fill can be priced", mend)
+        elif _is_there(desk, source):
+            yield well("costs", f"{key}: {source}")
+        else:
+            yield wrong("costs", f"nothing is at {source}", f"correct [costs] {key}")
+
+
+def _is_there(desk: Desk, source: str) -> bool:
+    if source.startswith("sqlite:///"):
+        return desk.path(source.removeprefix("sqlite:///").partition("?")[0]).is_file()
+    whole = desk.path(source)
+    return next(Path(whole.anchor).glob(str(whole.relative_to(whole.anchor))), None) is not None
+
+
+def runbook(desk: Desk) -> Iterator[Finding]:
+    """Whether the runbook can be read and has the entries that the probes name."""
+    from mechexo.runbook import operations
+
+    folder = desk.settings.runbook.folder
+    if folder and not desk.path(folder).is_dir():
+        mend = "make it, or correct [runbook] folder"
+        yield wrong("runbook", f"there is no folder {desk.path(folder)}", mend)
+    known = [entry.id for entry in operations.entries(desk)]
+    unknown = False
+    for name, probe in desk.settings.probes.items():
+        if probe.runbook and probe.runbook not in known:
+            unknown = True
+            close = ", ".join(difflib.get_close_matches(probe.runbook, known)) or "none is close"
+            detail = f"[probes.{name}] names the entry {probe.runbook!r}, which does not exist"
+            yield wrong("runbook", detail, f"close names: {close}; see: mechexo runbook list")
+    if not unknown:
+        yield well("runbook", f"{len(known)} entries")
+
+
+def probes(desk: Desk) -> Iterator[Finding]:
+    """One look with every probe, whether due or not; nothing is stored.
+
+    A probe that looks and finds trouble works: that is a warning. One that cannot look is wrong.
+    """
+    from mechexo.health.context import Context
+    from mechexo.health.operations import load_probes
+    from mechexo.health.runner import look
+
+    configured = load_probes(desk.settings, desk.config_path)
+    now = desk.clock.now()
+    work = [
+        (
+            probe,
+            Context(
+                probe=probe.name,
+                root=desk.root,
+                now=now,
+                timeout_s=min(probe.settings.timeout.total_seconds(), LOOK_DEADLINE_S - 1.0),
+                first_seen_at=now,
+            ),
+        )
+        for probe in configured
+        # What a heartbeat needs is no place to reach but a check-in, kept in the state file.
+        if probe.kind.name != "heartbeat"
+    ]
+    for found in look(work, deadline_s=LOOK_DEADLINE_S, group=f"doctor {desk.state.path}"):
+        name, outcome = found.probe.name, found.outcome
+        check = f"probe {name}"
+        if outcome.status is Status.UNKNOWN:
+            mend = f"make it reachable from here, or correct [probes.{name}]"
+            yield Finding(check, Status.UNKNOWN, f"cannot look: {outcome.detail}", mend)
+        elif outcome.status is Status.OK:
+            yield well(check, outcome.detail)
+        else:
+            mend = "the probe works; what it found is for the desk to mend"
+            yield doubtful(check, f"finds it {outcome.status.value}: {outcome.detail}", mend)

@@ -1,0 +1,40 @@
+"""What the doctor says about one thing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mechexo.health.values import Status
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at. A warning works for now; critical and unknown want mending.
+
+    `mend` says what to do, and is empty when there is nothing to do.
+    """
+
+    check: str
+    status: Status
+    detail: str
+    mend: str = ""
+
+    @property
+    def is_bad(self) -> bool:
+        """Whether the doctor's answer as a whole is bad."""
+        return self.status in (Status.CRITICAL, Status.UNKNOWN)
+
+
+def well(check: str, detail: str) -> Finding:
+    """Nothing to mend."""
+    return Finding(check, Status.OK, detail)
+
+
+def doubtful(check: str, detail: str, mend: str) -> Finding:
+    """It works for now."""
+    return Finding(check, Status.WARNING, detail, mend)
+
+
+def wrong(check: str, detail: str, mend: str) -> Finding:
+    """It does not work."""
+    return Finding(check, Status.CRITICAL, detail, mend)

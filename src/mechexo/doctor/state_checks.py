@@ -1,0 +1,124 @@
+"""The state file: whole, writable, on a local disk with room; the audit chain; the tick."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from mechexo import tick_log
+from mechexo.desk import Desk
+from mechexo.desk_status import STALE_AFTER_TICKS
+from mechexo.doctor.findings import Finding, doubtful, well, wrong
+from mechexo.errors import MechexoError
+from mechexo.times import format_duration
+
+# File systems on which locks and shared memory between machines cannot be relied on.
+_NETWORK = frozenset(
+    {
+        "nfs",
+        "nfs4",
+        "cifs",
+        "smb3",
+        "smbfs",
+        "9p",
+        "afs",
+        "ceph",
+        "glusterfs",
+        "lustre",
+        "gpfs",
+        "beegfs",
+        "fuse.sshfs",
+        "fuse.s3fs",
+        "fuse.glusterfs",
+        "fuse.ceph",
+        "fuse.rclone",
+        "fuse.gcsfuse",
+        "virtiofs",
+    }
+)
+_ROOM_BYTES = 100 * 1024 * 1024
+
+
+def state_file(desk: Desk) -> Iterator[Finding]:
+    """Whether it is whole, and may be written by us and read by nobody else."""
+    path = desk.state.path
+    found = [row[0] for row in desk.state.rows("PRAGMA quick_check(5)")]
+    if found != ["ok"]:
+        mend = "put a backup in its place; keep this one aside for an investigation"
+        yield wrong("state file", f"{path} is damaged: {'; '.join(found)}", mend)
+    try:
+        with desk.state.write(wait_s=2.0):
+            pass
+    except MechexoError as error:
+        yield wrong("state file", str(error), f"mechexo must be able to write {path}")
+        return
+    if path.stat().st_mode & (stat.S_IROTH | stat.S_IWOTH):
+        yield doubtful("state file", f"everyone may read or write {path}", f"chmod o-rw {path}")
+    elif found == ["ok"]:
+        yield well("state file", f"{path} is whole and can be written")
+
+
+def disk(path: Path) -> Iterator[Finding]:
+    """Whether it lies on a local disk with room left."""
+    import psutil
+
+    kind = file_system(path.resolve(), psutil.disk_partitions(all=True))
+    if kind in _NETWORK:
+        yield wrong(
+            "state disk",
+            f"{path} lies on a network drive ({kind}), where SQLite can lose or damage it",
+            "name a file on a local disk in [desk] state",
+        )
+    free_bytes = psutil.disk_usage(str(path.parent)).free
+    if free_bytes < _ROOM_BYTES:
+        detail = f"only {free_bytes / 1e6:.0f} MB are free beside {path}"
+        yield wrong("state disk", detail, "free space: without room no alert is kept or sent")
+    elif kind not in _NETWORK:
+        yield well("state disk", f"{kind or 'local'}, {free_bytes / 1e9:.1f} GB free")
+
+
+def file_system(path: Path, partitions: Iterable[object]) -> str:
+    """The kind of file system under a path: that of the longest mount point above it."""
+    best, kind = "", ""
+    for partition in partitions:
+        mount, found = str(getattr(partition, "mountpoint", "")), getattr(partition, "fstype", "")
+        # Of two mounts at one point the later one hides the earlier.
+        if path.is_relative_to(mount) and len(mount) >= len(best):
+            best, kind = mount, str(found)
+    return kind
+
+
+def audit_chain(desk: Desk) -> Iterator[Finding]:
+    """Whether the audit log is as it was written."""
+    verdict = desk.verify_audit()
+    if verdict.problems:
+        more = len(verdict.problems) - 1
+        detail = verdict.problems[0] + (f" (and {more} more)" if more else "")
+        yield wrong(
+            "audit log",
+            detail,
+            "somebody or something changed the state file: see `mechexo audit verify`, keep a "
+            "copy, and find out who could write it",
+        )
+    else:
+        yield well("audit log", f"the chain of {verdict.entries} entries holds")
+
+
+def ticking(desk: Desk) -> Iterator[Finding]:
+    """Whether something runs the tick, and whether the last one did all its work."""
+    last = tick_log.last(desk.state)
+    every = desk.settings.refresh.tick
+    if last is None:
+        mend = "add to the crontab: * * * * * mechexo --config PATH tick"
+        yield doubtful("tick", "none has run yet: nothing is watched", mend)
+        return
+    age = desk.clock.now() - last.at
+    if age > STALE_AFTER_TICKS * every:
+        detail = f"the last one ran {format_duration(age)} ago"
+        yield wrong("tick", detail, "find out why cron or the server does not run it")
+    for stage in last.failed:
+        detail = f"the last one could not do its {stage.name}: {stage.detail}"
+        yield wrong("tick", detail, "the message says why; run `mechexo tick` to try again")
+    if age <= STALE_AFTER_TICKS * every and not last.failed:
+        yield well("tick", f"ran {format_duration(age)} ago in {last.duration_s:.1f} s")

@@ -1,0 +1,236 @@
+"""The shift report: what the next person on call should know, as markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime, timedelta
+
+from mechexo import tick_log
+from mechexo.alerts.values import Alert, AlertState
+from mechexo.desk import Desk
+from mechexo.desk_status import DeskStatus, read_status
+from mechexo.errors import MechexoError, UsageError
+from mechexo.flows.values import FlowRun, RunState
+from mechexo.times import format_duration, from_iso_z
+
+LONGEST_HOURS = 24 * 31
+_MOST_AUDIT_ENTRIES = 5000
+_SHOWN_ROWS = 200
+
+
+def shift_report(desk: Desk, *, hours: int = 12) -> str:
+    """The report of the last `hours` hours, times in the desk's zone.
+
+    A part that cannot be read says so in its place; the others are there.
+
+    Raises:
+        UsageError: `hours` is not between 1 and `LONGEST_HOURS`.
+    """
+    if not 1 <= hours <= LONGEST_HOURS:
+        raise UsageError(f"--hours {hours}: a shift has 1 to {LONGEST_HOURS} hours")
+    end = desk.clock.now()
+    start = end - timedelta(hours=hours)
+    shown = _local(desk)
+    head = [
+        f"# Shift report: {_cell(desk.settings.desk.name)} ({desk.settings.desk.mode})",
+        "",
+        f"{shown(start)} to {shown(end)} ({desk.zone.key}), written for {_cell(desk.actor.name)}.",
+    ]
+    parts: tuple[tuple[str, Callable[[], Iterable[str]]], ...] = (
+        ("Status", lambda: _status(read_status(desk), shown)),
+        ("How it went", lambda: _course(desk, start, end, shown)),
+        ("Alerts", lambda: _alerts(desk, start, shown)),
+        ("Flows", lambda: _flows(desk, start, shown)),
+        ("Costs", lambda: _costs(desk, start, end)),
+        ("Actions", lambda: _actions(desk, start, shown)),
+    )
+    for title, part in parts:
+        head += ["", f"## {title}", "", *_readable(part)]
+    return "\n".join(head) + "\n"
+
+
+def _readable(part: Callable[[], Iterable[str]]) -> list[str]:
+    try:
+        return list(part())
+    except MechexoError as error:
+        return [f"Not readable: {_cell(str(error))}"]
+
+
+def _status(status: DeskStatus, shown: Callable[[datetime], str]) -> Iterable[str]:
+    yield "**ops_ok: yes**" if status.ops_ok else "**ops_ok: no**"
+    yield from (f"- {_cell(reason)}" for reason in status.reasons)
+    tick = shown(status.last_tick_at) if status.last_tick_at else "never"
+    yield ""
+    yield f"On call: {_cell(status.oncall.level1 or 'nobody is configured')}. Last tick: {tick}."
+    yield ""
+    yield from _table(
+        ("card", "status", "summary", "observed"),
+        (
+            (
+                card.name,
+                card.status.value,
+                card.summary,
+                shown(card.observed_at) if card.observed_at else None,
+            )
+            for card in status.cards
+        ),
+    )
+
+
+def _course(
+    desk: Desk, start: datetime, end: datetime, shown: Callable[[datetime], str]
+) -> Iterable[str]:
+    ticks = tick_log.between(desk.state, start, end)
+    if not ticks:
+        yield "No tick ran: nothing is known of these hours."
+        return
+    well = sum(tick.ops_ok for tick in ticks)
+    yield f"{len(ticks)} ticks, {well} of them with ops_ok ({100 * well / len(ticks):.1f} %)."
+    changes = [
+        (shown(tick.at), "ok" if tick.ops_ok else "not ok", "; ".join(tick.reasons) or None)
+        for before, tick in zip([None, *ticks], ticks, strict=False)
+        if before is None or before.ops_ok != tick.ops_ok
+    ]
+    yield ""
+    yield from _table(("from", "the desk was", "because"), changes)
+
+
+def _alerts(desk: Desk, start: datetime, shown: Callable[[datetime], str]) -> Iterable[str]:
+    from mechexo.alerts import operations as alerts
+
+    every = alerts.list_alerts(desk, states=tuple(AlertState))
+    touched = [alert for alert in every if alert.is_open or _last_change(alert) >= start]
+    yield (
+        f"{sum(alert.started_at >= start for alert in touched)} opened, "
+        f"{sum(_since(alert.acknowledged_at, start) for alert in touched)} acknowledged, "
+        f"{sum(_since(alert.resolved_at, start) for alert in touched)} resolved, "
+        f"{sum(alert.is_open for alert in touched)} open now."
+    )
+    yield ""
+    yield from _table(
+        ("id", "severity", "alert", "state", "started", "acknowledged", "lasted", "summary"),
+        (
+            (
+                str(alert.id),
+                alert.severity,
+                alert.name,
+                alert.state.value,
+                shown(alert.started_at),
+                f"{shown(alert.acknowledged_at)} by {alert.acknowledged_by}"
+                if alert.acknowledged_at
+                else None,
+                format_duration(alert.resolved_at - alert.started_at)
+                if alert.resolved_at
+                else None,
+                alert.summary,
+            )
+            for alert in touched
+        ),
+    )
+
+
+def _since(moment: datetime | None, start: datetime) -> bool:
+    return moment is not None and moment >= start
+
+
+def _last_change(alert: Alert) -> datetime:
+    return max(
+        moment
+        for moment in (alert.started_at, alert.acknowledged_at, alert.resolved_at)
+        if moment is not None
+    )
+
+
+def _flows(desk: Desk, start: datetime, shown: Callable[[datetime], str]) -> Iterable[str]:
+    from mechexo.flows import operations as flows
+
+    summaries = flows.summaries(desk)
+    runs = [run for run in flows.runs(desk, limit=None) if run.started_at >= start]
+    yield from _table(
+        ("flow", "runs", "failed", "last run", "how it ended", "overdue"),
+        (
+            (
+                summary.label or summary.flow,
+                str(sum(run.flow == summary.flow for run in runs)),
+                str(sum(run.flow == summary.flow and _failed(run) for run in runs)),
+                shown(summary.last.started_at) if summary.last else "never",
+                summary.last.state.value if summary.last else None,
+                "overdue" if summary.overdue else "no",
+            )
+            for summary in summaries
+        ),
+    )
+
+
+def _failed(run: FlowRun) -> bool:
+    return run.state not in (RunState.RUNNING, RunState.COMPLETED)
+
+
+def _costs(desk: Desk, start: datetime, end: datetime) -> Iterable[str]:
+    if not desk.settings.costs.fills:
+        yield "No fills are configured ([costs] fills)."
+        return
+    from mechexo.costs import operations as costs
+
+    report = costs.report(desk, start=start, end=end, by=("symbol",))
+    totals = report.totals
+    yield (
+        f"{totals.fills} fills, {totals.priced} of them priced, notional "
+        f"{totals.notional:,.0f} {report.currency}: total {_bps(totals.total_bps)} "
+        f"(commission {_bps(totals.commission_bps)}, slippage {_bps(totals.slippage_bps)}), "
+        f"95th percentile {_bps(totals.p95_bps)}."
+    )
+
+
+def _bps(value: float | None) -> str:
+    return "not known" if value is None else f"{value:.2f} bps"
+
+
+def _actions(desk: Desk, start: datetime, shown: Callable[[datetime], str]) -> Iterable[str]:
+    import json
+
+    entries = desk.audit_entries(_MOST_AUDIT_ENTRIES)
+    rows = [
+        (
+            shown(from_iso_z(entry.at)),
+            str(json.loads(entry.actor).get("name", "")),
+            entry.action,
+            entry.target,
+            entry.outcome,
+            str(json.loads(entry.payload).get("reason", "")) or None,
+        )
+        for entry in entries
+        if from_iso_z(entry.at) >= start
+    ]
+    if len(entries) == _MOST_AUDIT_ENTRIES and len(rows) == len(entries):
+        yield f"Only the newest {_MOST_AUDIT_ENTRIES} actions are listed; see: mechexo audit log"
+        yield ""
+    yield from _table(("at", "who", "action", "target", "outcome", "reason"), rows)
+
+
+def _table(columns: Sequence[str], rows: Iterable[Sequence[str | None]]) -> Iterable[str]:
+    """A markdown table; one line that says `none` instead of an empty one."""
+    every = list(rows)
+    if not every:
+        yield "None."
+        return
+    yield "| " + " | ".join(columns) + " |"
+    yield "| " + " | ".join("---" for _ in columns) + " |"
+    for row in every[:_SHOWN_ROWS]:
+        yield "| " + " | ".join("–" if cell is None else _cell(cell) for cell in row) + " |"
+    if len(every) > _SHOWN_ROWS:
+        yield ""
+        yield f"{len(every) - _SHOWN_ROWS} more are not listed here."
+
+
+def _cell(text: str) -> str:
+    """Foreign text as markdown that stays text: one line, no markup, no control codes."""
+    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    for mark in "\\`*_[]<>|#":
+        line = line.replace(mark, f"\\{mark}")
+    return line
+
+
+def _local(desk: Desk) -> Callable[[datetime], str]:
+    zone = desk.zone
+    return lambda moment: moment.astimezone(zone).strftime("%Y-%m-%d %H:%M")
