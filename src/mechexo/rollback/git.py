@@ -1,0 +1,341 @@
+"""Reading a git repository. The only module that runs git.
+
+GitPython serves as a runner only, never as an object store: its object reads are unsafe across
+threads and its text defaults lose newlines. What reaches git is made here: object ids that git
+itself gave us, literal paths after `--`, and fixed words. Nothing is written, no hook, filter,
+textconv, fsmonitor or transport of the repository's configuration runs, and each call has a time
+limit and an output limit.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import select
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mechexo.errors import ConfigError, UnreachableError
+
+TIMEOUT_S = 20.0
+LONGEST_OUTPUT_BYTES = 64 * 1024 * 1024
+LONGEST_FILE_BYTES = 4 * 1024 * 1024
+
+_OID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+_ENVIRONMENT = {
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_NO_REPLACE_OBJECTS": "1",
+    "GIT_NO_LAZY_FETCH": "1",
+    # No transport at all: a partial clone could otherwise start the repository's own ssh command.
+    "GIT_ALLOW_PROTOCOL": "none",
+    "LC_ALL": "C",
+}
+_OPTIONS = (
+    *("--literal-pathspecs", "--no-pager"),
+    *("-c", "core.hooksPath=/dev/null"),
+    *("-c", "core.fsmonitor=false"),
+    *("-c", "core.quotePath=false"),
+    *("-c", "diff.external="),
+    *("-c", "protocol.allow=never"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What is checked out. `ref` is empty when HEAD is detached."""
+
+    oid: str
+    ref: str
+
+
+@dataclass(frozen=True, slots=True)
+class TreeEntry:
+    """A path in a commit: its git mode (like 100644), type and object id."""
+
+    mode: str
+    kind: str
+    oid: str
+
+
+@dataclass(frozen=True, slots=True)
+class CommitNote:
+    """What a commit says of itself. `epoch_s` is the commit time, never the author's."""
+
+    oid: str
+    epoch_s: int
+    author: str
+    subject: str
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    """A repository with a working tree. Paths are text with undecodable bytes escaped
+    (`os.fsdecode`), relative to `root`, with `/`."""
+
+    root: Path
+    git_dir: Path
+    common_dir: Path
+    shallow: bool
+    hash_name: str
+
+    @classmethod
+    def open(cls, folder: Path) -> Repository:
+        """The repository whose working tree starts at `folder`.
+
+        Raises:
+            ConfigError: there is none, it is bare, or its tree starts elsewhere.
+            UnreachableError: git is not installed or refuses to read it.
+        """
+        where = "[rollback] repository"
+        if not folder.is_dir():
+            raise ConfigError(f"{where}: {folder} is no folder")
+        questions = (
+            *("--is-bare-repository", "--is-shallow-repository", "--show-object-format"),
+            *("--path-format=absolute", "--git-dir", "--git-common-dir", "--show-toplevel"),
+        )
+        status, output, said = _run(folder, ("rev-parse", *questions))
+        answers = os.fsdecode(output).splitlines()
+        if answers[:1] == ["true"]:
+            raise ConfigError(
+                f"{where}: {folder} is bare; name the checkout that the desk runs from"
+            )
+        if "dubious ownership" in said:
+            raise UnreachableError(
+                f"{folder} belongs to another user, so git will not read it; run mechexo as its "
+                "owner"
+            )
+        if "not a git repository" in said:
+            raise ConfigError(f"{where}: {folder} is no git repository")
+        if status != 0 or len(answers) != 6:
+            raise UnreachableError(f"git cannot read {folder}: {_first_line(said)}")
+        _, shallow, hash_name, git_dir, common_dir, top = answers
+        if Path(top).resolve() != folder.resolve():
+            raise ConfigError(f"{where}: {folder} lies inside a repository; name its top, {top}")
+        return cls(Path(top), Path(git_dir), Path(common_dir), shallow == "true", hash_name)
+
+    def head(self) -> Head | None:
+        """What is checked out; None when the branch has no commit yet."""
+        status, output, said = self._try("rev-parse", "--verify", "--quiet", "HEAD^{commit}")
+        if status != 0 and said:
+            raise UnreachableError(f"git cannot read HEAD of {self.root}: {_first_line(said)}")
+        if status != 0:
+            return None
+        ref_status, ref, _ = self._try("symbolic-ref", "--quiet", "HEAD")
+        return Head(_oid(output.decode().strip()), ref.decode().strip() if ref_status == 0 else "")
+
+    def chain(self, oid: str) -> tuple[tuple[str, int], ...]:
+        """The deployed line from a commit back to its beginning: (oid, commit time) pairs along
+        first parents."""
+        output = self._call("rev-list", "--first-parent", "--timestamp", _oid(oid), "--")
+        pairs = (line.split() for line in output.decode("ascii").splitlines())
+        return tuple((name, int(epoch_s)) for epoch_s, name in pairs)
+
+    def notes(self, oids: Iterable[str]) -> tuple[CommitNote, ...]:
+        """What each commit says of itself, in the order given."""
+        wanted = [_oid(oid) for oid in oids]
+        if not wanted:
+            return ()
+        output = self._call(
+            *("rev-list", "--no-walk=unsorted", "--encoding=UTF-8"),
+            *("--format=%H%x00%ct%x00%an%x00%s", "--stdin"),
+            stdin="".join(f"{oid}\n" for oid in wanted).encode(),
+        )
+        found = {}
+        for line in output.decode("utf-8", "replace").split("\n"):
+            fields = line.split("\0")
+            if len(fields) == 4:
+                found[fields[0]] = CommitNote(fields[0], int(fields[1]), fields[2], fields[3])
+        return tuple(found[oid] for oid in wanted)
+
+    def touched(self, commits: Iterable[tuple[str, str | None]]) -> dict[str, tuple[str, ...]]:
+        """The paths that each commit changed against its first parent (None: against nothing)."""
+        lines = [_oid(oid) + (f" {_oid(parent)}" if parent else "") for oid, parent in commits]
+        if not lines:
+            return {}
+        output = self._call(
+            *("diff-tree", "--stdin", "--root", "-r", "-z", "--name-only", "--no-renames"),
+            *("--no-ext-diff", "--no-textconv", "--ignore-submodules=none"),
+            stdin="".join(f"{line}\n" for line in lines).encode(),
+        )
+        found: dict[str, list[str]] = {line.split()[0]: [] for line in lines}
+        current: list[str] = []
+        for part in output.split(b"\0"):
+            # A header is a commit's own id on a line of its own; a path follows its NUL.
+            text = os.fsdecode(part)
+            if text.strip() in found and text.strip() == text.rstrip("\n"):
+                current = found[text.strip()]
+            elif text:
+                current.append(text)
+        return {oid: tuple(paths) for oid, paths in found.items()}
+
+    def entry(self, commit: str, path: str) -> TreeEntry | None:
+        """What a commit has at a path, or None."""
+        output = self._call("ls-tree", "-z", "--full-tree", _oid(commit), "--", path)
+        for record in output.split(b"\0"):
+            described, _, name = record.partition(b"\t")
+            if described and os.fsdecode(name) == path:
+                mode, kind, oid = described.decode("ascii").split()
+                return TreeEntry(mode, kind, _oid(oid))
+        return None
+
+    def staged(self, path: str) -> tuple[TreeEntry, ...]:
+        """What the index has at a path; several entries while a conflict is unresolved."""
+        output = self._call("ls-files", "--stage", "-z", "--", path)
+        found = []
+        for record in output.split(b"\0"):
+            described, _, name = record.partition(b"\t")
+            if described and os.fsdecode(name) == path:
+                mode, oid, _ = described.decode("ascii").split()
+                found.append(TreeEntry(mode, "blob", _oid(oid)))
+        return tuple(found)
+
+    def paths(self, commit: str) -> tuple[str, ...]:
+        """All paths of a commit."""
+        output = self._call("ls-tree", "-r", "-z", "--name-only", "--full-tree", _oid(commit))
+        return tuple(os.fsdecode(name) for name in output.split(b"\0") if name)
+
+    def attributes(self, path: str) -> dict[str, str]:
+        """What .gitattributes says of a path that decides how its bytes look on disk."""
+        names = ("text", "eol", "filter", "ident", "working-tree-encoding")
+        output = self._call("check-attr", "-z", *names, "--", path).split(b"\0")
+        return {
+            output[at + 1].decode(): os.fsdecode(output[at + 2])
+            for at in range(0, len(output) - 2, 3)
+        }
+
+    def blob(self, oid: str) -> bytes:
+        """A blob's bytes as git stores them."""
+        return self._call("cat-file", "blob", _oid(oid), longest=LONGEST_FILE_BYTES)
+
+    def checked_out(self, oid: str, path: str) -> bytes:
+        """A blob's bytes as a checkout would write them (line endings, encoding).
+
+        Only for a path without a `filter` attribute, which would run a program.
+        """
+        words = ("cat-file", "--filters", f"--path={path}", _oid(oid))
+        return self._call(*words, longest=LONGEST_FILE_BYTES)
+
+    def reflog(self, ref: str) -> tuple[tuple[str, int], ...]:
+        """(oid, time) of each value that a branch had here, oldest first; empty without a log."""
+        try:
+            log = (self.common_dir / "logs" / ref).read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            return ()
+        except OSError as error:
+            raise UnreachableError(
+                f"{self.common_dir}/logs/{ref}: cannot be read: {error.strerror}"
+            ) from error
+        lines = re.finditer(rb"^[0-9a-f]+ ([0-9a-f]+) [^\n]*?> (\d+) [+-]\d{4}(?:\t|$)", log, re.M)
+        return tuple((match[1].decode(), int(match[2])) for match in lines)
+
+    def has_commit(self, oid: str) -> bool:
+        """Whether a commit is (still) in the repository."""
+        status, _, _ = self._try("cat-file", "-e", f"{_oid(oid)}^{{commit}}")
+        return status == 0
+
+    def in_progress(self) -> str:
+        """The operation that somebody has under way here, in words; empty when there is none."""
+        signs = {
+            **{"MERGE_HEAD": "a merge", "CHERRY_PICK_HEAD": "a cherry-pick"},
+            **{"REVERT_HEAD": "a revert", "BISECT_LOG": "a bisection"},
+            **{"rebase-merge": "a rebase", "rebase-apply": "a rebase"},
+            "index.lock": "another git command (index.lock)",
+        }
+        return ", ".join(
+            dict.fromkeys(what for name, what in signs.items() if (self.git_dir / name).exists())
+        )
+
+    def _call(self, *words: str, stdin: bytes = b"", longest: int = LONGEST_OUTPUT_BYTES) -> bytes:
+        status, output, said = self._try(*words, stdin=stdin, longest=longest)
+        if status != 0:
+            raise UnreachableError(f"git {words[0]} failed in {self.root}: {_first_line(said)}")
+        return output
+
+    def _try(
+        self, *words: str, stdin: bytes = b"", longest: int = LONGEST_OUTPUT_BYTES
+    ) -> tuple[int, bytes, str]:
+        here = (f"--git-dir={self.git_dir}", f"--work-tree={self.root}")
+        return _run(self.root, words, here=here, stdin=stdin, longest=longest)
+
+
+def _run(
+    folder: Path,
+    words: Sequence[str],
+    *,
+    here: Sequence[str] = (),
+    stdin: bytes = b"",
+    longest: int = LONGEST_OUTPUT_BYTES,
+) -> tuple[int, bytes, str]:
+    """Runs git; returns its exit code, its output and what it said on stderr."""
+    try:
+        from git.cmd import Git
+    except ImportError as error:
+        raise UnreachableError("git is not installed, or not in PATH") from error
+    # The caller's own GIT_DIR and the like (we may run inside a hook) would lead elsewhere.
+    inherited = [name for name in os.environ if name.startswith("GIT_")]
+    forget = ["env", *(word for name in inherited for word in ("-u", name))] if inherited else []
+    again = [f"{name}={value}" for name, value in _ENVIRONMENT.items()] if inherited else []
+    command = [*forget, *again, "git", *_OPTIONS, *here, *words]
+    with tempfile.TemporaryFile() as source:
+        source.write(stdin)
+        source.seek(0)
+        started = Git(str(folder)).execute(
+            command, istream=source, as_process=True, env=_ENVIRONMENT
+        )
+        process = started.proc
+        assert process is not None
+        try:
+            return _collect(process, words[0], longest)
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+            for pipe in (process.stdout, process.stderr):
+                if pipe is not None:
+                    pipe.close()
+
+
+def _collect(process: subprocess.Popen[bytes], word: str, longest: int) -> tuple[int, bytes, str]:
+    assert process.stdout is not None
+    assert process.stderr is not None
+    output, said = bytearray(), bytearray()
+    sinks = {process.stdout.fileno(): output, process.stderr.fileno(): said}
+    poll = select.poll()
+    for descriptor in sinks:
+        poll.register(descriptor, select.POLLIN)
+    deadline = time.monotonic() + TIMEOUT_S
+    while sinks:
+        ready = poll.poll(max(0.0, deadline - time.monotonic()) * 1000)
+        if not ready:
+            raise UnreachableError(f"git {word} took longer than {TIMEOUT_S:.0f} s and was ended")
+        for descriptor, _ in ready:
+            chunk = os.read(descriptor, 65536)
+            sinks[descriptor] += chunk
+            if not chunk:
+                poll.unregister(descriptor)
+                del sinks[descriptor]
+        if len(output) > longest or len(said) > longest:
+            raise UnreachableError(
+                f"git {word} gave more than {longest // 1024} KiB; that is too much to plan with"
+            )
+    try:
+        status = process.wait(max(0.1, deadline - time.monotonic()))
+    except subprocess.TimeoutExpired:
+        raise UnreachableError(f"git {word} did not end within {TIMEOUT_S:.0f} s") from None
+    return status, bytes(output), said.decode("utf-8", "replace").strip()
+
+
+def _oid(text: str) -> str:
+    if not _OID.fullmatch(text):
+        raise ValueError(f"{text!r} is no full object id")
+    return text
+
+
+def _first_line(said: str) -> str:
+    return said.splitlines()[0].removeprefix("fatal: ") if said else "it gave no reason"
