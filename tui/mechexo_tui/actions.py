@@ -1,0 +1,174 @@
+"""The one table of what can be done: it drives keys, footer, help, the command line and tests."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mechexo.actor import Role
+
+SCREENS = (
+    ("1", "overview", "The desk at a glance", ("home",)),
+    ("2", "alerts", "All open alerts and the story of each", ()),
+    ("3", "flows", "Flow runs and how they perform", ()),
+    ("4", "costs", "Trading costs by day, symbol and hour", ()),
+    ("5", "resources", "Machines, processes and connections", ("system",)),
+    ("6", "risk", "Risk, trading and capital", ("trading",)),
+    ("7", "runbook", "The runbook", ("runbooks",)),
+    ("8", "messages", "Messages sent, and who did what", ("log",)),
+)
+"""Key, name, text and other names of every screen."""
+
+LISTS = frozenset({"overview", "alerts"})
+ANYWHERE: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """Something a person can do. `where` names screens; empty means all of them."""
+
+    id: str
+    keys: tuple[str, ...]
+    text: str
+    """What it does, in the help."""
+    where: frozenset[str] = ANYWHERE
+    short: str = ""
+    """Its word in the footer; without one it is not shown there."""
+    changes: bool = False
+    """Whether it changes the desk's records: refused when read-only."""
+    needs: Role = Role.VIEWER
+    on_alert: bool = False
+    """Whether it works on the chosen alert."""
+    words: tuple[str, ...] = ()
+    """What it is called on the command line of the console."""
+    first_key: str = ""
+    """How its key is written for people, where that differs."""
+
+    @property
+    def key_text(self) -> str:
+        """Its first key as people write it."""
+        return self.first_key or NAMES.get(self.keys[0], self.keys[0])
+
+
+NAMES = {
+    "slash": "/",
+    "colon": ":",
+    "question_mark": "?",
+    "escape": "esc",
+    "pagedown": "pgdn",
+    "pageup": "pgup",
+}
+"""Textual's names of keys to the ones on the keyboard."""
+
+TEXTS = frozenset({"entry", "rollback", "help", "tail"})
+"""Screens of plain text, opened from another one."""
+
+SECTIONS = ("history", "flows", "resources", "risk")
+SECTION_KEYS = {"i": "history", "f": "flows", "m": "resources", "t": "risk", "c": "costs"}
+SORTS = {
+    "S": ("severity", "Sort by severity"),
+    "T": ("since", "Sort by start"),
+    "N": ("name", "Sort by name"),
+}
+
+ACTIONS: tuple[Action, ...] = (
+    Action("open", ("enter",), "Open the runbook entry of the alert", LISTS, "runbook",
+           on_alert=True, words=("runbook-entry",)),
+    Action("runbook", ("b",), "Open the runbook entry of the alert", LISTS, on_alert=True),
+    Action("open", ("enter",), "Open the chosen row",
+           frozenset({"flows", "runbook", "costs", "resources", "risk", "messages"}), "open"),
+    Action("rollback", ("x",), "Show what a rollback of the suspected change would do (dry run)",
+           LISTS, "rollback", words=("rollback", "diff")),
+    Action("acknowledge", ("a",), "Acknowledge the alert", LISTS, "ack", changes=True,
+           needs=Role.RESPONDER, on_alert=True, words=("ack",)),
+    Action("silence", ("s",), "Silence alerts like this one for a while", LISTS, "silence",
+           changes=True, needs=Role.RESPONDER, on_alert=True, words=("silence",)),
+    Action("filter", ("slash",), "Keep rows with these words; ! in front keeps the others",
+           frozenset({"overview", "alerts", "flows", "resources", "risk", "runbook", "messages"}),
+           "filter"),
+    Action("command", ("colon",), "Command line; tab completes", ANYWHERE, "command"),
+    Action("help", ("question_mark",), "What can be done on this screen", ANYWHERE, "help",
+           words=("help",)),
+    Action("quit", ("q",), "Leave the console", frozenset({"overview"}), "quit"),
+    Action("back", ("q", "escape", "h", "backspace"), "Go back",
+           frozenset(name for _, name, _, _ in SCREENS if name != "overview") | TEXTS, "back"),
+    Action("clear", ("escape", "h", "backspace"), "Clear the filter", frozenset({"overview"})),
+    *(Action(f"show-{name}", (key,), text, words=(name, *others))
+      for key, name, text, others in SCREENS),
+    *(Action(f"fold-{name}", (key,), f"Open or close the section: {name}",
+             frozenset({"overview"})) for key, name in SECTION_KEYS.items()),
+    *(Action(f"sort-{what}", (key,), f"{text}; again turns it round", frozenset({"alerts"}))
+      for key, (what, text) in SORTS.items()),
+    Action("refresh", ("r", "ctrl+r"), "Read everything again now", words=("refresh",)),
+    Action("pause", ("p",), "Stop refreshing, or go on", words=("pause",)),
+    Action("export", ("R",), "Write the shift report to a file", words=("export", "report")),
+    Action("copy", ("y",), "Copy the chosen row to the terminal's clipboard", words=("copy",)),
+    Action("down", ("j", "down"), "Down"),
+    Action("up", ("k", "up"), "Up"),
+    Action("left", ("left",), "Shift long lines to the right"),
+    Action("right", ("l", "right"), "Shift long lines to the left"),
+    Action("page-down", ("pagedown", "space", "ctrl+f"), "A page down"),
+    Action("page-up", ("pageup",), "A page up"),
+    Action("first", ("g", "home"), "To the first row"),
+    Action("last", ("G", "end"), "To the last row"),
+    Action("next-panel", ("tab",), "Switch between the parts of the screen"),
+    Action("leave", ("ctrl+c", "ctrl+q"), "Leave the console at once", words=("quit", "q")),
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What decides whether an action works now."""
+
+    screen: str
+    role: Role
+    actor: str
+    read_only: bool
+    alert_chosen: bool
+
+
+def actions_of(screen: str) -> tuple[Action, ...]:
+    """What can be done on a screen, in the order of the table."""
+    return tuple(action for action in ACTIONS if not action.where or screen in action.where)
+
+
+def action_for(key: str, screen: str) -> Action | None:
+    """The action behind a key on a screen."""
+    return next((action for action in actions_of(screen) if key in action.keys), None)
+
+
+def action_called(action_id: str, screen: str) -> Action | None:
+    """The action with an id on a screen."""
+    return next((action for action in actions_of(screen) if action.id == action_id), None)
+
+
+def why_disabled(action: Action, situation: Situation) -> str:
+    """Why an action does not work now; empty when it does."""
+    if action.changes and situation.read_only:
+        return "the console was opened read-only"
+    if situation.role < action.needs:
+        return f"needs the role {action.needs.label}; {situation.actor} is {situation.role.label}"
+    if action.on_alert and not situation.alert_chosen:
+        return "no alert is chosen"
+    return ""
+
+
+def all_keys() -> tuple[str, ...]:
+    """Every key of the table, once."""
+    return tuple(dict.fromkeys(key for action in ACTIONS for key in action.keys))
+
+
+def command_words(screen: str) -> dict[str, Action]:
+    """What the command line understands on a screen."""
+    return {word: action for action in actions_of(screen) for word in action.words}
+
+
+def completed(typed: str, words: dict[str, Action]) -> tuple[str, tuple[str, ...]]:
+    """The typed text as far as it is sure, and the words it may become."""
+    fitting = tuple(sorted(word for word in words if word.startswith(typed.strip().lower())))
+    if not fitting:
+        return typed, ()
+    sure = fitting[0]
+    for word in fitting[1:]:
+        while not word.startswith(sure):
+            sure = sure[:-1]
+    return sure, fitting

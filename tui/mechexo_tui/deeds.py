@@ -1,0 +1,189 @@
+"""What a person does in the console, each asked for, done through an operation, and told."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from mechexo.alerts.values import Alert
+from mechexo.errors import MechexoError, UsageError
+from mechexo.times import format_duration, parse_duration
+from mechexo_tui.panels.plan import plan_lines
+from mechexo_tui.panels.titles import wrapped
+from mechexo_tui.screens.text import TextScreen
+from mechexo_tui.terminal import clipboard_sequence
+from mechexo_tui.widgets.lines import Row, rows_of
+
+if TYPE_CHECKING:
+    from mechexo_tui.app import MechexoApp
+
+DEFAULT_SILENCE = "1h"
+
+
+def acknowledge(app: MechexoApp, alert: Alert) -> None:
+    """Asks for a note (a live desk needs one) and acknowledges."""
+    live = app.desk.is_live
+
+    def answered(note: str | None) -> None:
+        if note is None:
+            app.say("not acknowledged")
+        elif live and not note.strip():
+            app.say("not acknowledged: a live desk needs a reason", bad=True)
+        else:
+            _in_background(app, lambda: _acknowledge(app, alert, note.strip()))
+
+    hint = "why (a live desk needs it)" if live else "a note, or just enter"
+    app.front.ask(f"acknowledge {alert.name}: ", answered, hint=hint)
+
+
+def _acknowledge(app: MechexoApp, alert: Alert, note: str) -> str:
+    from mechexo.alerts import operations
+
+    done = operations.acknowledge(app.desk, alert.id, note=note)
+    return f"{alert.name} is acknowledged by {done.acknowledged_by}"
+
+
+def silence(app: MechexoApp, alert: Alert) -> None:
+    """Asks how long and why, then silences alerts of the same name and source."""
+
+    def long_enough(text: str | None) -> None:
+        if text is None:
+            app.say("not silenced")
+            return
+        try:
+            duration = parse_duration(text or DEFAULT_SILENCE)
+        except UsageError as error:
+            app.say(str(error), bad=True)
+            return
+        shown = format_duration(duration)
+
+        def why(reason: str | None) -> None:
+            if reason is None or not reason.strip():
+                app.say("not silenced: a silence needs a reason", bad=reason is not None)
+                return
+            words = reason.strip()
+            _in_background(app, lambda: _silence(app, alert, text or DEFAULT_SILENCE, words))
+
+        app.front.ask(f"silence {alert.name} for {shown}, because: ", why)
+
+    app.front.ask(
+        f"silence {alert.name} for how long? ", long_enough, hint=f"{DEFAULT_SILENCE}; 30m, 2h, 1d"
+    )
+
+
+def _silence(app: MechexoApp, alert: Alert, text: str, reason: str) -> str:
+    from mechexo.alerts import operations
+
+    matchers = {"name": alert.name, "source": alert.source}
+    duration = parse_duration(text)
+    operations.silence(app.desk, matchers=matchers, duration=duration, reason=reason)
+    return f"{alert.name} is silenced for {format_duration(duration)}"
+
+
+def open_runbook(app: MechexoApp, alert: Alert) -> None:
+    """Opens the entry of an alert; without one says so and opens the search."""
+    screen = TextScreen("entry", f"runbook > {alert.name}", [Row((("  reading", "dim"),))])
+    app.push_screen(screen)
+
+    def read() -> None:
+        from mechexo.runbook import operations
+
+        entry = operations.match(app.desk, alert.name, alert.runbook)
+        if entry is None:
+            app.call_from_thread(_search_instead, app, screen, alert)
+        else:
+            app.call_from_thread(screen.become, app.entry_rows(entry))
+
+    _in_background(app, read, failed=lambda text: screen.become(_trouble(text)))
+
+
+def _search_instead(app: MechexoApp, screen: TextScreen, alert: Alert) -> None:
+    if app.screen is screen:
+        app.pop_screen()
+    app.perform("show-runbook")
+    app.say(f"the runbook has no entry for {alert.name}; here are all, / searches", bad=True)
+
+
+def show_rollback(app: MechexoApp, alert: Alert | None) -> None:
+    """Shows the dry run of the rollback that would most likely help. Applies nothing."""
+    name = alert.name if alert else "now"
+    screen = TextScreen("rollback", f"rollback > {name}", [Row((("  planning", "dim"),))])
+    app.push_screen(screen)
+
+    def plan() -> None:
+        from mechexo.rollback import operations
+
+        at = alert.started_at if alert else app.desk.clock.now()
+        hint = alert.labels.get("suspect", "") if alert else ""
+        suspect = operations.suspect(app.desk, at=at, hint=hint)
+        if suspect is None:
+            text = (
+                "No watched file changed in the 48 hours before this started, so there is "
+                "nothing to roll back. `mechexo changes` shows what changed before that."
+            )
+            app.call_from_thread(screen.become, _trouble(text))
+            return
+        made = operations.plan_config(app.desk, suspect.path, to=suspect.to)
+        app.call_from_thread(
+            screen.become, lambda width: rows_of(plan_lines(made, suspect, app.look(width)))
+        )
+
+    _in_background(app, plan, failed=lambda text: screen.become(_trouble(text)))
+
+
+def export_report(app: MechexoApp) -> None:
+    """Writes the shift report beside the state file and says where."""
+
+    def write() -> str:
+        from mechexo.shift_report import shift_report
+
+        text = shift_report(app.desk)
+        folder = app.desk.state.path.parent / "reports"
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f"shift-{app.desk.clock.now().astimezone(app.desk.zone):%Y%m%d-%H%M%S}.md"
+        path.write_text(text, encoding="utf-8")
+        return f"the shift report is in {path}"
+
+    _in_background(app, write)
+
+
+def copy(app: MechexoApp) -> None:
+    """Sends the chosen row to the terminal's clipboard, and shows it too."""
+    text = app.front.copied
+    try:
+        app.write_to_terminal(clipboard_sequence(text, os.environ))
+    except UsageError as error:
+        app.say(str(error), bad=True)
+        return
+    app.say(f"sent to the terminal's clipboard: {text.splitlines()[0] if text else ''}")
+
+
+def _in_background(
+    app: MechexoApp,
+    work: Callable[[], str | None],
+    *,
+    failed: Callable[[str], None] | None = None,
+) -> None:
+    """Does `work` in a thread and says what came of it."""
+
+    def told() -> None:
+        try:
+            said = work()
+        except MechexoError as error:
+            app.call_from_thread(failed or app.complain, str(error))
+        except OSError as error:
+            app.call_from_thread(failed or app.complain, f"{error.filename}: {error.strerror}")
+        except Exception as error:  # noqa: BLE001 - a defect here must not take the console down
+            text = f"a defect in mechexo: {type(error).__name__}: {error}"
+            app.call_from_thread(failed or app.complain, text)
+        else:
+            if said:
+                app.call_from_thread(app.say, said)
+                app.call_from_thread(app.refresh_state)
+
+    app.run_worker(told, thread=True, group="deed", exit_on_error=False)
+
+
+def _trouble(text: str) -> Callable[[int], list[Row]]:
+    return lambda width: [Row(((f"  {shown}", ""),)) for shown in wrapped(text, width - 4)]

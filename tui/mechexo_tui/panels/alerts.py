@@ -1,0 +1,205 @@
+"""Alerts as rows: the list, one alert's story, history and analysis."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from mechexo.alerts.values import (
+    SEVERITIES,
+    Alert,
+    AlertCounts,
+    AlertEvent,
+    AlertState,
+    AlertStatistics,
+    Delivery,
+    Silence,
+)
+from mechexo_tui.panels.words import fits
+from mechexo_tui.widgets import format as shown_as
+from mechexo_tui.widgets.format import Look
+from mechexo_tui.widgets.lines import Line, Row, Span, rows_of
+from mechexo_tui.widgets.table import Column, Table, natural
+
+COLUMNS = (
+    Column("severity", 10),
+    Column("name", 18, grows=True, drop=2),
+    Column("summary", 16, grows=True),
+    Column("state", 10, drop=1),
+    Column("since", 11, right=True, drop=3),
+)
+
+
+def state_of(alert: Alert, now: datetime, look: Look) -> Span:
+    """Where an alert stands, in a word."""
+    if alert.state is AlertState.RESOLVED:
+        return "resolved", "dim"
+    if alert.silenced_until is not None and alert.silenced_until > now:
+        return "silenced", "dim"
+    if alert.state is AlertState.ACKNOWLEDGED:
+        return f"{look.glyphs.acknowledged} acked", "ok"
+    if alert.held_until is not None and alert.held_until > now:
+        return "held", "accent"
+    return "firing", ""
+
+
+def list_table(look: Look) -> Table:
+    """The columns of the alert list in this width."""
+    width = look.width - 1
+    columns = list(COLUMNS)
+    if width >= 110:
+        columns[1] = Column("name", 28, drop=2)
+    return Table.fitting(columns, width)
+
+
+def list_row(alert: Alert, table: Table, look: Look) -> Row:
+    """An alert as a row of the list."""
+    return Row(
+        table.row(
+            (
+                shown_as.severity(alert.severity, look.glyphs),
+                (alert.name, "bold" if alert.state is AlertState.FIRING else ""),
+                alert.summary,
+                state_of(alert, look.now, look),
+                (shown_as.moment(alert.started_at, look), "dim"),
+            )
+        ),
+        f"alert:{alert.id}",
+    )
+
+
+def tally(counts: AlertCounts) -> str:
+    """The open alerts in a few words."""
+    if not counts.open:
+        return "none open"
+    worst = [f"{counts.by_severity[name]} {name}" for name in SEVERITIES
+             if counts.by_severity.get(name)]  # fmt: skip
+    return f"{counts.open} open, {counts.unacknowledged} unacknowledged: {', '.join(worst)}"
+
+
+def matching(alerts: Sequence[Alert], words: str) -> Sequence[Alert]:
+    """The alerts that carry all words somewhere; a leading `!` keeps the others."""
+    if not words.strip(" !"):
+        return alerts
+    return [alert for alert in alerts if fits(_text_of(alert), words)]
+
+
+def _text_of(alert: Alert) -> str:
+    labels = " ".join(f"{key}={value}" for key, value in alert.labels.items())
+    return f"{alert.severity} {alert.state} {alert.name} {alert.summary} {alert.source} {labels}"
+
+
+def story_lines(
+    alert: Alert, events: Sequence[AlertEvent], deliveries: Sequence[Delivery], look: Look
+) -> list[Line]:
+    """One alert in full: its facts, what happened, who was told."""
+    facts: list[tuple[str, str]] = [("id", f"{alert.id}   {alert.key}"), ("source", alert.source)]
+    if alert.labels:
+        facts.append(("labels", "  ".join(f"{k}={v}" for k, v in sorted(alert.labels.items()))))
+    seen = f"{shown_as.exact(alert.last_seen_at, look)}  ({alert.count}x)"
+    facts += [("started", shown_as.exact(alert.started_at, look)), ("last seen", seen)]
+    if alert.acknowledged_by:
+        by = f"{alert.acknowledged_by}, {shown_as.exact(alert.acknowledged_at, look)}"
+        facts.append(("acknowledged", by))
+    if alert.silenced_until:
+        facts.append(("silenced until", shown_as.exact(alert.silenced_until, look)))
+    if alert.held_until:
+        facts.append(("held until", shown_as.exact(alert.held_until, look)))
+    level = f"{alert.level}"
+    if alert.next_level_at:
+        level += f", next at {shown_as.exact(alert.next_level_at, look)}"
+    facts += [("level", level), ("runbook", alert.runbook or look.glyphs.missing)]
+    lines: list[Line] = [
+        ((" ", ""), shown_as.severity(alert.severity, look.glyphs), ("  ", ""),
+         (alert.name, "title")),
+        (("   ", ""), (alert.summary, "")),
+        (),
+    ]  # fmt: skip
+    lines += [((f"   {name:<15}", "dim"), (value, "")) for name, value in facts]
+    lines += [(), ((" What happened", "title"),)]
+    for event in events:
+        who = f"  {event.actor}" if event.actor else ""
+        lines.append(
+            (
+                (f"   {shown_as.exact(event.at, look)}  ", "dim"),
+                (f"{event.kind:<13}", "accent"),
+                (event.detail, ""),
+                (who, "dim"),
+            )
+        )
+    lines += [(), ((" Who was told", "title"),)]
+    if not deliveries:
+        lines.append((("   nobody: no channel takes this severity", "dim"),))
+    for delivery in deliveries:
+        lines.append(
+            (
+                (f"   {shown_as.exact(delivery.finished_at or delivery.due_at, look)}  ", "dim"),
+                (f"{delivery.channel:<13}", ""),
+                _delivery_state(delivery, look),
+                (f"  {delivery.detail}" if delivery.detail else "", "dim"),
+            )
+        )
+    return lines
+
+
+def _delivery_state(delivery: Delivery, look: Look) -> Span:
+    glyphs = look.glyphs
+    marks: dict[str, Span] = {
+        "sent": (f"{glyphs.acknowledged} SENT", "ok"),
+        "failed": (f"{glyphs.critical} FAILED", "critical"),
+        "due": (f"{glyphs.closed} DUE", "accent"),
+        "cancelled": (f"{glyphs.dot} CANCELLED", "dim"),
+    }
+    return marks.get(delivery.state, (f"{glyphs.unknown} {delivery.state.upper()}", "unknown"))
+
+
+def analysis_aside(found: AlertStatistics, look: Look) -> str:
+    """History and analysis in one line, for the closed section."""
+    dot = look.glyphs.dot
+    return (
+        f"{found.days} days: {shown_as.count(found.total, 'alert')} {dot} "
+        f"acknowledged in {shown_as.duration(found.mean_acknowledge_s, look.glyphs)}"
+    )
+
+
+def analysis_rows(found: AlertStatistics, silences: Sequence[Silence], look: Look) -> list[Row]:
+    """Alert history and analysis: per day, per severity, the noisiest, how fast people were."""
+    glyphs = look.glyphs
+    counts = [float(amount) for _, amount in found.by_day]
+    days = f"{found.by_day[0][0][5:]} to {found.by_day[-1][0][5:]}" if found.by_day else ""
+    per_day = " ".join(f"{amount}" for _, amount in found.by_day)
+    severities = "  ".join(
+        f"{name} {found.by_severity.get(name, 0)}" for name in SEVERITIES
+        if found.by_severity.get(name)
+    )  # fmt: skip
+    lines: list[Line] = [
+        (
+            (f"  {'per day':<14}", "dim"),
+            (shown_as.plot(counts, 30, glyphs), "accent"),
+            (f"  {per_day}", ""),
+            (f"  {days}", "dim"),
+        ),
+        ((f"  {'by severity':<14}", "dim"), (severities or "none", "")),
+        (
+            (f"  {'on average':<14}", "dim"),
+            (f"acknowledged in {shown_as.duration(found.mean_acknowledge_s, glyphs)}", ""),
+            (f", resolved in {shown_as.duration(found.mean_resolve_s, glyphs)}", ""),
+        ),
+    ]
+    if found.noisiest:
+        columns = natural([Column("noisiest", 40), Column("alerts", 8, right=True)],
+                          [(name, str(amount)) for name, amount in found.noisiest])  # fmt: skip
+        table = Table.fitting(columns, look.width)
+        lines.append(table.head())
+        lines += [table.row((name, str(amount))) for name, amount in found.noisiest]
+    for silence in silences:
+        what = " ".join(f"{key}={value}" for key, value in silence.matchers.items())
+        until = shown_as.moment(silence.ends_at, look)
+        lines.append(
+            (
+                ("  silenced      ", "dim"),
+                (f"{what} until {until}", ""),
+                (f"  {silence.author}: {silence.reason}", "dim"),
+            )
+        )
+    return rows_of(lines)

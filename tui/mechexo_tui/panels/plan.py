@@ -1,0 +1,52 @@
+"""A dry-run rollback as rows: what, to when, whether it may be done, and every changed line."""
+
+from __future__ import annotations
+
+from mechexo.rollback.values import Plan, Suspect
+from mechexo_tui.panels.titles import wrapped
+from mechexo_tui.widgets import format as shown_as
+from mechexo_tui.widgets.diff import diff_lines
+from mechexo_tui.widgets.format import Look
+from mechexo_tui.widgets.lines import Line
+
+
+def plan_lines(plan: Plan, suspect: Suspect, look: Look) -> list[Line]:
+    """Target, time, commit, guards, diff."""
+    glyphs = look.glyphs
+    change = suspect.change
+    facts = [
+        ("would restore", plan.target),
+        ("as it was at", shown_as.exact(plan.to, look)),
+        ("from commit", f"{plan.commit[:12]}  {plan.commit_subject}"),
+        ("committed", shown_as.exact(plan.commit_time, look)),
+        ("undoing", f"{change.commit[:12]}  {change.subject}"),
+        ("", f"{change.author}, {shown_as.exact(change.at, look)}"),
+        ("why this one", suspect.why),
+    ]
+    lines: list[Line] = [
+        ((" Rollback, dry run", "title"), ("  nothing has been changed", "ok")),
+        (),
+    ]
+    for name, value in facts:
+        first, *more = wrapped(value, look.width - 20)
+        lines.append(((f"   {name:<15}", "dim"), (first, "")))
+        lines += [((" " * 18 + text, ""),) for text in more]
+    lines += [(), ((" Guards", "title"),)]
+    for guard in plan.guards:
+        sign, style = shown_as.check(guard.ok, glyphs)
+        lines.append(
+            (("   ", ""), (f"{sign:<9}", style), (f"{guard.name}  ", ""), (guard.detail, "dim"))
+        )
+    lines.append(())
+    if plan.empty:
+        return [*lines, ((" Nothing to do: it is already as it was then.", ""),)]
+    added = sum(changed.added for changed in plan.changes)
+    removed = sum(changed.removed for changed in plan.changes)
+    files = shown_as.count(len(plan.changes), "file")
+    lines.append(((" Diff", "title"), (f"  {files}, +{added} -{removed}", "dim")))
+    lines += diff_lines(plan.diff)
+    lines += [
+        (),
+        ((" To do it: ", "dim"), (f"mechexo rollback apply {plan.id}", "accent")),
+    ]
+    return lines

@@ -1,0 +1,134 @@
+"""Probes as rows: the machine's, and those of risk, trading and capital."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from mechexo.health.values import Card, ProbeState, Uptime
+from mechexo_tui.widgets import format as shown_as
+from mechexo_tui.widgets.format import Look
+from mechexo_tui.widgets.lines import Row
+from mechexo_tui.widgets.table import Column, Table, natural
+
+RISK_CARDS = frozenset({"risk", "trading", "capital"})
+MACHINE_KINDS = frozenset({"host", "process", "tcp", "http"})
+
+_COLUMNS = (
+    Column("status", 10),
+    Column("probe", 26),
+    Column("value", 16, right=True),
+    Column("history", 16, drop=3),
+    Column("what it says", 14, grows=True),
+    Column("since", 11, right=True, drop=2),
+    Column("latency", 8, right=True, drop=4),
+    Column("card", 9, drop=5),
+)
+
+History = Mapping[str, Sequence[float]]
+"""The numbers each probe has shown, oldest first."""
+
+
+def machine_probes(probes: Sequence[ProbeState]) -> list[ProbeState]:
+    """Those about machines, processes and connections: of such a kind, or on the system card."""
+    return [
+        probe
+        for probe in probes
+        if probe.card not in RISK_CARDS and (probe.kind in MACHINE_KINDS or probe.card == "system")
+    ]
+
+
+def risk_probes(probes: Sequence[ProbeState]) -> list[ProbeState]:
+    """Those of the cards risk, trading and capital."""
+    order = {"risk": 0, "trading": 1, "capital": 2}
+    return sorted(
+        (probe for probe in probes if probe.card in RISK_CARDS), key=lambda p: order[p.card]
+    )
+
+
+def probes_aside(probes: Sequence[ProbeState]) -> str:
+    """Probes in one line, for the closed section: the bad ones by name."""
+    if not probes:
+        return "no probe watches this"
+    bad = sorted((p for p in probes if p.status.value != "ok"), key=lambda p: -p.status.rank)
+    if not bad:
+        return f"{shown_as.count(len(probes), 'probe')}, all ok"
+    named = ", ".join(f"{probe.name} {probe.status.value}" for probe in bad[:3])
+    more = f" and {len(bad) - 3} more" if len(bad) > 3 else ""
+    return f"{len(bad)} of {shown_as.count(len(probes), 'probe')} not ok: {named}{more}"
+
+
+def probe_rows(probes: Sequence[ProbeState], history: History, look: Look) -> list[Row]:
+    """Probes with their values."""
+    if not probes:
+        return [Row((("  no probe watches this; [probes.NAME] in mechexo.toml adds one", "dim"),))]
+    cells = [
+        (
+            shown_as.status(probe.status.value, look.glyphs),
+            (probe.name, "bold"),
+            shown_as.measure(probe.value, probe.unit, look.glyphs),
+            (shown_as.plot(history.get(probe.name, ()), 16, look.glyphs), "accent"),
+            (_says(probe, look), ""),
+            (shown_as.moment(probe.since, look), "dim"),
+            _latency(probe, look),
+            (probe.card, "dim"),
+        )
+        for probe in probes
+    ]
+    columns = natural(_COLUMNS, cells)
+    columns[4] = _COLUMNS[4]
+    if not any(history.get(probe.name) for probe in probes):
+        columns[3] = Column("", 0, drop=9)
+    table = Table.fitting(columns, look.width - 1)
+    rows = [Row(table.head())]
+    return rows + [
+        Row(table.row(row), f"probe:{probe.name}") for probe, row in zip(probes, cells, strict=True)
+    ]
+
+
+def uptime_rows(uptime: Uptime, look: Look) -> list[Row]:
+    """How often the desk was well, against its objective."""
+    glyphs = look.glyphs
+    left = uptime.budget_left_s
+    budget = f"{shown_as.duration(left, glyphs)} of the budget left" if left is not None else ""
+    achieved = shown_as.percent(uptime.achieved_pct, glyphs, decimals=2)
+    return [
+        Row(
+            (
+                ("  uptime  ", "dim"),
+                (achieved, "bold"),
+                (f" of {uptime.objective_pct:g}% over {uptime.window_days} days", ""),
+                (f"  {budget}", "warning" if left is not None and left < 0 else "dim"),
+            )
+        )
+    ]
+
+
+def card_rows(cards: Sequence[Card], look: Look) -> list[Row]:
+    """Cards as lines, for terminals too small for a row of them."""
+    return [
+        Row(
+            (
+                shown_as.status(card.status.value, look.glyphs),
+                (f" {card.name} ", "bold"),
+                (card.summary, "dim"),
+            ),
+            f"card:{card.name}",
+        )
+        for card in cards
+    ]
+
+
+def _says(probe: ProbeState, look: Look) -> str:
+    flapping = f" {look.glyphs.dot} flapping" if probe.flapping else ""
+    failing = ""
+    if probe.failures and probe.status.value == "ok":
+        failing = f" {look.glyphs.dot} failed {probe.failures}x in a row"
+    if probe.observed_at is None:
+        return "never looked at"
+    return f"{probe.detail}{failing}{flapping}"
+
+
+def _latency(probe: ProbeState, look: Look) -> tuple[str, str]:
+    if probe.latency_ms is None:
+        return look.glyphs.missing, "dim"
+    return f"{probe.latency_ms:,.0f} ms", "dim"

@@ -1,0 +1,52 @@
+"""Titles of panels, and what stands where a panel has nothing good to show."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mechexo_tui.sources import Part
+from mechexo_tui.widgets import format as shown_as
+from mechexo_tui.widgets.format import Look
+from mechexo_tui.widgets.lines import Line, Row, Span, cut, harmless, width_of
+
+
+def title(text: str, look: Look, *, aside: str = "") -> Line:
+    """A panel's title with a remark beside it."""
+    room = look.width - width_of(text) - 4
+    return (" ", ""), (text, "title"), ("  " + cut(aside, max(0, room)) if aside else "", "dim")
+
+
+def folding_title(key: str, text: str, look: Look, *, opened: bool, aside: str) -> Line:
+    """The title of a section that opens and closes; its key stands in front of it."""
+    glyph = look.glyphs.opened if opened else look.glyphs.closed
+    head: tuple[Span, ...] = (
+        (f" {glyph} ", "accent"),
+        (key, "key"),
+        (f"  {text}", "title"),
+    )
+    room = look.width - width_of("".join(part for part, _ in head)) - 3
+    return (*head, ("  " + cut(aside, max(0, room)) if aside else "", "dim"))
+
+
+def trouble(part: Part[Any], what: str, look: Look) -> list[Row]:
+    """What to say when a part is not there or not fresh; nothing when it is well."""
+    if part.pending:
+        return [Row(((f"  reading {what}", "dim"),))]
+    if not part.error:
+        return []
+    sign, style = shown_as.status("unknown", look.glyphs)
+    since = ""
+    if part.value is not None:
+        since = f" (shown as of {shown_as.moment(part.read_at, look)})"
+    text = f"  {what}{since}: {harmless(part.error)}"
+    lines = wrapped(text, look.width - width_of(sign) - 4)
+    rows = [Row((("  ", ""), (sign, style), (lines[0], "")))]
+    rows += [Row(((" " * (width_of(sign) + 4), ""), (text, ""))) for text in lines[1:4]]
+    return rows
+
+
+def wrapped(text: str, width: int) -> list[str]:
+    """The text in lines of at most `width` cells, broken between words where that is possible."""
+    import textwrap
+
+    return textwrap.wrap(text, max(8, width), break_long_words=True, drop_whitespace=True) or [""]

@@ -1,0 +1,143 @@
+"""All open alerts, and the story of the chosen one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual.app import ComposeResult
+from textual.containers import Container
+
+from mechexo.alerts.values import SEVERITIES, Alert, AlertEvent, Delivery
+from mechexo.errors import MechexoError
+from mechexo_tui.panels import alerts
+from mechexo_tui.panels.titles import title, trouble
+from mechexo_tui.screens.base import ConsoleScreen
+from mechexo_tui.sources import Part
+from mechexo_tui.widgets.line_block import LineBlock
+from mechexo_tui.widgets.line_list import LazyRows, LineList
+from mechexo_tui.widgets.lines import rows_of
+
+
+class AlertsScreen(ConsoleScreen):
+    """The alert list above (on wide terminals beside) the story of the chosen alert."""
+
+    CSS_PATH = "alerts.tcss"
+    title_id = "alerts"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._sort = ""
+        self._turned_round = False
+        self._in_story = False
+        self._told: int | None = None
+
+    @property
+    def active(self) -> LineList:
+        """The list, or the story after tab."""
+        return self.query_one("#story" if self._in_story else "#rows", LineList)
+
+    @property
+    def chosen_alert(self) -> int | None:
+        """The alert under the list's cursor, also while one reads its story."""
+        _, _, number = self.query_one("#rows", LineList).key.partition(":")
+        return int(number) if number else None
+
+    def compose_body(self) -> ComposeResult:
+        """Title and columns, list, story."""
+        yield LineBlock(id="head")
+        with Container(id="body"):
+            yield LineList(id="rows")
+            yield LineList(cursor=False, id="story")
+
+    def show_body(self) -> None:
+        """Shows the list in its order, and the story if it may have changed."""
+        self.set_class(self.size.width >= 140, "-wide")
+        part, status = self.overview.alerts, self.overview.status.value
+        look = self.look
+        if self.has_class("-wide"):
+            look = look.wide(self.size.width * 3 // 5)
+        found = self._sorted(alerts.matching(part.value or (), self.words))
+        table = alerts.list_table(look)
+        mark = {False: " v", True: " ^"}[self._turned_round]
+        aside = alerts.tally(status.alerts) if status else ""
+        if self.words:
+            aside = f"{len(found):,} of {len(part.value or ()):,} with these words"
+        head = [title("Alerts", look, aside=aside), table.head(sorted_by=self._sort, mark=mark)]
+        head += [row.line for row in trouble(part, "the alerts", look)]
+        if part.value is not None and not found:
+            head.append((("  none", "dim"),))
+        self.query_one("#head", LineBlock).show(head)
+        rows = self.query_one("#rows", LineList)
+        rows.show(LazyRows(found, lambda alert: alerts.list_row(alert, table, look)))
+        self._show_story()
+
+    def on_line_list_moved(self) -> None:
+        """Tells the story of the alert the cursor went to."""
+        super().on_line_list_moved()
+        self._show_story()
+
+    def open_row(self) -> None:
+        """The runbook entry of the chosen alert."""
+        self.console_app.perform("runbook")
+
+    def next_panel(self) -> None:
+        """From the list to the story and back."""
+        self._in_story = not self._in_story
+        self.set_class(self._in_story, "-story")
+
+    def perform(self, action_id: str) -> None:
+        """Sorts; the rest is as everywhere."""
+        if action_id.startswith("sort-"):
+            what = action_id.removeprefix("sort-")
+            self._turned_round = what == self._sort and not self._turned_round
+            self._sort = what
+            self.show_now()
+        else:
+            super().perform(action_id)
+
+    def _sorted(self, found: Sequence[Alert]) -> Sequence[Alert]:
+        if not self._sort:
+            return found
+        orders = {
+            "severity": lambda alert: SEVERITIES.index(alert.severity),
+            "since": lambda alert: -alert.started_at.timestamp(),
+            "name": lambda alert: alert.name.lower(),
+        }
+        return sorted(found, key=orders[self._sort], reverse=self._turned_round)
+
+    def _show_story(self) -> None:
+        """Reads the story in a thread: moving the cursor never waits for it."""
+        alert = self.console_app.alert(self.chosen_alert)
+        if alert is None:
+            self._told = None
+            self.query_one("#story", LineList).show([], keep=False)
+            return
+
+        def read() -> None:
+            try:
+                events = operations.timeline(self.console_app.desk, alert.id)
+                deliveries = operations.deliveries(self.console_app.desk, alert.id)
+            except MechexoError as error:
+                self.app.call_from_thread(self._tell, alert, (), (), str(error))
+            else:
+                self.app.call_from_thread(self._tell, alert, events, deliveries, "")
+
+        from mechexo.alerts import operations
+
+        self.run_worker(read, thread=True, exclusive=True, group="story", exit_on_error=False)
+
+    def _tell(
+        self,
+        alert: Alert,
+        events: Sequence[AlertEvent],
+        deliveries: Sequence[Delivery],
+        error: str,
+    ) -> None:
+        if alert.id != self.chosen_alert:
+            return
+        width = self.size.width * 2 // 5 - 2 if self.has_class("-wide") else self.size.width
+        look = self.look.wide(width)
+        rows = rows_of(alerts.story_lines(alert, events, deliveries, look))
+        rows += trouble(Part(error=error), "what happened", look) if error else []
+        self.query_one("#story", LineList).show(rows, keep=alert.id == self._told)
+        self._told = alert.id

@@ -1,0 +1,213 @@
+"""The desk at a glance: cards, the worst alerts, costs, and four sections that open."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from textual.app import ComposeResult
+
+from mechexo_tui.actions import SECTION_KEYS
+from mechexo_tui.panels import alerts, costs, flows, probes
+from mechexo_tui.panels.titles import folding_title, title, trouble
+from mechexo_tui.screens.base import ConsoleScreen
+from mechexo_tui.screens.plain import plain_rows
+from mechexo_tui.sources import Part
+from mechexo_tui.widgets.cards import card_lines
+from mechexo_tui.widgets.format import Look
+from mechexo_tui.widgets.line_block import LineBlock
+from mechexo_tui.widgets.line_list import LineList
+from mechexo_tui.widgets.lines import BLANK, Row, beside
+
+WIDE = 150
+"""From this width on, costs stand beside the alerts and the sections in two columns."""
+
+_KEYS = {name: key for key, name in SECTION_KEYS.items()}
+_TITLES = {
+    "costs": "Costs",
+    "history": "Alert history and analysis",
+    "flows": "Flow status and performance",
+    "resources": "System resources",
+    "risk": "Risk and trading",
+}
+
+
+class OverviewScreen(ConsoleScreen):
+    """The first screen. It fits the terminal as long as its sections are closed."""
+
+    CSS_PATH = "overview.tcss"
+    title_id = "overview"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._turned: set[str] = set()
+        """The sections a person opened or closed against what the size suggests."""
+
+    def compose_body(self) -> ComposeResult:
+        """Cards above one list of everything else."""
+        yield LineBlock(id="cards")
+        yield LineList(id="rows")
+
+    def show_body(self) -> None:
+        """Shows the cards and the list."""
+        self.set_class(self.size.height < 30, "-low")
+        look = self.look
+        rows = self.query_one("#rows", LineList)
+        if self.small:
+            rows.show(plain_rows(self.overview, self.console_app.desk, look, self.words))
+            return
+        status = self.overview.status
+        tall = self.size.height >= 36 and self.size.width >= 100
+        cards = card_lines(status.value.cards, look, tall=tall) if status.value else []
+        cards += [row.line for row in trouble(status, "the status", look)]
+        self.query_one("#cards", LineBlock).show(cards)
+        head = 2 + len(cards) + (0 if self.size.height < 30 else 2)
+        if len(self.query_one("#header", LineBlock).text.splitlines()) > 1:
+            head += 1
+        rows.show(self._rows(look, max(8, self.size.height - head)))
+
+    def open_row(self) -> None:
+        """A section opens or closes; an alert shows its runbook entry."""
+        kind, _, name = self.active.key.partition(":")
+        if kind == "section":
+            self.fold(name)
+        elif kind == "more":
+            self.console_app.perform("show-alerts")
+        elif kind == "alert":
+            self.console_app.perform("runbook")
+
+    def perform(self, action_id: str) -> None:
+        """Opens and closes sections; the rest is as everywhere."""
+        if action_id.startswith("fold-"):
+            self.fold(action_id.removeprefix("fold-"))
+        else:
+            super().perform(action_id)
+
+    def fold(self, name: str) -> None:
+        """Opens a closed section, closes an open one, and goes to it."""
+        self._turned ^= {name}
+        self.show_now()
+        self.active.choose(f"section:{name}")
+
+    def is_open(self, name: str) -> bool:
+        """Whether a section is open: costs where there is room, the others when asked for."""
+        roomy = self.size.height >= 32 if name == "costs" else self.size.height >= 56
+        return roomy is not (name in self._turned)
+
+    def _rows(self, look: Look, height: int) -> list[Row]:
+        wide = look.width >= WIDE
+        section_rows = self._sections(look, wide)
+        cost = look.wide(min(96, look.width * 2 // 5)) if wide else look
+        cost_rows = self._section("costs", cost) if not wide else self._cost_block(cost)
+        gap = 0 if self.size.height < 30 else 1
+        used = len(section_rows) + (0 if wide else len(cost_rows) + gap) + 2 * gap
+        room = max(5, height - used)
+        if not wide:
+            return [
+                *self._alerts(look, room),
+                *[Row(BLANK)] * gap,
+                *cost_rows,
+                *[Row(BLANK)] * gap,
+                *section_rows,
+            ]
+        left = look.wide(look.width - cost.width - 3)
+        alert_rows = self._alerts(left, max(room, len(cost_rows)))
+        lines = beside(
+            [row.line for row in alert_rows], [row.line for row in cost_rows], left.width, 3
+        )
+        keys = [row.key for row in alert_rows]
+        keys += [""] * (len(lines) - len(keys))
+        top = [Row(shown, key) for shown, key in zip(lines, keys, strict=True)]
+        return [*top, *[Row(BLANK)] * gap, *section_rows]
+
+    def _alerts(self, look: Look, room: int) -> list[Row]:
+        """The worst alerts, as many as there is room for."""
+        part, status = self.overview.alerts, self.overview.status.value
+        aside = alerts.tally(status.alerts) if status else ""
+        if status and not status.ops_ok:
+            aside = f"{aside} {look.glyphs.dot} {status.reasons[0]}"
+        rows = [Row(title("Alerts", look, aside=aside)), *trouble(part, "the alerts", look)]
+        found = alerts.matching(part.value or (), self.words)
+        table = alerts.list_table(look)
+        space = room - len(rows)
+        shown = found if len(found) <= space else found[: max(1, space - 1)]
+        rows += [alerts.list_row(alert, table, look) for alert in shown]
+        if len(shown) < len(found):
+            more = f"   and {len(found) - len(shown)} more: press 2"
+            rows.append(Row(((more, "accent"),), "more:alerts"))
+        if part.value is not None and not found:
+            none = "no open alert has these words" if self.words else "no alert is open"
+            rows.append(Row(((f"  {none}", "dim"),)))
+        return rows
+
+    def _sections(self, look: Look, wide: bool) -> list[Row]:
+        gap = [Row(BLANK)]
+        if not wide:
+            rows: list[Row] = []
+            for name in ("history", "flows", "resources", "risk"):
+                section = self._section(name, look)
+                rows += [*section, *(gap if len(section) > 1 else [])]
+            return rows[:-1] if rows and not rows[-1].line else rows
+        half = look.wide((look.width - 3) // 2)
+        rows = []
+        for left_name, right_name in (("history", "flows"), ("resources", "risk")):
+            left = self._section(left_name, half)
+            right = self._section(right_name, half)
+            lines = beside([r.line for r in left], [r.line for r in right], half.width, 3)
+            keys = [f"section:{left_name}"] + [""] * (len(lines) - 1)
+            rows += [Row(shown, key) for shown, key in zip(lines, keys, strict=True)]
+            rows += gap if len(lines) > 1 else []
+        return rows
+
+    def _cost_block(self, look: Look) -> list[Row]:
+        """Costs beside the alerts, always open."""
+        part = self.overview.costs
+        rows = [Row(title("Costs", look, aside="bps, today and the last 5 days"))]
+        rows += trouble(part, "the costs", look)
+        return rows + (costs.cost_rows(part.value, "day", look) if part.value else [])
+
+    def _section(self, name: str, look: Look) -> list[Row]:
+        """A section's title row, and its content when it is open."""
+        opened = self.is_open(name)
+        part, aside, content = self._content(name, look)
+        complaint = trouble(part, _TITLES[name].lower(), look)
+        if complaint:
+            aside = complaint[0].line[-1][0].strip() if part.error else "reading"
+        head = folding_title(_KEYS[name], _TITLES[name], look, opened=opened, aside=aside)
+        rows = [Row(head, f"section:{name}")]
+        return [*rows, *complaint, *content()] if opened else rows
+
+    def _content(self, name: str, look: Look) -> tuple[Part[Any], str, Callable[[], list[Row]]]:
+        """Where a section's facts come from, its line when closed, its rows when open."""
+        seen = self.overview
+        if name == "costs":
+            report = seen.costs.value
+            return (
+                seen.costs,
+                costs.cost_aside(report, look) if report else "",
+                lambda: costs.cost_rows(report, "day", look) if report else [],
+            )
+        if name == "history":
+            found = seen.statistics.value
+            return (
+                seen.statistics,
+                alerts.analysis_aside(found, look) if found else "",
+                lambda: (
+                    alerts.analysis_rows(found, seen.silences.value or (), look) if found else []
+                ),
+            )
+        if name == "flows":
+            flow = seen.flows.value or ()
+            return (
+                seen.flows,
+                flows.summary_aside(flow),
+                lambda: flows.summary_rows(flow, look),
+            )
+        select = probes.machine_probes if name == "resources" else probes.risk_probes
+        chosen = select(seen.probes.value or ())
+        history = self.console_app.history
+        return (
+            seen.probes,
+            probes.probes_aside(chosen),
+            lambda: probes.probe_rows(chosen, history, look),
+        )

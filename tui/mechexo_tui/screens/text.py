@@ -1,0 +1,44 @@
+"""A screen of plain text that one reads and leaves: entries, diffs, help, outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from textual.app import ComposeResult
+
+from mechexo_tui.screens.base import ConsoleScreen
+from mechexo_tui.widgets.line_list import LineList
+from mechexo_tui.widgets.lines import Row
+
+
+class TextScreen(ConsoleScreen):
+    """Shows rows that are given, or made anew for each width."""
+
+    CSS_PATH = "text.tcss"
+
+    def __init__(
+        self, kind: str, crumbs: str, rows: Sequence[Row] | Callable[[int], Sequence[Row]]
+    ) -> None:
+        super().__init__()
+        self.title_id = kind
+        self.crumbs = crumbs
+        self._rows = rows
+        self._made: tuple[int, Sequence[Row]] = (0, ())
+
+    def compose_body(self) -> ComposeResult:
+        """One scrolling text."""
+        yield LineList(cursor=False, id="rows")
+
+    def show_body(self) -> None:
+        """Shows the text in the present width."""
+        width = self.size.width
+        if self._made[0] != width:
+            made = self._rows(width) if callable(self._rows) else self._rows
+            self._made = (width, made)
+        self.query_one(LineList).show(self._made[1])
+
+    def become(self, rows: Sequence[Row] | Callable[[int], Sequence[Row]]) -> None:
+        """Shows another text, once it is there."""
+        self._rows, self._made = rows, (0, ())
+        if self.is_mounted:
+            self.show_body()

@@ -1,0 +1,168 @@
+"""What the screens show, asked from the operations: each part with its own failure and age."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Generic, TypeVar, cast
+
+from mechexo.alerts.values import Alert, AlertStatistics, Silence
+from mechexo.costs.values import CostReport
+from mechexo.desk import Desk
+from mechexo.desk_status import DeskStatus
+from mechexo.errors import MechexoError
+from mechexo.flows.values import FlowRun, FlowSummary
+from mechexo.health.values import ProbeState
+from mechexo.runbook.values import Entry
+from mechexo.state import AuditEntry
+
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True, slots=True)
+class Part(Generic[Value]):
+    """One thing that was asked for: the last good value and when it was read, and why the
+    latest attempt failed (empty when it did not). Nothing at all: it was not read yet."""
+
+    value: Value | None = None
+    read_at: datetime | None = None
+    error: str = ""
+
+    @property
+    def pending(self) -> bool:
+        """Whether it was never tried."""
+        return self.value is None and not self.error
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """Everything the console knows at a moment."""
+
+    status: Part[DeskStatus] = Part()
+    alerts: Part[tuple[Alert, ...]] = Part()
+    statistics: Part[AlertStatistics] = Part()
+    silences: Part[tuple[Silence, ...]] = Part()
+    flows: Part[tuple[FlowSummary, ...]] = Part()
+    runs: Part[tuple[FlowRun, ...]] = Part()
+    probes: Part[tuple[ProbeState, ...]] = Part()
+    costs: Part[CostReport] = Part()
+    entries: Part[tuple[Entry, ...]] = Part()
+    audit: Part[tuple[AuditEntry, ...]] = Part()
+    messages: Part[tuple[str, ...]] = Part()
+
+    def with_part(self, name: str, part: Part[Any]) -> Overview:
+        """The same with one part read anew."""
+        return replace(self, **{name: part})
+
+    def part(self, name: str) -> Part[Any]:
+        """A part by its name."""
+        return cast("Part[Any]", getattr(self, name))
+
+
+def _status(desk: Desk) -> DeskStatus:
+    from mechexo.desk_status import read_status
+
+    return read_status(desk)
+
+
+def _alerts(desk: Desk) -> tuple[Alert, ...]:
+    from mechexo.alerts import operations
+
+    return operations.list_alerts(desk)
+
+
+def _statistics(desk: Desk) -> AlertStatistics:
+    from mechexo.alerts import operations
+
+    return operations.statistics(desk)
+
+
+def _silences(desk: Desk) -> tuple[Silence, ...]:
+    from mechexo.alerts import operations
+
+    return operations.silences(desk)
+
+
+def _flows(desk: Desk) -> tuple[FlowSummary, ...]:
+    from mechexo.flows import operations
+
+    return operations.summaries(desk)
+
+
+def _runs(desk: Desk) -> tuple[FlowRun, ...]:
+    from mechexo.flows import operations
+
+    return operations.runs(desk, limit=200)
+
+
+def _probes(desk: Desk) -> tuple[ProbeState, ...]:
+    from mechexo.health import operations
+
+    return operations.probe_states(desk)
+
+
+def _costs(desk: Desk) -> CostReport:
+    from mechexo_tui.costs_apart import report
+
+    return report(desk)
+
+
+def _entries(desk: Desk) -> tuple[Entry, ...]:
+    from mechexo.runbook import operations
+
+    return operations.entries(desk)
+
+
+def _audit(desk: Desk) -> tuple[AuditEntry, ...]:
+    return tuple(reversed(desk.audit_entries(200)))
+
+
+def _messages(desk: Desk) -> tuple[str, ...]:
+    from mechexo_tui.mailbox import newest
+
+    return newest(desk, 200)
+
+
+LOADERS: dict[str, Callable[[Desk], object]] = {
+    "status": _status,
+    "alerts": _alerts,
+    "statistics": _statistics,
+    "silences": _silences,
+    "flows": _flows,
+    "runs": _runs,
+    "probes": _probes,
+    "costs": _costs,
+    "entries": _entries,
+    "audit": _audit,
+    "messages": _messages,
+}
+
+FIRST = ("status", "alerts", "probes", "statistics", "flows")
+"""What the first frame shows; from the state file alone."""
+
+STATE = (*FIRST, "runs", "silences", "audit")
+"""What changes when the state file changes."""
+
+GROUPS: dict[str, tuple[str, ...]] = {
+    "state": STATE,
+    "costs": ("costs",),
+    "runbook": ("entries",),
+    "messages": ("messages",),
+}
+"""What is read together, in one thread each, so that a slow one holds up no other."""
+
+
+def read_part(desk: Desk, name: str, before: Part[Any]) -> Part[Any]:
+    """Reads one part. A failure is a value: its reason beside the last good value and its age."""
+    try:
+        return Part(LOADERS[name](desk), desk.clock.now())
+    except MechexoError as error:
+        return replace(before, error=str(error))
+    except Exception as error:  # noqa: BLE001 - a defect behind one panel must not take the others
+        return replace(before, error=f"a defect in mechexo: {type(error).__name__}: {error}")
+
+
+def read_parts(desk: Desk, names: Iterable[str], before: Overview) -> dict[str, Part[Any]]:
+    """Reads several parts, each on its own."""
+    return {name: read_part(desk, name, before.part(name)) for name in names}

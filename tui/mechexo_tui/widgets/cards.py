@@ -1,0 +1,44 @@
+"""The row of health cards; it wraps where the terminal is narrow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mechexo.health.values import Card
+from mechexo_tui.widgets import format as shown_as
+from mechexo_tui.widgets.format import Look
+from mechexo_tui.widgets.lines import BLANK, Line, fitted
+
+_NARROWEST = 18
+
+
+def card_lines(cards: Sequence[Card], look: Look, *, tall: bool) -> list[Line]:
+    """The cards side by side: name and status; `tall` ones also say what they are about."""
+    if not cards:
+        return []
+    room = look.width - 1
+    per_row = max(1, min(len(cards), room // _NARROWEST))
+    rows = -(-len(cards) // per_row)
+    per_row = -(-len(cards) // rows)
+    width = room // per_row
+    lines: list[Line] = []
+    for start in range(0, len(cards), per_row):
+        chunk = cards[start : start + per_row]
+        heads: Line = ((" ", ""),)
+        details: Line = ((" ", ""),)
+        for card in chunk:
+            sign, style = shown_as.status(card.status.value, look.glyphs)
+            if tall:
+                heads += ((fitted(card.name.upper(), width), "title"),)
+                details += ((fitted(sign, width), style),)
+            else:
+                name = fitted(f"{card.name} ", min(9, width - 1 - len(sign)) if width < 20 else 9)
+                heads += ((name, ""), (fitted(sign, width - len(name)), style))
+        lines.append(heads)
+        if tall:
+            lines.append(details)
+            words: Line = ((" ", ""),)
+            for card in chunk:
+                words += ((fitted(card.summary, width - 2) + "  ", "dim"),)
+            lines += [words, BLANK]
+    return lines[:-1] if tall else lines
