@@ -269,11 +269,11 @@ def test_a_file_that_may_not_grow_is_said_so_and_nothing_is_written(desk: Desk) 
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A real file system with room for 256 kB."""
+    """A real file system with room for 1 MB."""
     mounted = tmp_path / "small"
     mounted.mkdir()
     made = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(mounted)], capture_output=True
+        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(mounted)], capture_output=True
     )
     if made.returncode:
         pytest.skip("needs the right to mount a file system")

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mechexo.errors import BusyError, NewerStateError, StateError
 
@@ -155,8 +155,13 @@ class State:
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
-            self.path, timeout=LOCK_WAIT_S, isolation_level=None, check_same_thread=False
+            self.path,
+            timeout=LOCK_WAIT_S,
+            isolation_level=None,
+            check_same_thread=False,
+            factory=_Connection,
         )
+        connection.path = self.path
         connection.row_factory = sqlite3.Row
         connection.execute("PRAGMA foreign_keys=ON")
         return connection
@@ -205,6 +210,31 @@ class State:
                 f"{self.path} was written by a newer mechexo (it has {unknown[-1]}); "
                 "install that version, or name another file in [desk] state"
             )
+
+
+class _Connection(sqlite3.Connection):
+    """Its cursors say what is wrong in words, whoever reads through them."""
+
+    path: Path
+
+    def cursor(self, factory: Any = None) -> Any:
+        return super().cursor(factory or _Cursor)
+
+
+class _Cursor(sqlite3.Cursor):
+    connection: _Connection
+
+    def execute(self, sql: str, parameters: Any = (), /) -> _Cursor:
+        with _explained(self.connection.path):
+            return super().execute(sql, parameters)
+
+    def fetchone(self) -> Any:
+        with _explained(self.connection.path):
+            return super().fetchone()
+
+    def fetchall(self) -> list[Any]:
+        with _explained(self.connection.path):
+            return super().fetchall()
 
 
 def _migrations() -> dict[str, str]:

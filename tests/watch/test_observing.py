@@ -1,0 +1,127 @@
+"""What the state of probes, flows and the tick says to the alerts wing."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from mechexo.alerts.values import Alert, AlertState, Observation
+from mechexo.config import DeskSettings, ProbeSettings, Settings
+from mechexo.flows.values import FlowSummary
+from mechexo.health.values import ProbeState, Status
+from mechexo.observing import flow_observations, gone, probe_observations, stage_observations
+from mechexo.tick_log import Stage
+
+NOW = datetime(2026, 3, 2, 14, 30, tzinfo=UTC)
+SETTINGS = {"quotes": ProbeSettings(kind="freshness", fail_after=3)}
+
+
+def probe(
+    status: Status, *, severity: str = "high", since: datetime | None = NOW, suspect: str = ""
+) -> ProbeState:
+    return ProbeState(
+        "quotes",
+        "freshness",
+        "data",
+        severity,
+        status,
+        "9m old",
+        since=since,
+        runbook="stale-data",
+        suspect=suspect,
+    )
+
+
+def said(state: ProbeState) -> dict[str, Observation]:
+    return {each.key: each for each in probe_observations([state], SETTINGS, NOW)}
+
+
+def firing(state: ProbeState) -> set[str]:
+    return {key for key, each in said(state).items() if each.firing}
+
+
+def test_a_critical_probe_raises_its_alert_with_all_that_the_alert_needs() -> None:
+    observation = said(probe(Status.CRITICAL, suspect="feed.yaml"))["probe:quotes"]
+    assert observation == Observation(
+        key="probe:quotes",
+        firing=True,
+        severity="high",
+        name="quotes",
+        summary="9m old",
+        source="probe",
+        labels={"probe": "quotes", "card": "data", "kind": "freshness", "suspect": "feed.yaml"},
+        runbook="stale-data",
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "raised"),
+    [
+        (Status.OK, set()),
+        (Status.WARNING, {"probe:quotes:warning"}),
+        (Status.CRITICAL, {"probe:quotes"}),
+    ],
+)
+def test_a_probe_raises_one_of_its_two_alerts_and_resolves_the_other(
+    status: Status, raised: set[str]
+) -> None:
+    assert firing(probe(status)) == raised
+    assert said(probe(status)).keys() == {"probe:quotes", "probe:quotes:warning"}
+
+
+@pytest.mark.parametrize(
+    ("severity", "eased"), [("critical", "low"), ("high", "low"), ("low", "low"), ("info", "info")]
+)
+def test_a_warning_is_low_at_most(severity: str, eased: str) -> None:
+    observation = said(probe(Status.WARNING, severity=severity))["probe:quotes:warning"]
+    assert observation.severity == eased
+
+
+@pytest.mark.parametrize(("minutes", "raised"), [(0, False), (2, False), (3, True), (90, True)])
+def test_a_probe_that_cannot_look_raises_after_fail_after_looks(minutes: int, raised: bool) -> None:
+    found = said(probe(Status.UNKNOWN, since=NOW - timedelta(minutes=minutes)))
+    assert bool(found) is raised
+    if raised:
+        assert found["probe:quotes"].firing
+        assert found["probe:quotes"].severity == "high"
+        assert "could not look for" in found["probe:quotes"].summary
+
+
+def test_a_probe_that_never_looked_neither_raises_nor_resolves() -> None:
+    assert said(probe(Status.UNKNOWN, since=None)) == {}
+
+
+def summary(*, overdue: bool) -> FlowSummary:
+    return FlowSummary("bars", "Bars", 7, 0, 0, None, None, None, None, (), overdue)
+
+
+@pytest.mark.parametrize("overdue", [True, False])
+def test_an_overdue_flow_raises_and_one_in_time_resolves(overdue: bool) -> None:
+    (observation,) = flow_observations([summary(overdue=overdue)])
+    assert observation.key == "flow:bars:overdue"
+    assert observation.firing is overdue
+
+
+@pytest.mark.parametrize("ok", [True, False])
+def test_a_failed_part_of_the_tick_raises(ok: bool) -> None:
+    (observation,) = stage_observations([Stage("probes", ok, "" if ok else "disk full", 0.1)])
+    assert observation.key == "tick:probes"
+    assert observation.firing is not ok
+
+
+def alert(key: str, source: str, labels: dict[str, str]) -> Alert:
+    return Alert(1, key, "high", AlertState.FIRING, "x", "y", source, labels, "", 1, NOW, NOW)
+
+
+def test_alerts_of_what_is_no_longer_configured_are_resolved() -> None:
+    settings = Settings(desk=DeskSettings(name="test"), probes=SETTINGS)
+    alerts = [
+        alert("probe:quotes", "probe", {"probe": "quotes"}),
+        alert("probe:old", "probe", {"probe": "old"}),
+        alert("flow:old:overdue", "flow", {"flow": "old"}),
+        alert("by hand", "manual", {}),
+    ]
+    resolved = list(gone(alerts, [], settings))
+    assert [each.key for each in resolved] == ["probe:old", "flow:old:overdue"]
+    assert not any(each.firing for each in resolved)
