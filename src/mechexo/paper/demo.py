@@ -76,17 +76,7 @@ def run_under(folder: Path, seed: int, *words: str) -> Iterator[subprocess.Popen
     # Its stderr is a file: a pipe that nobody reads would stop it one day.
     with (folder / "paper.err").open("wb+") as errors:
         process = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "mechexo.paper.run",
-                str(folder),
-                "--seed",
-                str(seed),
-                "--parent",
-                str(os.getpid()),
-                *words,
-            ],
+            [*command, str(folder), "--seed", str(seed), "--parent", str(os.getpid()), *words],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=errors,

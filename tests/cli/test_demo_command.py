@@ -1,0 +1,123 @@
+"""`mechexo demo`: one command from nothing to a status, and no process left behind."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from mechexo.paper.demo import prepare, run_under
+
+DEMO = [sys.executable, "-m", "mechexo", "demo"]
+
+
+def demo(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*DEMO, "--dir", str(folder), *words],
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+
+
+def of_desk(folder: Path) -> list[str]:
+    """The processes that still work on a desk."""
+    found = []
+    for process in psutil.process_iter(["cmdline"]):
+        words = " ".join(process.info["cmdline"] or ())
+        if str(folder) in words and process.pid != psutil.Process().pid:
+            found.append(words)
+    return found
+
+
+@pytest.mark.slow
+def test_without_a_terminal_one_pass_and_the_status_with_its_code(tmp_path: Path) -> None:
+    folder = tmp_path / "desk"
+    done = demo(folder, "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["schema"] == "mechexo.status/1"
+    assert found["ops_ok"] is True
+    assert {card["name"]: card["status"] for card in found["cards"]}["risk"] == "critical"
+    assert found["alerts"]["open"] == 1
+    assert all(line.startswith("paper desk: ") for line in done.stderr.splitlines())
+    assert of_desk(folder) == []
+    again = demo(folder, "--headless")
+    assert again.stderr == ""
+    assert "CRITICAL" in again.stdout
+    assert "\x1b" not in again.stdout
+
+
+@pytest.mark.slow
+def test_ctrl_c_leaves_no_process_behind(tmp_path: Path) -> None:
+    folder = tmp_path / "desk"
+    prepare(folder, 7, say=lambda _: None)
+    process = subprocess.Popen(
+        [*DEMO, "--dir", str(folder), "--headless", "--for", "60s"],
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    log = folder / "paper.log"
+    for _ in range(300):
+        if log.exists() and "started" in log.read_text():
+            break
+        process.poll()
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(0.1)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(30) == 130
+    assert of_desk(folder) == []
+    assert "Traceback" not in (process.communicate()[1] or "")
+
+
+def test_a_folder_of_something_else_is_refused_in_one_line(tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "precious.txt").write_text("x")
+    done = demo(folder)
+    assert done.returncode == 4
+    assert done.stdout == ""
+    assert "not empty" in done.stderr.splitlines()[-1]
+    assert [path.name for path in folder.iterdir()] == ["precious.txt"]
+
+
+def test_a_duration_that_cannot_be_read_makes_nothing(tmp_path: Path) -> None:
+    done = demo(tmp_path / "desk", "--for", "soon")
+    assert done.returncode == 2
+    assert "soon" in done.stderr
+    assert not (tmp_path / "desk").exists()
+
+
+@pytest.mark.slow
+def test_a_second_runner_on_a_desk_is_refused_in_one_line(tmp_path: Path) -> None:
+    folder = tmp_path / "desk"
+    prepare(folder, 7, say=lambda _: None)
+    with run_under(folder, 7):
+        done = demo(folder, "--headless")
+    assert done.returncode == 4
+    assert done.stderr.count("\n") == 1
+    assert "runs already" in done.stderr
+
+
+def test_an_existing_desk_keeps_its_seed(tmp_path: Path) -> None:
+    folder = tmp_path / "desk"
+    said: list[str] = []
+    prepare(folder, 11, say=lambda _: None)
+    assert prepare(folder, None, say=said.append) == (folder, 11)
+    assert said == []
+    assert prepare(folder, 12, say=said.append) == (folder, 12)
+    assert "made with seed 11" in said[0]
+
+
+def test_the_engine_does_not_know_that_a_desk_is_paper() -> None:
+    import mechexo
+
+    root = Path(mechexo.__file__).parent
+    knowing = {
+        str(path.relative_to(root))
+        for path in root.rglob("*.py")
+        if "mechexo.paper" in path.read_text(encoding="utf-8")
+    }
+    assert {name for name in knowing if not name.startswith("paper/")} <= {"cli/demo.py"}
