@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING
 
 from mechexo.alerts.values import Alert
 from mechexo.errors import MechexoError, UsageError
+from mechexo.runbook.values import Entry
 from mechexo.times import format_duration, parse_duration
 from mechexo_tui.panels.plan import plan_lines
 from mechexo_tui.panels.titles import wrapped
 from mechexo_tui.screens.text import TextScreen
 from mechexo_tui.terminal import clipboard_sequence
+from mechexo_tui.widgets.format import ASCII
 from mechexo_tui.widgets.lines import Row, rows_of
+from mechexo_tui.widgets.markdown import markdown_lines
 
 if TYPE_CHECKING:
     from mechexo_tui.app import MechexoApp
@@ -27,9 +30,9 @@ def acknowledge(app: MechexoApp, alert: Alert) -> None:
 
     def answered(note: str | None) -> None:
         if note is None:
-            app.say("not acknowledged")
+            app.front.say("not acknowledged")
         elif live and not note.strip():
-            app.say("not acknowledged: a live desk needs a reason", bad=True)
+            app.front.say("not acknowledged: a live desk needs a reason", bad=True)
         else:
             _in_background(app, lambda: _acknowledge(app, alert, note.strip()))
 
@@ -49,18 +52,18 @@ def silence(app: MechexoApp, alert: Alert) -> None:
 
     def long_enough(text: str | None) -> None:
         if text is None:
-            app.say("not silenced")
+            app.front.say("not silenced")
             return
         try:
             duration = parse_duration(text or DEFAULT_SILENCE)
         except UsageError as error:
-            app.say(str(error), bad=True)
+            app.front.say(str(error), bad=True)
             return
         shown = format_duration(duration)
 
         def why(reason: str | None) -> None:
             if reason is None or not reason.strip():
-                app.say("not silenced: a silence needs a reason", bad=reason is not None)
+                app.front.say("not silenced: a silence needs a reason", bad=reason is not None)
                 return
             words = reason.strip()
             _in_background(app, lambda: _silence(app, alert, text or DEFAULT_SILENCE, words))
@@ -93,16 +96,28 @@ def open_runbook(app: MechexoApp, alert: Alert) -> None:
         if entry is None:
             app.call_from_thread(_search_instead, app, screen, alert)
         else:
-            app.call_from_thread(screen.become, app.entry_rows(entry))
+            app.call_from_thread(screen.become, _entry_rows(app, entry))
 
     _in_background(app, read, failed=lambda text: screen.become(_trouble(text)))
+
+
+def open_entry(app: MechexoApp, entry: Entry) -> None:
+    """Opens a runbook entry."""
+    app.push_screen(TextScreen("entry", f"runbook > {entry.id}", _entry_rows(app, entry)))
+
+
+def _entry_rows(app: MechexoApp, entry: Entry) -> Callable[[int], list[Row]]:
+    """An entry as rows for any width; lines of text longer than 100 cells are hard to read."""
+    text = f"# {entry.title}\n\n{entry.body}"
+    ascii_only = app.glyphs is ASCII
+    return lambda width: rows_of(markdown_lines(text, min(width - 2, 100), ascii_only=ascii_only))
 
 
 def _search_instead(app: MechexoApp, screen: TextScreen, alert: Alert) -> None:
     if app.screen is screen:
         app.pop_screen()
     app.perform("show-runbook")
-    app.say(f"the runbook has no entry for {alert.name}; here are all, / searches", bad=True)
+    app.front.say(f"the runbook has no entry for {alert.name}; here are all, / searches", bad=True)
 
 
 def show_rollback(app: MechexoApp, alert: Alert | None) -> None:
@@ -154,9 +169,9 @@ def copy(app: MechexoApp) -> None:
     try:
         app.write_to_terminal(clipboard_sequence(text, os.environ))
     except UsageError as error:
-        app.say(str(error), bad=True)
+        app.front.say(str(error), bad=True)
         return
-    app.say(f"sent to the terminal's clipboard: {text.splitlines()[0] if text else ''}")
+    app.front.say(f"sent to the terminal's clipboard: {text.splitlines()[0] if text else ''}")
 
 
 def _in_background(
@@ -165,22 +180,25 @@ def _in_background(
     *,
     failed: Callable[[str], None] | None = None,
 ) -> None:
-    """Does `work` in a thread and says what came of it."""
+    """Does `work` in a thread and says what came of it. The change to the state file itself
+    makes the screens read it again."""
+
+    def complain(text: str) -> None:
+        app.front.say(text, bad=True)
 
     def told() -> None:
         try:
             said = work()
         except MechexoError as error:
-            app.call_from_thread(failed or app.complain, str(error))
+            app.call_from_thread(failed or complain, str(error))
         except OSError as error:
-            app.call_from_thread(failed or app.complain, f"{error.filename}: {error.strerror}")
+            app.call_from_thread(failed or complain, f"{error.filename}: {error.strerror}")
         except Exception as error:  # noqa: BLE001 - a defect here must not take the console down
             text = f"a defect in mechexo: {type(error).__name__}: {error}"
-            app.call_from_thread(failed or app.complain, text)
+            app.call_from_thread(failed or complain, text)
         else:
             if said:
-                app.call_from_thread(app.say, said)
-                app.call_from_thread(app.refresh_state)
+                app.call_from_thread(app.front.say, said)
 
     app.run_worker(told, thread=True, group="deed", exit_on_error=False)
 

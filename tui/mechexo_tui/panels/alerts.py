@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from mechexo.alerts.values import (
@@ -23,7 +24,7 @@ from mechexo_tui.widgets.table import Column, Table, natural
 
 COLUMNS = (
     Column("severity", 10),
-    Column("name", 18, grows=True, drop=2),
+    Column("name", 18, drop=2),
     Column("summary", 16, grows=True),
     Column("state", 10, drop=1),
     Column("since", 11, right=True, drop=3),
@@ -48,7 +49,7 @@ def list_table(look: Look) -> Table:
     width = look.width - 1
     columns = list(COLUMNS)
     if width >= 110:
-        columns[1] = Column("name", 28, drop=2)
+        columns[1] = replace(columns[1], width=28)
     return Table.fitting(columns, width)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from mechexo_tui.sources import Part
@@ -26,6 +27,14 @@ def folding_title(key: str, text: str, look: Look, *, opened: bool, aside: str) 
     )
     room = look.width - width_of("".join(part for part, _ in head)) - 3
     return (*head, ("  " + cut(aside, max(0, room)) if aside else "", "dim"))
+
+
+def reason_line(reasons: Sequence[str], look: Look) -> Line:
+    """Why the desk is not ok: the first reason, and how many more there are."""
+    sign, style = shown_as.verdict(False, look.glyphs)
+    more = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""
+    room = look.width - width_of(sign) - width_of(more) - 4
+    return (" ", ""), (sign, style), ("  ", ""), (cut(reasons[0], room), ""), (more, "dim")
 
 
 def trouble(part: Part[Any], what: str, look: Look) -> list[Row]:

@@ -107,7 +107,7 @@ class AlertsScreen(ConsoleScreen):
 
     def _show_story(self) -> None:
         """Reads the story in a thread: moving the cursor never waits for it."""
-        alert = self.console_app.alert(self.chosen_alert)
+        alert = self.console_app.facts.alert(self.chosen_alert)
         if alert is None:
             self._told = None
             self.query_one("#story", LineList).show([], keep=False)

@@ -51,7 +51,7 @@ class ConsoleScreen(Screen[None]):
     @property
     def overview(self) -> Overview:
         """What is known now."""
-        return self.console_app.overview
+        return self.console_app.facts.overview
 
     @property
     def look(self) -> Look:

@@ -9,7 +9,7 @@ from textual.app import ComposeResult
 
 from mechexo_tui.actions import SECTION_KEYS
 from mechexo_tui.panels import alerts, costs, flows, probes
-from mechexo_tui.panels.titles import folding_title, title, trouble
+from mechexo_tui.panels.titles import folding_title, reason_line, title, trouble
 from mechexo_tui.screens.base import ConsoleScreen
 from mechexo_tui.screens.plain import plain_rows
 from mechexo_tui.sources import Part
@@ -21,6 +21,23 @@ from mechexo_tui.widgets.lines import BLANK, Row, beside
 
 WIDE = 150
 """From this width on, costs stand beside the alerts and the sections in two columns."""
+
+_OPEN_FROM = {
+    "costs": 32,
+    "flows": 40,
+    "risk": 48,
+    "history": 54,
+    "resources": 60,
+    "costs-wide": 0,
+    "flows-wide": 44,
+    "history-wide": 44,
+    "risk-wide": 54,
+    "resources-wide": 54,
+}
+"""The height from which on a section is open by itself."""
+
+_ROWS_BESIDE = 19
+"""What header, cards, the cost table and closed sections take on a small terminal."""
 
 _KEYS = {name: key for key, name in SECTION_KEYS.items()}
 _TITLES = {
@@ -60,6 +77,9 @@ class OverviewScreen(ConsoleScreen):
         tall = self.size.height >= 36 and self.size.width >= 100
         cards = card_lines(status.value.cards, look, tall=tall) if status.value else []
         cards += [row.line for row in trouble(status, "the status", look)]
+        if status.value and not status.value.ops_ok:
+            cards += [] if self.has_class("-low") else [BLANK]
+            cards.append(reason_line(status.value.reasons, look))
         self.query_one("#cards", LineBlock).show(cards)
         head = 2 + len(cards) + (0 if self.size.height < 30 else 2)
         if len(self.query_one("#header", LineBlock).text.splitlines()) > 1:
@@ -90,12 +110,19 @@ class OverviewScreen(ConsoleScreen):
         self.active.choose(f"section:{name}")
 
     def is_open(self, name: str) -> bool:
-        """Whether a section is open: costs where there is room, the others when asked for."""
-        roomy = self.size.height >= 32 if name == "costs" else self.size.height >= 56
+        """Whether a section is open: as the height allows, unless a person turned it."""
+        roomy = self.size.height >= _OPEN_FROM[name + ("-wide" if self._wide else "")]
+        if name == "costs" and not roomy:
+            # With few alerts there is room for the table on a small terminal too.
+            roomy = len(self.overview.alerts.value or ()) <= self.size.height - _ROWS_BESIDE
         return roomy is not (name in self._turned)
 
+    @property
+    def _wide(self) -> bool:
+        return self.size.width >= WIDE
+
     def _rows(self, look: Look, height: int) -> list[Row]:
-        wide = look.width >= WIDE
+        wide = self._wide
         section_rows = self._sections(look, wide)
         cost = look.wide(min(96, look.width * 2 // 5)) if wide else look
         cost_rows = self._section("costs", cost) if not wide else self._cost_block(cost)
@@ -124,8 +151,6 @@ class OverviewScreen(ConsoleScreen):
         """The worst alerts, as many as there is room for."""
         part, status = self.overview.alerts, self.overview.status.value
         aside = alerts.tally(status.alerts) if status else ""
-        if status and not status.ops_ok:
-            aside = f"{aside} {look.glyphs.dot} {status.reasons[0]}"
         rows = [Row(title("Alerts", look, aside=aside)), *trouble(part, "the alerts", look)]
         found = alerts.matching(part.value or (), self.words)
         table = alerts.list_table(look)
@@ -205,7 +230,7 @@ class OverviewScreen(ConsoleScreen):
             )
         select = probes.machine_probes if name == "resources" else probes.risk_probes
         chosen = select(seen.probes.value or ())
-        history = self.console_app.history
+        history = self.console_app.facts.history
         return (
             seen.probes,
             probes.probes_aside(chosen),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mechexo.runbook.values import Entry
+from mechexo_tui import deeds
 from mechexo_tui.panels.titles import title, trouble
 from mechexo_tui.panels.words import fits
 from mechexo_tui.screens.base import ConsoleScreen
@@ -59,7 +60,7 @@ class RunbookScreen(ConsoleScreen):
         name = self.active.key.partition(":")[2]
         entry = next((e for e in self.overview.entries.value or () if e.id == name), None)
         if entry is not None:
-            self.console_app.open_entry(entry)
+            deeds.open_entry(self.console_app, entry)
 
     def _fits(self, entry: Entry) -> bool:
         text = (

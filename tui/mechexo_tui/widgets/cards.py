@@ -9,7 +9,9 @@ from mechexo_tui.widgets import format as shown_as
 from mechexo_tui.widgets.format import Look
 from mechexo_tui.widgets.lines import BLANK, Line, fitted
 
-_NARROWEST = 18
+_NARROWEST = 19
+_NARROWEST_TALL = 24
+_LONGEST_NAME = 12
 
 
 def card_lines(cards: Sequence[Card], look: Look, *, tall: bool) -> list[Line]:
@@ -17,10 +19,11 @@ def card_lines(cards: Sequence[Card], look: Look, *, tall: bool) -> list[Line]:
     if not cards:
         return []
     room = look.width - 1
-    per_row = max(1, min(len(cards), room // _NARROWEST))
+    per_row = max(1, min(len(cards), room // (_NARROWEST_TALL if tall else _NARROWEST)))
     rows = -(-len(cards) // per_row)
     per_row = -(-len(cards) // rows)
     width = room // per_row
+    name_width = min(_LONGEST_NAME, max(len(card.name) for card in cards) + 1)
     lines: list[Line] = []
     for start in range(0, len(cards), per_row):
         chunk = cards[start : start + per_row]
@@ -32,8 +35,8 @@ def card_lines(cards: Sequence[Card], look: Look, *, tall: bool) -> list[Line]:
                 heads += ((fitted(card.name.upper(), width), "title"),)
                 details += ((fitted(sign, width), style),)
             else:
-                name = fitted(f"{card.name} ", min(9, width - 1 - len(sign)) if width < 20 else 9)
-                heads += ((name, ""), (fitted(sign, width - len(name)), style))
+                heads += ((fitted(card.name, name_width), ""),)
+                heads += ((fitted(sign, width - name_width), style),)
         lines.append(heads)
         if tall:
             lines.append(details)

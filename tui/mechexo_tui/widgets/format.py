@@ -148,9 +148,9 @@ def duration(seconds: float | None, glyphs: Glyphs) -> str:
     return f"{seconds:.1f}s" if 0 <= seconds < 10 else format_duration(seconds)
 
 
-def minutes(span: timedelta) -> str:
+def minutes(span: timedelta, *, up: bool = False) -> str:
     """A length of time in steps of a minute, so that it changes on screen once a minute."""
-    whole = max(0, int(span.total_seconds() // 60))
+    whole = max(0, int((span.total_seconds() + (59.999 if up else 0)) // 60))
     return f"{whole}m" if whole < 60 else format_duration(timedelta(minutes=whole))
 
 

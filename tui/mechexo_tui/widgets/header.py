@@ -44,7 +44,7 @@ def header_lines(heading: Heading, look: Look) -> list[Line]:
     elif heading.next_at is None:
         following = ""
     else:
-        following = f"next {shown_as.minutes(heading.next_at - look.now)}"
+        following = f"next in {shown_as.minutes(heading.next_at - look.now, up=True)}"
     dot = f" {look.glyphs.dot} "
     times = dot.join(word for word in (clock, read, following) if word)
     mark = mode_mark(heading.live, look.glyphs)

@@ -1,0 +1,126 @@
+"""What the console knows, and the clocks by which it is read again."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from textual.message import Message
+
+from mechexo.alerts.values import Alert
+from mechexo.desk import Desk
+from mechexo.errors import MechexoError
+from mechexo_tui.sources import FIRST, GROUPS, Overview, Part, read_parts
+
+if TYPE_CHECKING:
+    from mechexo_tui.app import MechexoApp
+
+FIRST_FRAME_WAIT_S = 0.3
+"""How long the first frame waits for the state file before it is painted without facts."""
+
+KEPT_VALUES = 64
+"""How many values of each probe are kept for its small plot."""
+
+STATE_LOOK_S = 1.0
+"""How often the state file is asked whether it changed."""
+
+
+class PartsRead(Message):
+    """Parts of the overview were read in a thread."""
+
+    def __init__(self, parts: dict[str, Part[Any]]) -> None:
+        super().__init__()
+        self.parts = parts
+
+
+class Facts:
+    """Holds the overview and reads it in threads; the app shows it."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+        self.overview = Overview()
+        self.history: dict[str, deque[float]] = {}
+        """The numbers each probe has shown while the console was open, oldest first."""
+        self._seen_at: dict[str, datetime | None] = {}
+        self.paused = False
+        self.next_at: datetime | None = None
+        self._stopping = threading.Event()
+        # Reading the state file and starting Textual take their time side by side.
+        self._first = threading.Thread(target=self._read_first, daemon=True)
+        self._first.start()
+
+    def wait_for_first(self) -> None:
+        """Waits a little for the facts of the first frame."""
+        self._first.join(FIRST_FRAME_WAIT_S)
+
+    def start(self, app: MechexoApp) -> None:
+        """Starts the clocks; what is slow to read comes after the first frame."""
+        every = self.desk.settings.refresh.dashboard
+        self.next_at = self.desk.clock.now() + every
+        app.set_interval(every.total_seconds(), lambda: self._refresh_in_time(app))
+        app.set_timer(0.2, lambda: self.refresh_groups(app, GROUPS))
+        watch = threading.Thread(target=self._watch, args=(app,), name="state-watch", daemon=True)
+        watch.start()
+
+    def stop(self) -> None:
+        """Lets the watching thread end."""
+        self._stopping.set()
+
+    def refresh_all(self, app: MechexoApp) -> None:
+        """Reads everything again."""
+        self.next_at = self.desk.clock.now() + self.desk.settings.refresh.dashboard
+        self.refresh_groups(app, GROUPS)
+
+    def _refresh_in_time(self, app: MechexoApp) -> None:
+        if not self.paused:
+            self.refresh_all(app)
+
+    def refresh_groups(self, app: MechexoApp, groups: Iterable[str]) -> None:
+        """Reads groups of parts again, each in a thread; a newer reading replaces an older one."""
+        for group in groups:
+            names = GROUPS[group]
+
+            def read(names: Sequence[str] = names) -> None:
+                app.post_message(PartsRead(read_parts(self.desk, names, self.overview)))
+
+            app.run_worker(read, thread=True, exclusive=True, group=group, exit_on_error=False)
+
+    def take(self, parts: dict[str, Part[Any]]) -> None:
+        """Takes what was read."""
+        overview = self.overview
+        for name, part in parts.items():
+            overview = overview.with_part(name, part)
+        self.overview = overview
+        if "probes" in parts and not parts["probes"].error:
+            for probe in parts["probes"].value or ():
+                if self._seen_at.get(probe.name) == probe.observed_at:
+                    continue
+                self._seen_at[probe.name] = probe.observed_at
+                if isinstance(probe.value, float | int):
+                    values = self.history.setdefault(probe.name, deque(maxlen=KEPT_VALUES))
+                    values.append(float(probe.value))
+
+    def alert(self, alert_id: int | None) -> Alert | None:
+        """An open alert by its id."""
+        return next((a for a in self.overview.alerts.value or () if a.id == alert_id), None)
+
+    def _read_first(self) -> None:
+        self.take(read_parts(self.desk, FIRST, self.overview))
+        self.desk.state.close()
+
+    def _watch(self, app: MechexoApp) -> None:
+        """Notices soon that another process (or this one) wrote to the state file."""
+        seen: int | None = None
+        while not self._stopping.wait(STATE_LOOK_S):
+            try:
+                # The number belongs to a connection, and a connection to a thread: always this one.
+                version = self.desk.state.data_version()
+            except MechexoError:
+                continue  # the panels say what is wrong with the file
+            if seen is not None and version != seen and not self.paused:
+                app.call_later(self.refresh_groups, app, ("state", "messages"))
+            seen = version
+        self.desk.state.close()
