@@ -60,12 +60,7 @@ def fetch(
 
     # httpx logs each address at INFO, and an address may hold a secret.
     logging.getLogger("httpx").setLevel(logging.WARNING)
-    try:
-        trust = ssl.create_default_context(cafile=ca_file or None)
-    except OSError as error:
-        raise NoAnswerError(
-            f"ca_file {ca_file} cannot be read: {error}", is_theirs=False
-        ) from error
+    trust = _trust(ca_file) if url.lower().startswith("https:") else False
     sent = {"User-Agent": "mechexo", "Accept-Encoding": "identity", **(headers or {})}
     with _Cutter(timeout_s) as cutter, _explained(cutter, timeout_s):
         began = time.perf_counter()
@@ -79,6 +74,8 @@ def fetch(
                 extensions={"trace": cutter.trace},
             ) as response,
         ):
+            # Once the body is read the connection, and its certificate, is gone.
+            expires_at = _expiry(response)
             body = bytearray()
             for chunk in response.iter_raw():
                 body += chunk
@@ -90,8 +87,17 @@ def fetch(
                 bytes(body[:max_body_bytes]),
                 len(body) > max_body_bytes,
                 (time.perf_counter() - began) * 1000.0,
-                _expiry(response),
+                expires_at,
             )
+
+
+def _trust(ca_file: str) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=ca_file or None)
+    except OSError as error:
+        raise NoAnswerError(
+            f"ca_file {ca_file} cannot be read: {error}", is_theirs=False
+        ) from error
 
 
 class _TooLateError(Exception):

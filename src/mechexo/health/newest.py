@@ -38,7 +38,7 @@ def sqlite_value(database: str, table: str, column: str, context: Context) -> ob
     with open_read_only(database_path(database, context), context.timeout_s) as connection:
         value = connection.execute(query).fetchone()[0]
     if value is None:
-        raise NothingFoundError(f"{table} has no row with a {column}")
+        raise NothingFoundError(f"{table} has no row with a value in {column}")
     return value
 
 
@@ -62,7 +62,7 @@ def parquet_value(pattern: str, column: str, newest_files: int, context: Context
         if value is not None:
             values.append(value)
     if not values:
-        raise NothingFoundError(f"the newest files of {pattern} have no {column}")
+        raise NothingFoundError(f"the newest files of {pattern} have no value in {column}")
     try:
         return max(values)
     except TypeError as error:

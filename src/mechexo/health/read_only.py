@@ -14,6 +14,18 @@ from mechexo.health.context import Context
 
 SCHEME = "sqlite:///"
 _STEPS_BETWEEN_LOOKS = 10_000
+_WORDS = {
+    "interrupted": "no answer in time",
+    "not authorized": "only queries that read are allowed",
+}
+_READING = frozenset(
+    {
+        sqlite3.SQLITE_SELECT,
+        sqlite3.SQLITE_READ,
+        sqlite3.SQLITE_FUNCTION,
+        sqlite3.SQLITE_RECURSIVE,
+    }
+)
 
 
 def database_path(configured: str, context: Context) -> Path:
@@ -43,13 +55,20 @@ def open_read_only(path: Path, timeout_s: float) -> Iterator[sqlite3.Connection]
             lambda: int(time.monotonic() >= deadline), _STEPS_BETWEEN_LOOKS
         )
         connection.execute("PRAGMA query_only=ON")
+        # A read-only connection still makes a file for ATTACH and VACUUM INTO.
+        connection.set_authorizer(_only_reading)
         yield connection
     except sqlite3.Error as error:
-        said = "no answer in time" if str(error) == "interrupted" else str(error)
+        said = _WORDS.get(str(error), str(error))
         raise UnreachableError(f"{path.name} cannot be read: {said}") from error
     finally:
         if connection is not None:
             connection.close()
+
+
+def _only_reading(action: int, _: str | None, value: str | None, *__: str | None) -> int:
+    sets_nothing = action == sqlite3.SQLITE_PRAGMA and value is None
+    return sqlite3.SQLITE_OK if action in _READING or sets_nothing else sqlite3.SQLITE_DENY
 
 
 def identifier(*names: str) -> str:

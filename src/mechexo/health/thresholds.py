@@ -82,5 +82,7 @@ def amount(value: float, unit: str) -> str:
     if value and (abs(value) < 0.01 or abs(value) >= 1e15) and math.isfinite(value):
         number = f"{value:.3g}"
     else:
-        number = f"{value:,.2f}".rstrip("0").rstrip(".") if math.isfinite(value) else str(value)
+        decimals = 2 if abs(value) >= 1 else 4
+        number = f"{value:,.{decimals}f}" if math.isfinite(value) else str(value)
+        number = number.rstrip("0").rstrip(".") if "." in number else number
     return f"{number} {unit}".rstrip()

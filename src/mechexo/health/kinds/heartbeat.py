@@ -36,13 +36,13 @@ def run(options: Options, context: Context) -> Outcome:
             status, f"{job} has never checked in ({expected}; watched {format_duration(watched)})"
         )
     age = context.now - last.at
-    ago = f"{format_duration(age)} ago"
     if age < -CLOCK_TOLERANCE:
         return Outcome(
             Status.UNKNOWN,
             f"{job} checked in {format_duration(-age)} in the future, so a clock is wrong",
         )
     age_s = max(age.total_seconds(), 0.0)
+    ago = f"{format_duration(age_s)} ago"
     if age > allowed:
         return Outcome(Status.CRITICAL, f"{job} last checked in {ago}, {expected}", age_s, "s")
     if not last.ok:

@@ -56,7 +56,8 @@ class Options(Thresholds):
             try:
                 jsonpath.compile(value)
             except jsonpath.JSONPathError as error:
-                raise ValueError(f"a JSONPath like $.status ({error})") from None
+                why = str(error).splitlines()[0]
+                raise ValueError(f"a JSONPath like $.status ({why})") from None
         return value
 
 
