@@ -154,22 +154,28 @@ class Repository:
         return tuple(found[oid] for oid in wanted)
 
     def touched(self, commits: Iterable[tuple[str, str | None]]) -> dict[str, tuple[str, ...]]:
-        """The paths that each commit changed against its first parent (None: against nothing)."""
+        """The paths that each commit changed against its first parent (None: against nothing).
+
+        The commits come newest first.
+        """
+        # Oldest first: a header and a path look alike in the answer, and no path can be named after
+        # a commit that was not made yet.
         lines = [_oid(oid) + (f" {_oid(parent)}" if parent else "") for oid, parent in commits]
         if not lines:
             return {}
         output = self._call(
             *("diff-tree", "--stdin", "--root", "-r", "-z", "--name-only", "--no-renames"),
             *("--no-ext-diff", "--no-textconv", "--ignore-submodules=none"),
-            stdin="".join(f"{line}\n" for line in lines).encode(),
+            stdin="".join(f"{line}\n" for line in reversed(lines)).encode(),
         )
         found: dict[str, list[str]] = {line.split()[0]: [] for line in lines}
+        ahead = [line.split()[0] for line in reversed(lines)]
         current: list[str] = []
         for part in output.split(b"\0"):
-            # A header is a commit's own id on a line of its own; a path follows its NUL.
             text = os.fsdecode(part)
-            if text.strip() in found and text.strip() == text.rstrip("\n"):
-                current = found[text.strip()]
+            if text in ahead:
+                ahead = ahead[ahead.index(text) + 1 :]
+                current = found[text]
             elif text:
                 current.append(text)
         return {oid: tuple(paths) for oid, paths in found.items()}

@@ -87,7 +87,8 @@ def _at_commit_times(chain: Chain, epoch_s: int, now: datetime, shallow: bool) -
         )
     oid, time = chain[position]
     for older_oid, older_time in chain[position + 1 :]:
-        if older_time > epoch_s:
+        # A commit cannot be older than what it builds on; one of the two clocks was wrong.
+        if older_time > time:
             raise UsageError(_skewed(oid, time, older_oid, older_time))
     return oid
 
