@@ -90,8 +90,9 @@ def show(
 def _show(entry: Entry) -> None:
     for problem in entry.problems:
         render.note(f"▲ {entry.origin}: {problem}")
-    for name in entry.unset:
-        render.note(f"▲ ${name} is not set in [runbook.variables] of mechexo.toml")
+    if entry.unset:
+        names = ", ".join(f"${name}" for name in entry.unset)
+        render.note(f"▲ not set in [runbook.variables] of mechexo.toml: {names}")
     head = f"{entry.id} · {entry.severity or 'no severity'} · owner {entry.owner or 'nobody'}"
     reviewed = f"reviewed {entry.last_reviewed or 'never'}"
     render.text(f"{head} · needs {entry.requires or 'viewer'} · {reviewed}\n")
