@@ -63,9 +63,9 @@ def last(state: State) -> TickRecord | None:
 
 
 def between(state: State, start: datetime, end: datetime) -> Sequence[TickRecord]:
-    """The ticks from `start` to before `end`, in the order of writing."""
+    """The ticks from `start` to `end`, in the order of writing."""
     rows = state.rows(
-        "SELECT * FROM tick WHERE at >= ? AND at < ? ORDER BY id", (iso_z(start), iso_z(end))
+        "SELECT * FROM tick WHERE at >= ? AND at <= ? ORDER BY id", (iso_z(start), iso_z(end))
     )
     return [_record(row) for row in rows]
 

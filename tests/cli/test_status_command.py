@@ -1,0 +1,185 @@
+"""`mechexo status` for people, scripts and monitoring plug-ins."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from mechexo.alerts import operations as alerts
+from mechexo.clock import SystemClock
+from mechexo.desk import Desk
+from mechexo.watch import tick
+from support.program import command, environment, mechexo, one_line, validated
+
+WELL = """
+[probes.folder]
+kind = "host"
+metric = "disk_free_bytes"
+card = "data"
+severity = "critical"
+critical_below = 0
+"""
+BROKEN = WELL.replace("critical_below = 0", "fail_after = 1\ncritical_below = 1e30")
+WARNING = WELL.replace("critical_below = 0", "warn_below = 1e30")
+BLIND = WELL.replace('metric = "disk_free_bytes"', 'metric = "disk_free_bytes"\npath = "gone"')
+
+
+@pytest.fixture
+def ticked(make_desk: Callable[..., Desk]) -> Callable[[str], Path]:
+    """Makes a desk that has just been looked at."""
+
+    def make(toml: str) -> Path:
+        desk = replace(make_desk(toml), clock=SystemClock())
+        assert tick(desk).failed == ()
+        desk.state.close()
+        return desk.config_path
+
+    return make
+
+
+def test_a_desk_that_is_well_says_so_and_exits_0(ticked: Callable[[str], Path]) -> None:
+    done = mechexo("status", config=ticked(WELL))
+    assert done.returncode == 0
+    assert "test  PAPER  UTC" in done.stdout
+    assert "data     ● OK" in done.stdout
+    assert "ops_ok  ● OK        yes" in done.stdout
+    assert "alerts  none open" in done.stdout
+    assert done.stderr == ""
+
+
+def test_a_desk_that_is_not_well_says_why_and_exits_1(ticked: Callable[[str], Path]) -> None:
+    done = mechexo("status", config=ticked(BROKEN))
+    assert done.returncode == 1
+    assert "data     ✖ CRITICAL" in done.stdout
+    assert "ops_ok  ✖ CRITICAL  no" in done.stdout
+    assert "- folder (data) is critical" in done.stdout
+    assert "1 open (1 critical), 1 unacknowledged" in done.stdout
+
+
+def test_a_card_that_nothing_watches_is_unknown(ticked: Callable[[str], Path]) -> None:
+    assert "risk     ? UNKNOWN" in mechexo("status", config=ticked(WELL)).stdout
+
+
+@pytest.mark.parametrize("toml", ["", WELL, BROKEN, WARNING, BLIND])
+def test_the_json_document_is_the_contract_s(ticked: Callable[[str], Path], toml: str) -> None:
+    done = mechexo("status", "--json", config=ticked(toml))
+    found = validated(done, "status")
+    assert done.returncode == (0 if found["ops_ok"] else 1)
+    assert bool(found["reasons"]) is not found["ops_ok"]
+
+
+def test_a_desk_that_was_never_looked_at_is_not_well(desk: Desk) -> None:
+    found = validated(done := mechexo("status", "--json", config=desk.config_path), "status")
+    assert done.returncode == 1
+    assert found["reasons"] == ["no tick has run yet: nothing has been looked at"]
+    assert found["uptime"]["achieved"] is None
+
+
+@pytest.mark.parametrize(
+    ("toml", "code", "word"),
+    [
+        (WELL, 0, "MECHEXO OK - test: all is well |"),
+        (WARNING, 1, "MECHEXO WARNING - test: data is warning"),
+        (BROKEN, 2, "MECHEXO CRITICAL - test: folder (data) is critical"),
+        (BLIND, 3, "MECHEXO UNKNOWN - test: folder (data) is unknown"),
+    ],
+)
+def test_a_plug_in_gets_one_line_a_code_and_figures(
+    ticked: Callable[[str], Path], toml: str, code: int, word: str
+) -> None:
+    done = mechexo("status", "--nagios", config=ticked(toml))
+    assert done.returncode == code
+    assert done.stdout.startswith(word)
+    assert done.stdout.count("\n") == 1
+    assert done.stdout.count("|") == 1
+    figures = dict(each.split("=") for each in done.stdout.partition("|")[2].split())
+    assert figures["alerts_open"] == ("1" if toml in (WARNING, BROKEN) else "0")
+    assert figures["tick_age"].endswith("s")
+
+
+def test_a_plug_in_is_told_unknown_when_nothing_can_be_read(tmp_path: Path) -> None:
+    done = mechexo("status", "--nagios", config=tmp_path / "none.toml")
+    assert done.returncode == 3
+    assert done.stdout.startswith("MECHEXO UNKNOWN - ")
+    assert done.stderr == ""
+
+
+def test_a_last_look_long_ago_is_not_well(
+    ticked: Callable[[str], Path], make_desk: Callable[..., Desk]
+) -> None:
+    config = ticked(WELL)
+    text = config.read_text()
+    config.write_text(text + '[refresh]\ntick = "1s"\n')
+    desk = Desk.open(config)
+    with desk.state.write() as writing:
+        writing.execute("UPDATE tick SET at = '2026-01-01T00:00:00.000000Z'")
+    done = mechexo("status", config=config)
+    assert done.returncode == 1
+    assert "the last tick was" in done.stdout
+
+
+def test_codes_that_steer_a_terminal_do_not_reach_it(desk: Desk) -> None:
+    desk = replace(desk, clock=SystemClock())
+    with desk.state.write() as writing:
+        writing.execute(
+            "INSERT INTO tick (at, duration_s, ops_ok, reasons, stages) VALUES (?, 1, 0, '[]', ?)",
+            (
+                "2020-01-01T00:00:00.000000Z",
+                '[{"name": "probes", "ok": false, "detail": "\\u001b]0;owned", "duration_s": 1}]',
+            ),
+        )
+    assert "\x1b" not in mechexo("status", config=desk.config_path).stdout
+
+
+def on_terminal(config: Path, **extra: str) -> str:
+    """What the program writes to a terminal."""
+    ours, theirs = pty.openpty()
+    done = subprocess.Popen(
+        command("status", config=config), stdout=theirs, stderr=theirs, env=environment(extra)
+    )
+    os.close(theirs)
+    said = b""
+    while True:
+        try:
+            more = os.read(ours, 4096)
+        except OSError:
+            break
+        if not more:
+            break
+        said += more
+    done.wait()
+    os.close(ours)
+    return said.decode()
+
+
+def test_a_terminal_gets_colour_unless_it_wants_none(ticked: Callable[[str], Path]) -> None:
+    config = ticked(WELL)
+    assert "\x1b[32m● OK" in on_terminal(config)
+    assert "\x1b" not in on_terminal(config, NO_COLOR="1")
+
+
+def test_acknowledging_is_counted(ticked: Callable[[str], Path]) -> None:
+    config = ticked(BROKEN)
+    desk = replace(Desk.open(config), clock=SystemClock())
+    (alert,) = alerts.list_alerts(desk)
+    alerts.acknowledge(desk, alert.id)
+    found = validated(mechexo("status", "--json", config=config), "status")
+    assert found["alerts"]["open"] == 1
+    assert found["alerts"]["unacknowledged"] == 0
+    assert found["alerts"]["oldest_s"] >= 0
+
+
+def test_an_unknown_option_is_a_usage_error(desk: Desk) -> None:
+    assert mechexo("status", "--nonsense", config=desk.config_path).returncode == 2
+
+
+def test_a_missing_configuration_is_one_line(tmp_path: Path) -> None:
+    done = mechexo("status", config=tmp_path / "none.toml")
+    assert done.returncode == 2
+    one_line(done, "no such configuration file", "mechexo init")
