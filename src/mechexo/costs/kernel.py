@@ -79,7 +79,7 @@ def _reference(quotes: Quotes, rule: QuoteRule) -> list[pl.Expr]:
     age = (pl.col("ts") - pl.col("ref_ts")).dt.total_microseconds()
     usable = (age <= rule.usable_age_us).fill_null(False)
     mid = (pl.col("bid") + pl.col("ask")) / 2
-    suspect = ((pl.col("price") / mid - 1).abs() > rule.suspect_pct / 100) & usable
+    suspect = ((pl.col("price") - mid).abs() > rule.suspect_pct / 100 * mid) & usable
     seen = quotes.frame["sid"].unique()
     reason = (
         pl.when(usable & suspect)
