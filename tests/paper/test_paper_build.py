@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import shlex
+import shutil
 import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,9 +13,10 @@ import polars as pl
 import pytest
 
 from mechexo.config import load_settings
+from mechexo.desk import Desk
 from mechexo.errors import ConflictError, MechexoError
 from mechexo.health.operations import load_probes
-from mechexo.paper.build import build, is_paper_desk, template_files
+from mechexo.paper.build import build, is_paper_desk, template_files, write_config
 from mechexo.paper.history import BAD_CHANGE_AGE, CHANGES, commit_times, versions
 
 BUILT_AT = datetime(2026, 3, 3, 16, 0, tzinfo=UTC)
@@ -151,6 +154,23 @@ def test_the_configuration_is_one_that_mechexo_accepts(paper: Path) -> None:
     assert {probe.card for probe in settings.probes.values()} == set(settings.cards.show)
     for probe in settings.probes.values():
         assert not probe.suspect or (paper / probe.suspect).is_file()
+
+
+def test_a_folder_with_a_strange_name_is_written_right(pristine: Path, tmp_path: Path) -> None:
+    strange = tmp_path / 'it\'s a "desk" \\ #1'
+    shutil.copytree(pristine, strange)
+    write_config(strange, 4242)
+    variables = load_settings(strange / "mechexo.toml").runbook.variables
+    assert variables["DESK_FOLDER"] == str(strange)
+    assert shlex.split(variables["HALT_COMMAND"])[1:] == [str(strange / "tools/desk.py"), "halt"]
+
+
+def test_every_variable_of_the_runbook_has_a_value_here(paper: Path) -> None:
+    from mechexo.runbook.operations import entries
+
+    assert {
+        name for entry in entries(Desk.open(paper / "mechexo.toml")) for name in entry.unset
+    } == set()
 
 
 def test_a_folder_with_something_in_it_is_left_alone(tmp_path: Path) -> None:

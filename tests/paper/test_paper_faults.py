@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -132,7 +133,7 @@ def test_a_seed_s_faults_never_overlap_and_every_kind_comes_once_a_round(seed: i
     first = [next(plan) for _ in range(2 * len(faults.FAULTS))]
     half = len(faults.FAULTS)
     assert {each.name for each in first[:half]} == {each.name for each in first[half:]}
-    for earlier, later in zip(first, first[1:], strict=False):
+    for earlier, later in pairwise(first):
         assert later.at_s >= earlier.at_s + earlier.lasts_s + 59
     assert 25 <= first[0].at_s <= 40
 

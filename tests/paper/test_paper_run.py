@@ -21,6 +21,7 @@ from mechexo.clock import SystemClock, VirtualClock
 from mechexo.config import load_settings
 from mechexo.errors import BusyError, ConflictError
 from mechexo.paper import files, trading
+from mechexo.paper.build import move_gateway, write_config
 from mechexo.paper.jobs import Timetable
 from mechexo.paper.live import LiveMarket
 from mechexo.paper.run import running
@@ -89,7 +90,7 @@ def test_positions_follow_the_weights(paper: Path) -> None:
         return sum(abs(targets[s] - held[s]) * mids[s] for s in held)
 
     before = distance()
-    move(LiveMarket(paper, 7, NOW), 15)
+    move(LiveMarket(paper, 7, NOW), 5)
     assert distance() < before
 
 
@@ -161,12 +162,34 @@ def test_a_taken_port_is_left_and_the_new_one_written_into_the_configuration(pap
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
-        from mechexo.paper.build import write_config
-
         write_config(paper, other.getsockname()[1])
         with running(paper, 7, VirtualClock(NOW)) as desk:
             probe = load_settings(paper / "mechexo.toml").probes["tcp_gateway"]
             assert probe.options["port"] == desk.gateway.port != other.getsockname()[1]
+
+
+def test_moving_the_gateway_keeps_what_a_person_set(paper: Path) -> None:
+    config = paper / "mechexo.toml"
+    config.write_text(config.read_text().replace('dashboard = "5m"', 'dashboard = "7m"'))
+    port = load_settings(config).probes["tcp_gateway"].options["port"]
+    move_gateway(paper, port, 1234)
+    text = config.read_text()
+    assert 'dashboard = "7m"' in text
+    assert str(port) not in text
+    assert text.count("127.0.0.1:1234/health") == 4
+
+
+def test_a_long_day_takes_longer_steps(paper: Path, monkeypatch) -> None:
+    monkeypatch.setattr("mechexo.paper.run.BUSY_DAY_QUOTES", 0)
+    clock = VirtualClock(NOW)
+    with running(paper, 7, clock) as desk:
+        clock.advance(timedelta(seconds=3))
+        desk.move_market()
+        before = desk.market.quotes_today
+        for _ in range(12):
+            clock.advance(timedelta(seconds=3))
+            desk.move_market()
+        assert desk.market.quotes_today == before + 3 * 12
 
 
 def test_a_folder_has_one_runner(paper: Path) -> None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import random
+import re
+import shlex
 import shutil
 import socket
 from collections.abc import Callable
@@ -16,7 +18,7 @@ from pathlib import Path
 
 from mechexo.errors import ConflictError
 from mechexo.paper import files, trading
-from mechexo.paper.history import ZONE, commit_history, versions
+from mechexo.paper.history import ZONE, commit_history, require_git, versions
 from mechexo.paper.market import (
     UNIVERSE,
     Session,
@@ -45,11 +47,13 @@ def build(
     Raises:
         ConflictError: the folder exists and is not empty.
         MechexoError: git is missing or failed.
+        OSError: the folder cannot be written.
     """
     folder = folder.absolute()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ConflictError(f"{folder} exists and is not empty; name another folder with --dir")
-    # The configuration names the folder, so the desk is made elsewhere and moved into place.
+    require_git(folder.parent)
+    # Made elsewhere and moved into place: whole, or not there.
     beside = folder.with_name(f".{folder.name}.building")
     shutil.rmtree(beside, ignore_errors=True)
     beside.mkdir(parents=True)
@@ -89,11 +93,19 @@ def _build(folder: Path, seed: int, now: datetime, say: Callable[[str], None]) -
 
 def template_files() -> dict[str, str]:
     """The files under version control, by their path in the desk."""
-    paths = [*TEMPLATE.glob("config/*.yaml"), *TEMPLATE.glob("flows/*.py"), TEMPLATE / "gitignore"]
-    names = {str(path.relative_to(TEMPLATE)): path.read_text(encoding="utf-8") for path in paths}
-    names[".gitignore"] = names.pop("gitignore")
-    names.pop("flows/__init__.py", None)
-    return names
+    paths = [
+        *TEMPLATE.glob("config/*.yaml"),
+        *TEMPLATE.glob("flows/*.py"),
+        *TEMPLATE.glob("tools/*.py"),
+        TEMPLATE / "README.md",
+    ]
+    names = {
+        path.relative_to(TEMPLATE).as_posix(): path.read_text(encoding="utf-8")
+        for path in sorted(paths)
+        if path.name != "__init__.py"
+    }
+    # Under its own name it would rule over the template's folder in mechexo's repository too.
+    return names | {".gitignore": (TEMPLATE / "gitignore").read_text(encoding="utf-8")}
 
 
 def _write(folder: Path, contents: dict[str, str]) -> None:
@@ -187,8 +199,33 @@ def free_port() -> int:
 
 def write_config(folder: Path, port: int, home: Path | None = None) -> None:
     """Writes mechexo.toml for a gateway on `port`; `home` is where the desk will lie."""
+    home = home or folder
+    tool = _toml(f"python3 {shlex.quote(str(home / 'tools' / 'desk.py'))} ").removesuffix('"')
     text = (TEMPLATE / "mechexo.toml").read_text(encoding="utf-8")
-    text = text.replace("@PORT@", str(port)).replace("@FOLDER@", str(home or folder))
+    for name, value in {
+        "@PORT@": str(port),
+        "@FOLDER@": _toml(str(home)),
+        "@DATABASE@": _toml(str(home / trading.DATABASE)),
+        "@BACKUPS@": _toml(str(home / "backups")),
+        "@TOOL@": tool,
+    }.items():
+        text = text.replace(name, value)
+    _replace_config(folder, text)
+
+
+def move_gateway(folder: Path, old: int, new: int) -> None:
+    """Writes another port into mechexo.toml; what a person changed in it stays."""
+    text = (folder / "mechexo.toml").read_text(encoding="utf-8")
+    _replace_config(folder, re.sub(rf"(127\.0\.0\.1:|port = ){old}\b", rf"\g<1>{new}", text))
+
+
+def _toml(text: str) -> str:
+    """A TOML string of a text, its quotes included."""
+    # JSON escapes all that TOML wants escaped but the delete character.
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _replace_config(folder: Path, text: str) -> None:
     beside = folder / ".mechexo.toml.part"
     beside.write_text(text, encoding="utf-8")
     beside.replace(folder / "mechexo.toml")

@@ -147,6 +147,16 @@ def commit_history(folder: Path, final: Mapping[str, str], now: datetime) -> str
     return _git(folder, "rev-parse", "HEAD").strip()
 
 
+def require_git(folder: Path) -> None:
+    """Fails, before anything is made, when there is no git.
+
+    Raises:
+        MechexoError: git is not on the PATH or does not run.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    _git(folder, "--version")
+
+
 def _data(text: str) -> bytes:
     content = text.encode()
     return f"data {len(content)}\n".encode() + content + b"\n"

@@ -66,6 +66,11 @@ class LiveMarket:
             self._begin(day)
         self._book([fill], now, now, day)
 
+    @property
+    def quotes_today(self) -> int:
+        """The quotes in today's file."""
+        return self._next_seq
+
     def mid(self, symbol: str) -> float:
         """The present mid of a symbol."""
         return self._mids[symbol]

@@ -25,7 +25,7 @@ from mechexo.clock import Clock, SystemClock
 from mechexo.config import load_settings
 from mechexo.errors import BusyError, ConflictError, MechexoError
 from mechexo.paper import faults, files, trading
-from mechexo.paper.build import free_port, is_paper_desk, write_ci_run, write_config
+from mechexo.paper.build import free_port, is_paper_desk, move_gateway, write_ci_run
 from mechexo.paper.gateway import Gateway
 from mechexo.paper.jobs import Jobs, Timetable
 from mechexo.paper.live import LiveMarket
@@ -33,6 +33,8 @@ from mechexo.times import parse_duration
 
 FLOWS = ("data_pipeline", "ml_inference", "reweight", "canary")
 MARKET_EVERY_S = 3.0
+BUSY_DAY_QUOTES, BUSY_DAY_EVERY_S = 40_000, 12.0
+"""A day's file is written anew at each step: one left running overnight takes longer steps."""
 FLOW_EVERY_S = {"data_pipeline": 60.0, "ml_inference": 90.0, "reweight": 90.0, "canary": 150.0}
 CI_EVERY_S = 1200.0
 FIRST_TICK_S = 9.0
@@ -86,6 +88,9 @@ class PaperDesk:
         if now < self._market_at:
             self.say("the clock went back; the market waits for nothing and goes on from here")
             self._market_at = now
+        waited_s = (now - self._market_at).total_seconds()
+        if self.market.quotes_today > BUSY_DAY_QUOTES and waited_s < BUSY_DAY_EVERY_S:
+            return
         self.market.step(self._market_at, now)
         self._market_at = now
 
@@ -178,7 +183,7 @@ class PaperDesk:
         except OSError as error:
             other = free_port()
             self.say(f"port {port} cannot be used ({error.strerror}); the gateway moves to {other}")
-            write_config(self.folder, other)
+            move_gateway(self.folder, port, other)
             return Gateway(other, self.health)
 
 
