@@ -157,7 +157,7 @@ class _Check:
                 message = f"the section {after.text!r} may not follow {before.text!r}"
                 yield self._finding(after.line, message)
         ends = [each.line for each in found[1:]] + [len(self.lines) + 1]
-        for heading, end in zip(found, ends, strict=True):
+        for heading, end in zip(found, ends, strict=False):
             if not any(heading.line < line < end for line in self.outline.content_lines):
                 yield self._finding(heading.line, f"the section {heading.text!r} is empty")
 

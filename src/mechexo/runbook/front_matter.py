@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -12,6 +13,9 @@ KNOWN_KEYS = frozenset(
     {"id", "title", "severity", "owner", "backup_owner", "alerts", "symptoms", "last_reviewed"}
     | {"review_every", "last_drilled", "max_minutes", "requires", "schema"}
 )
+# PyYAML needs seconds for a text that only opens brackets.
+MOST_BRACKETS = 100
+_DEEP_LIST = re.compile(r"(?:-[ \t]+){20}")
 _NOTHING = ("", "~", "null")
 
 
@@ -73,6 +77,9 @@ def read_front_matter(lines: Sequence[str]) -> FrontMatter:
     text = "\n".join(lines[1:end])
     if len(text) > LARGEST_CHARACTERS:
         head.problems.append(f"the front matter is longer than {LARGEST_CHARACTERS} characters")
+        return head
+    if text.count("[") + text.count("{") > MOST_BRACKETS or _DEEP_LIST.search(text):
+        head.problems.append("the front matter is nested too deeply")
         return head
     import yaml
 

@@ -18,7 +18,7 @@ _COMMON = (
 )
 _TOO_COMMON = frozenset(_COMMON.split())
 CLOSE_WORD = 0.75
-CLOSE_ALERT = 0.88
+CLOSE_ALERT = 0.85
 LEAST_SCORE = 0.15
 
 

@@ -1,0 +1,146 @@
+"""`mechexo runbook`: answers whatever else is broken."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from mechexo.cli import app
+from mechexo.desk import Desk
+from mechexo.errors import MechexoError, NotFoundError
+
+
+@pytest.fixture(autouse=True)
+def in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def run(*words: str, config: Path | None = None) -> Result:
+    before = ["--config", str(config)] if config else []
+    result = CliRunner().invoke(app, [*before, "runbook", *words])
+    if isinstance(result.exception, MechexoError):
+        raise result.exception
+    return result
+
+
+def test_without_any_configuration_the_shipped_entries_show_with_a_remark() -> None:
+    result = run("list", "--json")
+    assert result.exit_code == 0
+    document = json.loads(result.stdout)
+    assert document["schema"] == "mechexo.runbook/1"
+    assert len(document["entries"]) == 10
+    assert {"id", "title", "severity"} <= document["entries"][0].keys()
+    assert "no configuration" in result.stderr
+
+
+def test_with_a_broken_configuration_they_show_as_well(tmp_path: Path) -> None:
+    config = tmp_path / "mechexo.toml"
+    config.write_text("[desk\n")
+    result = run("show", "system-down", config=config)
+    assert "First 60 seconds" in result.stdout
+    assert "not valid TOML" in result.stderr
+
+
+@pytest.mark.parametrize("damage", ["missing", "corrupted", "folder"])
+def test_the_state_file_is_never_needed(desk: Desk, damage: str) -> None:
+    state = desk.state.path
+    desk.state.close() if hasattr(desk.state, "close") else None
+    for path in state.parent.glob(f"{state.name}*"):
+        path.unlink()
+    if damage == "corrupted":
+        state.write_bytes(b"not a database" * 100)
+    elif damage == "folder":
+        state.mkdir()
+    before = sorted(state.parent.iterdir())
+    for words in (["list"], ["show", "disk-full"], ["search", "disk"], ["match", "disk_quota"]):
+        assert run(*words, config=desk.config_path).exit_code == 0
+    assert sorted(state.parent.iterdir()) == before
+
+
+def test_show_fills_in_the_desks_names_and_names_those_that_lack(
+    desk: Desk, tmp_path: Path
+) -> None:
+    desk.config_path.write_text(
+        '[desk]\nname = "t"\n[runbook.variables]\nHALT_COMMAND = "halt-all now"\n'
+    )
+    result = run("show", "system-down", config=desk.config_path)
+    assert "halt-all now" in result.stdout
+    assert "⟨RESUME_COMMAND is not set in [runbook.variables]⟩" in result.stdout
+    assert "$RESUME_COMMAND" in result.stderr
+
+
+def test_show_raw_is_the_file_as_written() -> None:
+    shipped = Path(__file__).parents[2] / "runbooks" / "disk-full.md"
+    assert run("show", "disk-full", "--raw").stdout == shipped.read_text()
+
+
+def test_show_json_carries_the_steps() -> None:
+    document = json.loads(run("show", "disk-full", "--json").stdout)
+    assert document["schema"] == "mechexo.runbook_entry/1"
+    assert document["steps"][0]["id"] == "room"
+
+
+def test_an_unknown_entry_is_one_line_and_exit_code_2() -> None:
+    with pytest.raises(NotFoundError, match="did you mean disk-full") as caught:
+        run("show", "disc-full")
+    assert caught.value.exit_code == 2
+
+
+def test_search_says_why_and_exits_1_when_nothing_fits() -> None:
+    found = json.loads(run("search", "no", "space", "--json").stdout)["found"]
+    assert found[0]["id"] == "disk-full"
+    assert found[0]["why"]
+    assert run("search", "xyzzy").exit_code == 1
+
+
+def test_lists_come_as_csv() -> None:
+    assert run("list", "--csv").stdout.startswith("id,title,severity,")
+    assert run("search", "disk", "--csv").stdout.startswith("id,score,title,why")
+
+
+def test_match_names_the_entry_or_the_nearest() -> None:
+    assert run("match", "disk_quota").stdout.startswith("disk-full")
+    with pytest.raises(NotFoundError, match=r"nearest: .*disk-full"):
+        run("match", "disk_something")
+
+
+def test_export_writes_and_says_where(tmp_path: Path) -> None:
+    result = run("export", "--format", "html", "--out", str(tmp_path / "r.html"))
+    assert "10 entries written" in result.stdout
+    assert (tmp_path / "r.html").read_text().startswith("<!doctype html>")
+
+
+def test_check_finds_a_spoilt_entry_with_file_and_line_and_exits_1(desk: Desk) -> None:
+    folder = desk.root / "ours"
+    folder.mkdir()
+    (folder / "bad.md").write_text("---\nid: bad\n---\n\n```sh\nmechexo nothing\n```\n")
+    desk.config_path.write_text('[desk]\nname = "t"\n[runbook]\nfolder = "ours"\n')
+    result = run("check", config=desk.config_path)
+    assert result.exit_code == 1
+    assert f"{folder / 'bad.md'}:6: `mechexo nothing` is not a command" in result.stdout
+    document = json.loads(run("check", "--json", config=desk.config_path).stdout)
+    assert document["ok"] is False
+    assert {"path", "line", "message", "level"} <= document["findings"][0].keys()
+
+
+def test_check_finds_a_probe_that_no_entry_answers(desk: Desk) -> None:
+    desk.config_path.write_text('[desk]\nname = "t"\n[probes.odd]\nkind = "host"\n')
+    assert "mechexo.toml:3: [probes.odd]" in run("check", config=desk.config_path).stdout
+
+
+def test_reading_an_entry_imports_nothing_heavy() -> None:
+    script = (
+        "import sys; from typer.testing import CliRunner; from mechexo.cli import app;"
+        "CliRunner().invoke(app, ['runbook', 'show', 'disk-full']);"
+        "print([m for m in ('pydantic','polars','textual','apprise','httpx','git','markdown_it',"
+        "'sqlite_utils') if m in sys.modules])"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert result.stdout.strip() == "[]"
