@@ -71,9 +71,9 @@ SORTS = {
 }
 
 ACTIONS: tuple[Action, ...] = (
-    Action("open", ("enter",), "Open the runbook entry of the alert", LISTS, "runbook",
-           on_alert=True, words=("runbook-entry",)),
-    Action("runbook", ("b",), "Open the runbook entry of the alert", LISTS, on_alert=True),
+    Action("open", ("enter",), "Open the alert's runbook entry, or the section", LISTS, "open"),
+    Action("runbook", ("b",), "Open the runbook entry of the alert", LISTS, "runbook",
+           on_alert=True, words=("entry",)),
     Action("open", ("enter",), "Open the chosen row",
            frozenset({"flows", "runbook", "costs", "resources", "risk", "messages"}), "open"),
     Action("rollback", ("x",), "Show what a rollback of the suspected change would do (dry run)",

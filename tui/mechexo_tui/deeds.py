@@ -108,7 +108,8 @@ def open_entry(app: MechexoApp, entry: Entry) -> None:
 
 def _entry_rows(app: MechexoApp, entry: Entry) -> Callable[[int], list[Row]]:
     """An entry as rows for any width; lines of text longer than 100 cells are hard to read."""
-    text = f"# {entry.title}\n\n{entry.body}"
+    body = entry.body.lstrip()
+    text = body if body.startswith("# ") else f"# {entry.title}\n\n{body}"
     ascii_only = app.glyphs is ASCII
     return lambda width: rows_of(markdown_lines(text, min(width - 2, 100), ascii_only=ascii_only))
 

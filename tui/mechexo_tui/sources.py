@@ -16,6 +16,7 @@ from mechexo.flows.values import FlowRun, FlowSummary
 from mechexo.health.values import ProbeState
 from mechexo.runbook.values import Entry
 from mechexo.state import AuditEntry
+from mechexo_tui.mailbox import MailboxMessage, newest
 
 Value = TypeVar("Value")
 
@@ -49,7 +50,7 @@ class Overview:
     costs: Part[CostReport] = Part()
     entries: Part[tuple[Entry, ...]] = Part()
     audit: Part[tuple[AuditEntry, ...]] = Part()
-    messages: Part[tuple[str, ...]] = Part()
+    messages: Part[tuple[MailboxMessage, ...]] = Part()
 
     def with_part(self, name: str, part: Part[Any]) -> Overview:
         """The same with one part read anew."""
@@ -118,9 +119,7 @@ def _audit(desk: Desk) -> tuple[AuditEntry, ...]:
     return tuple(reversed(desk.audit_entries(200)))
 
 
-def _messages(desk: Desk) -> tuple[str, ...]:
-    from mechexo_tui.mailbox import newest
-
+def _messages(desk: Desk) -> tuple[MailboxMessage, ...]:
     return newest(desk, 200)
 
 

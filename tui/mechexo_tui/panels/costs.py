@@ -51,7 +51,9 @@ def cost_rows(report: CostReport, dimension: str, look: Look) -> list[Row]:
 def coverage_lines(report: CostReport, look: Look) -> list[Line]:
     """How much of the input stands behind the figures, and which fills do not."""
     coverage = report.coverage
-    used = ", ".join(f"{amount:,} {name}" for name, amount in sorted(coverage.by_benchmark.items()))
+    used = ", ".join(
+        f"{amount:,} {name}" for name, amount in sorted(coverage.by_benchmark.items()) if amount
+    )
     lines: list[Line] = [
         (
             (f"  {'basis points of the reference notional; positive costs us':<60}", "dim"),

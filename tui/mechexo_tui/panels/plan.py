@@ -45,8 +45,4 @@ def plan_lines(plan: Plan, suspect: Suspect, look: Look) -> list[Line]:
     files = shown_as.count(len(plan.changes), "file")
     lines.append(((" Diff", "title"), (f"  {files}, +{added} -{removed}", "dim")))
     lines += diff_lines(plan.diff)
-    lines += [
-        (),
-        ((" To do it: ", "dim"), (f"mechexo rollback apply {plan.id}", "accent")),
-    ]
-    return lines
+    return [*lines, (), ((f" Plan {plan.id}; ", "dim"), ("nothing has been changed.", ""))]

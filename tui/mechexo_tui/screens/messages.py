@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from mechexo.state import AuditEntry
 from mechexo.times import from_iso_z
+from mechexo_tui.mailbox import MailboxMessage
 from mechexo_tui.panels.titles import title, trouble
 from mechexo_tui.panels.words import fits
 from mechexo_tui.screens.base import ConsoleScreen
@@ -14,7 +16,7 @@ from mechexo_tui.screens.text import TextScreen
 from mechexo_tui.widgets import format as shown_as
 from mechexo_tui.widgets.format import Look
 from mechexo_tui.widgets.line_list import LineList
-from mechexo_tui.widgets.lines import BLANK, Line, Row, rows_of
+from mechexo_tui.widgets.lines import BLANK, Line, Row, fitted, rows_of
 from mechexo_tui.widgets.table import Column, Table, natural
 
 _AUDIT = (
@@ -35,10 +37,10 @@ class MessagesScreen(ConsoleScreen):
     def show_body(self) -> None:
         """Shows messages and audit entries with the filter's words."""
         look, seen = self.look, self.overview
-        messages = [text for text in seen.messages.value or () if fits(text, self.words)]
+        messages = [found for found in seen.messages.value or () if fits(str(found), self.words)]
         rows = [Row(title("Messages", look, aside="in the desk's mailbox files, newest first"))]
         rows += trouble(seen.messages, "the messages", look)
-        rows += [Row(((f"  {text}", ""),)) for text in messages[:100]]
+        rows += _message_rows(messages[:100], look)
         if seen.messages.value is not None and not messages:
             rows.append(Row((("  none", "dim"),)))
         entries = [entry for entry in seen.audit.value or () if fits(str(entry), self.words)]
@@ -48,13 +50,50 @@ class MessagesScreen(ConsoleScreen):
         self.query_one(LineList).show(rows)
 
     def open_row(self) -> None:
-        """One audit entry in full."""
-        number = self.active.key.partition(":")[2]
+        """One message or audit entry in full."""
+        kind, _, number = self.active.key.partition(":")
+        if kind == "message":
+            chosen = self._message(number)
+            crumbs = f"messages > {chosen.channel}" if chosen else "messages"
+            lines = _message_lines(chosen, self.look) if chosen else []
+            self.app.push_screen(TextScreen("tail", crumbs, rows_of(lines)))
+            return
         entries = self.overview.audit.value or ()
         entry = next((entry for entry in entries if str(entry.seq) == number), None)
         if entry is not None:
             crumbs = f"messages > audit {entry.seq}"
             self.app.push_screen(TextScreen("tail", crumbs, rows_of(_entry_lines(entry))))
+
+    def _message(self, mark: str) -> MailboxMessage | None:
+        found = self.overview.messages.value or ()
+        return next((message for message in found if _mark(message) == mark), None)
+
+
+def _message_rows(messages: Sequence[MailboxMessage], look: Look) -> list[Row]:
+    return [
+        Row(
+            (
+                (f"  {fitted(shown_as.exact(found.at, look), 19)}  ", "dim"),
+                (f"{fitted(found.channel, 10)}  ", ""),
+                (found.title, "bold"),
+            ),
+            f"message:{_mark(found)}",
+        )
+        for found in messages
+    ]
+
+
+def _message_lines(message: MailboxMessage, look: Look) -> list[Line]:
+    lines: list[Line] = [
+        ((f" {message.title}", "title"),),
+        ((f" {shown_as.exact(message.at, look)}  {message.channel}", "dim"),),
+        (),
+    ]
+    return lines + [((f"   {text}", ""),) for text in message.body.splitlines()]
+
+
+def _mark(message: MailboxMessage) -> str:
+    return f"{message.channel} {message.at} {message.title}"
 
 
 def _audit_rows(entries: list[AuditEntry], look: Look) -> list[Row]:

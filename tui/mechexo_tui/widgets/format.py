@@ -68,6 +68,9 @@ _SEVERITY_STYLE = {
     "medium": "warning",
     "low": "accent",
     "info": "dim",
+    "sev1": "critical",
+    "sev2": "warning",
+    "sev3": "accent",
 }
 
 
@@ -86,9 +89,10 @@ def status_glyph(value: str, glyphs: Glyphs) -> Span:
 
 
 def severity(value: str, glyphs: Glyphs) -> Span:
-    """An alert's severity as glyph and word."""
-    sign = {"critical": glyphs.critical, "high": glyphs.warning, "medium": glyphs.warning}
-    return f"{sign.get(value, glyphs.dot)} {value.upper()}", _SEVERITY_STYLE.get(value, "unknown")
+    """An alert's (or a runbook entry's) severity as glyph and word."""
+    style = _SEVERITY_STYLE.get(value.lower(), "dim")
+    sign = {"critical": glyphs.critical, "warning": glyphs.warning}.get(style, glyphs.dot)
+    return f"{sign} {value.upper()}", style
 
 
 def run_state(value: str, glyphs: Glyphs) -> Span:

@@ -8,7 +8,10 @@ from datetime import datetime
 from mechexo_tui.widgets import format as shown_as
 from mechexo_tui.widgets.format import Glyphs, Look
 from mechexo_tui.widgets.line_block import LineBlock
-from mechexo_tui.widgets.lines import Line, Span, cut, line, text_of, width_of
+from mechexo_tui.widgets.lines import Line, Span, cut, text_of, width_of
+
+_ONE_LINE = 110
+"""Below this width the header always has two lines, so that nothing jumps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,26 +59,23 @@ def header_lines(heading: Heading, look: Look) -> list[Line]:
         people += dot + heading.quiet
     if heading.note:
         people += dot + heading.note
-    first: Line = (
-        (" ", ""),
-        mark,
-        ("  ", ""),
-        (cut(heading.desk, 24), "bold"),
-        (f"  {heading.crumbs}" if heading.crumbs else "", "accent"),
-        ("  ", ""),
-        ops,
-    )
-    space = look.width - width_of(text_of(first)) - width_of(times) - 2
-    if space >= width_of(people) + 3:
-        gap = space - width_of(people) - 2
-        return [line(*first, ("  ", ""), (people, "dim"), (" " * gap, ""), (times, "dim"), " ")]
-    if width_of(people) + width_of(times) + 4 <= look.width and space < 1:
-        space = look.width - width_of(people) - width_of(times) - 2
-        return [first, line(" ", (people, "dim"), (" " * space, ""), (times, "dim"), " ")]
+    crumbs = f"  {heading.crumbs}" if heading.crumbs else ""
+    first: Line = (" ", ""), mark, ("  ", ""), (cut(heading.desk, 24), "bold"), (crumbs, "accent")
+    taken = sum(width_of(text) for text in (text_of(first), ops[0], people, times))
+    if taken + 8 <= look.width and look.width >= _ONE_LINE:
+        gap = " " * (look.width - taken - 5)
+        return [(*first, ("  ", ""), ops, ("  ", ""), (people, "dim"), (gap, ""), (times, "dim"))]
     return [
-        line(*first, (" " * max(1, space), ""), (times, "dim"), " "),
-        line(" ", (cut(people, look.width - 2), "dim")),
-    ]
+        _apart(first, ops, look.width),
+        _apart(((" ", ""), (cut(people, look.width - width_of(times) - 4), "dim")), (times, "dim"),
+               look.width),
+    ]  # fmt: skip
+
+
+def _apart(left: Line, right: Span, width: int) -> Line:
+    """One thing at the left edge, another at the right one."""
+    space = width - width_of(text_of(left)) - width_of(right[0]) - 1
+    return (*left, (" " * max(1, space), ""), right)
 
 
 class Header(LineBlock):

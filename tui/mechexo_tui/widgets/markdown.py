@@ -25,8 +25,6 @@ def markdown_lines(text: str, width: int, *, ascii_only: bool = False) -> list[L
             shown = self.text.copy()
             shown.justify = "left"
             shown.stylize("bold" if self.tag != "h1" else "bold underline")
-            if self.tag == "h2":
-                yield Text("")
             yield shown
 
     class PlainMarkdown(Markdown):
@@ -48,10 +46,13 @@ def markdown_lines(text: str, width: int, *, ascii_only: bool = False) -> list[L
         PlainMarkdown(text, hyperlinks=False, inline_code_theme=None), pad=False
     )
     return [
-        tuple(
-            (segment.text, str(segment.style) if segment.style else "")
-            for segment in segments
-            if segment.text and not segment.control
+        (
+            (" ", ""),
+            *(
+                (segment.text, str(segment.style) if segment.style else "")
+                for segment in segments
+                if segment.text and not segment.control
+            ),
         )
         for segments in rendered
     ]
