@@ -19,8 +19,8 @@ from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
-from conftest import MakeDesk
 
+from conftest import MakeDesk
 from mechexo.alerts import operations as alerts
 from mechexo.alerts.values import Observation
 from mechexo.clock import VirtualClock

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from mechexo.alerts import records
-from mechexo.alerts.rules import Cancellation, Page
+from mechexo.alerts.effects import Cancellation, Page
 from mechexo.alerts.values import Alert, AlertEvent, AlertState, Delivery
 from mechexo.times import from_iso_z, iso_z
 

@@ -7,12 +7,11 @@ dropped without a recorded reason.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
-from enum import StrEnum
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
 
-from mechexo.alerts.quiet import QuietHours
+from mechexo.alerts.effects import AlertsState, Cancellation, Decision, Effects, Outcome, Page
 from mechexo.alerts.values import (
     SEVERITIES,
     Alert,
@@ -25,89 +24,6 @@ from mechexo.times import iso_z
 
 ESCALATED = ("critical", "high")
 """The severities that climb the ladder while nobody acknowledges them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Channel:
-    """A channel as paging sees it: its name and the severities it wants."""
-
-    name: str
-    severities: frozenset[str]
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """What the configuration says about paging."""
-
-    channels: tuple[Channel, ...]
-    quiet_hours: QuietHours
-    first_escalation: timedelta
-
-
-@dataclass(frozen=True, slots=True)
-class AlertsState:
-    """What `step` decides on. `open` holds at least the open alerts that the observations name
-    and those whose silence or quiet hours may have ended; others need not be there."""
-
-    policy: Policy
-    next_id: int
-    open: Mapping[str, Alert] = field(default_factory=dict)
-    """By key."""
-    silences: tuple[Silence, ...] = ()
-
-
-class Outcome(StrEnum):
-    """What became of the page that an alert may have been worth."""
-
-    PAGED = "paged"
-    HELD = "held"
-    SILENCED = "silenced"
-    NO_CHANNEL = "no_channel"
-    ALREADY_PAGED = "already_paged"
-    ALREADY_HELD = "already_held"
-    ACKNOWLEDGED = "acknowledged"
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """The outcome for one firing observation, or for an alert whose silence ended."""
-
-    alert_id: int
-    key: str
-    outcome: Outcome
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """One message to become due: one row of the outbox."""
-
-    alert_id: int
-    number: int
-    level: int
-    channel: str
-    due_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Cancellation:
-    """The unsent messages of an alert's pages up to `up_to_page` shall not be sent."""
-
-    alert_id: int
-    up_to_page: int
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Effects:
-    """What to store. Pages come before cancellations: one step can do both."""
-
-    alerts: tuple[Alert, ...] = ()
-    """Every alert that changed, as it is now, by id."""
-    events: tuple[tuple[int, AlertEvent], ...] = ()
-    pages: tuple[Page, ...] = ()
-    cancellations: tuple[Cancellation, ...] = ()
-    decisions: tuple[Decision, ...] = ()
 
 
 def step(

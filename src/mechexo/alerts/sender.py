@@ -8,20 +8,26 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from mechexo.alerts import message, outbox, retry
+from mechexo.alerts.book import apply_step
 from mechexo.alerts.channels.address import address_of
 from mechexo.alerts.channels.process import Answer, Outgoing, SendingProcess
 from mechexo.alerts.outbox import Claim
-from mechexo.alerts.values import Delivery
+from mechexo.alerts.text import clean
+from mechexo.alerts.values import Delivery, Observation
 from mechexo.desk import Desk
 from mechexo.errors import ConfigError
 from mechexo.state import Transaction
 
 HARD_LIMIT_S = 10.0
 """No attempt takes longer, whatever the channel's timeout says; below the lease."""
+
+FAILING_AFTER_ATTEMPTS = 3
+"""A channel that failed a message this often, and delivered no other, raises an alert."""
 
 _SETTLING_S = 0.4
 """Kept back from the deadline, to kill what hangs and to write down what happened."""
@@ -58,8 +64,32 @@ def deliver_due(desk: Desk, *, deadline_s: float = 10.0) -> tuple[Delivery, ...]
     for drain in drains:
         if drain.error is not None:
             raise drain.error
+    _raise_failing_channels(desk, drains)
     done = [each for drain in drains for each in tuple(drain.done)]
     return tuple(sorted(done, key=lambda delivery: delivery.id))
+
+
+def _raise_failing_channels(desk: Desk, drains: Iterable[_Drain]) -> None:
+    """Raises an alert for each channel that does not deliver, and resolves it when it does again:
+    the people behind the other channels shall know that one is out."""
+    said = [
+        Observation(
+            key=f"channel:{drain.channel}",
+            firing=trouble is not None,
+            severity="high",
+            name="channel_failing",
+            summary=clean(
+                f"{drain.channel} does not deliver: {trouble}" if trouble else "delivers"
+            ),
+            source="outbox",
+            labels={"channel": drain.channel},
+        )
+        for drain in drains
+        if (trouble := drain.trouble()) is not None or drain.delivered()
+    ]
+    if said:
+        with desk.state.write() as transaction:
+            apply_step(desk, transaction, desk.clock.now(), said)
 
 
 @dataclass(slots=True)
@@ -86,6 +116,21 @@ class _Drain:
         process, self.process = self.process, None
         if process is not None:
             process.kill()
+
+    def delivered(self) -> bool:
+        """Whether a message went out."""
+        return any(each.state == "sent" for each in self.done)
+
+    def trouble(self) -> str | None:
+        """Why this channel counts as failing; None when it does not (or is configured no more)."""
+        if self.delivered() or self.channel not in self.desk.settings.channels:
+            return None
+        bad = [
+            each
+            for each in self.done
+            if each.state == "failed" or each.attempts >= FAILING_AFTER_ATTEMPTS
+        ]
+        return bad[-1].detail if bad else None
 
     def _drain(self) -> None:
         settings = self.desk.settings.channels.get(self.channel)

@@ -16,7 +16,7 @@ from pathlib import Path
 from mechexo.alerts.values import Message
 from mechexo.config import resolve_references
 from mechexo.desk import Desk
-from mechexo.errors import ConfigError, StateError
+from mechexo.errors import ConfigError
 
 SCHEME = "file://"
 _BLOCK_BYTES = 65_536
@@ -48,24 +48,30 @@ def mailbox_path(url: str, root: Path) -> Path:
 def mailbox(desk: Desk, limit: int = 50) -> tuple[Message, ...]:
     """The newest messages of all mailbox files of the desk, newest first.
 
-    Raises:
-        ConfigError: a reference in an address cannot be resolved.
-        StateError: a mailbox file exists and cannot be read.
+    A line, or a whole file, that cannot be read stands at the end as a message that says so.
     """
     dated: list[tuple[datetime, Message]] = []
     undated: list[Message] = []
     for name, channel in desk.settings.channels.items():
         if not is_mailbox(channel.url):
             continue
-        path = mailbox_path(resolve_references(channel.url, desk.root), desk.root)
-        for message in (_message(line, name) for line in _last_lines(path, limit)):
+        for message in _messages(desk, name, channel.url, limit):
             if message.at is None:
                 undated.append(message)
             else:
                 dated.append((message.at, message))
     dated.sort(key=lambda pair: pair[0], reverse=True)
-    # Lines that cannot be read have no time; they stand last, but they stand.
-    return tuple([*(message for _, message in dated), *undated][:limit])
+    kept = [message for _, message in dated[: max(limit - len(undated), 0)]]
+    return tuple([*kept, *undated][:limit])
+
+
+def _messages(desk: Desk, channel: str, url: str, limit: int) -> list[Message]:
+    try:
+        path = mailbox_path(resolve_references(url, desk.root), desk.root)
+        return [_message(line, channel) for line in _last_lines(path, limit)]
+    except (ConfigError, OSError) as error:
+        why = f"{type(error).__name__}: {error}"
+        return [Message(None, channel, None, "", "a mailbox that cannot be read", why)]
 
 
 def _message(line: bytes, channel: str) -> Message:
@@ -101,7 +107,5 @@ def _last_lines(path: Path, limit: int) -> Iterator[bytes]:
                 tail = file.read(size) + tail
     except FileNotFoundError:
         return
-    except OSError as error:
-        raise StateError(f"{path}: cannot read the mailbox: {error.strerror or error}") from error
     lines = [line for line in tail.split(b"\n") if line.strip()]
     yield from reversed(lines[-limit:])

@@ -1,0 +1,91 @@
+"""Silences: keeping matching alerts quiet for a while, never for ever."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+
+from mechexo.actor import Role
+from mechexo.alerts import records
+from mechexo.alerts.book import apply_step
+from mechexo.alerts.text import FIELD_LIMIT, clean, clean_key
+from mechexo.alerts.values import Silence
+from mechexo.desk import Desk
+from mechexo.errors import NotFoundError, UsageError
+from mechexo.times import iso_z
+
+
+def silence(
+    desk: Desk, *, matchers: Mapping[str, str], duration: timedelta, reason: str
+) -> Silence:
+    """Keeps every alert quiet whose labels or `name`, `source`, `key`, `severity` all match.
+
+    The alerts stay on the list. Those still firing when it ends page then.
+
+    Raises:
+        UsageError: no matcher, no reason, or no positive duration.
+    """
+    if not matchers or not all(name.strip() for name in matchers):
+        raise UsageError("a silence needs at least one match, like name=feed_stale")
+    if duration <= timedelta(0):
+        raise UsageError("a silence needs an end: how long, like 2h")
+    if not reason.strip():
+        raise UsageError("a silence needs a reason, for whoever looks next")
+    now = desk.clock.now()
+    try:
+        ends_at = now + duration
+    except OverflowError:
+        raise UsageError("this silence would never end; give a shorter time") from None
+    wanted = {
+        clean(name, FIELD_LIMIT): clean_key(value) if name == "key" else clean(value, FIELD_LIMIT)
+        for name, value in matchers.items()
+    }
+    with desk.operation(
+        "alerts.silence", _in_words(wanted), needs=Role.RESPONDER, reason=reason
+    ) as operation:
+        made = records.add_silence(
+            operation.transaction.connection,
+            matchers=wanted,
+            author=desk.actor.name,
+            reason=clean(reason),
+            starts_at=now,
+            ends_at=ends_at,
+        )
+        apply_step(desk, operation.transaction, now, (), whole=True)
+        operation.after = {"silence": made.id, "matchers": wanted, "ends_at": iso_z(ends_at)}
+    return made
+
+
+def unsilence(desk: Desk, silence_id: int, *, reason: str = "") -> Silence:
+    """Ends a silence now; what it covered and still fires pages.
+
+    Raises:
+        NotFoundError: there is no silence with this id.
+    """
+    now = desk.clock.now()
+    with desk.operation(
+        "alerts.unsilence",
+        str(silence_id),
+        needs=Role.RESPONDER,
+        reason=clean(reason) or "ended by hand",
+    ) as operation:
+        connection = operation.transaction.connection
+        known = records.silence_by_id(connection, silence_id)
+        if known is None:
+            active = ", ".join(str(each.id) for each in records.active_silences(connection, now))
+            raise NotFoundError(f"there is no silence {silence_id}; active: {active or 'none'}")
+        ended = replace(known, ends_at=min(known.ends_at, now))
+        operation.before, operation.after = iso_z(known.ends_at), iso_z(ended.ends_at)
+        records.end_silence(connection, silence_id, ended.ends_at)
+        apply_step(desk, operation.transaction, now, (), whole=True)
+    return ended
+
+
+def silences(desk: Desk) -> tuple[Silence, ...]:
+    """The silences that have not ended, soonest end first."""
+    return records.active_silences(desk.state.reader(), desk.clock.now())
+
+
+def _in_words(matchers: Mapping[str, str]) -> str:
+    return " ".join(f"{name}={value}" for name, value in matchers.items())

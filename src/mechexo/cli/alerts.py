@@ -1,0 +1,250 @@
+"""`mechexo alerts`: the alert list and its actions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mechexo.cli import alert_words, render
+from mechexo.cli.invocation import command_group, open_desk
+from mechexo.errors import UsageError
+from mechexo.times import format_duration, parse_duration
+
+if TYPE_CHECKING:
+    from mechexo.alerts.values import Alert
+    from mechexo.desk import Desk
+
+app = command_group("The alert list and its actions.")
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON document.")]
+Csv = Annotated[bool, typer.Option("--csv", help="CSV.")]
+AlertId = Annotated[int, typer.Argument(help="The alert's number.", metavar="ID")]
+Reason = Annotated[str, typer.Option("--reason", help="Why; required on a live desk.")]
+Yes = Annotated[bool, typer.Option("--yes", help="For scripts; nothing is asked here anyway.")]
+
+
+@app.command("list")
+def list_(
+    ctx: typer.Context,
+    all_: Annotated[bool, typer.Option("--all", help="Resolved alerts too.")] = False,
+    limit: Annotated[int | None, typer.Option(min=1, help="At most N alerts.")] = None,
+    json_: Json = False,
+    csv: Csv = False,
+) -> None:
+    """Open alerts, worst severity first, then newest."""
+    from mechexo.alerts import operations
+    from mechexo.alerts.values import AlertState
+
+    desk = open_desk(ctx)
+    states = tuple(AlertState) if all_ else (AlertState.FIRING, AlertState.ACKNOWLEDGED)
+    found = operations.list_alerts(desk, states=states, limit=limit)
+    if json_:
+        return render.json_document("alerts", desk.clock.now(), {"alerts": found})
+    if csv:
+        return render.csv_rows(alert_words.COLUMNS, map(alert_words.cells, found))
+    columns = (">id", "severity", "state", "name", "summary", ">seen", ">age", "note")
+    return render.table("Alerts", columns, [alert_words.line(desk, alert) for alert in found])
+
+
+@app.command("show")
+def show(ctx: typer.Context, alert_id: AlertId, json_: Json = False) -> None:
+    """One alert with everything known about it."""
+    from mechexo.alerts import operations
+
+    desk = open_desk(ctx)
+    alert = operations.get_alert(desk, alert_id)
+    if json_:
+        return render.json_document("alert", desk.clock.now(), {"alert": alert})
+    rows = [(name, alert_words.shown(desk, getattr(alert, name))) for name in alert_words.COLUMNS]
+    return render.table(f"Alert {alert.id}", ("", ""), rows)
+
+
+@app.command("why")
+def why(ctx: typer.Context, alert_id: AlertId, json_: Json = False) -> None:
+    """Why somebody was, or was not, told: the alert's timeline and its messages."""
+    from mechexo.alerts import operations
+
+    desk = open_desk(ctx)
+    events = operations.timeline(desk, alert_id)
+    messages = tuple(reversed(operations.deliveries(desk, alert_id, limit=1000)))
+    if json_:
+        body = {"alert_id": alert_id, "timeline": events, "deliveries": messages}
+        return render.json_document("alert_why", desk.clock.now(), body)
+    lines = [(alert_words.shown(desk, e.at), e.kind, e.actor or None, e.detail) for e in events]
+    render.table(f"Alert {alert_id}: timeline", ("at", "what", "who", "detail"), lines)
+    columns = (">id", "channel", "state", "due", ">attempts", "finished", "detail")
+    return render.table("Messages", columns, [alert_words.message_line(desk, m) for m in messages])
+
+
+@app.command("ack")
+def ack(
+    ctx: typer.Context,
+    alert_id: AlertId,
+    note: Annotated[str, typer.Option("--note", "--reason", help="What you will do.")] = "",
+    json_: Json = False,
+    yes: Yes = False,
+) -> None:
+    """Say that you know: nothing more is sent. The first one stands."""
+    from mechexo.alerts import operations
+
+    desk = open_desk(ctx)
+    alert = operations.acknowledge(desk, alert_id, note=note)
+    _print_one(desk, alert, f"alert {alert.id} acknowledged by {alert.acknowledged_by}", json_)
+
+
+@app.command("resolve")
+def resolve(
+    ctx: typer.Context,
+    alert_id: AlertId,
+    reason: Reason = "",
+    json_: Json = False,
+    yes: Yes = False,
+) -> None:
+    """Close an alert by hand; if the trouble is still there, a new one opens."""
+    from mechexo.alerts import operations
+
+    desk = open_desk(ctx)
+    alert = operations.resolve(desk, alert_id, reason=reason)
+    _print_one(desk, alert, f"alert {alert.id} resolved", json_)
+
+
+@app.command("raise")
+def raise_(
+    ctx: typer.Context,
+    key: Annotated[str, typer.Option(help="What identifies the trouble; equal keys merge.")],
+    severity: Annotated[str, typer.Option(help="critical, high, medium, low or info.")],
+    name: Annotated[str, typer.Option(help="What kind of trouble it is.")],
+    summary: Annotated[str, typer.Option(help="What is the matter, in a sentence.")],
+    label: Annotated[list[str] | None, typer.Option(help="k=v; may be repeated.")] = None,
+    runbook: Annotated[str, typer.Option(help="The runbook entry.")] = "",
+    reason: Reason = "",
+    json_: Json = False,
+    yes: Yes = False,
+) -> None:
+    """Raise an alert by hand. Nothing is sent from here: the next tick does."""
+    from mechexo.alerts import operations
+
+    desk = open_desk(ctx)
+    alert = operations.raise_alert(
+        desk,
+        key=key,
+        severity=severity,
+        name=name,
+        summary=summary,
+        labels=_pairs(label or (), "--label"),
+        runbook=runbook,
+        reason=reason,
+    )
+    seen = "" if alert.count == 1 else f" (seen {alert.count} times)"
+    _print_one(desk, alert, f"alert {alert.id}: {alert.severity} {alert.name}{seen}", json_)
+    render.note(alert_words.fate(desk, alert, operations.deliveries(desk, alert.id)))
+
+
+@app.command("silence")
+def silence(
+    ctx: typer.Context,
+    match: Annotated[
+        list[str],
+        typer.Option(help="k=v of a label, or of name, source, key, severity; all must hold."),
+    ],
+    for_: Annotated[str, typer.Option("--for", help="How long, like 2h.")],
+    reason: Annotated[str, typer.Option(help="Why.")],
+    json_: Json = False,
+    yes: Yes = False,
+) -> None:
+    """Keep matching alerts quiet for a while; those still firing at its end page then."""
+    from mechexo.alerts import operations
+
+    desk = open_desk(ctx)
+    matchers = _pairs(match, "--match")
+    made = operations.silence(desk, matchers=matchers, duration=parse_duration(for_), reason=reason)
+    if json_:
+        return render.json_document("silence", desk.clock.now(), {"silence": made})
+    covered = sum(a.silenced_until is not None for a in operations.list_alerts(desk))
+    render.text(f"silence {made.id} until {alert_words.shown(desk, made.ends_at)}")
+    return render.note(f"open alerts that are silenced now: {covered}")
+
+
+@app.command("unsilence")
+def unsilence(
+    ctx: typer.Context,
+    silence_id: Annotated[int, typer.Argument(help="The silence's number.", metavar="ID")],
+    reason: Reason = "",
+    json_: Json = False,
+    yes: Yes = False,
+) -> None:
+    """End a silence now; what it covered and still fires pages."""
+    from mechexo.alerts import operations
+
+    desk = open_desk(ctx)
+    ended = operations.unsilence(desk, silence_id, reason=reason)
+    if json_:
+        return render.json_document("silence", desk.clock.now(), {"silence": ended})
+    return render.text(f"silence {ended.id} ended at {alert_words.shown(desk, ended.ends_at)}")
+
+
+@app.command("silences")
+def silences(ctx: typer.Context, json_: Json = False, csv: Csv = False) -> None:
+    """The silences in force."""
+    from mechexo.alerts import operations
+
+    desk = open_desk(ctx)
+    found = operations.silences(desk)
+    if json_:
+        return render.json_document("silences", desk.clock.now(), {"silences": found})
+    columns = ("id", "match", "author", "reason", "starts_at", "ends_at")
+    rows = [
+        (s.id, alert_words.in_words(s.matchers), s.author, s.reason, s.starts_at, s.ends_at)
+        for s in found
+    ]
+    if csv:
+        return render.csv_rows(columns, rows)
+    return render.table(
+        "Silences", columns, [[alert_words.shown(desk, c) for c in row] for row in rows]
+    )
+
+
+@app.command("stats")
+def stats(
+    ctx: typer.Context,
+    days: Annotated[int, typer.Option(help="How many days, today included.")] = 7,
+    json_: Json = False,
+) -> None:
+    """Alert history and analysis of the last days."""
+    from mechexo.alerts import operations
+
+    desk = open_desk(ctx)
+    found = operations.statistics(desk, days=days)
+    if json_:
+        return render.json_document("alert_statistics", desk.clock.now(), {"statistics": found})
+    means = (found.mean_acknowledge_s, found.mean_resolve_s)
+    acknowledged, resolved = (None if s is None else format_duration(s) for s in means)
+    facts = (
+        ("alerts", found.total),
+        *found.by_severity.items(),
+        ("mean time to acknowledge", acknowledged),
+        ("mean time to resolve", resolved),
+    )
+    render.table(f"Alerts of the last {days} days", ("", ">"), facts)
+    render.table("By day", ("day", ">alerts"), found.by_day)
+    return render.table("Most frequent", ("name", ">alerts"), found.noisiest)
+
+
+def _pairs(words: Sequence[str], option: str) -> dict[str, str]:
+    pairs: dict[str, str] = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not equals or not name.strip():
+            raise UsageError(f"{option} {word!r} is not of the form name=value")
+        if pairs.setdefault(name.strip(), value) != value:
+            raise UsageError(f"{option} names {name.strip()} twice with different values")
+    return pairs
+
+
+def _print_one(desk: Desk, alert: Alert, line: str, json_: bool) -> None:
+    if json_:
+        render.json_document("alert", desk.clock.now(), {"alert": alert})
+    else:
+        render.text(line)

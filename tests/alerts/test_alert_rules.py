@@ -1,0 +1,316 @@
+"""What `step` does: opening, merging, resolving, and who is told."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, time, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mechexo.alerts import rules
+from mechexo.alerts.effects import AlertsState, Channel, Effects, Outcome, Policy
+from mechexo.alerts.quiet import QuietHours
+from mechexo.alerts.values import SEVERITIES, Alert, AlertState, Observation, Silence
+
+NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+NIGHT = datetime(2026, 3, 2, 23, tzinfo=UTC)
+MORNING = datetime(2026, 3, 3, 6, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+
+POLICY = Policy(
+    channels=(
+        Channel("mail", frozenset({"critical", "high", "medium"})),
+        Channel("phone", frozenset({"critical"})),
+    ),
+    quiet_hours=QuietHours(time(22), time(6), "UTC"),
+    first_escalation=timedelta(minutes=15),
+)
+EMPTY = AlertsState(POLICY, next_id=1)
+
+
+def firing(key: str = "feed", severity: str = "high", **labels: str) -> Observation:
+    return Observation(key, True, severity, key, "stale", "probe", labels)
+
+
+def over(key: str = "feed") -> Observation:
+    return Observation(key, False, "high", key, "fresh", "probe")
+
+
+def run(*steps: tuple[datetime, list[Observation]]) -> tuple[AlertsState, list[Effects]]:
+    state, effects = EMPTY, []
+    for now, observations in steps:
+        state, said = rules.step(state, now, observations)
+        effects.append(said)
+    return state, effects
+
+
+def told(effects: Effects) -> list[tuple[str, datetime]]:
+    return [(page.channel, page.due_at) for page in effects.pages]
+
+
+def outcomes(effects: Effects) -> list[Outcome]:
+    return [decision.outcome for decision in effects.decisions]
+
+
+def test_a_new_alert_pages_every_channel_that_wants_its_severity() -> None:
+    _, (effects,) = run((NOON, [firing(severity="critical")]))
+    assert told(effects) == [("mail", NOON), ("phone", NOON)]
+    assert {page.level for page in effects.pages} == {1}
+
+
+def test_an_equal_key_merges_and_does_not_page_again() -> None:
+    state, (_, second) = run((NOON, [firing()]), (NOON + MINUTE, [firing()]))
+    (alert,) = state.open.values()
+    assert (alert.count, alert.last_seen_at, alert.started_at) == (2, NOON + MINUTE, NOON)
+    assert (told(second), outcomes(second)) == ([], [Outcome.ALREADY_PAGED])
+
+
+def test_a_merge_keeps_the_runbook_and_takes_the_newest_words() -> None:
+    first = replace(firing(), runbook="feed_stale")
+    state, _ = run((NOON, [first]), (NOON, [replace(firing(), summary="staler")]))
+    (alert,) = state.open.values()
+    assert (alert.summary, alert.runbook) == ("staler", "feed_stale")
+
+
+def test_a_rising_severity_pages_again_and_replaces_what_was_not_sent() -> None:
+    _, (_, rise) = run((NOON, [firing()]), (NOON + MINUTE, [firing(severity="critical")]))
+    assert [channel for channel, _ in told(rise)] == ["mail", "phone"]
+    assert [(each.up_to_page, each.alert_id) for each in rise.cancellations] == [(1, 1)]
+
+
+def test_a_severity_that_falls_and_comes_back_does_not_page_again() -> None:
+    _, (_, fall, back) = run(
+        (NOON, [firing()]), (NOON, [firing(severity="low")]), (NOON, [firing()])
+    )
+    assert told(fall) == told(back) == []
+
+
+def test_an_alert_that_fires_after_it_was_resolved_is_a_new_one() -> None:
+    state, (_, resolved, again) = run((NOON, [firing()]), (NOON, [over()]), (NOON, [firing()]))
+    assert [alert.state for alert in resolved.alerts] == [AlertState.RESOLVED]
+    assert [alert.id for alert in state.open.values()] == [2]
+    assert told(again) == [("mail", NOON)]
+
+
+def test_resolving_cancels_what_was_not_sent() -> None:
+    _, (_, resolved) = run((NOON, [firing()]), (NOON, [over()]))
+    assert [each.reason for each in resolved.cancellations] == ["resolved"]
+
+
+def test_resolving_what_never_fired_does_nothing() -> None:
+    assert run((NOON, [over()]))[1] == [Effects()]
+
+
+def test_quiet_hours_hold_a_page_until_their_end() -> None:
+    state, (effects,) = run((NIGHT, [firing()]))
+    assert told(effects) == [("mail", MORNING)]
+    assert outcomes(effects) == [Outcome.HELD]
+    assert state.open["feed"].held_until == MORNING
+
+
+def test_a_critical_alert_passes_quiet_hours() -> None:
+    _, (effects,) = run((NIGHT, [firing(severity="critical")]))
+    assert told(effects) == [("mail", NIGHT), ("phone", NIGHT)]
+
+
+def test_a_held_alert_that_becomes_critical_pages_at_once() -> None:
+    state, (_, rise) = run((NIGHT, [firing()]), (NIGHT + MINUTE, [firing(severity="critical")]))
+    assert told(rise) == [("mail", NIGHT + MINUTE), ("phone", NIGHT + MINUTE)]
+    assert rise.cancellations[0].up_to_page == 1
+    assert state.open["feed"].held_until is None
+
+
+def test_in_the_morning_a_held_alert_is_held_no_more_and_not_paged_twice() -> None:
+    state, (_, morning) = run((NIGHT, [firing()]), (MORNING, []))
+    assert state.open["feed"].held_until is None
+    assert morning.pages == ()
+    assert [event.kind for _, event in morning.events] == ["quiet_hours_ended"]
+
+
+def test_an_alert_that_no_channel_wants_says_so_once() -> None:
+    low = firing(severity="low")
+    _, (first, second) = run((NOON, [low]), (NOON, [low]))
+    assert outcomes(first) == outcomes(second) == [Outcome.NO_CHANNEL]
+    assert [event.kind for _, event in first.events] == ["opened", "no_channel"]
+    assert second.events == ()
+
+
+def test_a_channel_configured_later_gets_the_page_that_nobody_took() -> None:
+    state, _ = run((NOON, [firing(severity="low")]))
+    wider = replace(POLICY, channels=(Channel("all", frozenset(SEVERITIES)),))
+    _, effects = rules.step(replace(state, policy=wider), NOON, [firing(severity="low")])
+    assert told(effects) == [("all", NOON)]
+
+
+def silence(now: datetime, minutes: int, **matchers: str) -> Silence:
+    return Silence(1, matchers, "ann", "works", now, now + minutes * MINUTE)
+
+
+def test_a_silenced_alert_pages_when_the_silence_ends() -> None:
+    quiet = replace(EMPTY, silences=(silence(NOON, 60, card="data"),))
+    state, effects = rules.step(quiet, NOON, [firing(card="data")])
+    assert (told(effects), outcomes(effects)) == ([], [Outcome.SILENCED])
+    assert state.open["feed"].silenced_until == NOON + 60 * MINUTE
+    state, after = rules.step(state, NOON + 60 * MINUTE, [])
+    assert told(after) == [("mail", NOON + 60 * MINUTE)]
+    assert "silence ended" in after.decisions[0].why
+
+
+def test_a_silence_covers_only_what_matches_all_its_words() -> None:
+    for matchers, covered in (
+        ({"name": "feed", "severity": "high"}, True),
+        ({"source": "probe", "key": "feed"}, True),
+        ({"name": "feed", "severity": "low"}, False),
+        ({"card": "data"}, False),
+    ):
+        state = replace(EMPTY, silences=(silence(NOON, 5, **matchers),))
+        _, effects = rules.step(state, NOON, [firing()])
+        assert (outcomes(effects) == [Outcome.SILENCED]) is covered
+
+
+def test_a_label_called_name_does_not_stand_for_the_name() -> None:
+    state = replace(EMPTY, silences=(silence(NOON, 5, name="other"),))
+    _, effects = rules.step(state, NOON, [firing(name="other")])
+    assert outcomes(effects) == [Outcome.PAGED]
+
+
+def test_a_silence_over_a_page_under_way_cancels_it_and_pages_at_its_end() -> None:
+    state, _ = run((NOON, [firing()]))
+    state, hushed = rules.step(replace(state, silences=(silence(NOON, 5, name="feed"),)), NOON, [])
+    assert [each.up_to_page for each in hushed.cancellations] == [1]
+    _, after = rules.step(state, NOON + 5 * MINUTE, [])
+    assert [page.number for page in after.pages] == [2]
+
+
+def test_a_silence_that_ends_in_the_night_leaves_the_page_to_the_morning() -> None:
+    quiet = replace(EMPTY, silences=(silence(NIGHT, 5, name="feed"),))
+    state, _ = rules.step(quiet, NIGHT, [firing()])
+    _, after = rules.step(state, NIGHT + 5 * MINUTE, [])
+    assert told(after) == [("mail", MORNING)]
+
+
+def test_an_acknowledged_alert_pages_no_more_even_when_it_gets_worse() -> None:
+    state, _ = run((NOON, [firing()]))
+    known, effects = rules.acknowledge(state.open["feed"], NOON, "ann", "looking")
+    assert [each.reason for each in effects.cancellations] == ["ann knows"]
+    worse = [firing(severity="critical")]
+    _, effects = rules.step(replace(state, open={"feed": known}), NOON, worse)
+    assert (told(effects), outcomes(effects)) == ([], [Outcome.ACKNOWLEDGED])
+    assert "not paged: ann knows" in effects.events[0][1].detail
+
+
+def test_the_first_acknowledgement_stands() -> None:
+    state, _ = run((NOON, [firing()]))
+    known, _ = rules.acknowledge(state.open["feed"], NOON, "ann", "")
+    again, effects = rules.acknowledge(known, NOON + MINUTE, "ben", "")
+    assert (again, effects) == (known, Effects())
+
+
+def test_only_critical_and_high_alerts_have_a_next_level() -> None:
+    for severity in SEVERITIES:
+        state, _ = run((NOON, [firing(severity=severity)]))
+        expected = NOON + timedelta(minutes=15) if severity in ("critical", "high") else None
+        assert state.open["feed"].next_level_at == expected
+
+
+KEYS = st.sampled_from(["a", "b", "c"])
+OBSERVATIONS = st.builds(
+    Observation,
+    key=KEYS,
+    firing=st.booleans(),
+    severity=st.sampled_from(SEVERITIES),
+    name=st.just("n"),
+    summary=st.text(max_size=5),
+    source=st.just("s"),
+    labels=st.dictionaries(st.just("card"), st.sampled_from(["x", "y"])),
+)
+STEPS = st.lists(
+    st.tuples(
+        st.integers(0, 600),
+        st.lists(OBSERVATIONS, max_size=5),
+        st.one_of(st.none(), KEYS),
+        st.one_of(st.none(), st.tuples(st.sampled_from(["x", "y"]), st.integers(1, 300))),
+    ),
+    max_size=12,
+)
+
+
+class Outbox:
+    """The outbox as the records keep it, in memory: pages in, cancellations over them."""
+
+    def __init__(self) -> None:
+        self.pending: dict[tuple[int, int, str], datetime] = {}
+
+    def take(self, effects: Effects) -> None:
+        for page in effects.pages:
+            identity = (page.alert_id, page.number, page.channel)
+            assert identity not in self.pending, "each page is made once"
+            self.pending[identity] = page.due_at
+        for cancelled in effects.cancellations:
+            for identity in [*self.pending]:
+                if identity[0] == cancelled.alert_id and identity[1] <= cancelled.up_to_page:
+                    del self.pending[identity]
+
+
+@given(STEPS)
+def test_whatever_happens_every_observation_has_its_reason_and_nothing_is_lost(
+    steps: list[tuple[int, list[Observation], str | None, tuple[str, int] | None]],
+) -> None:
+    state, now, outbox = EMPTY, NOON, Outbox()
+    alerts: dict[int, Alert] = {}
+    for minutes, observations, acknowledged, hushed in steps:
+        now += minutes * MINUTE
+        if hushed:
+            state = replace(
+                state, silences=(*state.silences, silence(now, hushed[1], card=hushed[0]))
+            )
+        state, effects = rules.step(state, now, observations)
+        outbox.take(effects)
+        alerts |= {alert.id: alert for alert in effects.alerts}
+
+        # One decision for each firing observation, in order, and more only for the unobserved.
+        said = [decision.key for decision in effects.decisions]
+        fired = [observation.key for observation in observations if observation.firing]
+        assert said[: len(fired)] == fired
+        assert not set(said[len(fired) :]) & {observation.key for observation in observations}
+
+        if acknowledged in state.open:
+            known, closing = rules.acknowledge(state.open[acknowledged], now, "ann", "")
+            outbox.take(closing)
+            alerts[known.id] = known
+            state = replace(state, open={**state.open, acknowledged: known})
+
+        pending = {alert_id for alert_id, _, _ in outbox.pending}
+        for alert in alerts.values():
+            if alert.state is not AlertState.FIRING or alert.silenced_until:
+                assert alert.id not in pending, "nothing is due that nobody should get"
+            elif alert.severity in ("critical", "high", "medium"):
+                assert alert.pages, "an open, audible alert has paged or is about to"
+            held = {due for (i, _, _), due in outbox.pending.items() if i == alert.id and due > now}
+            assert held == ({alert.held_until} if alert.held_until else set())
+
+        # Equal keys: one open alert. Different keys: different alerts.
+        open_now = [alert for alert in alerts.values() if alert.is_open]
+        assert sorted(alert.key for alert in open_now) == sorted(state.open)
+        assert all(state.open[key].key == key for key in state.open)
+
+
+@given(STEPS)
+def test_every_observation_is_counted_in_exactly_one_alert(
+    steps: list[tuple[int, list[Observation], str | None, tuple[str, int] | None]],
+) -> None:
+    state, now, counted = EMPTY, NOON, {}
+    for minutes, observations, _, _ in steps:
+        now += minutes * MINUTE
+        state, effects = rules.step(state, now, observations)
+        counted |= {alert.id: alert.count for alert in effects.alerts}
+    assert sum(counted.values()) == sum(o.firing for _, many, _, _ in steps for o in many)
+
+
+@given(STEPS)
+def test_the_same_input_gives_the_same_answer(
+    steps: list[tuple[int, list[Observation], str | None, tuple[str, int] | None]],
+) -> None:
+    timed = [(NOON + minutes * MINUTE, many) for minutes, many, _, _ in steps]
+    assert run(*timed) == run(*timed)

@@ -1,0 +1,79 @@
+"""Text from outside is harmless before it is stored."""
+
+from __future__ import annotations
+
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mechexo.alerts import message
+from mechexo.alerts.text import SUMMARY_LIMIT, clean, clean_key, clean_observation
+from mechexo.alerts.values import Observation
+from mechexo.errors import UsageError
+
+ANYTHING = st.text(st.characters(codec=None), max_size=200) | st.text(
+    st.sampled_from("\x00\x1b[31m\x9b\u202e\ud800 \n\t<>&aé\U0001f4a5"), max_size=60
+)
+
+
+@given(ANYTHING)
+def test_clean_text_has_no_control_characters_and_can_be_stored(text: str) -> None:
+    cleaned = clean(text)
+    assert not [c for c in cleaned if unicodedata.category(c) in ("Cc", "Cs")]
+    cleaned.encode()
+    assert clean(cleaned) == cleaned
+
+
+def test_escape_sequences_vanish_whole() -> None:
+    assert clean("a\x1b[31;1mred\x1b[0m \x1b]0;title\x07b\x00\u202e") == "ared b"
+
+
+def test_markup_stays_as_it_is() -> None:
+    assert clean("NAV breach <5%> & rising") == "NAV breach <5%> & rising"
+
+
+def test_a_text_that_is_too_long_says_that_it_was_cut() -> None:
+    cut = clean("x" * (SUMMARY_LIMIT + 1))
+    assert (len(cut), cut[-1]) == (SUMMARY_LIMIT, "…")
+
+
+@given(ANYTHING.filter(str.strip), ANYTHING.filter(str.strip))
+def test_cleaning_never_makes_two_keys_one(first: str, second: str) -> None:
+    assert (clean_key(first) == clean_key(second)) is (first == second)
+
+
+def test_long_keys_that_differ_only_at_their_end_stay_apart() -> None:
+    assert clean_key("k" * 900 + "a") != clean_key("k" * 900 + "b")
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        Observation("k", True, "urgent", "n", "s", "t"),
+        Observation(" ", True, "high", "n", "s", "t"),
+        Observation("k", True, "high", "\x00", "s", "t"),
+    ],
+)
+def test_an_observation_that_cannot_be_an_alert_is_refused(bad: Observation) -> None:
+    with pytest.raises(UsageError):
+        clean_observation(bad)
+
+
+def test_the_mark_of_a_resend_is_never_cut_off() -> None:
+    from datetime import UTC, datetime
+
+    from mechexo.alerts.values import Alert, AlertState
+
+    now = datetime(2026, 3, 2, tzinfo=UTC)
+    alert = Alert(
+        1, "k", "high", AlertState.FIRING, "n" * 500, "s" * 10_000, "t",
+        {f"label{i}": "v" * 500 for i in range(50)}, "entry", 2, now, now,
+    )  # fmt: skip
+    title = message.title(alert, "desk", "live", resend=True)
+    assert title.endswith("(resend)")
+    assert len(title) <= message.TITLE_LIMIT
+    body = message.body(alert)
+    assert len(body) <= message.BODY_LIMIT
+    assert body.endswith("mechexo alerts ack 1")

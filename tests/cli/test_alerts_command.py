@@ -1,0 +1,206 @@
+"""`mechexo alerts` as scripts and people use it: the real program, its output and exit codes."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sys
+
+import pytest
+
+from conftest import MakeDesk
+from mechexo.alerts import operations as alerts
+from mechexo.alerts.values import AlertState
+from mechexo.cli import main
+from mechexo.desk import Desk
+
+BOX = '[channels.box]\nurl = "file://box.jsonl"\n[quiet_hours]\nenabled = false\n'
+RAISE = ["raise", "--key", "feed", "--severity", "high", "--name", "feed_stale"]
+RAISE += ["--summary", "stale"]
+    "raise",
+    "--key",
+    "feed",
+    "--severity",
+    "high",
+    "--name",
+    "feed_stale",
+    "--summary",
+    "stale",
+]
+
+
+class Program:
+    """Runs `mechexo alerts …` in this process and keeps what it printed."""
+
+    def __init__(
+        self, desk: Desk, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        self.desk = desk
+        self.said = ""
+        self._patch = monkeypatch
+        self._capsys = capsys
+
+    def __call__(self, *words: str, group: str = "alerts") -> tuple[int, str]:
+        config = str(self.desk.config_path)
+        self._patch.setattr(sys, "argv", ["mechexo", "--config", config, group, *words])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        printed = self._capsys.readouterr()
+        self.said = printed.err
+        return int(ended.value.code or 0), printed.out
+
+
+@pytest.fixture
+def program(
+    make_desk: MakeDesk, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Program:
+    # By the machine's clock, as the program itself.
+    return Program(Desk.open(make_desk(BOX).config_path), monkeypatch, capsys)
+
+
+def test_raise_stores_the_alert_and_leaves_the_sending_to_the_tick(program: Program) -> None:
+    code, out = program(*RAISE, "--label", "card=data", "--runbook", "feed_stale")
+    assert (code, out) == (0, "alert 1: high feed_stale\n")
+    assert program.said == "queued for 1 channel; the next tick sends\n"
+    alert = alerts.get_alert(program.desk, 1)
+    assert (alert.labels, alert.runbook, alert.source) == ({"card": "data"}, "feed_stale", "manual")
+    assert alerts.mailbox(program.desk) == ()
+
+
+def test_raise_says_when_nobody_will_be_told(program: Program) -> None:
+    program("raise", "--key", "k", "--severity", "info", "--name", "n", "--summary", "s")
+    assert program.said == "nothing is sent: no channel takes info alerts, see [channels]\n"
+
+
+def test_raising_an_equal_key_merges(program: Program) -> None:
+    program(*RAISE)
+    code, out = program(*RAISE, "--json")
+    assert (code, json.loads(out)["alert"]["count"]) == (0, 2)
+
+
+def test_the_list_as_json_has_the_keys_that_scripts_rely_on(program: Program) -> None:
+    program(*RAISE)
+    code, out = program("list", "--json")
+    document = json.loads(out)
+    assert code == 0
+    assert document["schema"] == "mechexo.alerts/1"
+    assert document["at"].endswith("Z")
+    (alert,) = document["alerts"]
+    assert alert.keys() >= {
+        "id", "key", "severity", "state", "name", "summary", "source", "labels", "runbook",
+        "count", "started_at", "last_seen_at", "acknowledged_by", "acknowledged_at",
+        "resolved_at", "level", "next_level_at", "held_until",
+    }  # fmt: skip
+    assert (alert["state"], alert["level"], alert["held_until"]) == ("firing", 1, None)
+
+
+def test_the_list_as_csv_and_as_a_table(program: Program) -> None:
+    program(*RAISE, "--label", "card=data")
+    _, out = program("list", "--csv")
+    (row,) = csv.DictReader(io.StringIO(out))
+    assert (row["key"], row["labels"], row["resolved_at"]) == ("feed", "card=data", "")
+    _, out = program("list")
+    assert "feed_stale" in out
+    assert "\x1b" not in out
+
+
+def test_an_empty_list_says_so(program: Program) -> None:
+    assert program("list") == (0, "Alerts: none\n")
+
+
+def test_ack_and_resolve(program: Program) -> None:
+    program(*RAISE)
+    code, out = program("ack", "1", "--note", "on it")
+    assert code == 0
+    assert out.startswith("alert 1 acknowledged by ")
+    assert program("resolve", "1", "--reason", "mended") == (0, "alert 1 resolved\n")
+    assert program("list")[1] == "Alerts: none\n"
+    assert "resolved" in program("list", "--all")[1]
+    code, _ = program("ack", "1")
+    assert code == 4
+    assert "was resolved at" in program.said
+
+
+@pytest.mark.parametrize("words", [["show"], ["why"], ["ack"], ["resolve"], ["unsilence"]])
+def test_an_unknown_number_is_one_line_and_exit_2(program: Program, words: list[str]) -> None:
+    code, out = program(*words, "99")
+    assert (code, out) == (2, "")
+    assert program.said.startswith("mechexo: there is no ")
+    assert program.said.count("\n") == 1
+
+
+def test_show_prints_everything_known(program: Program) -> None:
+    program(*RAISE)
+    _, out = program("show", "1")
+    assert "feed_stale" in out
+    assert json.loads(program("show", "1", "--json")[1])["alert"]["id"] == 1
+
+
+def test_why_tells_the_whole_story(program: Program) -> None:
+    program(*RAISE)
+    alerts.deliver_due(program.desk)
+    _, out = program("why", "1", "--json")
+    document = json.loads(out)
+    assert [event["kind"] for event in document["timeline"]] == ["opened", "paged", "sent"]
+    assert [each["state"] for each in document["deliveries"]] == ["sent"]
+    _, out = program("why", "1")
+    assert "written to box.jsonl" in out
+
+
+def test_silence_and_unsilence(program: Program) -> None:
+    program(*RAISE)
+    code, out = program(
+        "silence", "--match", "name=feed_stale", "--match", "severity=high", "--for", "2h",
+        "--reason", "moving",
+    )  # fmt: skip
+    assert code == 0
+    assert out.startswith("silence 1 until ")
+    assert program.said == "open alerts that are silenced now: 1\n"
+    assert "name=feed_stale severity=high" in program("silences")[1]
+    program(*RAISE)
+    assert program.said.startswith("nothing is sent: silenced until ")
+    assert program("unsilence", "1")[0] == 0
+    assert program("silences")[1] == "Silences: none\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["silence", "--match", "x", "--for", "2h", "--reason", "r"], "not of the form"),
+        (["silence", "--match", "a=b", "--for", "soon", "--reason", "r"], "not a duration"),
+        (["silence", "--match", "a=1", "--match", "a=2", "--for", "2h", "--reason", "r"], "twice"),
+        ([*RAISE[:3], "--severity", "urgent", "--name", "n", "--summary", "s"], "not a severity"),
+        (["stats", "--days", "0"], "from 1 to 366"),
+    ],
+)
+def test_bad_words_are_one_line_and_exit_2(program: Program, words: list[str], said: str) -> None:
+    code, _ = program(*words)
+    assert code == 2
+    assert said in program.said
+    assert program.said.count("\n") == 1
+    assert alerts.list_alerts(program.desk, states=tuple(AlertState)) == ()
+
+
+def test_stats_as_json_and_as_tables(program: Program) -> None:
+    program(*RAISE)
+    statistics = json.loads(program("stats", "--json")[1])["statistics"]
+    assert (statistics["days"], statistics["mean_resolve_s"]) == (7, None)
+    assert "mean time to acknowledge" in program("stats")[1]
+
+
+def test_the_command_imports_neither_apprise_nor_textual_nor_polars(program: Program) -> None:
+    import subprocess
+
+    code = (
+        "import sys; sys.argv = ['mechexo', '--config', sys.argv[1], 'alerts', 'list']\n"
+        "from mechexo.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "print({'apprise', 'textual', 'polars', 'httpx'} & set(sys.modules))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(program.desk.config_path)],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout.endswith("set()\n")
