@@ -18,16 +18,6 @@ from mechexo.desk import Desk
 BOX = '[channels.box]\nurl = "file://box.jsonl"\n[quiet_hours]\nenabled = false\n'
 RAISE = ["raise", "--key", "feed", "--severity", "high", "--name", "feed_stale"]
 RAISE += ["--summary", "stale"]
-    "raise",
-    "--key",
-    "feed",
-    "--severity",
-    "high",
-    "--name",
-    "feed_stale",
-    "--summary",
-    "stale",
-]
 
 
 class Program:
