@@ -16,6 +16,8 @@ from mechexo.flows.wrappers import Wrapper, is_alive, this_wrapper
 
 START_WAIT_S = 1.0
 """How long the start of a job waits for its turn at the state file before it goes on without."""
+END_WAIT_S = 5.0
+"""How long its end waits for its turn before it is written down elsewhere."""
 LONGEST_NAME = 80
 
 
@@ -113,7 +115,7 @@ def check_name(name: str) -> None:
 
 def _record_end(desk: Desk, run: FlowRun, wrapper: Wrapper) -> FlowRun:
     try:
-        with desk.state.write() as transaction:
+        with desk.state.write(wait_s=END_WAIT_S) as transaction:
             if run.id:
                 records.finish(transaction, run)
                 return run

@@ -77,6 +77,19 @@ def changes(desk: Desk, *, start: datetime, end: datetime, limit: int = 100) -> 
     return suspects.commits(_repository(desk), watched, start=start, end=end, limit=limit)
 
 
+def tracked_files(desk: Desk) -> tuple[str, ...]:
+    """The files that the checked-out commit of the configured repository has; none before the
+    first commit.
+
+    Raises:
+        ConfigError: the configured repository cannot be used.
+        UnreachableError: git is not installed or cannot read it.
+    """
+    repository = _repository(desk)
+    head = repository.head()
+    return repository.paths(head.oid) if head else ()
+
+
 def suspect(desk: Desk, *, at: datetime, hint: str = "") -> Suspect | None:
     """The change that a rollback would most likely undo: the newest of a configured file at or
     before `at`, 48 hours back. None when there is none.

@@ -1,0 +1,168 @@
+"""What runs add up to, and when a flow is overdue."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mechexo.clock import VirtualClock
+from mechexo.desk import Desk
+from mechexo.errors import UnreachableError
+from mechexo.flows import operations as flows
+from mechexo.flows import records, spool
+from mechexo.flows.rules import is_overdue, percentile, summarise
+from mechexo.flows.tail import Tail, harmless
+from mechexo.flows.values import FlowRun, RunState
+from mechexo.flows.wrappers import Wrapper, is_alive, this_wrapper
+
+HOURLY = '[flows.bars]\nlabel = "Daily bars"\nexpect_every = "1h"\n[flows.other]\n'
+
+
+def record(
+    desk: Desk,
+    started: datetime,
+    *,
+    flow: str = "bars",
+    state: RunState = RunState.COMPLETED,
+    took_s: float = 10.0,
+) -> None:
+    ended = started + timedelta(seconds=took_s)
+    code = 0 if state is RunState.COMPLETED else 1
+    run = FlowRun(0, flow, state, started, ended, took_s, code, "")
+    with desk.state.write() as transaction:
+        records.insert(transaction, run, this_wrapper())
+
+
+def test_configured_flows_come_first_in_their_order_then_others_by_name(
+    make_desk: Callable[..., Desk], clock: VirtualClock
+) -> None:
+    desk = make_desk(HOURLY)
+    record(desk, clock.now(), flow="zeta")
+    record(desk, clock.now(), flow="alpha")
+    found = flows.summaries(desk)
+    assert [summary.flow for summary in found] == ["bars", "other", "alpha", "zeta"]
+    assert [summary.label for summary in found][:2] == ["Daily bars", "other"]
+
+
+def test_a_flow_that_never_ran_has_no_figures(make_desk: Callable[..., Desk]) -> None:
+    [bars, _] = flows.summaries(make_desk(HOURLY))
+    assert (bars.runs, bars.success_pct, bars.p50_s, bars.p95_s, bars.last) == (
+        *(0, None, None, None, None),
+    )
+
+
+def test_a_flow_that_never_ran_is_overdue_once_its_time_has_passed_since_it_was_first_seen(
+    make_desk: Callable[..., Desk], clock: VirtualClock
+) -> None:
+    desk = make_desk(HOURLY)
+    assert not flows.summaries(desk)[0].overdue
+    clock.advance(timedelta(hours=1))
+    assert not flows.summaries(desk)[0].overdue
+    clock.advance(timedelta(seconds=1))
+    assert flows.summaries(desk)[0].overdue
+    assert not flows.summaries(desk)[1].overdue
+
+
+def test_only_a_run_that_ended_well_counts_against_being_overdue(
+    make_desk: Callable[..., Desk], clock: VirtualClock
+) -> None:
+    desk = make_desk(HOURLY)
+    record(desk, clock.now() - timedelta(hours=2))
+    record(desk, clock.now() - timedelta(minutes=5), state=RunState.FAILED)
+    assert flows.summaries(desk)[0].overdue
+    record(desk, clock.now() - timedelta(minutes=50))
+    assert not flows.summaries(desk)[0].overdue
+
+
+def test_figures_are_over_the_window_only(
+    make_desk: Callable[..., Desk], clock: VirtualClock
+) -> None:
+    desk = make_desk(HOURLY)
+    record(desk, clock.now() - timedelta(days=8), state=RunState.FAILED, took_s=500)
+    for took_s in (1, 2, 3, 4):
+        record(desk, clock.now() - timedelta(days=1), took_s=took_s)
+    record(desk, clock.now() - timedelta(hours=1), state=RunState.FAILED, took_s=5)
+    [bars, _] = flows.summaries(desk)
+    assert (bars.runs, bars.failed, bars.success_pct) == (5, 1, 80.0)
+    assert (bars.p50_s, bars.p95_s) == (3, 5)
+    assert bars.recent_durations_s == (1, 2, 3, 4, 5)
+    assert bars.last is not None
+    assert bars.last.state is RunState.FAILED
+    assert [run.flow for run in flows.runs(desk, flow="bars", limit=2)] == ["bars", "bars"]
+
+
+def test_a_process_is_told_from_a_later_one_with_its_number() -> None:
+    me = this_wrapper()
+    assert is_alive(me)
+    assert not is_alive(Wrapper(me.pid, me.boot_id, "1"))
+    assert not is_alive(Wrapper(me.pid, "another boot", me.started))
+    assert not is_alive(Wrapper(2**22 + 1, me.boot_id, me.started))
+
+
+def test_a_damaged_waiting_run_is_named(desk: Desk) -> None:
+    folder = spool.folder_of(desk.state.path)
+    folder.mkdir()
+    (folder / "x.json").write_text("{")
+    with pytest.raises(UnreachableError, match=r"x\.json: this waiting flow run cannot be read"):
+        flows.runs(desk)
+
+
+def test_the_tail_is_harmless_to_show() -> None:
+    output = (
+        b"\x1b[31mred\x1b[0m \x1b]0;title\x07\x9b2J \xe2\x80\xae\r\n"
+        b"10%\r50%\r100%\nurl=https://bob:pw1@x/ token=pw2\nnull\0byte\ttab"
+    )
+    assert harmless(output) == ("red \ufffd2J \n100%\nurl=https://***@x/ token=***\nnullbyte\ttab")
+
+
+@given(st.lists(st.binary(max_size=50)))
+def test_the_tail_never_outgrows_its_limit_and_never_holds_a_control_code(
+    chunks: list[bytes],
+) -> None:
+    tail = Tail(64)
+    for chunk in chunks:
+        tail.add(chunk)
+    text = tail.text()
+    assert all(each in "\t\n" or each.isprintable() or ord(each) >= 0xA0 for each in text)
+
+
+@given(st.lists(st.floats(0, 1e6), min_size=1), st.floats(0.1, 100))
+def test_a_percentile_is_the_smallest_value_that_enough_do_not_exceed(
+    values: list[float], pct: float
+) -> None:
+    found = percentile(values, pct)
+    assert found is not None
+    assert found in values
+    assert sum(value <= found for value in values) >= pct / 100 * len(values) - 1e-9
+    assert sum(value < found for value in values) < pct / 100 * len(values) + 1e-9
+
+
+def test_a_percentile_of_nothing_is_nothing() -> None:
+    assert percentile([], 50) is None
+
+
+@given(st.lists(st.sampled_from(RunState)))
+def test_counts_add_up_whatever_the_runs(states: list[RunState]) -> None:
+    start = datetime.fromisoformat("2026-03-01T00:00:00Z")
+    runs = [FlowRun(n, "f", state, start, None, None, None, "") for n, state in enumerate(states)]
+    found = summarise("f", runs, label="f", days=7, last=None, overdue=False)
+    assert found.runs == len(states)
+    assert found.failed == sum(
+        state in (RunState.FAILED, RunState.TIMED_OUT, RunState.LOST) for state in states
+    )
+    assert found.success_pct is None or 0 <= found.success_pct <= 100
+
+
+@given(st.integers(0, 10_000), st.integers(1, 5_000))
+def test_overdue_is_a_matter_of_time_since_the_last_good_run(ago_s: int, every_s: int) -> None:
+    now = datetime.fromisoformat("2026-03-01T00:00:00Z")
+    well = now - timedelta(seconds=ago_s)
+    every = timedelta(seconds=every_s)
+    late = is_overdue(expect_every=every, last_well=well, first_seen=None, now=now)
+    assert late is (ago_s > every_s)
+    assert not is_overdue(expect_every=None, last_well=well, first_seen=well, now=now)
+    assert not is_overdue(expect_every=every, last_well=None, first_seen=None, now=now)
