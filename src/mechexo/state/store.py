@@ -264,7 +264,7 @@ def _explained(path: Path) -> Iterator[None]:
         said = str(error)
         if "locked" in said or "busy" in said:
             raise BusyError(f"{path}: another program keeps the state file locked") from error
-        if "full" in said:
+        if "full" in said or ("disk I/O" in said and _no_room_beside(path)):
             raise StateError(
                 f"{path}: the disk is full, nothing was written; free space on it"
             ) from error
@@ -282,6 +282,16 @@ def _explained(path: Path) -> Iterator[None]:
                 f"{path}: the state file is damaged ({error}); put a backup in its place"
             ) from error
         raise
+
+
+def _no_room_beside(path: Path) -> bool:
+    """Whether the disk is too full for the files that SQLite keeps beside the state file; it calls
+    that an input/output error."""
+    try:
+        disk = os.statvfs(path.parent)
+    except OSError:
+        return False
+    return disk.f_bavail * disk.f_frsize < 64 * 1024
 
 
 @contextmanager
