@@ -9,6 +9,7 @@ import pytest
 
 from mechexo.runbook.checking import check_entries, check_probes
 from mechexo.runbook.commands import command_problems
+from mechexo.runbook.display import as_shown
 from mechexo.runbook.parse import parse
 from mechexo.runbook.values import Finding, KnownCommand
 from runbook.entries import HEAD, REVIEWED, step, whole
@@ -111,9 +112,7 @@ def test_an_unset_variable_is_a_warning_and_only_when_a_desk_is_known() -> None:
     text = whole(Diagnosis=step("$HALT_COMMAND"))
     assert findings(text) == ()
     entry = parse(text, name="sample.md")
-    from mechexo.runbook.variables import filled_in
-
-    (finding,) = check_entries([filled_in(entry, {})], today=REVIEWED, root=TREE, variables={})
+    (finding,) = check_entries([as_shown(entry, {})], today=REVIEWED, root=TREE, variables={})
     assert (finding.level, "HALT_COMMAND" in finding.message) == ("warning", True)
 
 

@@ -11,6 +11,7 @@ import pytest
 from mechexo.desk import Desk
 from mechexo.errors import UnreachableError, UsageError
 from mechexo.runbook import operations
+from mechexo.runbook.display import as_shown
 from mechexo.runbook.export import export_entries
 from mechexo.runbook.html import as_html
 from mechexo.runbook.library import read_library
@@ -87,7 +88,7 @@ def test_every_link_inside_the_page_leads_somewhere() -> None:
 
 
 def test_a_dangerous_command_is_marked_on_the_page() -> None:
-    assert 'class="risk danger"' in as_html(ENTRIES)
+    assert "# stop: DANGER, think first; undone by start" in as_html(ENTRIES)
 
 
 def test_the_page_is_made_for_light_dark_and_paper() -> None:
@@ -154,7 +155,7 @@ def test_a_folder_that_cannot_be_written_is_told_and_nothing_is_left(tmp_path: P
 
 
 def test_a_broken_entry_is_in_the_export_and_says_so() -> None:
-    page = as_html([parse("---\nalerts: [\n---\nWhat to do.\n", name="x.md")])
+    page = as_html([as_shown(parse("---\nalerts: [\n---\nWhat to do.\n", name="x.md"), {})])
     assert "✖ the front matter is not YAML" in page
     assert "What to do." in page
 

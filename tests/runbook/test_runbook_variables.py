@@ -5,8 +5,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mechexo.runbook.display import as_shown
 from mechexo.runbook.parse import parse
-from mechexo.runbook.variables import fill, filled_in
+from mechexo.runbook.variables import fill
 
 
 def test_a_set_name_becomes_its_value() -> None:
@@ -36,7 +37,7 @@ def test_a_value_cannot_add_a_line_or_a_control_sequence() -> None:
 
 
 def test_a_step_knows_what_its_command_lacks() -> None:
-    entry = filled_in(
+    entry = as_shown(
         parse("1. Do.\n\n   ```sh {id=a}\n   $A $B\n   ```\n", name="x.md"), {"A": "a"}
     )
     assert entry.steps[0].unset == ("B",)
@@ -49,3 +50,21 @@ def test_filling_never_raises_and_names_only_what_stands_in_the_text(
     text: str, values: dict[str, str]
 ) -> None:
     assert all(name in text for name in fill(text, values)[1])
+
+
+def test_a_runnable_block_is_headed_by_its_name_and_risk() -> None:
+    text = (
+        "1. Stop.\n\n   ```sh {id=stop risk=danger undo=start}\n   $A now\n   ```\n"
+        "2. Look.\n\n   ```sh {id=look}\n   ls\n   ```\n\n```sh\nplain\n```\n"
+    )
+    shown = as_shown(parse(text, name="x.md"), {"A": "halt"})
+    assert "   # stop: DANGER, think first; undone by start\n   halt now\n" in shown.body
+    assert "   # look\n   ls\n" in shown.body
+    assert "```sh\nplain\n```" in shown.body
+    assert [step.command for step in shown.steps] == ["halt now", "ls"]
+
+
+def test_what_is_wrong_with_an_entry_stands_on_top_of_it() -> None:
+    shown = as_shown(parse("---\nalerts: [\n---\nWhat to do.\n", name="x.md"), {})
+    assert shown.body.startswith("✖ the front matter is not YAML")
+    assert shown.body.endswith("What to do.")

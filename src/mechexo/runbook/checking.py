@@ -111,7 +111,10 @@ class _Check:
     def _front_matter(self) -> Iterator[Finding]:
         entry = self.entry
         if not self.head.lines:
-            yield self._finding(1, "there is no front matter (see ARCHITECTURE, runbook entries)")
+            yield self._finding(
+                1,
+                "there is no front matter; begin with --- and schema: 1, as the shipped entries do",
+            )
             return
         for key in self.head.values.keys() - KNOWN_KEYS:
             yield self._finding(self._key_line(key), f"{key} is not a key of the front matter")

@@ -50,7 +50,7 @@ def as_markdown(entries: Sequence[Entry]) -> str:
         )
         parts += [
             f'<a id="{entry.id}"></a>\n\n# {entry.title}\n',
-            facts(entry) + _problems(entry),
+            facts(entry),
             "",
             body,
             "",
@@ -68,10 +68,6 @@ def facts(entry: Entry) -> str:
     if entry.alerts:
         lines.append(f"Alerts: {', '.join(f'`{name}`' for name in entry.alerts)}")
     return "\n\n".join(lines)
-
-
-def _problems(entry: Entry) -> str:
-    return "".join(f"\n\n✖ {problem}" for problem in entry.problems)
 
 
 def _line(entry: Entry) -> str:
@@ -106,7 +102,7 @@ def _write_folder(entries: Sequence[Entry], folder: Path) -> list[tuple[str, str
     files = {"index.md": as_markdown(entries), "index.html": _whole(entries, "html")}
     for entry in entries:
         name = _UNSAFE_NAME.sub("-", entry.id).lstrip(".-") or "unnamed"
-        text = f"# {entry.title}\n\n{facts(entry)}{_problems(entry)}\n\n{without_title(entry)}\n"
+        text = f"# {entry.title}\n\n{facts(entry)}\n\n{without_title(entry)}\n"
         files[_free(f"{name}.md", files)] = text
     written = [(name, _write(folder / name, text)) for name, text in sorted(files.items())]
     for name in before - files.keys():

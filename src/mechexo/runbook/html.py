@@ -7,8 +7,6 @@ from collections.abc import MutableMapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from mechexo.runbook.outline import read_info
-from mechexo.runbook.parse import RISKS
 from mechexo.runbook.values import Entry
 
 if TYPE_CHECKING:
@@ -18,9 +16,9 @@ _ENTRY_LINK = re.compile(r"\.?/?([a-z0-9-]+)\.md(?:#.*)?")
 
 _STYLE = """
 :root{color-scheme:light dark;--ink:#1b1f24;--paper:#fff;--quiet:#59636e;--line:#d1d9e0;
---code:#f3f5f7;--link:#0a58ca;--change:#8a5a00;--danger:#b3261e}
+--code:#f3f5f7;--link:#0a58ca}
 @media (prefers-color-scheme:dark){:root{--ink:#e6e9ec;--paper:#14171a;--quiet:#9aa4ae;
---line:#3a4149;--code:#1f2429;--link:#7ab2ff;--change:#e3b341;--danger:#ff8a80}}
+--line:#3a4149;--code:#1f2429;--link:#7ab2ff}}
 *{box-sizing:border-box}
 body{margin:0 auto;max-width:54rem;padding:1.5rem;background:var(--paper);color:var(--ink);
 font:16px/1.55 system-ui,sans-serif}
@@ -36,10 +34,6 @@ table{border-collapse:collapse;width:100%;margin:1rem 0}
 th,td{border:1px solid var(--line);padding:.4rem .6rem;text-align:left;vertical-align:top}
 li{margin:.4rem 0}
 .facts{color:var(--quiet)}
-.problem{color:var(--danger);font-weight:600}
-.risk{display:block;font:600 .8em system-ui,sans-serif;margin-bottom:.3rem}
-.change{color:var(--change)}
-.danger{color:var(--danger)}
 @media print{body{max-width:none;padding:0;font-size:11pt}nav{page-break-after:always}
 article{page-break-before:always;margin:0}pre,tr,li{page-break-inside:avoid}a{color:inherit}}
 """.strip()
@@ -68,10 +62,9 @@ def as_html(entries: Sequence[Entry], title: str = "Runbook") -> str:
 def _article(entry: Entry, render: MarkdownIt) -> str:
     from mechexo.runbook.export import facts, without_title
 
-    problems = "".join(f'<p class="problem">✖ {escape(each)}</p>\n' for each in entry.problems)
     return (
         f'<article id="{escape(entry.id)}">\n<h1>{escape(entry.title)}</h1>\n'
-        f'<div class="facts">{render.render(facts(entry))}</div>\n{problems}'
+        f'<div class="facts">{render.render(facts(entry))}</div>\n'
         f"{render.render(without_title(entry))}</article>"
     )
 
@@ -82,18 +75,6 @@ def _renderer(known: set[str]) -> MarkdownIt:
     from markdown_it.token import Token
 
     class Renderer(RendererHTML):
-        def fence(self, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
-            token = tokens[index]
-            language, attributes = read_info(token.info.strip())
-            wanted = (attributes or {}).get("risk", "read")
-            risk = wanted if wanted in RISKS else "danger"
-            words = {"change": "changes the desk", "danger": "DANGER: think first, then type"}
-            badge = f'<span class="risk {risk}">{words[risk]}</span>' if risk in words else ""
-            return (
-                f'<pre>{badge}<code class="language-{escape(language)}">'
-                f"{escape(token.content)}</code></pre>\n"
-            )
-
         def image(self, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
             token = tokens[index]
             return f"[{escape(token.content)}: {escape(str(token.attrs.get('src', '')))}]"

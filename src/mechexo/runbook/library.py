@@ -13,9 +13,9 @@ from pathlib import Path
 
 import mechexo
 from mechexo.config.models import Settings
+from mechexo.runbook.display import as_shown
 from mechexo.runbook.parse import parse
 from mechexo.runbook.values import Entry
-from mechexo.runbook.variables import filled_in
 
 LARGEST_BYTES = 1_048_576
 MOST_FILES = 5_000
@@ -53,7 +53,7 @@ def read_library(settings: Settings | None = None, root: Path | None = None) -> 
             for own in read_folder(folder, shipped=False):
                 entries[own.id] = _over(own, entries.get(own.id))
     ordered = sorted(entries.values(), key=lambda entry: (entry.severity or "~", entry.id))
-    return Library(tuple(filled_in(entry, variables) for entry in ordered), variables)
+    return Library(tuple(as_shown(entry, variables) for entry in ordered), variables)
 
 
 def _over(own: Entry, below: Entry | None) -> Entry:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 
 from mechexo.runbook.harmless import harmless
-from mechexo.runbook.values import Entry
 
 _NAME = re.compile(r"(?<![\\$\w])\$(?:\{([A-Z][A-Z0-9_]*)\}|([A-Z][A-Z0-9_]*)(?![a-z]))")
 _ASSIGNED = re.compile(
@@ -42,14 +40,3 @@ def fill(text: str, variables: Mapping[str, str]) -> tuple[str, tuple[str, ...]]
 def missing(name: str) -> str:
     """What is shown in place of a variable that is not set."""
     return f"⟨{name} is not set in [runbook.variables]⟩"
-
-
-def filled_in(entry: Entry, variables: Mapping[str, str]) -> Entry:
-    """The entry as this desk reads it. Its `source` stays as written."""
-    body, unset = fill(entry.body, variables)
-    steps = []
-    for step in entry.steps:
-        command, lacking = fill(step.command, variables)
-        text, _ = fill(step.text, variables)
-        steps.append(replace(step, command=command, text=text, unset=lacking))
-    return replace(entry, body=body, steps=tuple(steps), unset=unset)
