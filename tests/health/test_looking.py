@@ -83,6 +83,30 @@ def test_a_look_that_still_hangs_is_not_begun_again(release):
     assert found.outcome.detail == "the look before this one still hangs"
 
 
+def test_many_looks_that_hang_do_not_keep_the_others_from_looking(release):
+    def hang(options, context):
+        release.wait(30)
+        return Outcome(Status.OK, "too late")
+
+    crowd = [work(f"h{n}", hang, 5.0) for n in range(20)]
+    looks = look([*crowd, work("last", fine)], deadline_s=1.0, group="crowd")
+    assert looks[-1].outcome.detail == "fine"
+    assert {each.outcome.status for each in looks[:-1]} == {Status.UNKNOWN}
+
+
+def test_a_look_for_which_no_time_is_left_is_unknown():
+    (found,) = look([work("a", fine)], deadline_s=0.0, group="no time")
+    assert found.outcome.status == Status.UNKNOWN
+    assert found.outcome.detail == "there was no time left to look"
+
+
+def test_a_module_that_a_kind_needs_but_is_broken_stops_nothing():
+    kind = ProbeKind("made", Nothing, fine, ("no_such_module_at_all",))
+    made = ConfiguredProbe("a", ProbeSettings(kind="made"), kind, Nothing())
+    (found,) = look([(made, Context("a", Path(), NOW, 5.0, NOW))], deadline_s=5, group="needs")
+    assert found.outcome.detail == "fine"
+
+
 def test_looks_run_at_the_same_time():
     together = threading.Barrier(8)
 

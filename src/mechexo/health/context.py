@@ -74,6 +74,8 @@ class ProbeKind:
     name: str
     options_model: type[BaseModel]
     run: Callable[[Any, Context], Outcome]
+    needs: tuple[str, ...] = ()
+    """Modules to import before looks begin: an import beside a look would slow what it times."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,18 +62,19 @@ def fetch(
     logging.getLogger("httpx").setLevel(logging.WARNING)
     trust = _trust(ca_file) if url.lower().startswith("https:") else False
     sent = {"User-Agent": "mechexo", "Accept-Encoding": "identity", **(headers or {})}
-    with _Cutter(timeout_s) as cutter, _explained(cutter, timeout_s):
+    with (
+        _Cutter(timeout_s) as cutter,
+        _explained(cutter, timeout_s),
+        httpx.Client(verify=trust, timeout=timeout_s, trust_env=False) as client,
+    ):
         began = time.perf_counter()
-        with (
-            httpx.Client(verify=trust, timeout=timeout_s, trust_env=False) as client,
-            client.stream(
-                method,
-                url,
-                headers=sent,
-                params=dict(parameters) if parameters else None,
-                extensions={"trace": cutter.trace},
-            ) as response,
-        ):
+        with client.stream(
+            method,
+            url,
+            headers=sent,
+            params=dict(parameters) if parameters else None,
+            extensions={"trace": cutter.trace},
+        ) as response:
             # Once the body is read the connection, and its certificate, is gone.
             expires_at = _expiry(response)
             body = bytearray()

@@ -10,8 +10,11 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from importlib import import_module
 from queue import Empty, SimpleQueue
 
 from mechexo.errors import MechexoError
@@ -20,6 +23,12 @@ from mechexo.health.values import Outcome, Status
 
 GRACE_S = 0.5
 """How much longer than its timeout a probe is waited for, so that its own words are heard."""
+
+
+SIDE_BY_SIDE = 16
+PATIENCE_S = 0.02
+"""While so many looks are out, the next waits this long: looks that crowd each other time each
+other's work instead of what they watch. Looks that hang hold it up no longer than that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,39 +48,70 @@ def look(
     `group` names the desk: a probe of it whose last look still hangs is not begun again, so that
     hanging looks do not pile up in a program that stays.
     """
-    began = time.monotonic()
+    ends_at = time.monotonic() + deadline_s
+    _prepare(probe for probe, _ in work)
     answers: SimpleQueue[tuple[int, Look]] = SimpleQueue()
     looks: dict[int, Look] = {}
     waiting: dict[int, float] = {}
     hanging = {thread.name for thread in threading.enumerate()}
-    for index, (probe, context) in enumerate(work):
-        name = f"look {group} {probe.name}"
-        if name in hanging:
-            looks[index] = _unknown(probe, "the look before this one still hangs")
-            continue
-        thread = threading.Thread(
-            target=_run, args=(index, probe, context, answers), name=name, daemon=True
-        )
-        try:
-            thread.start()
-        except RuntimeError as error:
-            looks[index] = _unknown(probe, f"the look could not begin: {error}")
-            continue
-        waiting[index] = min(time.monotonic() + context.timeout_s + GRACE_S, began + deadline_s)
-    while waiting:
-        try:
-            index, found = answers.get(timeout=max(min(waiting.values()) - time.monotonic(), 0.0))
-        except Empty:
-            now = time.monotonic()
-            for index in [index for index, until in waiting.items() if until <= now]:
-                probe, context = work[index]
-                waited = f"no answer within {context.timeout_s:.3g} s"
-                looks[index] = _unknown(probe, waited)
-                del waiting[index]
-        else:
-            if waiting.pop(index, None) is not None:
-                looks[index] = found
+    queue = deque(range(len(work)))
+    begun_at = 0.0
+    while queue or waiting:
+        now = time.monotonic()
+        if queue and now >= ends_at:
+            for index in queue:
+                looks[index] = _unknown(work[index][0], "there was no time left to look")
+            queue.clear()
+        elif queue and (len(waiting) < SIDE_BY_SIDE or now >= begun_at + PATIENCE_S):
+            index, begun_at = queue.popleft(), now
+            probe, context = work[index]
+            name = f"look {group} {probe.name}"
+            if name in hanging:
+                looks[index] = _unknown(probe, "the look before this one still hangs")
+            elif failed := _begin(name, index, probe, context, answers):
+                looks[index] = _unknown(probe, f"the look could not begin: {failed}")
+            else:
+                waiting[index] = min(now + context.timeout_s + GRACE_S, ends_at)
+        elif waiting:
+            until = min(waiting.values())
+            if queue:
+                until = min(until, begun_at + PATIENCE_S)
+            try:
+                index, found = answers.get(timeout=max(until - now, 0.0))
+            except Empty:
+                now = time.monotonic()
+                for index in [index for index, until in waiting.items() if until <= now]:
+                    probe, context = work[index]
+                    looks[index] = _unknown(probe, f"no answer within {context.timeout_s:.3g} s")
+                    del waiting[index]
+            else:
+                if waiting.pop(index, None) is not None:
+                    looks[index] = found
     return tuple(looks[index] for index in range(len(work)))
+
+
+def _begin(
+    name: str,
+    index: int,
+    probe: ConfiguredProbe,
+    context: Context,
+    answers: SimpleQueue[tuple[int, Look]],
+) -> str:
+    """Starts a look; says why when it cannot."""
+    try:
+        threading.Thread(
+            target=_run, args=(index, probe, context, answers), name=name, daemon=True
+        ).start()
+    except RuntimeError as error:
+        return str(error)
+    return ""
+
+
+def _prepare(probes: Iterable[ConfiguredProbe]) -> None:
+    for module in {module for probe in probes for module in probe.kind.needs}:
+        # Where it is missing or broken the look itself says so.
+        with suppress(Exception):
+            import_module(module)
 
 
 def _unknown(probe: ConfiguredProbe, why: str) -> Look:

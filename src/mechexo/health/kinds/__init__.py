@@ -1,8 +1,8 @@
 """The kinds of probe: one module each, and those that other packages add.
 
 A kind is a module (or any object) with `Options`, a pydantic model of the keys it takes in
-`[probes.NAME]`, and `run(options, context) -> Outcome`. Other packages add kinds through the
-entry-point group `mechexo.probes`:
+`[probes.NAME]`, and `run(options, context) -> Outcome`. It may name modules that are slow to import
+in `NEEDS`. Other packages add kinds through the entry-point group `mechexo.probes`:
 
     [project.entry-points."mechexo.probes"]
     fix_session = "our_package.fix_session"
@@ -69,4 +69,4 @@ def _kind(name: str, source: ModuleType | object, package: str) -> ProbeKind:
         raise ConfigError(
             f"the kind {name!r} of {package} must have Options (a pydantic model) and run()"
         )
-    return ProbeKind(name, model, run)
+    return ProbeKind(name, model, run, tuple(getattr(source, "NEEDS", ())))

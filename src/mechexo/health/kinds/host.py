@@ -13,6 +13,8 @@ from mechexo.health.values import Outcome, Status
 
 _SAMPLE_S = 0.3
 
+NEEDS = ("psutil",)
+
 
 class Options(Thresholds):
     """`kind = "host"`."""
@@ -75,9 +77,10 @@ def _disk(options: Options, context: Context) -> Outcome:
 
     usage = psutil.disk_usage(str(context.path(options.path)))
     free_pct = 100.0 - usage.percent
+    where = "the desk's disk" if options.path == "." else f"the disk of {options.path}"
     if options.metric == "disk_free_pct":
-        return options.judge(free_pct, "%", f"free on the disk of {options.path}:")
-    return options.judge(float(usage.free), "bytes", f"free on the disk of {options.path}:")
+        return options.judge(free_pct, "%", f"free on {where}:")
+    return options.judge(float(usage.free), "bytes", f"free on {where}:")
 
 
 def _open_files(options: Options, file_nr: str) -> Outcome:

@@ -13,6 +13,8 @@ from mechexo.health.fetch import Answer, NoAnswerError, fetch
 from mechexo.health.thresholds import Thresholds
 from mechexo.health.values import Outcome, Status
 
+NEEDS = ("httpx", "jsonpath")
+
 
 def _listed(value: object) -> object:
     return [value] if isinstance(value, int) else value

@@ -18,6 +18,8 @@ _CHANGING = ("activating", "deactivating", "maintenance")
 # A pid file is written a moment after its process began.
 _START_TOLERANCE_S = 60.0
 
+NEEDS = ("psutil",)
+
 
 class Options(ProbeOptions):
     """`kind = "process"`: one of `name`, `pid_file` and `unit`."""

@@ -14,6 +14,8 @@ from mechexo.health.values import Outcome, Status
 
 _LONGEST_ANSWER_BYTES = 8_000_000
 
+NEEDS = ("httpx",)
+
 
 class Options(Thresholds):
     """`kind = "prometheus"`. Of several series the worst counts."""
