@@ -8,7 +8,7 @@ import pytest
 
 from mechexo.cli.runbook import command_tree
 from mechexo.runbook.checking import check_entries
-from mechexo.runbook.library import read_library
+from mechexo.runbook.library import read_library, shipped_folder
 from mechexo.runbook.lookup import match_entry
 from mechexo.runbook.values import SECTIONS, Entry
 
@@ -95,3 +95,9 @@ def test_no_entry_lists_an_alert_that_nothing_raises() -> None:
 def test_no_alert_is_listed_twice() -> None:
     listed = [alert for entry in ENTRIES for alert in entry.alerts]
     assert len(listed) == len(set(listed))
+
+
+def test_the_readme_lists_exactly_the_names_that_the_entries_use() -> None:
+    readme = (shipped_folder() / "README.md").read_text()
+    listed = set(re.findall(r"^\| `([A-Z_]+)` \|", readme, re.MULTILINE))
+    assert listed == {name for entry in ENTRIES for name in entry.unset}

@@ -113,7 +113,7 @@ class _Check:
         if not self.head.lines:
             yield self._finding(
                 1,
-                "there is no front matter; begin with --- and schema: 1, as the shipped entries do",
+                "there is no front matter; see README.md of the shipped entries",
             )
             return
         for key in self.head.values.keys() - KNOWN_KEYS:
