@@ -8,6 +8,7 @@ import pytest
 from costs.frames import fills_frame
 from costs.oracle import Fill, at
 from mechexo.costs.fills import Fills, normalise_fills
+from mechexo.errors import MechexoError
 
 GOOD = Fill("f1", at(0), "AAA", "buy", 10, 100.0, 0.5)
 
@@ -59,6 +60,12 @@ def test_a_row_that_cannot_be_taken_is_rejected_with_its_reason(
     fills = normalise_fills(frame(**changes), "USD")
     assert reasons(fills) == [reason]
     assert fills.accepted.is_empty()
+
+
+def test_times_without_a_zone_are_never_taken_as_some_zones() -> None:
+    rows = fills_frame([GOOD]).with_columns(pl.col("ts").dt.replace_time_zone(None))
+    with pytest.raises(MechexoError, match="without a zone"):
+        normalise_fills(rows, "USD")
 
 
 def test_a_fill_without_a_time_is_rejected() -> None:

@@ -83,6 +83,13 @@ def test_the_pages_of_a_file_outside_the_window_are_not_read(tmp_path: Path) -> 
     assert "b.parquet cannot be read" in refusal(UnreachableError, lambda: quotes(tmp_path, month))
 
 
+def test_an_empty_table_is_read_as_no_rows(tmp_path: Path) -> None:
+    write(tmp_path, ts=[], symbol=[], bid=[], ask=[])
+    assert quotes(tmp_path).is_empty()
+    write(tmp_path, "b.parquet")
+    assert len(quotes(tmp_path)) == 1
+
+
 @pytest.mark.parametrize("content", [b"", b"PAR1 rubbish PAR1", b"not parquet at all" * 50])
 def test_a_corrupted_parquet_file_is_named(tmp_path: Path, content: bytes) -> None:
     write(tmp_path, "good.parquet")

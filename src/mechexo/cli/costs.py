@@ -202,10 +202,11 @@ def _remarks(answer: CostReport) -> list[str]:
             f"▲ {answer.coverage.without_commission} priced fills without a commission: "
             "in the slippage, not in the total"
         )
-    return [
-        *lines,
-        f"Self-check: the parts add up to the total within {answer.residual_bps:.1e} bps",
-    ]
+    if answer.residual_bps is not None:
+        lines.append(
+            f"Self-check: the parts add up to the total within {answer.residual_bps:.1e} bps"
+        )
+    return lines
 
 
 def _print_rows(title: str, name: str, rows: list[CostRow] | tuple[CostRow, ...], ccy: str) -> None:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from mechexo.errors import MechexoError
+
 TAGS = ("strategy", "venue", "order_id", "liquidity")
 """Optional text columns that a fill may carry."""
 
@@ -32,8 +34,12 @@ def normalise_fills(rows: pl.DataFrame | pl.LazyFrame, currency: str) -> Fills:
     Needed columns: fill_id, ts (aware), symbol, quantity, price. Optional: side (without it the
     quantity's sign says it), commission, multiplier, fx (rate to `currency`), currency, tags.
     A missing multiplier column means 1; a missing commission column means unknown, not zero.
+
+    Raises:
+        MechexoError: ts has no zone.
     """
     frame = rows.lazy().collect(engine="in-memory")
+    require_zone(frame, "fills")
     checked = frame.select(_typed(frame)).with_columns(reason=_reason(frame, currency))
     good = checked.filter(pl.col("reason").is_null()).with_columns(
         quantity=pl.col("quantity").abs(), fx=_rate(frame, currency)
@@ -50,6 +56,13 @@ def normalise_fills(rows: pl.DataFrame | pl.LazyFrame, currency: str) -> Fills:
         accepted.sort("ts", "fill_id", maintain_order=True),
         rejected.sort("ts", "fill_id", maintain_order=True),
     )
+
+
+def require_zone(frame: pl.DataFrame, what: str) -> None:
+    """Refuses times that could be any zone's: taken as UTC they would match the wrong quotes."""
+    kind = frame.schema["ts"]
+    if not isinstance(kind, pl.Datetime) or kind.time_zone is None:
+        raise MechexoError(f"costs: the times of the {what} are {kind}, without a zone")
 
 
 def _typed(frame: pl.DataFrame) -> list[pl.Expr]:

@@ -76,7 +76,7 @@ def report(
         totals=totals(run.priced),
         by={name: grouped(run.priced, [name], zone) for name in by},
         coverage=coverage(run.fills, run.priced),
-        residual_bps=residual if isinstance(residual, float) else 0.0,
+        residual_bps=residual if isinstance(residual, float) else None,
         newest_fill_at=newest_fill if isinstance(newest_fill, datetime) else None,
         newest_quote_at=run.newest_quote_at,
     )

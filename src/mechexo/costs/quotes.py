@@ -7,6 +7,7 @@ from datetime import datetime
 
 import polars as pl
 
+from mechexo.costs.fills import require_zone
 from mechexo.costs.rules import WIDE_FACTOR, QuoteRule
 
 USED = 0
@@ -44,8 +45,12 @@ def normalise_quotes(
 
     Needed columns: ts (aware), symbol, bid, ask. Optional: seq; rows of one symbol and moment are
     ordered by it, and where it is missing or equal by their place in the input.
+
+    Raises:
+        MechexoError: ts has no zone.
     """
     frame = rows.lazy().collect(engine="in-memory")
+    require_zone(frame, "quotes")
     if "seq" not in frame.columns:
         frame = frame.with_columns(seq=pl.lit(None, dtype=pl.Int64))
     placed = frame.filter(pl.col("ts").is_not_null() & pl.col("symbol").is_not_null())

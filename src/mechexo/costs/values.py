@@ -97,8 +97,9 @@ class CostReport:
     totals: CostRow
     by: Mapping[str, tuple[CostRow, ...]]
     coverage: Coverage
-    residual_bps: float
-    """The largest |E - (S + I)| or |T - (E + C)| of any fill: the self-check."""
+    residual_bps: float | None
+    """The largest |E - (S + I)| or |T - (S + I + C)| of any fill: the self-check. None when no
+    fill has a reference."""
     newest_fill_at: datetime | None = None
     """The time of the newest fill read, None without fills: how fresh the answer is."""
     newest_quote_at: datetime | None = None

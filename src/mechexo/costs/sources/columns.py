@@ -163,6 +163,8 @@ def _moment(
         if naive_zone is None:
             raise naive_times(where)
         return _placed(column.dt.cast_time_unit("us"), naive_zone), pl.lit(True)
+    if dtype == pl.Null:  # an empty table
+        return column.cast(utc), pl.lit(False)
     if dtype != pl.String:
         raise ConfigError(
             f"{where}: the time is {dtype}, not a timestamp with hours and a zone; "

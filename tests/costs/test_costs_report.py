@@ -1,0 +1,266 @@
+"""The report of a desk: period, groups, coverage, freshness."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from costs.frames import fills_frame, quotes_frame
+from costs.oracle import Fill, Quote
+from mechexo.clock import VirtualClock
+from mechexo.costs.operations import default_period, report, trades
+from mechexo.costs.period import read_period
+from mechexo.desk import Desk
+from mechexo.errors import ConfigError, UsageError
+
+OPEN = datetime(2026, 3, 2, 14, 30, tzinfo=UTC)
+NEW_YORK = """
+[costs]
+fills = "fills/*.parquet"
+quotes = "quotes/*.parquet"
+zone = "America/New_York"
+"""
+
+
+@pytest.fixture
+def desk(make_desk) -> Desk:
+    return make_desk(NEW_YORK)
+
+
+def store(desk: Desk, fills: Sequence[Fill], quotes: Sequence[Quote], day: str = "day") -> None:
+    for name, frame in (("fills", fills_frame(fills)), ("quotes", quotes_frame(quotes))):
+        folder = desk.root / name
+        folder.mkdir(exist_ok=True)
+        frame.write_parquet(folder / f"{day}.parquet")
+
+
+def session(desk: Desk, opening: datetime = OPEN, count: int = 40) -> None:
+    """A fill each ten minutes, one second after its quote; the last two have none in time."""
+    moments = [opening + timedelta(minutes=10 * n) for n in range(count)]
+    quotes = [
+        Quote(at, symbol, 99.99, 100.01, n)
+        for n, at in enumerate(moments[:-2])
+        for symbol in ("AAA", "BBB")
+    ]
+    fills = [
+        Fill(
+            f"{opening:%m%d}-{n:03}",
+            at + timedelta(seconds=1),
+            "AAA" if n % 2 else "BBB",
+            "sell" if n % 3 else "buy",
+            100 + n,
+            99.98 if n % 3 else 100.02,
+            0.5,
+            strategy="canary" if n % 4 == 0 else None,
+        )
+        for n, at in enumerate(moments)
+    ]
+    store(desk, fills, quotes, f"{opening:%Y-%m-%d}")
+
+
+def whole_day(opening: datetime = OPEN) -> dict[str, datetime]:
+    return {"start": opening - timedelta(hours=5), "end": opening + timedelta(hours=18)}
+
+
+def test_the_report_weighs_counts_and_explains(desk: Desk) -> None:
+    session(desk)
+    answer = report(desk, **whole_day())
+    assert answer.totals.slippage_bps == pytest.approx(2.0)
+    assert answer.totals.spread_bps == pytest.approx(1.0)
+    shares = sum(100 + n for n in range(38))
+    assert answer.totals.notional == pytest.approx(shares * 100.0)
+    assert answer.totals.commission_ccy == pytest.approx(38 * 0.5)
+    assert answer.totals.commission_all_ccy == pytest.approx(40 * 0.5)
+    assert answer.totals.commission_bps == pytest.approx(1e4 * 19 / (shares * 100))
+    assert answer.coverage.by_benchmark == {"quote": 38, "none": 2}
+    assert [fill.fill_id for fill in answer.coverage.unpriced] == ["0302-038", "0302-039"]
+    assert answer.coverage.reasons == {"no quote recent enough before it": 2}
+    assert answer.residual_bps is not None
+    assert answer.residual_bps < 1e-9
+    assert "strictly before" in answer.quote_rule
+
+
+def test_the_newest_fill_and_quote_say_how_fresh_the_answer_is(desk: Desk) -> None:
+    session(desk)
+    answer = report(desk, **whole_day())
+    assert answer.newest_fill_at == OPEN + timedelta(minutes=390, seconds=1)
+    assert answer.newest_quote_at == OPEN + timedelta(minutes=370)
+
+
+def test_days_and_hours_are_those_of_the_exchange(desk: Desk) -> None:
+    session(desk)
+    answer = report(desk, **whole_day())
+    assert [row.key["day"] for row in answer.by["day"]] == ["2026-03-02"]
+    assert [row.key["hour"] for row in answer.by["hour"]][:2] == ["09:00", "10:00"]
+
+
+def test_hours_follow_the_change_of_clocks(desk: Desk) -> None:
+    after = datetime(2026, 3, 9, 13, 30, tzinfo=UTC)
+    session(desk)
+    session(desk, after)
+    answer = report(desk, start=OPEN - timedelta(hours=1), end=after + timedelta(hours=12))
+    nine = answer.by["hour"][0]
+    assert (nine.key["hour"], nine.fills) == ("09:00", 6)
+
+
+def test_an_evening_in_new_york_belongs_to_its_day_there(desk: Desk) -> None:
+    session(desk, datetime(2026, 3, 3, 1, 0, tzinfo=UTC), count=5)
+    answer = report(desk, start=OPEN, end=OPEN + timedelta(days=1))
+    assert [row.key["day"] for row in answer.by["day"]] == ["2026-03-02"]
+
+
+def test_fills_without_a_tag_have_a_group_of_their_own(desk: Desk) -> None:
+    session(desk)
+    answer = report(desk, **whole_day(), by=["strategy", "venue", "side", "liquidity"])
+    counts = {row.key["strategy"]: row.fills for row in answer.by["strategy"]}
+    assert counts == {"(none)": 30, "canary": 10}
+    assert [row.key["side"] for row in answer.by["side"]] == ["buy", "sell"]
+    assert [row.key["venue"] for row in answer.by["venue"]] == ["(none)"]
+
+
+def test_two_halves_of_a_period_add_up_to_it(desk: Desk) -> None:
+    session(desk)
+    day = whole_day()
+    cut = OPEN + timedelta(minutes=100, seconds=1)
+    parts = [report(desk, start=day["start"], end=cut), report(desk, start=cut, end=day["end"])]
+    whole = report(desk, **day)
+    assert sum(part.totals.fills for part in parts) == whole.totals.fills
+    assert math.fsum(part.totals.total_ccy or 0 for part in parts) == pytest.approx(
+        whole.totals.total_ccy
+    )
+
+
+def test_a_quote_from_before_the_period_still_serves_its_first_fill(desk: Desk) -> None:
+    session(desk)
+    answer = report(desk, start=OPEN + timedelta(seconds=1), end=OPEN + timedelta(minutes=5))
+    assert (answer.totals.fills, answer.totals.priced) == (1, 1)
+
+
+def test_a_period_without_fills_has_no_figures_rather_than_zeros(desk: Desk) -> None:
+    session(desk)
+    answer = report(desk, start=OPEN - timedelta(days=20), end=OPEN - timedelta(days=10))
+    assert (answer.totals.fills, answer.coverage.fills) == (0, 0)
+    assert answer.by == {"day": (), "symbol": (), "hour": ()}
+    names = ("commission_bps", "spread_bps", "slippage_bps", "total_bps", "p50_bps", "total_ccy")
+    assert [getattr(answer.totals, name) for name in names] == [None] * len(names)
+    assert (answer.newest_fill_at, answer.newest_quote_at) == (None, None)
+    assert answer.residual_bps is None
+
+
+def test_fills_without_any_quote_are_counted_with_their_commission(desk: Desk) -> None:
+    session(desk)
+    store(desk, [], [Quote(OPEN, "ZZZ", 1.0, 2.0, 0)], "2026-03-02-quotes")
+    (desk.root / "quotes" / "2026-03-02.parquet").unlink()
+    answer = report(desk, **whole_day())
+    assert (answer.totals.fills, answer.totals.priced) == (40, 0)
+    assert answer.totals.total_bps is None
+    assert answer.totals.commission_ccy is None
+    assert answer.totals.commission_all_ccy == pytest.approx(20.0)
+    assert answer.coverage.by_benchmark == {"quote": 0, "none": 40}
+    assert answer.coverage.reasons == {"no quote of this symbol": 40}
+
+
+def test_fills_without_a_commission_have_a_slippage_but_no_total(desk: Desk) -> None:
+    session(desk)
+    path = desk.root / "fills" / "2026-03-02.parquet"
+    import polars as pl
+
+    pl.read_parquet(path).drop("commission").write_parquet(path)
+    answer = report(desk, **whole_day())
+    assert answer.totals.slippage_bps == pytest.approx(2.0)
+    assert answer.totals.commission_bps is None
+    assert answer.totals.total_bps is None
+    assert answer.coverage.without_commission == 38
+
+
+def test_suspects_and_rejected_rows_stand_apart_with_their_reasons(desk: Desk) -> None:
+    quotes = [Quote(OPEN, "AAA", 99.99, 100.01, 0)]
+    second = OPEN + timedelta(seconds=1)
+    fills = [
+        Fill("good", second, "AAA", "buy", 10, 100.01, 0.1),
+        Fill("split", second, "AAA", "buy", 10, 50.0, 0.1),
+        Fill("nan", second, "AAA", "buy", 10, float("nan"), 0.1),
+        Fill("good", second, "AAA", "buy", 10, 100.02, 0.1),
+    ]
+    store(desk, fills, quotes)
+    answer = report(desk, **whole_day())
+    covered = answer.coverage
+    assert (covered.fills, covered.priced) == (2, 1)
+    assert [fill.fill_id for fill in covered.suspects] == ["split"]
+    assert {fill.fill_id: fill.reason for fill in covered.rejected} == {
+        "nan": "the price is not finite",
+        "good": "the fill id was used before",
+    }
+    assert answer.totals.slippage_bps == pytest.approx(1.0)
+
+
+def test_a_fill_with_a_stale_quote_counts_and_is_said_to(desk: Desk) -> None:
+    late = Fill("late", OPEN + timedelta(seconds=90), "AAA", "buy", 10, 100.01, 0.1)
+    store(desk, [late], [Quote(OPEN, "AAA", 99.99, 100.01, 0)])
+    answer = report(desk, **whole_day())
+    assert answer.coverage.by_benchmark == {"quote": 0, "stale": 1, "none": 0}
+    assert answer.totals.priced == 1
+
+
+def test_the_inclusive_rule_can_be_configured(make_desk) -> None:
+    desk = make_desk(NEW_YORK + 'quote_rule = "at_or_before"\nmax_age = "10s"\n')
+    store(
+        desk,
+        [Fill("f", OPEN, "AAA", "buy", 10, 100.0, 0.1)],
+        [Quote(OPEN, "AAA", 99.99, 100.01, 0)],
+    )
+    answer = report(desk, **whole_day())
+    assert answer.totals.priced == 1
+    assert answer.quote_rule.startswith(
+        "mid of the last valid quote at or before the fill, at most 10s"
+    )
+
+
+def test_trades_show_each_fill_with_its_quote(desk: Desk) -> None:
+    session(desk)
+    answer = trades(desk, **whole_day(), limit=3)
+    assert (len(answer.fills), answer.count) == (3, 40)
+    priced, _, last = answer.fills
+    assert (priced.bid, priced.ask, priced.quote_age_s) == (99.99, 100.01, 1.0)
+    assert (priced.ref_source, priced.flags, priced.reason) == ("quote", "", "")
+    assert (last.ref_source, last.total_bps, last.bid) == ("none", None, None)
+    assert last.reason == "no quote recent enough before it"
+
+
+def test_an_unknown_dimension_is_refused_with_the_closest(desk: Desk) -> None:
+    with pytest.raises(UsageError, match="did you mean symbol"):
+        report(desk, **whole_day(), by=["symbols"])
+
+
+def test_an_empty_or_reversed_period_is_refused(desk: Desk) -> None:
+    for end in (OPEN, OPEN - timedelta(days=1)):
+        with pytest.raises(UsageError, match="must end after its start"):
+            report(desk, start=OPEN, end=end)
+
+
+def test_a_desk_without_sources_says_what_to_set(make_desk) -> None:
+    with pytest.raises(ConfigError, match=r"\[costs\] fills is not set"):
+        report(make_desk(), **whole_day())
+
+
+def test_the_default_period_is_today_and_five_days_before(desk: Desk, clock: VirtualClock) -> None:
+    start, end = default_period(desk)
+    assert end == clock.now()
+    local = start.astimezone(ZoneInfo("America/New_York"))
+    assert (local.date(), local.hour) == (date(2026, 2, 25), 0)
+
+
+def test_a_bare_date_is_a_whole_day_of_the_exchange(desk: Desk) -> None:
+    start, end = read_period(desk, "2026-03-02", "2026-03-02")
+    assert start == datetime(2026, 3, 2, 5, tzinfo=UTC)
+    assert end == datetime(2026, 3, 3, 5, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("text", ["2026-02-30", "yesterday", "9999-12-31x"])
+def test_a_date_that_is_none_is_refused(desk: Desk, text: str) -> None:
+    with pytest.raises(UsageError):
+        read_period(desk, text, None)
