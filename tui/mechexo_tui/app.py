@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
@@ -20,7 +21,7 @@ from mechexo_tui.actions import Situation
 from mechexo_tui.command_line import ask_command
 from mechexo_tui.facts import Facts, PartsRead
 from mechexo_tui.screens import screen_called
-from mechexo_tui.screens.base import ConsoleScreen
+from mechexo_tui.screens.base import SETTLED_S, ConsoleScreen
 from mechexo_tui.screens.help import help_lines
 from mechexo_tui.screens.overview import OverviewScreen
 from mechexo_tui.screens.text import TextScreen
@@ -30,6 +31,8 @@ from mechexo_tui.widgets.header import Heading
 from mechexo_tui.widgets.lines import Palette, rows_of
 
 MINUTE_S = 60.0
+
+LONGEST_HOLD_S = 0.3
 
 
 class MechexoApp(App[int]):
@@ -57,6 +60,8 @@ class MechexoApp(App[int]):
             light=console.theme == "ansi-light", blue_yellow=console.colour_axis == "blue-yellow"
         )
         self.facts = Facts(desk)
+        self.holding = False
+        self._held = ExitStack()
         self._pages: dict[str, ConsoleScreen] = {}
         self.crash: BaseException | None = None
 
@@ -109,6 +114,7 @@ class MechexoApp(App[int]):
 
     def on_mount(self) -> None:
         """Starts the clocks, and sees to a proper end when the system asks for one."""
+        self.hold_painting()
         self.facts.start(self)
         self.set_interval(MINUTE_S, self._show_now)
         if threading.current_thread() is threading.main_thread() and not self.is_headless:
@@ -152,7 +158,7 @@ class MechexoApp(App[int]):
             does: dict[str, Callable[[], object]] = {
                 "quit": self.exit,
                 "leave": self.exit,
-                "back": self.pop_screen,
+                "back": self.go_back,
                 "help": self._show_help,
                 "refresh": lambda: self.facts.refresh_all(self),
                 "pause": self._pause,
@@ -162,6 +168,31 @@ class MechexoApp(App[int]):
             }
             if action_id in does:
                 does[action_id]()
+
+    def open_screen(self, screen: ConsoleScreen) -> None:
+        """Puts a screen in front, painted once it is complete instead of once per step."""
+        self.hold_painting()
+        self.push_screen(screen)
+
+    def go_back(self) -> None:
+        """Back to the screen behind this one."""
+        self.hold_painting()
+        self.pop_screen()
+        self.set_timer(SETTLED_S, self.release_painting)
+
+    def hold_painting(self) -> None:
+        """Paints nothing until the screen in front is complete, or a moment has passed."""
+        if not self.holding:
+            self.holding = True
+            self._held.enter_context(self.batch_update())
+            self.set_timer(LONGEST_HOLD_S, self.release_painting)
+
+    def release_painting(self) -> None:
+        """Paints what was held back."""
+        if self.holding:
+            self.holding = False
+            self._held.close()
+            self.screen.refresh()
 
     def show_page(self, name: str) -> None:
         """Goes to one of the screens with a number."""
@@ -178,6 +209,8 @@ class MechexoApp(App[int]):
                 self.install_screen(page, name)
             if self.screen is page:
                 return
+            if not page.is_mounted:
+                self.hold_painting()
             if len(self.screen_stack) > 1:
                 self.switch_screen(page)
             else:
@@ -190,7 +223,7 @@ class MechexoApp(App[int]):
 
     def _show_help(self) -> None:
         lines = help_lines(self.front.situation)
-        self.push_screen(TextScreen("help", "help", rows_of(lines)))
+        self.open_screen(TextScreen("help", "help", rows_of(lines)))
 
     def _pause(self) -> None:
         self.facts.paused = not self.facts.paused

@@ -87,7 +87,7 @@ def _silence(app: MechexoApp, alert: Alert, text: str, reason: str) -> str:
 def open_runbook(app: MechexoApp, alert: Alert) -> None:
     """Opens the entry of an alert; without one says so and opens the search."""
     screen = TextScreen("entry", f"runbook > {alert.name}", [Row((("  reading", "dim"),))])
-    app.push_screen(screen)
+    app.open_screen(screen)
 
     def read() -> None:
         from mechexo.runbook import operations
@@ -103,7 +103,7 @@ def open_runbook(app: MechexoApp, alert: Alert) -> None:
 
 def open_entry(app: MechexoApp, entry: Entry) -> None:
     """Opens a runbook entry."""
-    app.push_screen(TextScreen("entry", f"runbook > {entry.id}", _entry_rows(app, entry)))
+    app.open_screen(TextScreen("entry", f"runbook > {entry.id}", _entry_rows(app, entry)))
 
 
 def _entry_rows(app: MechexoApp, entry: Entry) -> Callable[[int], list[Row]]:
@@ -116,7 +116,7 @@ def _entry_rows(app: MechexoApp, entry: Entry) -> Callable[[int], list[Row]]:
 
 def _search_instead(app: MechexoApp, screen: TextScreen, alert: Alert) -> None:
     if app.screen is screen:
-        app.pop_screen()
+        app.go_back()
     app.perform("show-runbook")
     app.front.say(f"the runbook has no entry for {alert.name}; here are all, / searches", bad=True)
 
@@ -125,7 +125,7 @@ def show_rollback(app: MechexoApp, alert: Alert | None) -> None:
     """Shows the dry run of the rollback that would most likely help. Applies nothing."""
     name = alert.name if alert else "now"
     screen = TextScreen("rollback", f"rollback > {name}", [Row((("  planning", "dim"),))])
-    app.push_screen(screen)
+    app.open_screen(screen)
 
     def plan() -> None:
         from mechexo.rollback import operations

@@ -25,6 +25,10 @@ SMALL = (60, 16)
 """Below this many columns or rows a screen is a plain list."""
 
 
+SETTLED_S = 0.02
+"""A new screen is laid out in steps; this is how long they take."""
+
+
 class ConsoleScreen(Screen[None]):
     """A screen of the console. It shows an `Overview` and holds no other facts."""
 
@@ -101,9 +105,10 @@ class ConsoleScreen(Screen[None]):
         yield LineList(id="rows")
 
     def on_mount(self) -> None:
-        """Shows what is known."""
+        """Shows what is known, and lets it be painted when the layout has settled."""
         self.set_class(self.small, "-small")
         self.show_now()
+        self.set_timer(SETTLED_S, self.console_app.release_painting)
 
     def on_resize(self) -> None:
         """Fits what is shown to the new size."""
@@ -177,6 +182,8 @@ class ConsoleScreen(Screen[None]):
             self.filter("")
         elif action_id in moves:
             moves[action_id]()
+            # In the same frame as the cursor, not after the list's own message.
+            self.show_foot()
         else:
             self.console_app.perform(action_id)
 

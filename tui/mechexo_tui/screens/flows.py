@@ -41,4 +41,6 @@ class FlowsScreen(ConsoleScreen):
             run = next((r for r in self.overview.runs.value or () if str(r.id) == name), None)
             if run is not None:
                 lines = flows.run_lines(run, self.look)
-                self.app.push_screen(TextScreen("tail", f"flows > {run.flow}", rows_of(lines)))
+                self.console_app.open_screen(
+                    TextScreen("tail", f"flows > {run.flow}", rows_of(lines))
+                )

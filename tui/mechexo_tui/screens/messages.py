@@ -56,13 +56,13 @@ class MessagesScreen(ConsoleScreen):
             chosen = self._message(number)
             crumbs = f"messages > {chosen.channel}" if chosen else "messages"
             lines = _message_lines(chosen, self.look) if chosen else []
-            self.app.push_screen(TextScreen("tail", crumbs, rows_of(lines)))
+            self.console_app.open_screen(TextScreen("tail", crumbs, rows_of(lines)))
             return
         entries = self.overview.audit.value or ()
         entry = next((entry for entry in entries if str(entry.seq) == number), None)
         if entry is not None:
             crumbs = f"messages > audit {entry.seq}"
-            self.app.push_screen(TextScreen("tail", crumbs, rows_of(_entry_lines(entry))))
+            self.console_app.open_screen(TextScreen("tail", crumbs, rows_of(_entry_lines(entry))))
 
     def _message(self, mark: str) -> MailboxMessage | None:
         found = self.overview.messages.value or ()

@@ -47,7 +47,7 @@ class ProbesScreen(ConsoleScreen):
         if probe is not None:
             lines = probe_lines(probe, self.console_app.facts.history.get(name, ()), self.look)
             crumbs = f"{self.title_id} > {name}"
-            self.app.push_screen(TextScreen("tail", crumbs, rows_of(lines)))
+            self.console_app.open_screen(TextScreen("tail", crumbs, rows_of(lines)))
 
     def _fits(self, probe: ProbeState) -> bool:
         text = f"{probe.name} {probe.kind} {probe.card} {probe.status} {probe.detail}"
