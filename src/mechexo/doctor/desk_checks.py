@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from mechexo.config import ChannelSettings, redact, resolve_references
+from mechexo.alerts.channels.address import address_of
+from mechexo.config import ChannelSettings, redact
 from mechexo.desk import Desk
 from mechexo.doctor.findings import Finding, doubtful, well, wrong
 from mechexo.errors import ConfigError
@@ -34,14 +35,12 @@ def channels(desk: Desk) -> Iterator[Finding]:
 
 def _channel(desk: Desk, name: str, channel: ChannelSettings) -> Finding:
     try:
-        url = resolve_references(channel.url, desk.root)
+        address = address_of(channel, desk.root)
     except ConfigError as error:
         return wrong("channels", f"{name}: {error}", "see the finding about that secret")
-    if url.startswith("file://"):
-        folder = _existing_parent(desk.root / urlsplit(url).path.removeprefix("//"))
-        if os.access(folder, os.W_OK):
-            return well("channels", f"{name}: a mailbox in {folder}")
-        return wrong("channels", f"{name}: {folder} may not be written", f"chmod u+w {folder}")
+    if address.kind == "file":
+        return _mailbox(name, Path(address.resolved), may_make_folder=address.make_folder)
+    url = address.resolved
     import logging
 
     import apprise
@@ -57,8 +56,14 @@ def _channel(desk: Desk, name: str, channel: ChannelSettings) -> Finding:
     return well("channels", f"{name}: {urlsplit(url).scheme}:// can be sent to")
 
 
-def _existing_parent(path: Path) -> Path:
-    return next(each for each in (path, *path.parents) if each.exists())
+def _mailbox(name: str, file: Path, *, may_make_folder: bool) -> Finding:
+    nearest = next(each for each in (file, *file.parents) if each.exists())
+    there = nearest in (file, file.parent) or may_make_folder
+    usable = nearest.is_file() if nearest == file else nearest.is_dir()
+    if there and usable and os.access(nearest, os.W_OK):
+        return well("channels", f"{name}: the mailbox {file}")
+    mend = f"make {file.parent} a folder that you may write, or correct [channels.{name}] url"
+    return wrong("channels", f"{name}: {file} cannot be written", mend)
 
 
 def repository(desk: Desk) -> Iterator[Finding]:

@@ -1,0 +1,269 @@
+"""`mechexo doctor`: what is wrong with a set-up, and how to mend it."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from mechexo.desk import Desk
+from mechexo.doctor import Finding, examine
+from mechexo.doctor.machine_checks import sqlite_version
+from mechexo.doctor.state_checks import file_system
+from mechexo.health.values import Status
+from mechexo.init_desk import init_desk
+from support.program import document, mechexo
+
+
+def findings(desk: Desk, check: str) -> list[Finding]:
+    """What the doctor says about one thing."""
+    desk.state.close()
+    return [each for each in examine(desk.config_path) if each.check == check]
+
+
+def only(desk: Desk, check: str) -> Finding:
+    (finding,) = findings(desk, check)
+    return finding
+
+
+def test_a_new_desk_has_nothing_wrong_only_things_to_configure(tmp_path: Path) -> None:
+    init_desk(tmp_path / "desk")
+    done = mechexo("doctor", config=tmp_path / "desk" / "mechexo.toml")
+    assert done.returncode == 0, done.stdout
+    assert "● OK        configuration" in done.stdout
+    assert "▲ WARNING   channels" in done.stdout
+    assert done.stderr == ""
+
+
+def test_whatever_is_amiss_comes_with_how_to_mend_it(
+    make_desk: Callable[..., Desk],
+) -> None:
+    desk = make_desk(
+        '[probes.gone]\nkind="freshness"\ndatabase="none.sqlite"\ntable="t"\ncolumn="c"\n'
+        'max_age="1h"\nrunbook="no-such-entry"\n'
+        '[probes.odd]\nkind="hots"\n'
+        '[channels.a]\nurl="${env:NO_SUCH_SECRET}"\n[channels.b]\nurl="${env:HOME}nonsense"\n'
+        '[rollback]\nrepository="none"\n[costs]\nfills="none/*.parquet"\n'
+        '[runbook]\nfolder="none"\n'
+    )
+    every = examine(desk.config_path)
+    amiss = [each for each in every if each.status is not Status.OK]
+    assert {each.check for each in amiss} >= {
+        "probe options",
+        "secrets",
+        "channels",
+        "rollback",
+        "costs",
+        "runbook",
+    }
+    assert all(each.mend for each in amiss)
+
+
+def test_the_document_says_the_same(desk: Desk) -> None:
+    desk.config_path.write_text('[desk]\nname = "test"\n[rollback]\nrepository = "none"\n')
+    done = mechexo("doctor", "--json", config=desk.config_path)
+    found = document(done)
+    assert done.returncode == 1
+    assert found["schema"] == "mechexo.doctor/1"
+    assert found["ok"] is False
+    assert {"check": "rollback", "status": "critical"}.items() <= next(
+        each for each in found["findings"] if each["check"] == "rollback"
+    ).items()
+
+
+@pytest.mark.parametrize("text", ["[desk", "[desk]\nname = 5\n", None])
+def test_a_configuration_that_does_not_fit_is_a_finding_not_an_end(
+    tmp_path: Path, text: str | None
+) -> None:
+    config = tmp_path / "mechexo.toml"
+    if text is not None:
+        config.write_text(text)
+    done = mechexo("doctor", config=config)
+    assert done.returncode == 1
+    assert "✖ CRITICAL  configuration" in done.stdout
+    assert "mend: " in done.stdout
+    assert "SQLite" in done.stdout
+    assert done.stderr == ""
+
+
+def test_a_damaged_state_file_is_a_finding(desk: Desk) -> None:
+    desk.state.path.write_bytes(b"x" * 5000)
+    for file in desk.state.path.parent.glob("*-*"):
+        file.unlink()
+    found = only(desk, "state file")
+    assert found.status is Status.CRITICAL
+    assert "damaged" in found.detail
+
+
+def test_a_changed_audit_entry_is_found(desk: Desk) -> None:
+    from mechexo.actor import Role
+
+    with desk.operation("test.do", "it", needs=Role.VIEWER):
+        pass
+    connection = sqlite3.connect(desk.state.path)
+    connection.execute("DROP TRIGGER audit_is_never_changed")
+    connection.execute("UPDATE audit SET target = 'other'")
+    connection.commit()
+    connection.close()
+    found = only(desk, "audit log")
+    assert found.status is Status.CRITICAL
+    assert "entry 1 was changed" in found.detail
+
+
+def test_secrets_are_looked_for_everywhere_and_never_shown(
+    make_desk: Callable[..., Desk], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HAVE", "hunter2")
+    loose = tmp_path / "desk" / "loose"
+    loose.parent.mkdir()
+    loose.write_text("hunter3")
+    loose.chmod(0o644)
+    desk = make_desk(
+        '[probes.p]\nkind="http"\nurl="http://127.0.0.1:9/"\n'
+        'headers={Authorization="Bearer ${env:HAVE_NOT}"}\n'
+        '[channels.a]\nurl="json://${env:HAVE}@127.0.0.1/${file:loose}"\n'
+    )
+    every = examine(desk.config_path)
+    secrets = [each for each in every if each.check == "secrets"]
+    assert any("HAVE_NOT" in each.detail for each in secrets if each.is_bad)
+    assert any("others may read it" in each.detail for each in secrets)
+    assert "hunter" not in repr(every)
+
+
+def test_a_refused_channel_does_not_show_its_secret(
+    make_desk: Callable[..., Desk], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SECRET", "hunter2")
+    desk = make_desk('[channels.a]\nurl="nonsense://${env:SECRET}"\n')
+    done = mechexo("doctor", config=desk.config_path)
+    assert done.returncode == 1
+    assert "no address that Apprise can send to" in done.stdout
+    assert "hunter2" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("url", "status"),
+    [
+        ("file:///tmp/mailbox", Status.OK),
+        ("file:///etc/passwd/mailbox", Status.CRITICAL),
+        ("file:///etc", Status.CRITICAL),
+        ("file:///var/tmp/no-such-folder/mailbox", Status.CRITICAL),
+        ("file://new/mailbox.jsonl", Status.OK),
+        ("json://127.0.0.1:1/", Status.OK),
+        ("mailto://127.0.0.1:25/?to=a@example.org&from=b@example.org", Status.OK),
+    ],
+)
+def test_a_channel_is_judged_by_its_address(
+    make_desk: Callable[..., Desk], url: str, status: Status
+) -> None:
+    desk = make_desk(f'[channels.a]\nurl="{url}"\n')
+    assert only(desk, "channels").status is status
+
+
+@pytest.mark.parametrize(
+    ("version", "status"),
+    [
+        ((3, 6, 23), Status.OK),
+        ((3, 7, 0), Status.WARNING),
+        ((3, 40, 1), Status.WARNING),
+        ((3, 44, 5), Status.WARNING),
+        ((3, 44, 6), Status.OK),
+        ((3, 50, 6), Status.WARNING),
+        ((3, 50, 7), Status.OK),
+        ((3, 51, 2), Status.WARNING),
+        ((3, 51, 3), Status.OK),
+        ((3, 53, 0), Status.OK),
+    ],
+)
+def test_sqlite_is_judged_by_its_version(version: tuple[int, int, int], status: Status) -> None:
+    (found,) = sqlite_version(version)
+    assert found.status is status
+
+
+def test_the_file_system_is_that_of_the_nearest_mount() -> None:
+    mounts = [
+        SimpleNamespace(mountpoint="/", fstype="ext4"),
+        SimpleNamespace(mountpoint="/srv", fstype="nfs4"),
+        SimpleNamespace(mountpoint="/srv/fast", fstype="xfs"),
+        SimpleNamespace(mountpoint="/srv/fast", fstype="tmpfs"),
+    ]
+    assert file_system(Path("/var/x"), mounts) == "ext4"
+    assert file_system(Path("/srv/x"), mounts) == "nfs4"
+    assert file_system(Path("/srv/fast/x"), mounts) == "tmpfs"
+    assert file_system(Path("/srvx/x"), mounts) == "ext4"
+
+
+def test_others_who_may_write_the_configuration_are_named(desk: Desk) -> None:
+    desk.config_path.chmod(0o646)
+    found = only(desk, "permissions")
+    assert found.status is Status.CRITICAL
+    assert found.mend == f"chmod o-w {desk.config_path}"
+
+
+def test_others_who_may_read_the_state_file_are_named(desk: Desk) -> None:
+    desk.state.path.chmod(0o644)
+    assert only(desk, "state file").status is Status.WARNING
+
+
+def test_the_repository_and_its_configured_files_are_looked_for(
+    make_desk: Callable[..., Desk],
+) -> None:
+    desk = make_desk('[rollback]\nrepository="repo"\nconfigs=["config/*.yaml", "lost/*.toml"]\n')
+    config = desk.root / "repo" / "config" / "limits.yaml"
+    config.parent.mkdir(parents=True)
+    config.write_text("a: 1\n")
+    git = ["git", "-C", str(desk.root / "repo")]
+    subprocess.run([*git, "init", "-q"], check=True)
+    subprocess.run([*git, "add", "."], check=True)
+    found = only(desk, "rollback")
+    assert found.status is Status.CRITICAL
+    assert "'lost/*.toml' matches no file" in found.detail
+
+
+def test_a_probe_that_cannot_look_is_wrong_and_one_that_finds_trouble_is_not(
+    make_desk: Callable[..., Desk],
+) -> None:
+    desk = make_desk(
+        '[probes.blind]\nkind="sql"\ndatabase="sqlite:///none.sqlite"\nquery="SELECT 1"\n'
+        '[probes.troubled]\nkind="host"\nmetric="memory_pct"\ncritical_above=-1\n'
+        '[probes.beat]\nkind="heartbeat"\nevery_expected="1h"\n'
+    )
+    assert only(desk, "probe blind").status is Status.UNKNOWN
+    assert only(desk, "probe troubled").status is Status.WARNING
+    assert findings(desk, "probe beat") == []
+
+
+def test_looking_stores_nothing(make_desk: Callable[..., Desk]) -> None:
+    desk = make_desk('[probes.m]\nkind="host"\nmetric="memory_pct"\n')
+    before = "\n".join(sqlite3.connect(desk.state.path).iterdump())
+    examine(desk.config_path)
+    assert "\n".join(sqlite3.connect(desk.state.path).iterdump()) == before
+
+
+def test_costs_are_looked_for_where_they_should_be(make_desk: Callable[..., Desk]) -> None:
+    desk = make_desk('[costs]\nfills="data/*/f.csv"\nquotes="sqlite:///q.sqlite?table=quotes"\n')
+    (desk.root / "data" / "x").mkdir(parents=True)
+    (desk.root / "data" / "x" / "f.csv").write_text("")
+    fills, quotes = findings(desk, "costs")
+    assert fills.status is Status.OK
+    assert quotes.status is Status.CRITICAL
+    assert "[costs] quotes" in quotes.mend
+
+
+def test_a_check_that_fails_itself_is_a_finding_and_the_others_follow(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mechexo.doctor import machine_checks
+
+    def surprise() -> None:
+        raise KeyError("clock")
+
+    monkeypatch.setattr(machine_checks, "clock", surprise)
+    found = only(desk, "clock")
+    assert found.status is Status.UNKNOWN
+    assert found.is_bad
+    assert only(desk, "role").status is Status.OK
