@@ -56,6 +56,7 @@ def open_alerts(
     rows = connection.execute(
         f"{_SELECT} WHERE state <> 'resolved' AND key IN (SELECT value FROM json_each(?)) "  # noqa: S608
         f"UNION {_SELECT} WHERE state <> 'resolved' "
+        "AND (silenced_until IS NOT NULL OR held_until IS NOT NULL) "
         "AND (silenced_until IS NOT NULL OR held_until <= ?)",
         (json.dumps(list(keys)), iso_z(now)),
     )
@@ -73,8 +74,10 @@ def alerts_in(
 ) -> tuple[Alert, ...]:
     """Alerts in any of the states, worst severity first, then newest."""
     marks = ", ".join("?" * len(states))
+    # Lets the index of the open alerts be used.
+    only_open = "" if AlertState.RESOLVED in states else "state <> 'resolved' AND "
     rows = connection.execute(
-        f"{_SELECT} WHERE state IN ({marks}) ORDER BY {_WORST_FIRST} LIMIT ?",
+        f"{_SELECT} WHERE {only_open}state IN ({marks}) ORDER BY {_WORST_FIRST} LIMIT ?",
         (*(state.value for state in states), -1 if limit is None else limit),
     )
     return tuple(map(_alert, rows))
@@ -184,7 +187,9 @@ def counts(connection: sqlite3.Connection, now: datetime) -> AlertCounts:
 def unacknowledged_since(connection: sqlite3.Connection, severity: str) -> datetime | None:
     """When the oldest unacknowledged alert of a severity started."""
     row = connection.execute(
-        "SELECT MIN(started_at) FROM alert WHERE state = 'firing' AND severity = ?", (severity,)
+        "SELECT MIN(started_at) FROM alert "
+        "WHERE state <> 'resolved' AND state = 'firing' AND severity = ?",
+        (severity,),
     ).fetchone()
     return from_iso_z(row[0]) if row[0] else None
 

@@ -1,0 +1,52 @@
+"""The queries of every tick read what is open, however long the history is."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+
+import pytest
+
+from conftest import START
+from mechexo.alerts import outbox, records
+from mechexo.alerts.values import AlertState
+from mechexo.desk import Desk
+
+OPEN = (AlertState.FIRING, AlertState.ACKNOWLEDGED)
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda c: records.open_alerts(c, ["a"], START),
+        lambda c: records.all_open_alerts(c),
+        lambda c: records.alerts_in(c, OPEN, None),
+        lambda c: records.counts(c, START),
+        lambda c: records.unacknowledged_since(c, "critical"),
+        lambda c: records.timeline_of(c, 1),
+        lambda c: outbox.channels_with_work(c, START),
+        lambda c: outbox.claim(c, "mail", START),
+        lambda c: outbox.oldest_due(c, START),
+        lambda c: outbox.deliveries(c, 1, 50),
+    ],
+)
+def test_no_query_of_a_tick_or_a_screen_walks_through_the_whole_history(
+    desk: Desk, read: Callable[[sqlite3.Connection], object]
+) -> None:
+    asked: list[str] = []
+    with closing(sqlite3.connect(desk.state.path)) as connection:
+        connection.row_factory = sqlite3.Row
+        connection.set_trace_callback(asked.append)
+        read(connection)
+        connection.set_trace_callback(None)
+        assert asked
+        for query in asked:
+            plan = [row["detail"] for row in connection.execute(f"EXPLAIN QUERY PLAN {query}")]
+            walks = [
+                step
+                for step in plan
+                if step.startswith(("SCAN alert", "SCAN delivery", "SCAN attempt"))
+                and " USING " not in step
+            ]
+            assert walks == [], query
