@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from mechexo.actor import Actor
 from mechexo.desk import Desk
-from mechexo.errors import NotAllowedError, NotFoundError, UsageError
+from mechexo.errors import NotAllowedError, NotFoundError, UnreachableError, UsageError
 from mechexo.rollback import operations as rollback
 from mechexo.rollback.facts import content_at
 from mechexo.rollback.git import Repository
@@ -374,3 +375,62 @@ def test_the_bytes_a_plan_leads_to_are_those_git_holds(
     assert content is not None
     assert content.data == history.show(first, PATH) == old
     assert git_blob_id(content.data) == entry.oid
+
+
+def fake_git(folder: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = folder / "bin" / "git"
+    program.parent.mkdir()
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
+
+
+def test_a_git_that_hangs_is_ended(
+    repo_desk: Desk, history: History, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    history.commit({PATH: "a\n"}, at(1))
+    monkeypatch.setattr("mechexo.rollback.git.TIMEOUT_S", 0.2)
+    fake_git(tmp_path, "exec sleep 60", monkeypatch)
+    with pytest.raises(UnreachableError, match="took longer than"):
+        rollback.plan_config(repo_desk, PATH, to=at(1))
+
+
+def test_a_git_that_never_stops_talking_is_ended(
+    repo_desk: Desk, history: History, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    history.commit({PATH: "a\n"}, at(1))
+    fake_git(tmp_path, "exec yes", monkeypatch)
+    with pytest.raises(UnreachableError, match="that is too much"):
+        rollback.plan_config(repo_desk, PATH, to=at(1))
+
+
+def test_a_machine_without_git_is_said(
+    repo_desk: Desk, history: History, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    history.commit({PATH: "a\n"}, at(1))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(UnreachableError, match="git is not installed"):
+        rollback.plan_config(repo_desk, PATH, to=at(1))
+
+
+def test_a_file_too_large_to_plan_with_is_said(repo_desk: Desk, history: History) -> None:
+    history.commit({PATH: "a\n"}, at(1))
+    history.write(PATH, b"x" * (4 * 1024 * 1024 + 1))
+    with pytest.raises(UnreachableError, match="larger than 4096 KiB"):
+        rollback.plan_config(repo_desk, PATH, to=at(1))
+
+
+def test_a_folder_is_no_file(repo_desk: Desk, history: History) -> None:
+    history.commit({"config/deep/a.yaml": "a\n"}, at(1))
+    plan = rollback.plan_config(repo_desk, "config/deep", to=at(1))
+    assert plan.empty
+    assert not guard(plan, "plain file")
+
+
+def test_a_plan_can_be_made_on_a_live_desk_without_a_reason(
+    make_desk: Callable[..., Desk], history: History
+) -> None:
+    history.commit({PATH: "a\n"}, at(1))
+    desk = make_desk('[rollback]\nrepository = "repo"\nconfigs = ["config/*"]\n', mode="live")
+    assert rollback.plan_config(desk, PATH, to=at(1)).empty
+    assert "dry run" in desk.audit_entries()[-1].payload

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +12,10 @@ from mechexo.cli import render
 from mechexo.cli.invocation import open_desk, single_command
 
 if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
     from mechexo.desk import Desk
+    from mechexo.rollback.values import Change
 
 app = single_command()
 
@@ -42,16 +46,23 @@ def changes(
         columns = ("commit", "at", "author", "subject", "paths")
         cells = ([c.commit, c.at, c.author, c.subject, " ".join(c.paths)] for c in found)
         return render.csv_rows(columns, cells)
-    heading = (f"when ({desk.zone.key})", "commit", "author", "subject", "files")
-    rows = [
-        (
-            *(f"{c.at.astimezone(desk.zone):%Y-%m-%d %H:%M:%S}", c.commit[:12], c.author),
-            *(c.subject, ", ".join(c.paths)),
-        )
-        for c in found
-    ]
     title = f"Changes within {window} of {moment.astimezone(desk.zone):%Y-%m-%d %H:%M:%S}"
-    return render.table(title, heading, rows)
+    return render.table(title, *_rows(found, desk.zone))
+
+
+def _rows(
+    found: Sequence[Change], zone: ZoneInfo
+) -> tuple[Sequence[str], Iterator[Sequence[object]]]:
+    from mechexo.cli.plan_text import printable
+
+    columns = (f"when ({zone.key})", "commit", "author", "subject", "files")
+    return columns, (
+        (
+            *(f"{change.at.astimezone(zone):%Y-%m-%d %H:%M:%S}", change.commit[:12]),
+            *(printable(change.author), printable(change.subject), ", ".join(change.paths)),
+        )
+        for change in found
+    )
 
 
 def _moment(desk: Desk, around: str) -> datetime:

@@ -35,9 +35,7 @@ def plan_config(
     desk = open_desk(ctx)
     moment = parse_instant(to, desk.zone, desk.clock.now())
     plan = rollback.plan_config(desk, path, to=moment.at)
-    if json_:
-        return _as_json(plan)
-    return _as_text(plan, desk.zone, read_as=moment.reading)
+    _show(plan, desk.zone, as_json=json_, read_as=moment.reading)
 
 
 @app.command("show")
@@ -51,7 +49,7 @@ def show(
 
     desk = open_desk(ctx)
     plan = rollback.plan_by_id(desk, plan_id)
-    return _as_json(plan) if json_ else _as_text(plan, desk.zone)
+    _show(plan, desk.zone, as_json=json_)
 
 
 @app.command("history")
@@ -73,51 +71,14 @@ def history(
     if csv:
         cells = ([getattr(plan, column) for column in columns] for plan in plans)
         return render.csv_rows(columns, cells)
-    shown = [
-        (
-            *(plan.id, f"{plan.made_at.astimezone(desk.zone):%Y-%m-%d %H:%M}", plan.target),
-            *(f"{plan.to.astimezone(desk.zone):%Y-%m-%d %H:%M:%S}", plan.commit[:12]),
-            "nothing to do" if plan.empty else plan.changes[0].action,
-        )
-        for plan in plans
-    ]
-    heading = ("id", f"made ({desk.zone.key})", "target", "back to", "commit", "would")
-    return render.table("Rollback plans", heading, shown)
+    from mechexo.cli.plan_text import history_rows
+
+    return render.table("Rollback plans", *history_rows(plans, desk.zone))
 
 
-def _as_json(plan: Plan) -> None:
-    body = {
-        **{"id": plan.id, "digest": plan.digest, "target": plan.target, "to": plan.to},
-        **{"commit": plan.commit, "commit_time": plan.commit_time},
-        **{"commit_subject": plan.commit_subject, "source": plan.source},
-        **{"changes": plan.changes, "flags": [], "guards": plan.guards},
-        **{"diff": plan.diff, "empty": plan.empty, "made_at": plan.made_at},
-    }
-    render.json_document("rollback_plan", plan.made_at, body)
+def _show(plan: Plan, zone: ZoneInfo, *, as_json: bool, read_as: str = "") -> None:
+    from mechexo.cli.plan_text import plan_body, plan_lines
 
-
-def _as_text(plan: Plan, zone: ZoneInfo, *, read_as: str = "") -> None:
-    from mechexo.times import format_duration, iso_z
-
-    ago = format_duration(plan.made_at - plan.to)
-    local = f"{plan.to.astimezone(zone):%Y-%m-%d %H:%M:%S} {zone.key}"
-    said = f" (read from {read_as})" if read_as else ""
-    render.text(f"Plan {plan.id}: {plan.target}")
-    render.text(f"  back to   {iso_z(plan.to)}, {local}, {ago} before the plan{said}")
-    when = f"{plan.commit_time.astimezone(zone):%Y-%m-%d %H:%M:%S}"
-    render.text(f"  commit    {plan.commit[:12]} of {when} by the {plan.source}: {_subject(plan)}")
-    render.text(f"  digest    {plan.digest}")
-    for guard in plan.guards:
-        render.text(f"  {'● OK     ' if guard.ok else '▲ WARNING'} {guard.name}: {guard.detail}")
-    if plan.empty:
-        render.text("Nothing to do: the file is as it was then.")
-        return
-    for change in plan.changes:
-        counts = "binary" if change.binary else f"+{change.added} -{change.removed}"
-        render.text(f"  would {change.action} {change.path} ({counts})")
-    render.text()
-    render.text(plan.diff.removesuffix("\n"))
-
-
-def _subject(plan: Plan) -> str:
-    return "".join(each for each in plan.commit_subject if each.isprintable())
+    if as_json:
+        return render.json_document("rollback_plan", plan.made_at, plan_body(plan))
+    return render.text("\n".join(plan_lines(plan, zone, read_as=read_as)))

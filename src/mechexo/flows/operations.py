@@ -37,13 +37,13 @@ def execute(
     if not command:
         raise UsageError("there is no command to run; write: mechexo flows exec NAME -- CMD")
     wrapper = this_wrapper()
-    begun_s = desk.clock.monotonic_s()
     run = FlowRun(0, name, RunState.RUNNING, desk.clock.now(), None, None, None, "")
     try:
         with desk.state.write(wait_s=START_WAIT_S) as transaction:
             run = replace(run, id=records.insert(transaction, run, wrapper))
     except MechexoError as error:
         _remark(f"the start of {name} is not recorded yet: {error}")
+    begun_s = desk.clock.monotonic_s()
     ended = child.run(command, timeout_s=timeout.total_seconds() if timeout else None)
     run = replace(
         run,

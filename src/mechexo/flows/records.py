@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
     from mechexo.state import State, Transaction
 
-_RUN = "id, flow, state, started_at, ended_at, duration_s, exit_code, tail"
+_FIGURES = "id, flow, state, started_at, ended_at, duration_s, exit_code"
+_RUN = f"{_FIGURES}, tail"
 
 
 def insert(transaction: Transaction, run: FlowRun, wrapper: Wrapper) -> int:
@@ -81,9 +82,9 @@ def newest(state: State, *, flow: str | None, limit: int | None) -> tuple[FlowRu
 
 
 def started_since(state: State, since: datetime) -> tuple[FlowRun, ...]:
-    """All runs that started at or after a moment, oldest first."""
+    """All runs that started at or after a moment, oldest first, without their tails."""
     found = state.rows(
-        f"SELECT {_RUN} FROM flow_run WHERE started_at>=? ORDER BY started_at, id",  # noqa: S608
+        f"SELECT {_FIGURES}, '' AS tail FROM flow_run WHERE started_at>=? ORDER BY started_at, id",  # noqa: S608
         (iso_z(since),),
     )
     return tuple(_run(row) for row in found)
@@ -92,8 +93,9 @@ def started_since(state: State, since: datetime) -> tuple[FlowRun, ...]:
 def last_of_each(state: State) -> dict[str, FlowRun]:
     """Each flow's newest run."""
     found = state.rows(
-        f"SELECT {_RUN} FROM flow_run AS run WHERE id = (SELECT id FROM flow_run"  # noqa: S608
-        " WHERE flow=run.flow ORDER BY started_at DESC, id DESC LIMIT 1)"
+        f"SELECT {_RUN} FROM flow_run WHERE id IN (SELECT (SELECT id FROM flow_run"  # noqa: S608
+        " WHERE flow=each.flow ORDER BY started_at DESC, id DESC LIMIT 1)"
+        " FROM (SELECT DISTINCT flow FROM flow_run) AS each)"
     )
     return {row["flow"]: _run(row) for row in found}
 

@@ -25,6 +25,7 @@ TIMEOUT_S = 20.0
 LONGEST_OUTPUT_BYTES = 64 * 1024 * 1024
 LONGEST_FILE_BYTES = 4 * 1024 * 1024
 
+_NO_GIT = "git is not installed, or not in PATH"
 _OID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _ENVIRONMENT = {
     "GIT_CONFIG_NOSYSTEM": "1",
@@ -281,8 +282,9 @@ def _run(
     """Runs git; returns its exit code, its output and what it said on stderr."""
     try:
         from git.cmd import Git
+        from git.exc import GitCommandNotFound
     except ImportError as error:
-        raise UnreachableError("git is not installed, or not in PATH") from error
+        raise UnreachableError(_NO_GIT) from error
     # The caller's own GIT_DIR and the like (we may run inside a hook) would lead elsewhere.
     inherited = [name for name in os.environ if name.startswith("GIT_")]
     forget = ["env", *(word for name in inherited for word in ("-u", name))] if inherited else []
@@ -291,9 +293,12 @@ def _run(
     with tempfile.TemporaryFile() as source:
         source.write(stdin)
         source.seek(0)
-        started = Git(str(folder)).execute(
-            command, istream=source, as_process=True, env=_ENVIRONMENT
-        )
+        try:
+            started = Git(str(folder)).execute(
+                command, istream=source, as_process=True, env=_ENVIRONMENT
+            )
+        except GitCommandNotFound as error:
+            raise UnreachableError(_NO_GIT) from error
         process = started.proc
         assert process is not None
         try:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from mechexo.actor import Role
 from mechexo.desk import Desk
-from mechexo.errors import ConfigError, NotFoundError, UsageError
+from mechexo.errors import ConfigError, NotFoundError, UnreachableError, UsageError
 from mechexo.rollback import globs, planning, records, suspects
 from mechexo.rollback.diffing import shown_path
 from mechexo.rollback.facts import gather
@@ -216,3 +216,7 @@ def _index_digest(repository: Repository) -> str:
         return hashlib.sha256((repository.git_dir / "index").read_bytes()).hexdigest()
     except FileNotFoundError:
         return ""
+    except OSError as error:
+        raise UnreachableError(
+            f"{repository.git_dir / 'index'}: cannot be read: {error.strerror}"
+        ) from error

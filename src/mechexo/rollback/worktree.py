@@ -45,7 +45,10 @@ def look(root: Path, path: str, *, longest_bytes: int) -> Found:
         UnreachableError: it is there and cannot be read, or is too large.
     """
     *folders, name = path.split("/")
-    descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        raise UnreachableError(f"{root}: cannot be read: {error.strerror}") from error
     try:
         for depth, folder in enumerate(folders, start=1):
             flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC

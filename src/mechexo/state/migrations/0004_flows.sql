@@ -14,6 +14,7 @@ CREATE TABLE flow_run (
 
 CREATE INDEX flow_run_by_flow ON flow_run (flow, started_at);
 CREATE INDEX flow_run_by_start ON flow_run (started_at);
+CREATE INDEX flow_run_well ON flow_run (flow, ended_at) WHERE state = 'completed';
 CREATE INDEX flow_run_running ON flow_run (state) WHERE state = 'running';
 
 CREATE TABLE flow_first_seen (
