@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 
 from mechexo.cli import app
 from mechexo.desk import Desk
-from mechexo.errors import MechexoError, NotFoundError
+from mechexo.errors import ConfigError, MechexoError, NotFoundError
 
 
 @pytest.fixture(autouse=True)
@@ -44,6 +44,18 @@ def test_with_a_broken_configuration_they_show_as_well(tmp_path: Path) -> None:
     result = run("show", "system-down", config=config)
     assert "First 60 seconds" in result.stdout
     assert "not valid TOML" in result.stderr
+
+
+@pytest.mark.parametrize("words", [["check"], ["export", "--out", "all.md"]])
+def test_a_check_or_an_export_never_passes_over_a_broken_configuration(
+    tmp_path: Path, words: list[str]
+) -> None:
+    (tmp_path / "mechexo.toml").write_text("[desk\n")
+    with pytest.raises(ConfigError, match="not valid TOML"):
+        run(*words)
+    with pytest.raises(ConfigError, match="no such configuration"):
+        run(*words, config=tmp_path / "nowhere.toml")
+    assert not (tmp_path / "all.md").exists()
 
 
 @pytest.mark.parametrize("damage", ["missing", "corrupted", "folder"])

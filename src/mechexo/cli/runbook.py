@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -24,20 +25,27 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON document.")]
 Csv = Annotated[bool, typer.Option("--csv", help="CSV.")]
 
 
-def _settings(ctx: typer.Context) -> tuple[Settings | None, Path | None]:
-    """The configuration and its path. Without a usable one: nothing, and a remark on stderr."""
-    invocation = ctx.find_object(Invocation) or Invocation(None)
+def _settings(ctx: typer.Context, *, strict: bool) -> tuple[Settings | None, Path | None]:
+    """The configuration and its path. Without any: nothing, and a remark on stderr.
+
+    One that is there but cannot be used is an error when `strict`, else a remark as well: reading
+    an entry must always work.
+    """
+    named = (ctx.find_object(Invocation) or Invocation(None)).config
+    path = None
     try:
-        path = find_config(invocation.config)
+        path = find_config(named)
         return load_settings(path), path
-    except ConfigError as error:
+    except (ConfigError, OSError) as error:
+        if strict and (path or named or os.environ.get("MECHEXO_CONFIG")):
+            raise
         render.note(f"mechexo: {error}")
-        render.note("mechexo: only the shipped runbook is shown, without the desk's own names")
+        render.note("mechexo: this is only the shipped runbook, without the desk's own names")
         return None, None
 
 
-def _library(ctx: typer.Context) -> Library:
-    settings, path = _settings(ctx)
+def _library(ctx: typer.Context, *, strict: bool = False) -> Library:
+    settings, path = _settings(ctx, strict=strict)
     return read_library(settings, path.parent if path else None)
 
 
@@ -156,7 +164,7 @@ def export(
     """Write all entries as one markdown, one HTML page, or a folder with checksums."""
     from mechexo.runbook.export import export_entries
 
-    written = export_entries(_library(ctx).entries, out, format_)
+    written = export_entries(_library(ctx, strict=True).entries, out, format_)
     if json_:
         files = [{"name": name, "sha256": digest} for name, digest in written.files]
         body = {"path": written.path, "entries": written.entries, "files": files}
@@ -169,7 +177,7 @@ def check(ctx: typer.Context, json_: Json = False) -> None:
     """Hold every entry to its rules; exit 1 on findings, each with file and line."""
     from mechexo.runbook.checking import check_entries, check_probes
 
-    settings, path = _settings(ctx)
+    settings, path = _settings(ctx, strict=True)
     library = read_library(settings, path.parent if path else None)
     now = SystemClock().now()
     known = library.variables if settings else None
