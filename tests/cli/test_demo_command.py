@@ -6,11 +6,13 @@ import json
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 import pytest
 
+from mechexo.desk import Desk
 from mechexo.paper.demo import prepare, run_under
 
 DEMO = [sys.executable, "-m", "mechexo", "demo"]
@@ -101,6 +103,7 @@ def test_a_second_runner_on_a_desk_is_refused_in_one_line(tmp_path: Path) -> Non
     assert "runs already" in done.stderr
 
 
+@pytest.mark.slow
 def test_an_existing_desk_keeps_its_seed(tmp_path: Path) -> None:
     folder = tmp_path / "desk"
     said: list[str] = []
@@ -121,3 +124,29 @@ def test_the_engine_does_not_know_that_a_desk_is_paper() -> None:
         if "mechexo.paper" in path.read_text(encoding="utf-8")
     }
     assert {name for name in knowing if not name.startswith("paper/")} <= {"cli/demo.py"}
+
+
+@pytest.mark.parametrize("words", [(), ("console",), ("console", "--ascii", "--read-only")])
+def test_the_console_without_a_terminal_is_the_status(
+    make_desk: Callable[..., Desk], words: tuple[str, ...]
+) -> None:
+    config = make_desk().config_path
+    done, status = (
+        subprocess.run(
+            [sys.executable, "-m", "mechexo", "--config", str(config), *each],
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+        )
+        for each in (words, ("status",))
+    )  # fmt: skip
+    assert done.returncode == status.returncode == 1
+    assert done.stdout.splitlines()[0] == status.stdout.splitlines()[0] == "test  PAPER  UTC"
+    assert "\x1b" not in done.stdout
+
+
+def test_the_console_without_a_configuration_says_so_in_one_line(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "mechexo", "--config", str(tmp_path / "none.toml"), "console"],
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1

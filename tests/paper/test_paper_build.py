@@ -16,6 +16,7 @@ from mechexo.config import load_settings
 from mechexo.desk import Desk
 from mechexo.errors import ConflictError, MechexoError
 from mechexo.health.operations import load_probes
+from mechexo.paper import trading
 from mechexo.paper.build import build, is_paper_desk, template_files, write_config
 from mechexo.paper.history import BAD_CHANGE_AGE, CHANGES, commit_times, versions
 
@@ -171,6 +172,15 @@ def test_every_variable_of_the_runbook_has_a_value_here(paper: Path) -> None:
     assert {
         name for entry in entries(Desk.open(paper / "mechexo.toml")) for name in entry.unset
     } == set()
+
+
+def test_a_desk_made_just_after_midnight_in_new_york_is_whole(tmp_path: Path) -> None:
+    folder = tmp_path / "desk"
+    build(folder, 7, datetime(2026, 3, 7, 5, 0, 20, tzinfo=UTC))
+    assert len(trading.quantities(folder)) == 12
+    with trading.trading(folder) as connection:
+        broken = connection.execute('SELECT name FROM risk_limits WHERE used > "limit"').fetchall()
+    assert broken == [("largest_weight_pct",)]
 
 
 def test_a_folder_with_something_in_it_is_left_alone(tmp_path: Path) -> None:

@@ -137,7 +137,7 @@ def schedule(seed: int) -> Iterator[Planned]:
     at_s = draw.uniform(25.0, 40.0)
     while True:
         for name in draw.sample(sorted(FAULTS), len(FAULTS)):
-            lasts_s = draw.uniform(75.0, 150.0)
+            lasts_s = draw.uniform(90.0, 150.0)
             yield Planned(name, round(at_s, 1), round(lasts_s, 1))
             at_s += lasts_s + draw.uniform(60.0, 180.0)
 

@@ -28,7 +28,7 @@ class BadInput(Exception):  # noqa: N818
 
 
 def read_bars(desk: Path) -> pl.DataFrame:
-    """All daily bars, by symbol and day."""
+    """The daily bars by symbol and day, but for a day that has hardly begun."""
     files = sorted((desk / "data/bars").glob("*.parquet"))
     if not files:
         raise BadInput("data/bars holds no bars; run flows/data_pipeline.py first")
@@ -36,7 +36,7 @@ def read_bars(desk: Path) -> pl.DataFrame:
         bars = pl.concat([pl.read_parquet(path) for path in files])
     except (OSError, pl.exceptions.PolarsError) as error:
         raise BadInput(f"data/bars cannot be read: {str(error).splitlines()[0]}") from error
-    return bars.sort("symbol", "day")
+    return bars.filter(pl.col("hours") >= 1).sort("symbol", "day")
 
 
 def with_features(bars: pl.DataFrame) -> pl.DataFrame:
