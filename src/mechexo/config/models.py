@@ -247,7 +247,8 @@ class CostSettings(Table):
     """`[costs]`: where fills and quotes are and how they are matched."""
 
     fills: str = ""
-    """Parquet or CSV glob, or `sqlite:///path?table=NAME`."""
+    """Parquet or CSV glob, or `sqlite:///path?table=NAME`. Columns that may be there besides the
+    needed ones: commission, currency, fx, multiplier, strategy, venue, order_id, liquidity."""
     quotes: str = ""
     """Parquet or CSV glob, or `sqlite:///path?table=NAME`."""
     currency: str = "USD"
@@ -257,7 +258,7 @@ class CostSettings(Table):
     naive_zone: Zone | None = None
     """The zone of timestamps that carry none; without it they are refused."""
     max_age: Duration = timedelta(seconds=60)
-    """A quote older than this is not a reference."""
+    """A quote older than this is stale: used up to five times this age, and counted as such."""
     quote_rule: Literal["strictly_before", "at_or_before"] = "strictly_before"
     suspect_pct: Annotated[float, _between(0.01, 100)] = 5.0
     """A fill further than this from its mid is listed as suspect and left out of the headline."""
