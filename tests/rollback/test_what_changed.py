@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from datetime import timedelta
 from pathlib import Path
 
@@ -129,3 +130,17 @@ def test_gitpython_is_imported_in_one_module_only() -> None:
         if imports.search(source.read_text(encoding="utf-8"))
     }
     assert users == {"src/mechexo/rollback/git.py"}
+
+
+def test_a_long_history_is_walked_as_far_as_needed(repo_desk: Desk, history: History) -> None:
+    stream = bytearray()
+    for number in range(1300):
+        # One commit with a wrong date among the newest does not hide those before it.
+        when = int(at(1).timestamp()) + (number if number != 1290 else -10_000_000)
+        stream += b"commit refs/heads/main\ncommitter A <a@b> %d +0000\ndata 1\nx\n" % when
+        stream += b"M 100644 inline %s\ndata 5\n%05d\n" % (PATH.encode(), number)
+    subprocess.run(["git", "fast-import", "--quiet"], cwd=history.root, input=stream, check=True)
+    newest = at(1) + timedelta(seconds=1299)
+    few = rollback.changes(repo_desk, start=newest - timedelta(seconds=19), end=newest)
+    assert len(few) == 19
+    assert len(rollback.changes(repo_desk, start=at(1), end=newest, limit=9999)) == 1299

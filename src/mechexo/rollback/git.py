@@ -130,10 +130,11 @@ class Repository:
         ref_status, ref, _ = self._try("symbolic-ref", "--quiet", "HEAD")
         return Head(_oid(output.decode().strip()), ref.decode().strip() if ref_status == 0 else "")
 
-    def chain(self, oid: str) -> tuple[tuple[str, int], ...]:
+    def chain(self, oid: str, *, longest: int | None = None) -> tuple[tuple[str, int], ...]:
         """The deployed line from a commit back to its beginning: (oid, commit time) pairs along
-        first parents."""
-        output = self._call("rev-list", "--first-parent", "--timestamp", _oid(oid), "--")
+        first parents; the newest `longest` of them, all when None."""
+        most = () if longest is None else (f"--max-count={longest:d}",)
+        output = self._call("rev-list", "--first-parent", "--timestamp", *most, _oid(oid), "--")
         pairs = (line.split() for line in output.decode("ascii").splitlines())
         return tuple((name, int(epoch_s)) for epoch_s, name in pairs)
 

@@ -15,6 +15,8 @@ LOOK_BACK = timedelta(hours=48)
 HINT_LOOK_BACK = timedelta(days=30)
 # More commits than this in a window are read from the newest on.
 _MOST_COMMITS = 5000
+# So many commits in a row before the window mean that it has been left.
+_SURELY_PAST = 100
 
 
 def commits(
@@ -30,7 +32,7 @@ def commits(
     head = repository.head()
     if head is None:
         return ()
-    chain = repository.chain(head.oid)
+    chain = _recent_chain(repository, head.oid, start)
     first_s, last_s = start.timestamp(), end.timestamp()
     within = [
         (oid, chain[at + 1][0] if at + 1 < len(chain) else None)
@@ -54,6 +56,18 @@ def commits(
         )
         for note in notes[:limit]
     )
+
+
+def _recent_chain(repository: Repository, oid: str, start: datetime) -> tuple[tuple[str, int], ...]:
+    """The deployed line back to `start` and somewhat further: one commit with a wrong date does
+    not end it, and a long history need not be walked for a few hours."""
+    longest = 1000
+    while True:
+        chain = repository.chain(oid, longest=longest)
+        past = chain[-_SURELY_PAST:]
+        if len(chain) < longest or all(epoch_s < start.timestamp() for _, epoch_s in past):
+            return chain
+        longest *= 8
 
 
 def find(
