@@ -1,11 +1,16 @@
 """What the probes, the flows and the tick itself mean to the alerts wing. Pure.
 
-A critical probe raises an alert of its own severity under the key `probe:NAME`. A probe at its
-warning threshold raises one of severity `low` under `probe:NAME:warning`: it is on the list, and
-on a channel that asks for it, but it wakes nobody. The two exclude each other, so an alert that
-eased to a warning is resolved and the warning stands in its place. A probe that has been unable
-to look for longer than `fail_after` looks raises the first kind, saying so: not knowing is not
-fine. Until then it neither raises nor resolves.
+A critical probe raises an alert of its own severity under the key `probe:NAME`.
+
+A probe at its warning threshold raises one of severity `low` under `probe:NAME:warning`: it is on
+the list, and on a channel that asks for it, but it wakes nobody. The two exclude each other, so an
+alert that eased to a warning is resolved and the warning stands in its place.
+
+A probe that failed, but not yet often enough in a row to be critical, says nothing either way: that
+patience is what `fail_after` is for.
+
+A probe that has been unable to look for longer than `fail_after` looks raises the first kind and
+says so: not knowing is not fine. Until then it neither raises nor resolves.
 """
 
 from __future__ import annotations
@@ -34,7 +39,7 @@ def probe_observations(
         match probe.status:
             case Status.OK:
                 said += [_of_probe(probe, False), _of_probe(probe, False, warning=True)]
-            case Status.WARNING:
+            case Status.WARNING if not probe.failures:
                 said += [_of_probe(probe, False), _of_probe(probe, True, warning=True)]
             case Status.CRITICAL:
                 said += [_of_probe(probe, True), _of_probe(probe, False, warning=True)]

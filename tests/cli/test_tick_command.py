@@ -6,6 +6,7 @@ import fcntl
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -144,3 +145,14 @@ def test_a_tick_that_is_killed_leaves_the_next_one_free(
         connection.close()
     desk.config_path.write_text('[desk]\nname = "test"\n')
     assert mechexo("tick", config=desk.config_path).returncode == 0
+
+
+def test_a_tick_that_nothing_else_can_end_is_ended_by_force() -> None:
+    program = (
+        "import time; from mechexo.cli import tick\ntick._end_by_force_after(0.2)\ntime.sleep(60)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=30
+    )
+    assert done.returncode == 5
+    one_line(done, "did not end within")

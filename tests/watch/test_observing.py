@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -68,6 +69,10 @@ def test_a_probe_raises_one_of_its_two_alerts_and_resolves_the_other(
 ) -> None:
     assert firing(probe(status)) == raised
     assert said(probe(status)).keys() == {"probe:quotes", "probe:quotes:warning"}
+
+
+def test_a_probe_that_failed_less_often_than_fail_after_neither_raises_nor_resolves() -> None:
+    assert said(replace(probe(Status.WARNING), failures=1)) == {}
 
 
 @pytest.mark.parametrize(
