@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psutil
 import pytest
 
 from mechexo.desk import Desk
+from mechexo.paper.build import build
 from mechexo.paper.demo import prepare, run_under
 
+BUILT_AT = datetime(2026, 3, 3, 16, 0, tzinfo=UTC)
 DEMO = [sys.executable, "-m", "mechexo", "demo"]
+
+
+@pytest.fixture(scope="module")
+def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("demo") / "desk"
+    build(folder, 7, BUILT_AT)
+    return folder
 
 
 def demo(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
@@ -83,6 +94,24 @@ def test_a_folder_of_something_else_is_refused_in_one_line(tmp_path: Path) -> No
     assert done.stdout == ""
     assert "not empty" in done.stderr.splitlines()[-1]
     assert [path.name for path in folder.iterdir()] == ["precious.txt"]
+
+
+def test_a_folder_that_cannot_be_made_is_named_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    done = demo(tmp_path / "file" / "desk")
+    assert done.returncode == 5
+    assert "cannot be made" in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+
+
+def test_a_desk_whose_configuration_is_broken_says_where(tmp_path: Path, pristine: Path) -> None:
+    folder = tmp_path / "desk"
+    shutil.copytree(pristine, folder)
+    (folder / "mechexo.toml").write_text("[desk\n")
+    done = demo(folder)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "not valid TOML" in done.stderr
 
 
 def test_a_duration_that_cannot_be_read_makes_nothing(tmp_path: Path) -> None:

@@ -10,9 +10,10 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from mechexo.clock import SystemClock
-from mechexo.errors import MechexoError
+from mechexo.errors import MechexoError, UnreachableError
 from mechexo.paper.build import MARKER, build, is_paper_desk
 from mechexo.paper.jobs import STOP_WAIT_S
 
@@ -36,7 +37,13 @@ def prepare(folder: Path, seed: int | None, *, say: Callable[[str], None]) -> tu
         return folder, own if seed is None else seed
     seed = DEFAULT_SEED if seed is None else seed
     say(f"paper desk: making {folder}")
-    build(folder, seed, SystemClock().now(), say=say)
+    try:
+        build(folder, seed, SystemClock().now(), say=say)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise UnreachableError(
+            f"{folder} cannot be made: {reason}; name another with --dir"
+        ) from error
     say("paper desk: made")
     return folder, seed
 
@@ -74,7 +81,7 @@ def run_under(folder: Path, seed: int, *words: str) -> Iterator[subprocess.Popen
     """
     command = [sys.executable, "-m", "mechexo.paper.run"]
     # Its stderr is a file: a pipe that nobody reads would stop it one day.
-    with (folder / "paper.err").open("wb+") as errors:
+    with _error_file(folder) as errors:
         process = subprocess.Popen(
             [*command, str(folder), "--seed", str(seed), "--parent", str(os.getpid()), *words],
             stdin=subprocess.DEVNULL,
@@ -90,6 +97,13 @@ def run_under(folder: Path, seed: int, *words: str) -> Iterator[subprocess.Popen
             yield process
         finally:
             _stop(process)
+
+
+def _error_file(folder: Path) -> BinaryIO:
+    try:
+        return (folder / "paper.err").open("wb+")
+    except OSError as error:
+        raise UnreachableError(f"{folder} cannot be written: {error.strerror}") from error
 
 
 def _failure(said: str, code: int) -> MechexoError:
