@@ -95,10 +95,13 @@ def test_the_value_of_a_secret_key_is_hidden(line: str) -> None:
     "block",
     [
         ["password: |", "  hunter", "  hunter", "", "  hunter", "other: 1"],
+        ["password: hunter", "  hunter", "other: 1"],
+        ["- password: hunter", "  other: 1"],
         ["tokens:", "  - hunter", "other: 1"],
         ["tokens:", "- hunter", "- hunter", "other: 1"],
         ["secret = [", '  "hunter",', "]", "other = 1"],
         ['secret = """', "hunter", '"""', "other = 1"],
+        ["[db.credentials]", "user = 'hunter'", "key = 'hunter'", "[limits]", "other = 1"],
         ["-----BEGIN RSA PRIVATE KEY-----", "hunter", "-----END RSA PRIVATE KEY-----", "other: 1"],
     ],
 )

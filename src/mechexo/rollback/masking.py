@@ -28,60 +28,85 @@ _LONGEST_LINE = 2000
 _MENTION = re.compile(_SECRET_WORDS, re.IGNORECASE)
 _PEM_BEGIN = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----")
 _PEM_END = re.compile(r"-----END [A-Z ]*PRIVATE KEY-----")
+_SECTION = re.compile(r"^\s*\[{1,2}[^\[\]=]+\]{1,2}\s*(?:[#;].*)?$")
+_ANY_ASSIGNMENT = re.compile(r"^\s*(?P<key>[\w.\"'-]+)\s*[:=]\s*(?P<value>.*)")
+_CLOSING = re.compile(r"^\s*[\]}]+,?\s*$")
 _TRIPLE = re.compile(r"\"{3}|'{3}")
 
 
 def masked(lines: Sequence[str]) -> list[str]:
     """The same number of lines, with the values of secret keys, private keys and credentials in
-    addresses hidden. References such as `${env:NAME}` hold no secret and stay."""
-    out: list[str] = []
-    inside_pem = False
-    inside_triple = ""
-    block_indent: int | None = None
+    addresses hidden. References such as `${env:NAME}` hold no secret and stay.
+
+    What belongs to a secret key is hidden to its end: an indented block, a list, a text in triple
+    quotes, and all values below a heading such as `[credentials]`.
+    """
+    masker = _Masker()
+    shown = []
     for line in lines:
         body = line.rstrip("\r\n")
-        ending = line[len(body) :]
-        indent = len(body) - len(body.lstrip())
-        if inside_triple:
-            if inside_triple in body:
-                inside_triple = ""
-            out.append(HIDDEN + ending)
-            continue
-        if inside_pem:
-            inside_pem = not _PEM_END.search(body)
-            out.append(body[:indent] + HIDDEN + ending)
-            continue
-        if block_indent is not None:
-            closing = body.strip() in ("]", "}", "],", "},")
-            listed = indent == block_indent and body.lstrip().startswith("- ")
-            if body.strip() and not closing and (indent > block_indent or listed):
-                out.append(body[:indent] + HIDDEN + ending)
-                continue
-            if body.strip():
-                block_indent = None
+        shown.append(masker.line(body) + line[len(body) :])
+    return shown
+
+
+class _Masker:
+    """Remembers, from line to line, what the next line may be a part of."""
+
+    def __init__(self) -> None:
+        self._until: re.Pattern[str] | None = None
+        self._block_indent: int | None = None
+        self._may_list = False
+        self._secret_section = False
+
+    def line(self, body: str) -> str:
+        """One line without its ending, as it may be shown."""
+        indent = body[: len(body) - len(body.lstrip())]
+        if self._until is not None:
+            if self._until.search(body):
+                self._until = None
+            return indent + HIDDEN
+        if self._in_block(body, len(indent)):
+            return indent + HIDDEN
         if len(body) > _LONGEST_LINE:
             # Too long to take apart safely, such as JSON on one line.
-            out.append((HIDDEN if _MENTION.search(body) else redact(body)) + ending)
-            continue
+            return HIDDEN if _MENTION.search(body) else redact(body)
         if _PEM_BEGIN.search(body):
-            inside_pem = not _PEM_END.search(body)
-            out.append(body[:indent] + HIDDEN + ending)
-            continue
+            self._until = None if _PEM_END.search(body) else _PEM_END
+            return indent + HIDDEN
+        if _SECTION.match(body):
+            self._secret_section = bool(_MENTION.search(body))
+            return body
         found = _ASSIGNMENT.search(body)
+        if found is None and self._secret_section:
+            found = _ANY_ASSIGNMENT.search(body)
         if found is None:
-            out.append(redact(body) + ending)
-            continue
-        value = found["value"]
-        if _REFERENCE.match(value) or (value and _EMPTY.match(value) and not _BLOCK.match(value)):
-            out.append(redact(body) + ending)
-            continue
-        if _BLOCK.match(value):
-            block_indent = indent
-            quotes = _TRIPLE.match(value)
-            if quotes and quotes[0] not in value[3:]:
-                inside_triple = quotes[0]
-            shown = value if not quotes else HIDDEN
-        else:
-            shown = HIDDEN
-        out.append(redact(body[: found.start("value")]) + shown + ending)
-    return out
+            return redact(body)
+        return redact(body[: found.start("value")]) + self._value(
+            found["value"], found.start("key")
+        )
+
+    def _in_block(self, body: str, indent: int) -> bool:
+        """Whether a line belongs to the value of the secret key above it."""
+        if self._block_indent is None or not body.strip():
+            return False
+        listed = self._may_list and indent == self._block_indent and body.lstrip().startswith("- ")
+        if (indent > self._block_indent or listed) and not _CLOSING.match(body):
+            return True
+        self._block_indent = None
+        return False
+
+    def _value(self, value: str, column: int) -> str:
+        """What may be shown of a value on the line of its secret key, which stands at `column`."""
+        block = bool(_BLOCK.match(value))
+        if _REFERENCE.match(value) or (_EMPTY.match(value) and not block):
+            return value
+        # Also after a value that seems whole: a plain text may go on below, further in.
+        self._block_indent, self._may_list = column, block
+        if not block:
+            return HIDDEN
+        quotes = _TRIPLE.match(value)
+        if quotes is None:
+            return value
+        if quotes[0] not in value[3:]:
+            self._until = re.compile(re.escape(quotes[0]))
+        return HIDDEN
