@@ -83,5 +83,6 @@ def _secrets_in(url: str) -> list[str]:
         # A webhook's path is often its only credential.
         found.append(parts.path.strip("/"))
     elif scheme not in _MAIL_SCHEMES:
-        found += [user, host, *parts.path.split("/")]
+        # A Telegram token stands where a host would, and its second half is the secret one.
+        found += [user, host, *host.split(":"), *parts.path.split("/")]
     return [part for part in found if part]
