@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections import deque
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -20,9 +19,6 @@ if TYPE_CHECKING:
 
 FIRST_FRAME_WAIT_S = 0.3
 """How long the first frame waits for the state file before it is painted without facts."""
-
-KEPT_VALUES = 64
-"""How many values of each probe are kept for its small plot."""
 
 STATE_LOOK_S = 1.0
 """How often the state file is asked whether it changed."""
@@ -42,9 +38,6 @@ class Facts:
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
         self.overview = Overview()
-        self.history: dict[str, deque[float]] = {}
-        """The numbers each probe has shown while the console was open, oldest first."""
-        self._seen_at: dict[str, datetime | None] = {}
         self.paused = False
         self.next_at: datetime | None = None
         self._stopping = threading.Event()
@@ -94,14 +87,6 @@ class Facts:
         for name, part in parts.items():
             overview = overview.with_part(name, part)
         self.overview = overview
-        if "probes" in parts and not parts["probes"].error:
-            for probe in parts["probes"].value or ():
-                if self._seen_at.get(probe.name) == probe.observed_at:
-                    continue
-                self._seen_at[probe.name] = probe.observed_at
-                if isinstance(probe.value, float | int):
-                    values = self.history.setdefault(probe.name, deque(maxlen=KEPT_VALUES))
-                    values.append(float(probe.value))
 
     def alert(self, alert_id: int | None) -> Alert | None:
         """An open alert by its id."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar, cast
 
 from mechexo.alerts.values import Alert, AlertStatistics, Silence
@@ -17,6 +17,12 @@ from mechexo.health.values import ProbeState
 from mechexo.runbook.values import Entry
 from mechexo.state import AuditEntry
 from mechexo_tui.mailbox import MailboxMessage, newest
+
+KEPT_VALUES = 40
+"""How many values of each probe are kept for its small plot."""
+
+PLOTTED = timedelta(hours=6)
+"""How far back the small plots of probes reach."""
 
 Value = TypeVar("Value")
 
@@ -47,6 +53,8 @@ class Overview:
     flows: Part[tuple[FlowSummary, ...]] = Part()
     runs: Part[tuple[FlowRun, ...]] = Part()
     probes: Part[tuple[ProbeState, ...]] = Part()
+    history: Part[Mapping[str, tuple[float, ...]]] = Part()
+    """The last numbers of each probe, oldest first."""
     costs: Part[CostReport] = Part()
     entries: Part[tuple[Entry, ...]] = Part()
     audit: Part[tuple[AuditEntry, ...]] = Part()
@@ -103,6 +111,18 @@ def _probes(desk: Desk) -> tuple[ProbeState, ...]:
     return operations.probe_states(desk)
 
 
+def _history(desk: Desk) -> Mapping[str, tuple[float, ...]]:
+    from mechexo.health import operations
+
+    since = desk.clock.now() - PLOTTED
+    found = {}
+    for probe in operations.probe_states(desk):
+        if isinstance(probe.value, float | int):
+            samples = operations.history(desk, probe.name, since=since)
+            found[probe.name] = tuple(value for _, value in samples[-KEPT_VALUES:])
+    return found
+
+
 def _costs(desk: Desk) -> CostReport:
     from mechexo_tui.costs_apart import report
 
@@ -131,6 +151,7 @@ LOADERS: dict[str, Callable[[Desk], object]] = {
     "flows": _flows,
     "runs": _runs,
     "probes": _probes,
+    "history": _history,
     "costs": _costs,
     "entries": _entries,
     "audit": _audit,
@@ -140,7 +161,7 @@ LOADERS: dict[str, Callable[[Desk], object]] = {
 FIRST = ("status", "alerts", "probes", "statistics", "flows")
 """What the first frame shows; from the state file alone."""
 
-STATE = (*FIRST, "runs", "silences", "audit")
+STATE = (*FIRST, "history", "runs", "silences", "audit")
 """What changes when the state file changes."""
 
 GROUPS: dict[str, tuple[str, ...]] = {

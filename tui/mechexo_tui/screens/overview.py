@@ -230,7 +230,7 @@ class OverviewScreen(ConsoleScreen):
             )
         select = probes.machine_probes if name == "resources" else probes.risk_probes
         chosen = select(seen.probes.value or ())
-        history = self.console_app.facts.history
+        history = seen.history.value or {}
         return (
             seen.probes,
             probes.probes_aside(chosen),

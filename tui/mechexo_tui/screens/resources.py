@@ -32,7 +32,7 @@ class ProbesScreen(ConsoleScreen):
         rows = [Row(title(self.heading, look, aside=probes.probes_aside(found)))]
         rows += trouble(part, "the probes", look)
         if part.value is not None:
-            rows += probes.probe_rows(found, self.console_app.facts.history, look)
+            rows += probes.probe_rows(found, self.overview.history.value or {}, look)
         rows += [Row(BLANK), *self.more_rows()]
         self.query_one(LineList).show(rows)
 
@@ -45,7 +45,7 @@ class ProbesScreen(ConsoleScreen):
         name = self.active.key.partition(":")[2]
         probe = next((p for p in self.overview.probes.value or () if p.name == name), None)
         if probe is not None:
-            lines = probe_lines(probe, self.console_app.facts.history.get(name, ()), self.look)
+            lines = probe_lines(probe, (self.overview.history.value or {}).get(name, ()), self.look)
             crumbs = f"{self.title_id} > {name}"
             self.console_app.open_screen(TextScreen("tail", crumbs, rows_of(lines)))
 

@@ -1,0 +1,376 @@
+"""The real console on a real desk, at the sizes people have, key by key."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from console.driving import Show, fill_desk, press, screen_text, settled
+from mechexo.actor import Actor
+from mechexo.alerts import operations as alerts
+from mechexo.alerts.values import AlertState
+from mechexo.clock import VirtualClock
+from mechexo.desk import Desk
+from mechexo_tui.widgets.line_list import LineList
+
+SECTIONS = ("Alert history and analysis", "Flow status and performance", "System resources",
+            "Risk and trading")  # fmt: skip
+
+
+@pytest.mark.parametrize("size", [(60, 16), (80, 24), (120, 40), (200, 60)])
+async def test_the_overview_shows_everything_at_every_size(
+    busy_desk: Desk, show: Show, size: tuple[int, int]
+) -> None:
+    async with show(busy_desk, *size) as pilot:
+        text = screen_text(pilot)
+        for word in ("( PAPER )", "test", "on call Ada", "14:33 UTC", "risk_limits", "feed_stale",
+                     "✖ CRITICAL", "▲ HIGH", "Costs", *SECTIONS):  # fmt: skip
+            assert word in text, word
+        assert "? help" in text
+        assert max(map(len, text.splitlines())) <= size[0]
+
+
+async def test_below_sixty_by_sixteen_a_plain_list_still_works(busy_desk: Desk, show: Show) -> None:
+    async with show(busy_desk, 20, 5) as pilot:
+        assert "PAPER" in screen_text(pilot)
+        await press(pilot, "j", "j")
+        assert "CRITICAL risk_li" in screen_text(pilot)
+        await press(pilot, "b")
+        assert "risk limit" in screen_text(pilot)
+        await press(pilot, "q")
+        assert "CRITICAL" in screen_text(pilot)
+
+
+async def test_every_status_is_readable_without_colour(busy_desk: Desk, show: Show) -> None:
+    async with show(busy_desk, 120, 40) as pilot:
+        text = screen_text(pilot)
+        for word in ("● OK", "✖ CRITICAL", "? UNKNOWN", "✖ NOT OK"):
+            assert word in text, word
+
+
+async def test_ascii_only_means_ascii_only(busy_desk: Desk, show: Show) -> None:
+    async with show(busy_desk, 120, 40, ascii=True) as pilot:
+        for key in "123456780":
+            text = screen_text(pilot)
+            own = [line for line in text.splitlines() if not line.isascii()]
+            assert own == []
+            await press(pilot, key)
+
+
+async def test_enter_on_an_alert_opens_its_runbook_entry(busy_desk: Desk, show: Show) -> None:
+    async with show(busy_desk) as pilot:
+        await press(pilot, "enter")
+        text = screen_text(pilot)
+        assert "A risk limit is breached" in text
+        assert "First 60 seconds" in text
+        await press(pilot, "escape")
+        assert "Alerts" in screen_text(pilot)
+
+
+async def test_an_alert_without_an_entry_says_so_and_opens_the_runbook(
+    busy_desk: Desk, show: Show
+) -> None:
+    async with show(busy_desk) as pilot:
+        await press(pilot, "j", "j", "b")
+        text = screen_text(pilot)
+        assert "no entry for odd_thing" in text
+        assert "Trading is halted" in text
+
+
+async def test_x_shows_the_dry_run_of_the_suspected_change(busy_desk: Desk, show: Show) -> None:
+    async with show(busy_desk, 100, 50) as pilot:
+        await press(pilot, "x")
+        text = screen_text(pilot)
+        for word in ("nothing has been changed", "config/risk.yaml", "Set the limits",
+                     "Loosen the gross limit", "Guards", "● OK", "@@", "-  gross_pct: 180",
+                     "+  gross_pct: 100"):  # fmt: skip
+            assert word in text, word
+    assert "180" in (busy_desk.root / "repo/config/risk.yaml").read_text()
+
+
+async def test_x_says_why_when_nothing_changed(desk: Desk, show: Show) -> None:
+    async with show(desk) as pilot:
+        await press(pilot, "x")
+        assert "roll" in screen_text(pilot)
+        assert "planning" not in screen_text(pilot)
+
+
+async def test_a_acknowledges_with_a_note(busy_desk: Desk, show: Show) -> None:
+    async with show(busy_desk) as pilot:
+        await press(pilot, "a")
+        assert "acknowledge risk_limits" in screen_text(pilot)
+        await press(pilot, *"on it", "enter")
+        assert "risk_limits is acknowledged by tester" in screen_text(pilot)
+    found = alerts.list_alerts(busy_desk)[0]
+    assert found.state is AlertState.ACKNOWLEDGED
+    assert any("on it" in event.detail for event in alerts.timeline(busy_desk, found.id))
+
+
+async def test_leaving_the_prompt_acknowledges_nothing(busy_desk: Desk, show: Show) -> None:
+    async with show(busy_desk) as pilot:
+        await press(pilot, "a", "escape")
+        assert "not acknowledged" in screen_text(pilot)
+    assert alerts.list_alerts(busy_desk)[0].state is AlertState.FIRING
+
+
+async def test_s_asks_how_long_and_why(busy_desk: Desk, show: Show) -> None:
+    async with show(busy_desk) as pilot:
+        await press(pilot, "s")
+        assert "for how long?" in screen_text(pilot)
+        await press(pilot, *"2h", "enter")
+        assert "for 2h, because" in screen_text(pilot)
+        await press(pilot, *"known", "enter")
+        assert "risk_limits is silenced for 2h" in screen_text(pilot)
+    (silence,) = alerts.silences(busy_desk)
+    assert silence.reason == "known"
+    assert silence.ends_at - silence.starts_at == timedelta(hours=2)
+
+
+async def test_a_silence_without_a_reason_or_with_a_bad_time_is_not_made(
+    busy_desk: Desk, show: Show
+) -> None:
+    async with show(busy_desk) as pilot:
+        await press(pilot, "s", *"soon", "enter")
+        assert "not a duration" in screen_text(pilot)
+        await press(pilot, "s", "enter", "enter")
+        assert "needs a reason" in screen_text(pilot)
+    assert alerts.silences(busy_desk) == ()
+
+
+async def test_a_live_desk_is_unmistakable_and_wants_a_reason(
+    make_desk: Callable[..., Desk], tmp_path: Path, clock: VirtualClock, show: Show
+) -> None:
+    desk = fill_desk(make_desk, tmp_path, clock, mode="live")
+    async with show(desk) as pilot:
+        text = screen_text(pilot)
+        assert "◆◆ LIVE ◆◆" in text
+        assert "PAPER" not in text
+        await press(pilot, "a", "enter")
+        assert "a live desk needs a reason" in screen_text(pilot)
+    assert alerts.list_alerts(desk)[0].state is AlertState.FIRING
+
+
+async def test_read_only_says_so_and_changes_nothing(busy_desk: Desk, show: Show) -> None:
+    async with show(busy_desk, read_only=True) as pilot:
+        assert "read-only" in screen_text(pilot)
+        await press(pilot, "a")
+        assert "the console was opened read-only" in screen_text(pilot)
+
+
+async def test_a_viewer_is_told_which_role_is_needed(
+    make_desk: Callable[..., Desk], tmp_path: Path, clock: VirtualClock, show: Show
+) -> None:
+    desk = fill_desk(make_desk, tmp_path, clock)
+    viewer = desk.acting_as(Actor(424242, "guest"))
+    async with show(viewer) as pilot:
+        await press(pilot, "a")
+        assert "needs the role responder; guest is viewer" in screen_text(pilot)
+
+
+async def test_the_filter_keeps_and_leaves_out(busy_desk: Desk, show: Show) -> None:
+    async with show(busy_desk) as pilot:
+        await press(pilot, "slash", *"feed")
+        text = screen_text(pilot)
+        assert "feed_stale" in text
+        assert "risk_limits  " not in text
+        await press(pilot, "enter")
+        assert "/feed" in screen_text(pilot)
+        await press(pilot, "escape")
+        assert "risk_limits" in screen_text(pilot)
+        await press(pilot, "slash", *"!feed", "enter")
+        assert "feed_stale" not in screen_text(pilot)
+
+
+async def test_the_command_line_completes_and_goes_to_a_screen(busy_desk: Desk, show: Show) -> None:
+    async with show(busy_desk) as pilot:
+        await press(pilot, "colon", *"mes", "tab", "enter")
+        assert "Audit log" in screen_text(pilot)
+        await press(pilot, "colon", *"nonsense", "enter")
+        assert "no command 'nonsense'" in screen_text(pilot)
+        await press(pilot, "colon", *"home", "enter")
+        assert "Alert history" in screen_text(pilot)
+
+
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [
+        ("2", ("Alerts", "severity", "What happened", "Who was told", "gross exposure")),
+        ("3", ("Flows", "Data pipeline", "● COMPLETED", "Runs")),
+        ("4", ("Costs by day", "commission", "spread", "slippage", "priced", "6 of 6 fills")),
+        ("5", ("System resources", "gateway", "✖ CRITICAL", "uptime")),
+        ("6", ("Risk and trading", "gross_exposure", "112%", "trading_enabled")),
+        ("7", ("Runbook", "✖ SEV1", "Trading is halted")),
+        ("8", ("Messages", "Audit log", "alerts.raise")),
+    ],
+)
+@pytest.mark.parametrize("size", [(80, 24), (200, 60)])
+async def test_a_digit_goes_to_its_screen_and_q_comes_back(
+    busy_desk: Desk, show: Show, key: str, words: tuple[str, ...], size: tuple[int, int]
+) -> None:
+    async with show(busy_desk, *size) as pilot:
+        await press(pilot, key)
+        text = screen_text(pilot)
+        for word in words:
+            if word == "Who was told" and size == (80, 24):
+                continue
+            assert word in text, word
+        await press(pilot, "q")
+        assert "Alert history and analysis" in screen_text(pilot)
+
+
+async def test_enter_opens_runs_probes_entries_and_audit_entries(
+    busy_desk: Desk, show: Show
+) -> None:
+    async with show(busy_desk) as pilot:
+        await press(pilot, "3", "G", "enter")
+        assert "42 bars written" in screen_text(pilot)
+        await press(pilot, "q", "5", "enter")
+        assert "failed in a row" in screen_text(pilot)
+        await press(pilot, "q", "7", "enter")
+        assert "First 60 seconds" in screen_text(pilot)
+        await press(pilot, "q", "8", "G", "enter")
+        assert "hash" in screen_text(pilot)
+
+
+async def test_alerts_are_sorted_by_shifted_letters_and_turned_round(
+    busy_desk: Desk, show: Show
+) -> None:
+    async with show(busy_desk, 120, 40) as pilot:
+        await press(pilot, "2", "N")
+        assert "name v" in screen_text(pilot)
+        assert pilot.app.screen.query_one("#rows", LineList).text.find("feed_stale") < 40
+        await press(pilot, "N")
+        assert "name ^" in screen_text(pilot)
+
+
+async def test_sections_open_with_their_key_and_with_enter(busy_desk: Desk, show: Show) -> None:
+    async with show(busy_desk, 80, 24) as pilot:
+        assert "noisiest" not in screen_text(pilot)
+        await press(pilot, "i")
+        assert "per day" in screen_text(pilot)
+        await press(pilot, "enter")
+        assert "per day" not in screen_text(pilot)
+
+
+async def test_help_is_about_this_screen(busy_desk: Desk, show: Show) -> None:
+    async with show(busy_desk) as pilot:
+        await press(pilot, "question_mark")
+        text = screen_text(pilot)
+        assert "On the screen overview" in text
+        assert "Acknowledge the alert" in text
+        await press(pilot, "q", "4", "question_mark")
+        assert "On the screen costs" in screen_text(pilot)
+
+
+async def test_what_another_writer_did_is_shown_within_two_seconds(
+    busy_desk: Desk, show: Show
+) -> None:
+    async with show(busy_desk) as pilot:
+        await pilot.pause(1.1)
+        alerts.raise_alert(
+            busy_desk, key="late", severity="critical", name="late_news", summary="s", labels={}
+        )
+        for _ in range(20):
+            await pilot.pause(0.1)
+            if "late_news" in screen_text(pilot):
+                break
+        assert "late_news" in screen_text(pilot)
+
+
+async def test_a_refresh_without_news_paints_nothing(busy_desk: Desk, show: Show) -> None:
+    async with show(busy_desk, 120, 40) as pilot:
+        painted: list[object] = []
+        screen = pilot.app.screen
+        original = screen._compositor.render_partial_update
+        screen._compositor.render_partial_update = (  # type: ignore[method-assign]
+            lambda: painted.append(1) or original()
+        )
+        await press(pilot, "r")
+        assert painted == []
+
+
+async def test_a_failed_source_says_why_in_its_place_and_leaves_the_rest_alive(
+    busy_desk: Desk, show: Show
+) -> None:
+    async with show(busy_desk, 120, 40) as pilot:
+        assert "+3.0" in screen_text(pilot)
+        (busy_desk.root / "fills.csv").write_text("no,such,columns\n1,2,3\n")
+        await press(pilot, "r")
+        text = screen_text(pilot)
+        assert "? UNKNOWN" in text
+        assert "shown as of 14:33" in text
+        assert "+3.0" in text, "the last good value stays"
+        assert "risk_limits" in text
+
+
+async def test_a_damaged_state_file_does_not_end_the_console(busy_desk: Desk, show: Show) -> None:
+    async with show(busy_desk) as pilot:
+        with sqlite3.connect(busy_desk.state.path) as connection:
+            connection.execute("ALTER TABLE flow_run RENAME TO gone")
+        connection.close()
+        await press(pilot, "r", "3")
+        text = screen_text(pilot)
+        assert "? UNKNOWN" in text
+        await press(pilot, "2")
+        assert "risk_limits" in screen_text(pilot)
+
+
+async def test_p_pauses_and_says_so(busy_desk: Desk, show: Show) -> None:
+    async with show(busy_desk) as pilot:
+        await press(pilot, "p")
+        assert "PAUSED" in screen_text(pilot)
+        await press(pilot, "p")
+        assert "PAUSED" not in screen_text(pilot)
+
+
+async def test_capital_r_writes_the_shift_report_and_says_where(
+    busy_desk: Desk, show: Show
+) -> None:
+    async with show(busy_desk, 200, 60) as pilot:
+        await press(pilot, "R")
+        assert "the shift report is in" in screen_text(pilot)
+    (report,) = (busy_desk.state.path.parent / "reports").glob("shift-*.md")
+    assert "risk_limits" in report.read_text()
+
+
+async def test_y_shows_what_it_copied(busy_desk: Desk, show: Show) -> None:
+    async with show(busy_desk, 120, 40) as pilot:
+        await press(pilot, "y")
+        assert "clipboard: ✖ CRITICAL  risk_limits" in screen_text(pilot)
+
+
+async def test_a_name_with_control_codes_cannot_steer_the_terminal(
+    busy_desk: Desk, show: Show
+) -> None:
+    alerts.raise_alert(
+        busy_desk, key="evil", severity="critical", name="evil", summary="a\x1b[2Jb\u202ec",
+        labels={},
+    )  # fmt: skip
+    async with show(busy_desk, 120, 40) as pilot:
+        text = screen_text(pilot)
+        assert "\x1b" not in text
+        assert "\u202e" not in text
+        assert "evil" in text
+
+
+async def test_many_alerts_are_counted_and_all_of_them_are_one_key_away(
+    busy_desk: Desk, show: Show
+) -> None:
+    alerts.observe(
+        busy_desk,
+        [
+            alerts.Observation(f"k{n}", True, "medium", f"n{n}", "s", "test")
+            for n in range(300)
+        ],
+    )  # fmt: skip
+    async with show(busy_desk, 80, 24) as pilot:
+        text = screen_text(pilot)
+        assert "more: press 2" in text
+        assert "Risk and trading" in text, "the sections stay on the screen"
+        await press(pilot, "2", "G")
+        await settled(pilot)
+        assert "odd_thing" in screen_text(pilot)

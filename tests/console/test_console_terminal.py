@@ -1,0 +1,156 @@
+"""The real program on a real pseudo-terminal: bytes, colours, and every way out."""
+
+from __future__ import annotations
+
+import base64
+import os
+import signal
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from mechexo.desk import Desk
+from mechexo.errors import UsageError
+from mechexo_tui.terminal import clipboard_sequence, require_terminal, write_crash_report
+from support.pseudo_terminal import COLOUR_CODES, PseudoTerminal, plain
+
+PROGRAM = """
+import sys
+from pathlib import Path
+from mechexo_tui.app import run
+sys.exit(run(Path(sys.argv[1])))
+"""
+LEAVES_ALTERNATE_SCREEN = b"\x1b[?1049l"
+
+pytestmark = pytest.mark.slow
+
+
+def console(desk: Desk, columns: int, rows: int, **environ: str) -> PseudoTerminal:
+    argv = [sys.executable, "-c", PROGRAM, str(desk.config_path)]
+    return PseudoTerminal(argv, columns, rows, environ={"LANG": "C.UTF-8", **environ})
+
+
+def settle(terminal: PseudoTerminal) -> bytes:
+    return terminal.collect(quiet_s=2.5, timeout_s=30).data
+
+
+@pytest.mark.parametrize(
+    ("columns", "rows", "first", "switch"), [(120, 40, 24_000, 12_000), (80, 24, 14_000, 8_000)]
+)
+def test_bytes_stay_within_their_budgets(
+    busy_desk: Desk, columns: int, rows: int, first: int, switch: int
+) -> None:
+    with console(busy_desk, columns, rows) as terminal:
+        assert len(settle(terminal)) <= first
+        for key in "?q2q3q7q":
+            terminal.send(key)
+            assert len(terminal.collect(quiet_s=0.5, timeout_s=5).data) <= switch, key
+        terminal.send("r")
+        assert terminal.everything_for(2.5) == b"", "nothing changed, nothing written"
+        terminal.send("j")
+        assert len(terminal.collect(quiet_s=0.5, timeout_s=5).data) <= 1_200
+        terminal.send("q")
+
+
+def test_no_colour_means_no_colour_codes(busy_desk: Desk) -> None:
+    with console(busy_desk, 120, 40, NO_COLOR="1") as terminal:
+        data = settle(terminal)
+        assert COLOUR_CODES.findall(data) == []
+        assert "CRITICAL" in plain(data)
+        terminal.send("q")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_gives_the_terminal_back(busy_desk: Desk, number: signal.Signals) -> None:
+    with console(busy_desk, 80, 24) as terminal:
+        settle(terminal)
+        os.kill(terminal.pid, number)
+        assert LEAVES_ALTERNATE_SCREEN in terminal.collect(quiet_s=0.5, timeout_s=5).data
+
+
+@pytest.mark.parametrize("key", ["q", "\x03"])
+def test_leaving_gives_the_terminal_back_and_ends_with_0(busy_desk: Desk, key: str) -> None:
+    with console(busy_desk, 80, 24) as terminal:
+        settle(terminal)
+        terminal.send(key)
+        assert LEAVES_ALTERNATE_SCREEN in terminal.collect(quiet_s=0.5, timeout_s=5).data
+        assert terminal.ended_within(5) is not None
+
+
+def test_a_lost_terminal_ends_the_program(busy_desk: Desk) -> None:
+    with console(busy_desk, 80, 24) as terminal:
+        settle(terminal)
+        terminal.hang_up()
+        assert terminal.ended_within(5) is not None
+
+
+def test_a_lost_terminal_ends_it_also_when_hangups_are_ignored(busy_desk: Desk) -> None:
+    ignoring = "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)" + PROGRAM.replace(
+        "import sys\n", "import sys, asyncio\n"
+        "asyncio.unix_events._UnixSelectorEventLoop.add_signal_handler = lambda *a: None\n", 1,
+    )  # fmt: skip
+    argv = [sys.executable, "-c", ignoring, str(busy_desk.config_path)]
+    with PseudoTerminal(argv, 80, 24) as terminal:
+        settle(terminal)
+        terminal.hang_up()
+        assert terminal.ended_within(5) is not None
+
+
+def test_a_crash_writes_a_report_and_one_line(busy_desk: Desk) -> None:
+    crashing = PROGRAM.replace(
+        "sys.exit",
+        "from mechexo_tui.screens.overview import OverviewScreen\n"
+        "def perform(self, action):\n"
+        "    secret = 'hunter2'\n"
+        "    raise ValueError('a defect for the test')\n"
+        "OverviewScreen.perform = perform\n"
+        "sys.exit",
+    )
+    argv = [sys.executable, "-c", crashing, str(busy_desk.config_path)]
+    with PseudoTerminal(argv, 80, 24) as terminal:
+        settle(terminal)
+        terminal.send("j")
+        data = terminal.collect(quiet_s=1.0, timeout_s=8).data
+        assert LEAVES_ALTERNATE_SCREEN in data
+        after = plain(data.split(LEAVES_ALTERNATE_SCREEN)[-1])
+        assert "the console failed; the report is in" in after
+        assert "Traceback" not in after
+    (report,) = busy_desk.state.path.parent.glob("console-crash-*.txt")
+    assert "a defect for the test" in report.read_text()
+    assert report.stat().st_mode & 0o077 == 0
+
+
+def test_a_dumb_terminal_is_refused_with_a_hint() -> None:
+    with pytest.raises(UsageError, match="mechexo status"):
+        require_terminal({"TERM": "dumb"})
+    with pytest.raises(UsageError, match="mechexo status"):
+        require_terminal({})
+
+
+def test_the_clipboard_goes_through_tmux() -> None:
+    inner = base64.b64encode(b"row").decode()
+    assert clipboard_sequence("row", {}) == f"\x1b]52;c;{inner}\x07"
+    assert clipboard_sequence("row", {"TMUX": "x"}) == (
+        f"\x1bPtmux;\x1b\x1b]52;c;{inner}\x07\x1b\\"
+    )
+
+
+def test_what_is_too_long_to_copy_is_refused() -> None:
+    assert clipboard_sequence("x" * 74_994, {})
+    with pytest.raises(UsageError, match="too long to copy"):
+        clipboard_sequence("x" * 74_995, {})
+
+
+def test_a_crash_report_holds_no_values_of_variables(tmp_path: Path) -> None:
+    def fail() -> None:
+        password = "hunter2"  # noqa: F841
+        raise ValueError("broken")
+
+    with pytest.raises(ValueError, match="broken") as caught:
+        fail()
+    path = write_crash_report(tmp_path, caught.value, datetime(2026, 3, 2, tzinfo=UTC))
+    text = path.read_text()
+    assert "broken" in text
+    assert "hunter2" not in text
