@@ -301,3 +301,31 @@ def test_a_name_that_cannot_be_shown_is_refused(desk: Desk, name: str) -> None:
 def test_without_a_command_nothing_is_run(desk: Desk) -> None:
     with pytest.raises(UsageError, match="no command to run"):
         flows.execute(desk, "nightly", [])
+
+
+def test_the_interrupt_key_at_a_terminal_reaches_the_job_once(desk: Desk) -> None:
+    script = (
+        "import os, signal, time\n"
+        "count = 0\n"
+        "def seen(n, f):\n"
+        "    global count\n"
+        "    count += 1\n"
+        "signal.signal(2, seen)\n"
+        "os.write(1, b'ready\\n')\n"
+        "while not count: time.sleep(0.01)\n"
+        "time.sleep(0.3)\n"
+        "os.write(1, f'seen {count}\\n'.encode())\n"
+    )
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execv(sys.executable, exec_words(desk, sys.executable, "-c", script))
+    shown = b""
+    while b"ready" not in shown:
+        shown += os.read(terminal, 1024)
+    os.write(terminal, b"\x03")
+    while b"seen" not in shown:
+        shown += os.read(terminal, 1024)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    os.close(terminal)
+    assert b"seen 1" in shown
+    assert only_run(desk).state is RunState.COMPLETED

@@ -7,13 +7,14 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mechexo.clock import VirtualClock
 from mechexo.desk import Desk
 from mechexo.errors import ConfigError, UsageError
 from mechexo.rollback import operations as rollback
+from mechexo.rollback.git import Repository
 from mechexo.rollback.resolving import resolve
 from rollback.histories import History, at
 
@@ -197,3 +198,43 @@ def test_a_reflog_that_reaches_back_far_enough_speaks_first(times: list[int], mo
         assert found.source == "reflog"
         assert found.oid == [oid for oid, time in reflog if time <= moment][-1]
         assert found.disagreement
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> list[tuple[int, list[int]]]:
+    """Commits as (seconds, parents by position), the first without a parent, merges among them."""
+    commits: list[tuple[int, list[int]]] = [(draw(st.integers(0, 50)), [])]
+    for position in range(1, draw(st.integers(1, 12))):
+        parents = draw(
+            st.lists(
+                st.integers(max(0, position - 4), position - 1), min_size=1, max_size=2, unique=True
+            )
+        )
+        commits.append((draw(st.integers(0, 50)), parents))
+    return commits
+
+
+@settings(
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(histories())
+def test_the_deployed_line_is_the_one_git_log_shows(
+    tmp_path_factory: pytest.TempPathFactory, commits: list[tuple[int, list[int]]]
+) -> None:
+    history = History.begin(tmp_path_factory.mktemp("history") / "repo")
+    start = int(at(1).timestamp())
+    stream = bytearray()
+    for position, (seconds, parents) in enumerate(commits):
+        stream += b"commit refs/heads/main\nmark :%d\n" % (position + 1)
+        stream += b"committer A <a@b> %d +0000\ndata 1\nx\n" % (start + seconds)
+        for word, parent in zip((b"from", b"merge"), parents, strict=False):
+            stream += b"%s :%d\n" % (word, parent + 1)
+        stream += b"M 100644 inline f\ndata 3\n%03d\n" % position
+    subprocess.run(
+        ["git", "fast-import", "--quiet", "--force"], cwd=history.root, input=stream, check=True
+    )
+    repository = Repository.open(history.root)
+    head = repository.head()
+    assert head is not None
+    shown = history.git("log", "--first-parent", "--format=%H %ct").splitlines()
+    assert [f"{oid} {epoch_s}" for oid, epoch_s in repository.chain(head.oid)] == shown

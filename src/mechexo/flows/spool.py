@@ -38,12 +38,16 @@ def keep(state_path: Path, run: FlowRun, wrapper: Wrapper) -> Path:
     }
     place = folder / f"{iso_z(run.started_at)}-{wrapper.pid}-{os.urandom(4).hex()}.json"
     fresh = place.with_suffix(".new")
-    fresh.touch(mode=0o600, exist_ok=False)
-    with fresh.open("w", encoding="utf-8") as file:
-        json.dump(record, file)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(place)
+    try:
+        fresh.touch(mode=0o600, exist_ok=False)
+        with fresh.open("w", encoding="utf-8") as file:
+            json.dump(record, file)
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(place)
+    except OSError:
+        fresh.unlink(missing_ok=True)
+        raise
     return place
 
 
