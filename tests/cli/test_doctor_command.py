@@ -16,7 +16,7 @@ from mechexo.doctor.machine_checks import sqlite_version
 from mechexo.doctor.state_checks import file_system
 from mechexo.health.values import Status
 from mechexo.init_desk import init_desk
-from support.program import document, mechexo
+from support.program import document, mechexo, on_terminal
 
 
 def findings(desk: Desk, check: str) -> list[Finding]:
@@ -267,3 +267,56 @@ def test_a_check_that_fails_itself_is_a_finding_and_the_others_follow(
     assert found.status is Status.UNKNOWN
     assert found.is_bad
     assert only(desk, "role").status is Status.OK
+
+
+def test_the_last_tick_is_judged(desk: Desk) -> None:
+    assert only(desk, "tick").mend.startswith("add to the crontab")
+    assert mechexo("tick", config=desk.config_path).returncode == 0
+    assert only(desk, "tick").status is Status.OK
+    with desk.state.write() as writing:
+        writing.execute(
+            "UPDATE tick SET at = '2026-01-01T00:00:00.000000Z', stages = ?",
+            ('[{"name": "probes", "ok": false, "detail": "no", "duration_s": 1}]',),
+        )
+    old, failed = findings(desk, "tick")
+    assert old.status is Status.CRITICAL
+    assert "could not do its probes: no" in failed.detail
+
+
+def test_a_state_file_that_cannot_be_written_is_named(desk: Desk) -> None:
+    connection = sqlite3.connect(desk.state.path)
+    connection.execute("BEGIN IMMEDIATE")
+    found = [each for each in findings(desk, "state file") if each.is_bad]
+    connection.close()
+    assert "locked" in found[0].detail
+
+
+@pytest.mark.parametrize(
+    ("state", "status"),
+    [((0, 0x2001, 500_000), Status.OK), ((5, 0x40, 0), Status.WARNING)],
+)
+def test_the_clock_is_judged_by_what_the_kernel_says(
+    monkeypatch: pytest.MonkeyPatch, state: tuple[int, int, int], status: Status
+) -> None:
+    from mechexo.doctor import machine_checks
+    from mechexo.health import kernel_clock
+
+    said = kernel_clock.interpret(*state)
+    monkeypatch.setattr(kernel_clock, "read_kernel_clock", lambda: said)
+    (found,) = machine_checks.clock()
+    assert found.status is status
+
+
+@pytest.mark.parametrize(
+    ("size", "env", "words"),
+    [
+        ((24, 80), {"TERM": "xterm-256color"}, "terminal       xterm-256color, 80x24, utf-8"),
+        ((24, 80), {"TERM": "dumb"}, "TERM is dumb: no console"),
+        ((5, 20), {"TERM": "xterm"}, "20x5 is small"),
+        ((24, 80), {"TERM": "xterm", "PYTHONIOENCODING": "latin-1:replace"}, "not UTF-8"),
+    ],
+)
+def test_the_terminal_is_judged(
+    desk: Desk, size: tuple[int, int], env: dict[str, str], words: str
+) -> None:
+    assert words in on_terminal("doctor", config=desk.config_path, size=size, env=env)

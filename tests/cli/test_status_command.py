@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import pty
-import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +12,7 @@ from mechexo.alerts import operations as alerts
 from mechexo.clock import SystemClock
 from mechexo.desk import Desk
 from mechexo.watch import tick
-from support.program import command, environment, mechexo, one_line, validated
+from support.program import mechexo, on_terminal, one_line, validated
 
 WELL = """
 [probes.folder]
@@ -137,31 +134,10 @@ def test_codes_that_steer_a_terminal_do_not_reach_it(desk: Desk) -> None:
     assert "\x1b" not in mechexo("status", config=desk.config_path).stdout
 
 
-def on_terminal(config: Path, **extra: str) -> str:
-    """What the program writes to a terminal."""
-    ours, theirs = pty.openpty()
-    done = subprocess.Popen(
-        command("status", config=config), stdout=theirs, stderr=theirs, env=environment(extra)
-    )
-    os.close(theirs)
-    said = b""
-    while True:
-        try:
-            more = os.read(ours, 4096)
-        except OSError:
-            break
-        if not more:
-            break
-        said += more
-    done.wait()
-    os.close(ours)
-    return said.decode()
-
-
 def test_a_terminal_gets_colour_unless_it_wants_none(ticked: Callable[[str], Path]) -> None:
     config = ticked(WELL)
-    assert "\x1b[32m● OK" in on_terminal(config)
-    assert "\x1b" not in on_terminal(config, NO_COLOR="1")
+    assert "\x1b[32m● OK" in on_terminal("status", config=config)
+    assert "\x1b" not in on_terminal("status", config=config, env={"NO_COLOR": "1"})
 
 
 def test_acknowledging_is_counted(ticked: Callable[[str], Path]) -> None:

@@ -255,6 +255,7 @@ try:
         writing.execute("INSERT INTO filler VALUES (zeroblob(1000000))")
 except StateError as error:
     print(error)
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 """
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import subprocess
 import sys
+import termios
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -44,6 +46,33 @@ def mechexo(
         env=environment(env),
         timeout=timeout_s,
     )
+
+
+def on_terminal(
+    *arguments: object,
+    config: Path,
+    size: tuple[int, int] = (24, 80),
+    env: Mapping[str, str] | None = None,
+) -> str:
+    """What one command writes to a terminal of so many lines and columns."""
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, size)
+    running = subprocess.Popen(
+        command(*arguments, config=config), stdout=theirs, stderr=theirs, env=environment(env)
+    )
+    os.close(theirs)
+    said = b""
+    while True:
+        try:
+            more = os.read(ours, 4096)
+        except OSError:
+            break
+        if not more:
+            break
+        said += more
+    running.wait()
+    os.close(ours)
+    return said.decode(errors="replace")
 
 
 def document(done: subprocess.CompletedProcess[str]) -> Any:

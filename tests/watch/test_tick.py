@@ -194,6 +194,7 @@ def test_a_failed_look_resolves_nothing(
     assert "probe:trading_enabled" in {alert.key for alert in alerts.list_alerts(trading_desk)}
 
 
+@pytest.mark.slow
 def test_a_part_that_hangs_is_left_behind_and_the_sending_still_happens(
     trading_desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -204,10 +205,10 @@ def test_a_part_that_hangs_is_left_behind_and_the_sending_still_happens(
     monkeypatch.setattr(flows, "summaries", lambda *_, **__: let_go.wait(30))
     began = time.monotonic()
     try:
-        report = tick(trading_desk, deadline_s=3.0)
+        report = tick(trading_desk, deadline_s=8.0)
     finally:
         let_go.set()
-    assert time.monotonic() - began < 3.5
+    assert time.monotonic() - began < 9
     assert [stage.name for stage in report.failed] == ["probes", "flows"]
     assert all("did not end within" in stage.detail for stage in report.failed)
     states = {each.alert_id: each.state for each in alerts.deliveries(trading_desk)}
