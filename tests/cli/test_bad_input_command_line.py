@@ -17,6 +17,9 @@ from mechexo.desk import Desk
 from mechexo.times import iso_z
 from support.program import command, environment, mechexo, one_line
 
+# A process for each case: many short ones are slow together.
+pytestmark = pytest.mark.slow
+
 READERS = [("status",), ("tick",), ("report", "shift"), ("audit", "verify"), ("audit", "log")]
 
 readers = pytest.mark.parametrize("words", READERS, ids=" ".join)
@@ -152,7 +155,6 @@ def test_a_state_file_of_a_newer_version(desk: Desk, words: tuple[str, ...]) -> 
     one_line(done, "newer mechexo", "9999_later")
 
 
-@pytest.mark.slow
 def test_a_state_file_that_another_program_keeps_locked(desk: Desk) -> None:
     desk.state.close()
     other = sqlite3.connect(desk.state.path, isolation_level=None)
