@@ -18,6 +18,7 @@ from mechexo.desk import Desk
 from mechexo.flows.values import RunState
 from mechexo.health import operations as health
 from mechexo.times import iso_z
+from mechexo_tui.widgets.prompt import Prompt
 
 TOML = """
 [probes.trading_enabled]
@@ -105,19 +106,23 @@ def fill_desk(
     return desk
 
 
-async def settled(pilot: Pilot[int]) -> None:
-    """Waits until what was asked for in threads has come and been shown."""
-    for _ in range(4):
-        await pilot.pause(0.03)
-        await pilot.app.workers.wait_for_complete()
-    await pilot.pause(0.05)
+async def settled(pilot: Pilot[int], *, costs: bool = False) -> None:
+    """Waits until what was asked for in threads (costs only when wanted) is there and shown."""
+    for _ in range(3):
+        await pilot.pause(0.02)
+        workers = [w for w in pilot.app.workers if costs or w.group != "costs"]
+        if workers:
+            await pilot.app.workers.wait_for_complete(workers)
+    await pilot.pause(0.03)
 
 
 async def press(pilot: Pilot[int], *keys: str) -> None:
-    """Presses keys, and waits for what they start."""
+    """Presses keys, and waits for what they start; a prompt takes letters as they come."""
     for key in keys:
         await pilot.press(key)
-        await settled(pilot)
+        if not pilot.app.screen.query_one(Prompt).display:
+            await settled(pilot)
+    await settled(pilot)
 
 
 def screen_text(pilot: Pilot[int]) -> str:

@@ -8,7 +8,6 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
@@ -20,19 +19,20 @@ from mechexo_tui import deeds
 from mechexo_tui.actions import Situation
 from mechexo_tui.command_line import ask_command
 from mechexo_tui.facts import Facts, PartsRead
+from mechexo_tui.painting import HeldPainting
 from mechexo_tui.screens import screen_called
 from mechexo_tui.screens.base import SETTLED_S, ConsoleScreen
 from mechexo_tui.screens.help import help_lines
 from mechexo_tui.screens.overview import OverviewScreen
 from mechexo_tui.screens.text import TextScreen
-from mechexo_tui.terminal import end_when_lost, require_terminal, write_crash_report
+from mechexo_tui.terminal import end_after, end_when_lost, require_terminal, write_crash_report
 from mechexo_tui.widgets.format import ASCII, UNICODE, Look
 from mechexo_tui.widgets.header import Heading
 from mechexo_tui.widgets.lines import Palette, rows_of
 
 MINUTE_S = 60.0
 
-LONGEST_HOLD_S = 0.3
+LONGEST_GOODBYE_S = 2.0
 
 
 class MechexoApp(App[int]):
@@ -57,11 +57,12 @@ class MechexoApp(App[int]):
         self.use_mouse = mouse or console.mouse
         self.glyphs = ASCII if ascii or console.ascii else UNICODE
         self.palette = Palette(
-            light=console.theme == "ansi-light", blue_yellow=console.colour_axis == "blue-yellow"
+            light=console.theme == "ansi-light",
+            blue_yellow=console.colour_axis == "blue-yellow",
+            ascii_only=self.glyphs is ASCII,
         )
         self.facts = Facts(desk)
-        self.holding = False
-        self._held = ExitStack()
+        self.painting = HeldPainting(self)
         self._pages: dict[str, ConsoleScreen] = {}
         self.crash: BaseException | None = None
 
@@ -114,7 +115,7 @@ class MechexoApp(App[int]):
 
     def on_mount(self) -> None:
         """Starts the clocks, and sees to a proper end when the system asks for one."""
-        self.hold_painting()
+        self.painting.hold()
         self.facts.start(self)
         self.set_interval(MINUTE_S, self._show_now)
         if threading.current_thread() is threading.main_thread() and not self.is_headless:
@@ -123,8 +124,10 @@ class MechexoApp(App[int]):
                 loop.add_signal_handler(number, self.exit, 128 + number)
 
     def on_unmount(self) -> None:
-        """Stops the clocks."""
+        """Stops the clocks. What hangs in a thread must not keep a person from leaving."""
         self.facts.stop()
+        if not self.is_headless:
+            end_after(LONGEST_GOODBYE_S, self.return_code or 0)
 
     def on_parts_read(self, message: PartsRead) -> None:
         """Shows what was read."""
@@ -171,28 +174,14 @@ class MechexoApp(App[int]):
 
     def open_screen(self, screen: ConsoleScreen) -> None:
         """Puts a screen in front, painted once it is complete instead of once per step."""
-        self.hold_painting()
+        self.painting.hold()
         self.push_screen(screen)
 
     def go_back(self) -> None:
         """Back to the screen behind this one."""
-        self.hold_painting()
+        self.painting.hold()
         self.pop_screen()
-        self.set_timer(SETTLED_S, self.release_painting)
-
-    def hold_painting(self) -> None:
-        """Paints nothing until the screen in front is complete, or a moment has passed."""
-        if not self.holding:
-            self.holding = True
-            self._held.enter_context(self.batch_update())
-            self.set_timer(LONGEST_HOLD_S, self.release_painting)
-
-    def release_painting(self) -> None:
-        """Paints what was held back."""
-        if self.holding:
-            self.holding = False
-            self._held.close()
-            self.screen.refresh()
+        self.set_timer(SETTLED_S, self.painting.release)
 
     def show_page(self, name: str) -> None:
         """Goes to one of the screens with a number."""
@@ -210,7 +199,7 @@ class MechexoApp(App[int]):
             if self.screen is page:
                 return
             if not page.is_mounted:
-                self.hold_painting()
+                self.painting.hold()
             if len(self.screen_stack) > 1:
                 self.switch_screen(page)
             else:

@@ -16,6 +16,8 @@ from mechexo.errors import MechexoError, UnreachableError
 
 LONGEST_S = 120.0
 
+_running: set[subprocess.Popen[bytes]] = set()
+
 
 def report(desk: Desk) -> CostReport:
     """The costs of today and the last 5 days, by day, symbol and hour.
@@ -25,17 +27,29 @@ def report(desk: Desk) -> CostReport:
     """
     now = desk.clock.now().isoformat()
     argv = [sys.executable, "-m", "mechexo_tui.costs_apart", str(desk.config_path), now]
+    process = subprocess.Popen(
+        argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    _running.add(process)
     try:
-        done = subprocess.run(
-            argv, capture_output=True, timeout=LONGEST_S, check=False, stdin=subprocess.DEVNULL
-        )
+        output, complaint = process.communicate(timeout=LONGEST_S)
     except subprocess.TimeoutExpired:
         raise UnreachableError(f"the costs were not ready after {LONGEST_S:.0f} s") from None
-    if done.returncode:
-        said = done.stderr.decode("utf-8", "replace").strip().splitlines()
+    finally:
+        _running.discard(process)
+        process.kill()
+        process.wait()
+    if process.returncode:
+        said = complaint.decode("utf-8", "replace").strip().splitlines()
         raise UnreachableError(said[-1] if said else "the costs could not be computed")
     # Made by the process above, from this very program.
-    return cast("CostReport", pickle.loads(done.stdout))  # noqa: S301
+    return cast("CostReport", pickle.loads(output))  # noqa: S301
+
+
+def stop() -> None:
+    """Ends what still computes, so that nobody has to wait for it to leave the console."""
+    for process in tuple(_running):
+        process.kill()
 
 
 def _main() -> int:

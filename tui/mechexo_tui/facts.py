@@ -12,6 +12,7 @@ from textual.message import Message
 from mechexo.alerts.values import Alert
 from mechexo.desk import Desk
 from mechexo.errors import MechexoError
+from mechexo_tui import costs_apart
 from mechexo_tui.sources import FIRST, GROUPS, Overview, Part, read_parts
 
 if TYPE_CHECKING:
@@ -59,8 +60,9 @@ class Facts:
         watch.start()
 
     def stop(self) -> None:
-        """Lets the watching thread end."""
+        """Ends what still reads or watches."""
         self._stopping.set()
+        costs_apart.stop()
 
     def refresh_all(self, app: MechexoApp) -> None:
         """Reads everything again."""

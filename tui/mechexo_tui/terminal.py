@@ -50,6 +50,13 @@ def end_when_lost(descriptor: int) -> None:
     threading.Thread(target=wait, name="terminal-watch", daemon=True).start()
 
 
+def end_after(seconds: float, code: int) -> None:
+    """Ends this process in `seconds`, unless it has ended by itself before."""
+    timer = threading.Timer(seconds, os._exit, (code,))
+    timer.daemon = True
+    timer.start()
+
+
 def clipboard_sequence(text: str, environ: Mapping[str, str]) -> str:
     """The control sequence that puts `text` on the terminal's clipboard, through tmux or screen.
 

@@ -24,9 +24,9 @@ from mechexo_tui.widgets.table import Column, Table, natural
 
 COLUMNS = (
     Column("severity", 10),
-    Column("name", 18, drop=2),
+    Column("name", 18),
     Column("summary", 16, grows=True),
-    Column("state", 10, drop=1),
+    Column("state", 10, drop=2),
     Column("since", 11, right=True, drop=3),
 )
 

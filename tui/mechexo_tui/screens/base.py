@@ -44,6 +44,7 @@ class ConsoleScreen(Screen[None]):
     def __init__(self) -> None:
         super().__init__()
         self.words = ""
+        self._to_say: tuple[str, bool] | None = None
         self._on_answer: Callable[[str | None], None] | None = None
         self._on_typed: Callable[[str], None] | None = None
 
@@ -108,7 +109,9 @@ class ConsoleScreen(Screen[None]):
         """Shows what is known, and lets it be painted when the layout has settled."""
         self.set_class(self.small, "-small")
         self.show_now()
-        self.set_timer(SETTLED_S, self.console_app.release_painting)
+        if self._to_say is not None:
+            self.say(self._to_say[0], bad=self._to_say[1])
+        self.set_timer(SETTLED_S, self.console_app.painting.release)
 
     def on_resize(self) -> None:
         """Fits what is shown to the new size."""
@@ -139,7 +142,10 @@ class ConsoleScreen(Screen[None]):
         self.query_one(Footer).show_keys(self.situation)
 
     def say(self, text: str, *, bad: bool = False) -> None:
-        """Says one line at the foot for a few seconds."""
+        """Says one line at the foot for a few seconds; a screen not yet there says it then."""
+        if not self.query(Footer):
+            self._to_say = (text, bad)
+            return
         footer = self.query_one(Footer)
         footer.say(text, bad=bad)
         self.set_timer(8.0, self._fall_silent)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Generic, Protocol, TypeVar
 
 from textual import events
-from textual.geometry import Region
+from textual.geometry import Region, Size
 from textual.message import Message
 from textual.strip import Strip
 
@@ -96,7 +96,7 @@ class LineList(Painted):
 
     def show(self, rows: Rows, *, keep: bool = True) -> None:
         """Lists `rows`; only changed cells are painted. With `keep` the cursor stays on its key."""
-        key, was_at = self.key, self.index
+        key, was_at, count = self.key, self.index, len(self._rows)
         shown, top = self._shown, self.top
         self._rows = rows
         self._shown = {}
@@ -105,6 +105,8 @@ class LineList(Painted):
         self._settle(key if keep else "")
         if not self.is_mounted or not self.size:
             return
+        if self.styles.is_auto_height and count != len(rows):
+            self.refresh(layout=True)
         if self.top != top or was_at != self.index:
             self.refresh()
         else:
@@ -162,6 +164,10 @@ class LineList(Painted):
                 self._go_to(index)
                 return True
         return False
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """As many lines as there are rows, where the style leaves the height to the list."""
+        return len(self._rows)
 
     def render_line(self, y: int) -> Strip:
         """Paints one row."""

@@ -156,7 +156,10 @@ _BLUE_YELLOW = {
 class Palette:
     """Names of styles to colours of the terminal's own sixteen."""
 
-    def __init__(self, *, light: bool = False, blue_yellow: bool = False) -> None:
+    def __init__(
+        self, *, light: bool = False, blue_yellow: bool = False, ascii_only: bool = False
+    ) -> None:
+        self._ascii_only = ascii_only
         names = dict(_DARK)
         names |= _LIGHT if light else {}
         names |= _BLUE_YELLOW if blue_yellow else {}
@@ -176,8 +179,21 @@ class Palette:
             if chosen:
                 # Colours would fight with the reversed bar; the words and glyphs stay.
                 style = self._cursor + Style(bold=style.bold)
-            segments.append(Segment(text, style))
+            segments.append(Segment(_in_ascii(text) if self._ascii_only else text, style))
         return Strip(segments, width)
+
+
+_IN_ASCII = str.maketrans("…–—·•─│━┃▌❱⟨⟩‘’“”→←", "~---*-|-||><>''\"\"><")
+
+
+def _in_ascii(text: str) -> str:
+    """The text for a terminal that has only ASCII, as wide as before."""
+    if text.isascii():
+        return text
+    return "".join(
+        character if character.isascii() else "?" * width_of(character)
+        for character in text.translate(_IN_ASCII)
+    )
 
 
 @lru_cache(256)
