@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from mechexo.rollback.values import Plan, Suspect
-from mechexo_tui.panels.titles import wrapped
 from mechexo_tui.widgets import format as shown_as
 from mechexo_tui.widgets.diff import diff_lines
 from mechexo_tui.widgets.format import Look
-from mechexo_tui.widgets.lines import Line
+from mechexo_tui.widgets.lines import Line, cut
 
 
 def plan_lines(plan: Plan, suspect: Suspect, look: Look) -> list[Line]:
@@ -28,15 +27,8 @@ def plan_lines(plan: Plan, suspect: Suspect, look: Look) -> list[Line]:
         (),
     ]
     for name, value in facts:
-        first, *more = wrapped(value, look.width - 20)
-        lines.append(((f"   {name:<15}", "dim"), (first, "")))
-        lines += [((" " * 18 + text, ""),) for text in more]
-    lines += [(), ((" Guards", "title"),)]
-    for guard in plan.guards:
-        sign, style = shown_as.check(guard.ok, glyphs)
-        lines.append(
-            (("   ", ""), (f"{sign:<9}", style), (f"{guard.name}  ", ""), (guard.detail, "dim"))
-        )
+        lines.append(((f"   {name:<15}", "dim"), (cut(value, look.width - 20), "")))
+    lines += [(), *_guard_summary(plan, look)]
     lines.append(())
     if plan.empty:
         return [*lines, ((" Nothing to do: it is already as it was then.", ""),)]
@@ -45,4 +37,24 @@ def plan_lines(plan: Plan, suspect: Suspect, look: Look) -> list[Line]:
     files = shown_as.count(len(plan.changes), "file")
     lines.append(((" Diff", "title"), (f"  {files}, +{added} -{removed}", "dim")))
     lines += diff_lines(plan.diff)
+    lines += [(), ((" Guards", "title"),)]
+    for guard in plan.guards:
+        sign, style = shown_as.check(guard.ok, glyphs)
+        lines.append(
+            (("   ", ""), (f"{sign:<9}", style), (f"{guard.name}  ", ""), (guard.detail, "dim"))
+        )
     return [*lines, (), ((f" Plan {plan.id}; ", "dim"), ("nothing has been changed.", ""))]
+
+
+def _guard_summary(plan: Plan, look: Look) -> list[Line]:
+    """What stands in the way, each with its reason; one line when nothing does."""
+    failed = [guard for guard in plan.guards if not guard.ok]
+    if not failed:
+        sign, style = shown_as.check(True, look.glyphs)
+        count = shown_as.count(len(plan.guards), "guard holds", "guards hold")
+        return [((" ", ""), (sign, style), (f"  {count}; they are listed below", "dim"))]
+    sign, style = shown_as.check(False, look.glyphs)
+    return [
+        ((" ", ""), (sign, style), (f"  {guard.name}: ", "bold"), (guard.detail, ""))
+        for guard in failed
+    ]
