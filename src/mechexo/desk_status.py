@@ -69,7 +69,7 @@ class Facts:
 def judge(facts: Facts) -> tuple[Reason, ...]:
     """Why the desk is not ok; nothing when it is.
 
-    Not ok when: a critical probe is critical or unknown; trading is halted on a live desk (a
+    Not ok when: nothing is watched; a critical probe is critical or unknown; trading is halted on a live desk (a
     `flag` probe on the card `trading` is critical, whatever its severity); a critical alert has
     been unacknowledged past its first escalation; the last tick is missing, failed in a part,
     is older than three intervals or lies in the future; a delivery is overdue.
@@ -83,6 +83,8 @@ def judge(facts: Facts) -> tuple[Reason, ...]:
 
 
 def _probe_reasons(facts: Facts) -> list[Reason]:
+    if not facts.probes:
+        return [Reason("nothing is watched: no probe is configured", known=False)]
     reasons = []
     for probe in facts.probes:
         halts = facts.live and probe.kind == "flag" and probe.card == "trading"

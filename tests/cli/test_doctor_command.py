@@ -219,6 +219,8 @@ def test_the_repository_and_its_configured_files_are_looked_for(
     git = ["git", "-C", str(desk.root / "repo")]
     subprocess.run([*git, "init", "-q"], check=True)
     subprocess.run([*git, "add", "."], check=True)
+    who = ["-c", "user.name=tester", "-c", "user.email=tester@desk.invalid"]
+    subprocess.run([*git, *who, "commit", "-q", "-m", "limits"], check=True)
     found = only(desk, "rollback")
     assert found.status is Status.CRITICAL
     assert "'lost/*.toml' matches no file" in found.detail

@@ -71,10 +71,14 @@ def test_the_json_document_is_the_contract_s(ticked: Callable[[str], Path], toml
     assert bool(found["reasons"]) is not found["ops_ok"]
 
 
-def test_a_desk_that_was_never_looked_at_is_not_well(desk: Desk) -> None:
+def test_a_desk_that_was_never_looked_at_is_not_well(make_desk: Callable[..., Desk]) -> None:
+    desk = make_desk(WELL)
     found = validated(done := mechexo("status", "--json", config=desk.config_path), "status")
     assert done.returncode == 1
-    assert found["reasons"] == ["no tick has run yet: nothing has been looked at"]
+    assert found["reasons"] == [
+        "folder (data) is unknown: not looked at yet",
+        "no tick has run yet: nothing has been looked at",
+    ]
     assert found["uptime"]["achieved"] is None
 
 

@@ -18,10 +18,11 @@ from mechexo.desk import Desk
 from support.program import command, document, environment, mechexo, one_line
 
 
-def test_it_says_what_it_did_in_one_line(desk: Desk) -> None:
+def test_it_says_what_it_did_in_one_line(make_desk: Callable[..., Desk]) -> None:
+    desk = make_desk('[probes.m]\nkind="host"\nmetric="memory_pct"\n')
     done = mechexo("tick", config=desk.config_path)
     assert done.returncode == 0
-    assert done.stdout.startswith("ops_ok: 0 probes, 0 alerts changed, 0 messages, ")
+    assert done.stdout.startswith("ops_ok: 1 probes, 0 alerts changed, 0 messages, ")
     assert done.stdout.count("\n") == 1
     assert done.stderr == ""
 

@@ -18,7 +18,7 @@ MINUTE = timedelta(minutes=1)
 WELL = Facts(
     now=NOW,
     live=True,
-    probes=(),
+    probes=(ProbeState("well", "sql", "risk", "critical", Status.OK, "fine"),),
     unacknowledged_critical_since=None,
     first_escalation=15 * MINUTE,
     last_tick_at=NOW - MINUTE,
@@ -125,3 +125,9 @@ def test_every_reason_is_given_not_only_the_first() -> None:
         oldest_due_s=90.0,
     )
     assert len(judge(facts)) == 5
+
+
+def test_a_desk_that_nothing_watches_is_not_known_to_be_well() -> None:
+    (found,) = judge(replace(WELL, probes=()))
+    assert found.text == "nothing is watched: no probe is configured"
+    assert not found.known

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import sys
 from pathlib import Path
@@ -84,7 +85,8 @@ def options(
     config: Annotated[
         Path | None,
         typer.Option(
-            help="The mechexo.toml to use; else $MECHEXO_CONFIG, ./mechexo.toml, the user's own."
+            readable=False,
+            help="The mechexo.toml to use; else $MECHEXO_CONFIG, ./mechexo.toml, the user's own.",
         ),
     ] = None,
     no_color: Annotated[bool, typer.Option("--no-color", help="No colours.")] = False,
@@ -104,6 +106,10 @@ def options(
 
 def main() -> None:
     """Runs the command line and exits with its code; a known failure is one line on stderr."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal whose encoding has no word for a glyph shows a ? and not a traceback.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
         app(prog_name="mechexo")
     except MechexoError as error:

@@ -95,8 +95,8 @@ def console() -> Any:
     """A Rich console on stdout: no control codes when stdout is no terminal or NO_COLOR is set."""
     from rich.console import Console
 
-    terminal = sys.stdout.isatty()
-    width = None if terminal else int(os.environ.get("COLUMNS") or 160)
+    # A pipe or a file has no width: nothing is cut off there.
+    width = None if sys.stdout.isatty() else 10_000
     return Console(
         file=sys.stdout, width=width, no_color="NO_COLOR" in os.environ or None, highlight=False
     )

@@ -12,7 +12,7 @@ from mechexo.alerts.channels.address import address_of
 from mechexo.config import ChannelSettings, redact
 from mechexo.desk import Desk
 from mechexo.doctor.findings import Finding, doubtful, well, wrong
-from mechexo.errors import ConfigError
+from mechexo.errors import ConfigError, UnreachableError
 from mechexo.health.values import Status
 
 LOOK_DEADLINE_S = 10.0
@@ -73,22 +73,21 @@ def repository(desk: Desk) -> Iterator[Finding]:
         mend = "name it in [rollback] repository"
         yield doubtful("rollback", "no repository is configured: nothing can be taken back", mend)
         return
-    from git import GitCommandNotFound, InvalidGitRepositoryError, NoSuchPathError, Repo
+    from mechexo.rollback.globs import matching
+    from mechexo.rollback.operations import tracked_files
 
     folder = desk.path(settings.repository)
     try:
-        with Repo(folder) as repo:
-            tracked = set(repo.git.ls_files("-z").split("\0")) - {""}
-    except (InvalidGitRepositoryError, NoSuchPathError):
-        mend = "correct [rollback] repository"
-        yield wrong("rollback", f"{folder} is no git repository", mend)
+        tracked = tracked_files(desk)
+    except UnreachableError as error:
+        yield wrong("rollback", str(error), "install git, or see to it that you may read the files")
         return
-    except GitCommandNotFound:
-        yield wrong("rollback", "there is no git on this machine's PATH", "install git")
+    except ConfigError as error:
+        yield wrong("rollback", str(error), "correct [rollback] repository")
         return
     lost = False
     for pattern in settings.configs:
-        if not any(Path(name).match(pattern) for name in tracked):
+        if not any(matching(name, [pattern]) for name in tracked):
             lost = True
             detail = f"{pattern!r} matches no file that git knows in {folder}"
             yield wrong("rollback", detail, "correct [rollback] configs, or commit the file")
