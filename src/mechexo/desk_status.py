@@ -69,10 +69,10 @@ class Facts:
 def judge(facts: Facts) -> tuple[Reason, ...]:
     """Why the desk is not ok; nothing when it is.
 
-    Not ok when: nothing is watched; a critical probe is critical or unknown; trading is halted on a live desk (a
-    `flag` probe on the card `trading` is critical, whatever its severity); a critical alert has
-    been unacknowledged past its first escalation; the last tick is missing, failed in a part,
-    is older than three intervals or lies in the future; a delivery is overdue.
+    Not ok when: nothing is watched; a critical probe is critical or unknown; trading is halted
+    on a live desk (a `flag` probe on the card `trading` is critical, whatever its severity); a
+    critical alert has been unacknowledged past its first escalation; the last tick is missing,
+    failed in a part, is older than three intervals or lies in the future; a delivery is overdue.
     """
     return (
         *_probe_reasons(facts),
