@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import cast
 
 from textual.pilot import Pilot
 
@@ -18,6 +19,7 @@ from mechexo.desk import Desk
 from mechexo.flows.values import RunState
 from mechexo.health import operations as health
 from mechexo.times import iso_z
+from mechexo_tui.app import MechexoApp
 from mechexo_tui.widgets.prompt import Prompt
 
 TOML = """
@@ -113,6 +115,8 @@ async def settled(pilot: Pilot[int], *, costs: bool = False) -> None:
         workers = [w for w in pilot.app.workers if costs or w.group != "costs"]
         if workers:
             await pilot.app.workers.wait_for_complete(workers)
+        while cast("MechexoApp", pilot.app).under_way:
+            await pilot.pause(0.01)
     await pilot.pause(0.03)
 
 

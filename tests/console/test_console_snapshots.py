@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from console.driving import press, settled
 from textual.pilot import Pilot
 
+from console.driving import press, settled
 from mechexo.desk import Desk
 from mechexo_tui.app import MechexoApp
 

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from mechexo.alerts import operations as alerts
+from mechexo.alerts.values import AlertState
 from mechexo.desk import Desk
 from mechexo.errors import UsageError
 from mechexo_tui.terminal import clipboard_sequence, require_terminal, write_crash_report
@@ -77,6 +79,17 @@ def test_leaving_gives_the_terminal_back_and_ends_with_0(busy_desk: Desk, key: s
         terminal.send(key)
         assert LEAVES_ALTERNATE_SCREEN in terminal.collect(quiet_s=0.5, timeout_s=5).data
         assert terminal.ended_within(5) is not None
+
+
+def test_what_was_confirmed_is_done_also_when_one_leaves_at_once(busy_desk: Desk) -> None:
+    with console(busy_desk, 80, 24) as terminal:
+        settle(terminal)
+        terminal.send("a")
+        terminal.collect(quiet_s=0.3, timeout_s=5)
+        terminal.send("\rq")
+        terminal.collect(quiet_s=1.0, timeout_s=8)
+        assert terminal.ended_within(10) is not None
+    assert alerts.list_alerts(busy_desk)[0].state is AlertState.ACKNOWLEDGED
 
 
 def test_a_lost_terminal_ends_the_program(busy_desk: Desk) -> None:

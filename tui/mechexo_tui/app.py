@@ -64,6 +64,7 @@ class MechexoApp(App[int]):
         self.facts = Facts(desk)
         self.painting = HeldPainting(self)
         self._pages: dict[str, ConsoleScreen] = {}
+        self.under_way: set[threading.Thread] = set()
         self.crash: BaseException | None = None
 
     # What screens ask for
@@ -124,7 +125,8 @@ class MechexoApp(App[int]):
                 loop.add_signal_handler(number, self.exit, 128 + number)
 
     def on_unmount(self) -> None:
-        """Stops the clocks. What hangs in a thread must not keep a person from leaving."""
+        """Ends what was begun. What only reads and hangs must not keep a person from leaving."""
+        deeds.finish(self)
         self.facts.stop()
         if not self.is_headless:
             end_after(LONGEST_GOODBYE_S, self.return_code or 0)

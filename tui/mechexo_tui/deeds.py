@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import threading
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from mechexo.alerts.values import Alert
 from mechexo.errors import MechexoError, UsageError
 from mechexo.runbook.values import Entry
+from mechexo.state.store import LOCK_WAIT_S
 from mechexo.times import format_duration, parse_duration
 from mechexo_tui.panels.plan import plan_lines
 from mechexo_tui.panels.titles import wrapped
@@ -94,9 +97,9 @@ def open_runbook(app: MechexoApp, alert: Alert) -> None:
 
         entry = operations.match(app.desk, alert.name, alert.runbook)
         if entry is None:
-            app.call_from_thread(_search_instead, app, screen, alert)
+            app.call_later(_search_instead, app, screen, alert)
         else:
-            app.call_from_thread(screen.become, _entry_rows(app, entry))
+            app.call_later(screen.become, _entry_rows(app, entry))
 
     _in_background(app, read, failed=lambda text: screen.become(_trouble(text)))
 
@@ -138,10 +141,10 @@ def show_rollback(app: MechexoApp, alert: Alert | None) -> None:
                 "No watched file changed in the 48 hours before this started, so there is "
                 "nothing to roll back. `mechexo changes` shows what changed before that."
             )
-            app.call_from_thread(screen.become, _trouble(text))
+            app.call_later(screen.become, _trouble(text))
             return
         made = operations.plan_config(app.desk, suspect.path, to=suspect.to)
-        app.call_from_thread(
+        app.call_later(
             screen.become, lambda width: rows_of(plan_lines(made, suspect, app.look(width)))
         )
 
@@ -182,7 +185,11 @@ def _in_background(
     failed: Callable[[str], None] | None = None,
 ) -> None:
     """Does `work` in a thread and says what came of it. The change to the state file itself
-    makes the screens read it again."""
+    makes the screens read it again.
+
+    Not a worker of Textual: leaving the console cancels those, also before they began, and what
+    a person confirmed must be done.
+    """
 
     def complain(text: str) -> None:
         app.front.say(text, bad=True)
@@ -191,17 +198,28 @@ def _in_background(
         try:
             said = work()
         except MechexoError as error:
-            app.call_from_thread(failed or complain, str(error))
+            app.call_later(failed or complain, str(error))
         except OSError as error:
-            app.call_from_thread(failed or complain, f"{error.filename}: {error.strerror}")
+            app.call_later(failed or complain, f"{error.filename}: {error.strerror}")
         except Exception as error:  # noqa: BLE001 - a defect here must not take the console down
             text = f"a defect in mechexo: {type(error).__name__}: {error}"
-            app.call_from_thread(failed or complain, text)
+            app.call_later(failed or complain, text)
         else:
             if said:
-                app.call_from_thread(app.front.say, said)
+                app.call_later(lambda: app.front.say(said))
+        finally:
+            app.under_way.discard(threading.current_thread())
 
-    app.run_worker(told, thread=True, group="deed", exit_on_error=False)
+    thread = threading.Thread(target=told, name="deed", daemon=True)
+    app.under_way.add(thread)
+    thread.start()
+
+
+def finish(app: MechexoApp) -> None:
+    """Waits for what was begun, as long as a write may wait for its turn."""
+    deadline = time.monotonic() + LOCK_WAIT_S + 1.0
+    for thread in tuple(app.under_way):
+        thread.join(max(0.0, deadline - time.monotonic()))
 
 
 def _trouble(text: str) -> Callable[[int], list[Row]]:

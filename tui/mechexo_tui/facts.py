@@ -100,14 +100,18 @@ class Facts:
 
     def _watch(self, app: MechexoApp) -> None:
         """Notices soon that another process (or this one) wrote to the state file."""
-        seen: int | None = None
+        # The number belongs to a connection, and a connection to a thread: always this one. It is
+        # first asked for before the clocks read the file, so that no write falls between.
+        seen = self._version()
         while not self._stopping.wait(STATE_LOOK_S):
-            try:
-                # The number belongs to a connection, and a connection to a thread: always this one.
-                version = self.desk.state.data_version()
-            except MechexoError:
-                continue  # the panels say what is wrong with the file
-            if seen is not None and version != seen and not self.paused:
+            version = self._version()
+            if version not in {None, seen} and not self.paused:
                 app.call_later(self.refresh_groups, app, ("state", "messages"))
-            seen = version
+            seen = version or seen
         self.desk.state.close()
+
+    def _version(self) -> int | None:
+        try:
+            return self.desk.state.data_version()
+        except MechexoError:
+            return None  # the panels say what is wrong with the file

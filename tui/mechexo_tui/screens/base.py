@@ -228,7 +228,6 @@ class ConsoleScreen(Screen[None]):
     def on_prompt_answered(self, message: Prompt.Answered) -> None:
         """Closes the prompt and passes the answer on."""
         answered, self._on_answer, self._on_typed = self._on_answer, None, None
-        self.query_one(Prompt).close()
         self.query_one(Footer).display = True
         if answered is not None:
             answered(message.text)

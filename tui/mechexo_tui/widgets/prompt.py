@@ -90,10 +90,10 @@ class Prompt(Painted, can_focus=True):
         event.prevent_default()
         key = event.key
         if key == "enter":
-            self.post_message(self.Answered(self._text))
+            self._answer(self._text)
             return
         if key in {"escape", "ctrl+c"} or (key == "backspace" and not self._text):
-            self.post_message(self.Answered(None))
+            self._answer(None)
             return
         if key == "tab":
             self._do_complete()
@@ -118,6 +118,11 @@ class Prompt(Painted, can_focus=True):
         """Takes pasted text as one line."""
         event.stop()
         self._replace(self._at, self._at, " ".join(event.text.split()))
+
+    def _answer(self, text: str | None) -> None:
+        # At once: the next key is no longer meant for the prompt.
+        self.close()
+        self.post_message(self.Answered(text))
 
     def _replace(self, start: int, end: int, text: str) -> None:
         self._text = self._text[:start] + text + self._text[end:]
