@@ -84,12 +84,14 @@ def test_leaving_gives_the_terminal_back_and_ends_with_0(busy_desk: Desk, key: s
 def test_what_was_confirmed_is_done_also_when_one_leaves_at_once(busy_desk: Desk) -> None:
     with console(busy_desk, 80, 24) as terminal:
         settle(terminal)
-        terminal.send("a")
-        terminal.collect(quiet_s=0.3, timeout_s=5)
-        terminal.send("\rq")
+        # As a slow line delivers it: all in one piece.
+        terminal.send("aon my way, wow!\rq")
         terminal.collect(quiet_s=1.0, timeout_s=8)
         assert terminal.ended_within(10) is not None
-    assert alerts.list_alerts(busy_desk)[0].state is AlertState.ACKNOWLEDGED
+    found = alerts.list_alerts(busy_desk)[0]
+    assert found.state is AlertState.ACKNOWLEDGED
+    said = " ".join(event.detail for event in alerts.timeline(busy_desk, found.id))
+    assert "on my way, wow!" in said
 
 
 def test_a_lost_terminal_ends_the_program(busy_desk: Desk) -> None:

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
-import signal
 import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
+from textual import events
 from textual.app import App
 from textual.screen import Screen
 
 from mechexo.desk import Desk
 from mechexo_tui import deeds
-from mechexo_tui.actions import Situation
+from mechexo_tui.actions import Situation, all_keys
 from mechexo_tui.command_line import ask_command
 from mechexo_tui.facts import Facts, PartsRead
 from mechexo_tui.painting import HeldPainting
@@ -25,11 +24,17 @@ from mechexo_tui.screens.base import SETTLED_S, ConsoleScreen
 from mechexo_tui.screens.help import help_lines
 from mechexo_tui.screens.overview import OverviewScreen
 from mechexo_tui.screens.text import TextScreen
-from mechexo_tui.terminal import end_after, end_when_lost, require_terminal, write_crash_report
+from mechexo_tui.terminal import (
+    end_after,
+    end_when_lost,
+    leave_on_signals,
+    require_terminal,
+    write_crash_report,
+)
 from mechexo_tui.widgets.format import ASCII, UNICODE, Look
-from mechexo_tui.widgets.header import Heading
 from mechexo_tui.widgets.lines import Palette, rows_of
 
+KEYS = frozenset(all_keys())
 MINUTE_S = 60.0
 
 LONGEST_GOODBYE_S = 2.0
@@ -78,26 +83,6 @@ class MechexoApp(App[int]):
         """How lines are to look at this moment in this width."""
         return Look(width, self.desk.clock.now(), self.desk.zone, self.glyphs)
 
-    def heading(self, crumbs: str) -> Heading:
-        """What the header says."""
-        part = self.facts.overview.status
-        status = part.value
-        quiet = ""
-        if status and status.oncall.quiet_hours:
-            quiet = f"quiet hours until {self.desk.settings.quiet_hours.end:%H:%M}"
-        return Heading(
-            desk=self.desk.settings.desk.name,
-            live=self.desk.is_live,
-            crumbs=crumbs,
-            ops_ok=status.ops_ok if status else None,
-            on_call=status.oncall.level1 if status else "",
-            quiet=quiet,
-            read_at=part.read_at,
-            next_at=self.facts.next_at,
-            paused=self.facts.paused,
-            note="read-only" if self.read_only else "",
-        )
-
     def situation(self, screen: str, *, alert: bool) -> Situation:
         """What decides which actions work on a screen."""
         desk = self.desk
@@ -119,10 +104,13 @@ class MechexoApp(App[int]):
         self.painting.hold()
         self.facts.start(self)
         self.set_interval(MINUTE_S, self._show_now)
-        if threading.current_thread() is threading.main_thread() and not self.is_headless:
-            loop = asyncio.get_running_loop()
-            for number in (signal.SIGTERM, signal.SIGHUP):
-                loop.add_signal_handler(number, self.exit, 128 + number)
+        if not self.is_headless:
+            leave_on_signals(self.exit)
+
+    def on_key(self, event: events.Key) -> None:
+        """Letters without a meaning of their own may belong to a prompt that has just opened."""
+        if event.key not in KEYS:
+            self.front.type_ahead(event.key)
 
     def on_unmount(self) -> None:
         """Ends what was begun. What only reads and hangs must not keep a person from leaving."""

@@ -14,6 +14,7 @@ from mechexo.desk import Desk
 from mechexo.errors import MechexoError
 from mechexo_tui import costs_apart
 from mechexo_tui.sources import FIRST, GROUPS, Overview, Part, read_parts
+from mechexo_tui.widgets.header import Heading
 
 if TYPE_CHECKING:
     from mechexo_tui.app import MechexoApp
@@ -89,6 +90,26 @@ class Facts:
         for name, part in parts.items():
             overview = overview.with_part(name, part)
         self.overview = overview
+
+    def heading(self, crumbs: str, *, read_only: bool) -> Heading:
+        """What the header says."""
+        part = self.overview.status
+        status = part.value
+        quiet = ""
+        if status and status.oncall.quiet_hours:
+            quiet = f"quiet hours until {self.desk.settings.quiet_hours.end:%H:%M}"
+        return Heading(
+            desk=self.desk.settings.desk.name,
+            live=self.desk.is_live,
+            crumbs=crumbs,
+            ops_ok=status.ops_ok if status else None,
+            on_call=status.oncall.level1 if status else "",
+            quiet=quiet,
+            read_at=part.read_at,
+            next_at=self.next_at,
+            paused=self.paused,
+            note="read-only" if read_only else "",
+        )
 
     def alert(self, alert_id: int | None) -> Alert | None:
         """An open alert by its id."""

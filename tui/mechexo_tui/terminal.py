@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import os
 import select
+import signal
 import sys
 import threading
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -48,6 +50,13 @@ def end_when_lost(descriptor: int) -> None:
                 os._exit(129)
 
     threading.Thread(target=wait, name="terminal-watch", daemon=True).start()
+
+
+def leave_on_signals(leave: Callable[[int], object]) -> None:
+    """Leaves properly, with the usual exit code, when the system asks this process to end."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, leave, 128 + number)
 
 
 def end_after(seconds: float, code: int) -> None:

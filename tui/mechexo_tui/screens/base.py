@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 from textual.app import ComposeResult
 from textual.binding import Binding
+from textual.keys import key_to_character
 from textual.screen import Screen
 
 from mechexo_tui.actions import Situation, action_for, all_keys, why_disabled
@@ -45,7 +46,6 @@ class ConsoleScreen(Screen[None]):
         super().__init__()
         self.words = ""
         self._to_say: tuple[str, bool] | None = None
-        self._on_answer: Callable[[str | None], None] | None = None
         self._on_typed: Callable[[str], None] | None = None
 
     @property
@@ -130,7 +130,8 @@ class ConsoleScreen(Screen[None]):
         crumbs = self.crumbs or ("" if self.title_id == "overview" else self.title_id)
         if self.words:
             crumbs = f"{crumbs} /{self.words}".strip()
-        header.show_heading(self.console_app.heading(crumbs), self.look)
+        app = self.console_app
+        header.show_heading(app.facts.heading(crumbs, read_only=app.read_only), self.look)
         self.show_body()
         self.show_foot()
 
@@ -156,6 +157,8 @@ class ConsoleScreen(Screen[None]):
 
     def action_press(self, key: str) -> None:
         """Does what the table says about a key, or says why not."""
+        if self.type_ahead(key):
+            return
         action = action_for(key, self.title_id)
         if action is None:
             return
@@ -166,6 +169,16 @@ class ConsoleScreen(Screen[None]):
         if self.query_one(Footer).has_message:
             self._fall_silent()
         self.perform(action.id)
+
+    def type_ahead(self, key: str) -> bool:
+        """Gives a key to an open prompt. On a slow line the answer comes in one piece with the key
+        that opened the prompt, and arrives here before the prompt has the focus."""
+        prompt = self.query_one(Prompt)
+        if not prompt.display:
+            return False
+        character = key_to_character(key)
+        prompt.take(key, character if character and character.isprintable() else None)
+        return True
 
     def perform(self, action_id: str) -> None:
         """Does an action: moving about and filtering here, everything else in the app."""
@@ -216,21 +229,22 @@ class ConsoleScreen(Screen[None]):
         typed: Callable[[str], None] | None = None,
     ) -> None:
         """Asks for a line at the foot; None means that it was left without an answer."""
-        self._on_answer, self._on_typed = answered, typed
-        self.query_one(Footer).display = False
-        self.query_one(Prompt).ask(question, text=text, hint=hint, complete=complete)
+        footer = self.query_one(Footer)
+
+        def done(answer: str | None) -> None:
+            self._on_typed = None
+            footer.display = True
+            answered(answer)
+
+        self._on_typed = typed
+        footer.display = False
+        prompt = self.query_one(Prompt)
+        prompt.ask(question, done, text=text, hint=hint, complete=complete)
 
     def on_prompt_typed(self, message: Prompt.Typed) -> None:
         """Follows the typing."""
         if self._on_typed is not None:
             self._on_typed(message.text)
-
-    def on_prompt_answered(self, message: Prompt.Answered) -> None:
-        """Closes the prompt and passes the answer on."""
-        answered, self._on_answer, self._on_typed = self._on_answer, None, None
-        self.query_one(Footer).display = True
-        if answered is not None:
-            answered(message.text)
 
     def on_line_list_moved(self) -> None:
         """Other actions may work on the new row."""

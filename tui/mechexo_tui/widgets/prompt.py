@@ -32,13 +32,6 @@ class Prompt(Painted, can_focus=True):
             """Only the latest text counts."""
             return isinstance(message, Prompt.Typed)
 
-    class Answered(Message):
-        """It was answered, or left (None)."""
-
-        def __init__(self, text: str | None) -> None:
-            super().__init__()
-            self.text = text
-
     def __init__(self) -> None:
         super().__init__()
         self._question = ""
@@ -47,6 +40,7 @@ class Prompt(Painted, can_focus=True):
         self._hint = ""
         self._complete: Complete | None = None
         self._completing = ""
+        self._answered: Callable[[str | None], None] | None = None
 
     @property
     def shown_text(self) -> str:
@@ -54,9 +48,16 @@ class Prompt(Painted, can_focus=True):
         return f"{self._question}{self._text}{self._completing or self._hint}"
 
     def ask(
-        self, question: str, *, text: str = "", hint: str = "", complete: Complete | None = None
+        self,
+        question: str,
+        answered: Callable[[str | None], None],
+        *,
+        text: str = "",
+        hint: str = "",
+        complete: Complete | None = None,
     ) -> None:
-        """Opens with a question."""
+        """Opens with a question; `answered` gets the text, or None when it was left."""
+        self._answered = answered
         self._question, self._text, self._hint = question, text, hint
         self._at, self._complete, self._completing = len(text), complete, ""
         self.display = True
@@ -85,10 +86,14 @@ class Prompt(Painted, can_focus=True):
         return self.palette.strip(shown, self.size.width)
 
     def on_key(self, event: events.Key) -> None:
-        """Edits the line. Every key stays here."""
-        event.stop()
-        event.prevent_default()
-        key = event.key
+        """Takes every key while it is open; what was typed after the answer goes on its way."""
+        if self.display:
+            event.stop()
+            event.prevent_default()
+            self.take(event.key, event.character if event.is_printable else None)
+
+    def take(self, key: str, character: str | None) -> None:
+        """Edits the line with one key."""
         if key == "enter":
             self._answer(self._text)
             return
@@ -111,8 +116,8 @@ class Prompt(Painted, can_focus=True):
         elif key == "ctrl+w":
             kept = self._text[: self._at].rstrip()
             self._replace(len(kept[: kept.rfind(" ") + 1]), self._at, "")
-        elif event.is_printable and event.character:
-            self._replace(self._at, self._at, event.character)
+        elif character:
+            self._replace(self._at, self._at, character)
 
     def on_paste(self, event: events.Paste) -> None:
         """Takes pasted text as one line."""
@@ -120,9 +125,11 @@ class Prompt(Painted, can_focus=True):
         self._replace(self._at, self._at, " ".join(event.text.split()))
 
     def _answer(self, text: str | None) -> None:
-        # At once: the next key is no longer meant for the prompt.
+        # At once, not by a message: the next key may already be the one that leaves the console.
+        answered, self._answered = self._answered, None
         self.close()
-        self.post_message(self.Answered(text))
+        if answered is not None:
+            answered(text)
 
     def _replace(self, start: int, end: int, text: str) -> None:
         self._text = self._text[:start] + text + self._text[end:]
