@@ -243,7 +243,8 @@ def test_a_full_disk_under_init_leaves_nothing_half_written(small_disk: Path) ->
     assert [file for file in small_disk.rglob("*") if file.is_file()] == [small_disk / "filler"]
 
 
-def test_a_clock_that_went_back(desk: Desk) -> None:
+def test_a_clock_that_went_back(make_desk: Callable[..., Desk]) -> None:
+    desk = make_desk('[probes.m]\nkind="host"\nmetric="memory_pct"\n')
     assert mechexo("tick", config=desk.config_path).returncode == 0
     later = iso_z(datetime.now(UTC) + timedelta(hours=3))
     with desk.state.write() as writing:
