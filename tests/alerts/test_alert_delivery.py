@@ -249,6 +249,7 @@ def test_a_secret_that_is_missing_now_is_looked_for_again(
     assert [each.state for each in alerts.deliver_due(desk)] == ["sent"]
 
 
+@pytest.mark.slow
 def test_a_channel_that_hangs_takes_nothing_from_the_others(
     make_desk: MakeDesk, sink: HttpSink
 ) -> None:
@@ -269,6 +270,7 @@ def test_a_channel_that_hangs_takes_nothing_from_the_others(
     assert any("ended by force" in each.detail for each in mails)
 
 
+@pytest.mark.slow
 def test_what_hangs_is_ended_at_the_deadline_and_due_again(
     make_desk: MakeDesk, sink: HttpSink, clock: VirtualClock
 ) -> None:
@@ -286,6 +288,7 @@ def test_what_hangs_is_ended_at_the_deadline_and_due_again(
     assert sink.got[-1]["title"].endswith("(resend)"), "the first may have arrived"
 
 
+@pytest.mark.slow
 def test_a_mailbox_that_somebody_holds_for_ever_keeps_nobody(make_desk: MakeDesk) -> None:
     desk = make_desk(channel("box", "file://box.jsonl"))
     alerts.observe(desk, [trouble()])
@@ -385,6 +388,7 @@ def test_a_message_for_a_channel_that_was_removed_fails_with_its_reason(
     assert "no channel old" in delivery.detail
 
 
+@pytest.mark.slow
 def test_a_token_is_nowhere_but_at_the_server(
     make_desk: MakeDesk, sink: HttpSink, monkeypatch: pytest.MonkeyPatch, clock: VirtualClock
 ) -> None:

@@ -134,6 +134,7 @@ def test_secrets_are_looked_for_everywhere_and_never_shown(
     assert "hunter" not in repr(every)
 
 
+@pytest.mark.slow
 def test_a_refused_channel_does_not_show_its_secret(
     make_desk: Callable[..., Desk], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -285,6 +286,7 @@ def test_the_last_tick_is_judged(desk: Desk) -> None:
     assert "could not do its probes: no" in failed.detail
 
 
+@pytest.mark.slow
 def test_a_state_file_that_cannot_be_written_is_named(desk: Desk) -> None:
     connection = sqlite3.connect(desk.state.path)
     connection.execute("BEGIN IMMEDIATE")

@@ -17,6 +17,9 @@ from mechexo.clock import VirtualClock
 from mechexo.desk import Desk
 from mechexo_tui.widgets.line_list import LineList
 
+pytestmark = pytest.mark.slow
+
+
 SECTIONS = ("Alert history and analysis", "Flow status and performance", "System resources",
             "Risk and trading")  # fmt: skip
 

@@ -11,6 +11,9 @@ from console.driving import press, settled
 from mechexo.desk import Desk
 from mechexo_tui.app import MechexoApp
 
+pytestmark = pytest.mark.slow
+
+
 Compare = Callable[..., bool]
 
 

@@ -36,6 +36,7 @@ def digests(folder: Path) -> dict[str, str]:
     }
 
 
+@pytest.mark.slow
 def test_the_same_seed_and_time_give_the_same_files_and_commits(
     pristine: Path, tmp_path: Path
 ) -> None:
@@ -45,6 +46,7 @@ def test_the_same_seed_and_time_give_the_same_files_and_commits(
     assert git(again, "log", "--format=%H") == git(pristine, "log", "--format=%H")
 
 
+@pytest.mark.slow
 def test_another_seed_gives_another_market_but_the_same_history(
     pristine: Path, tmp_path: Path
 ) -> None:
@@ -174,6 +176,7 @@ def test_every_variable_of_the_runbook_has_a_value_here(paper: Path) -> None:
     } == set()
 
 
+@pytest.mark.slow
 def test_a_desk_made_just_after_midnight_in_new_york_is_whole(tmp_path: Path) -> None:
     folder = tmp_path / "desk"
     build(folder, 7, datetime(2026, 3, 7, 5, 0, 20, tzinfo=UTC))
@@ -199,6 +202,7 @@ def test_without_git_nothing_is_left_behind(tmp_path: Path, monkeypatch) -> None
     assert [path.name for path in tmp_path.iterdir() if path.name != "home"] == []
 
 
+@pytest.mark.slow
 def test_a_hostile_git_environment_has_no_say(pristine: Path, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setenv("GIT_DIR", str(tmp_path / "elsewhere"))
     monkeypatch.setenv("GIT_AUTHOR_NAME", "somebody else")

@@ -5,8 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
 from mechexo.costs.operations import report
 from mechexo.desk import Desk
+
+pytestmark = pytest.mark.slow
 
 
 def test_nearly_every_fill_has_a_reference_and_costs_look_like_a_desk_s(paper_now: Path) -> None:

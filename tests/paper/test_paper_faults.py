@@ -18,6 +18,9 @@ from mechexo.health.values import Status
 from mechexo.paper import faults, trading
 from mechexo.paper.run import PaperDesk, running
 
+pytestmark = pytest.mark.slow
+
+
 SEEN_BY = {
     "stale_feed": {"feed_fresh"},
     "risk_breach": {"risk_limits", "gross_exposure"},

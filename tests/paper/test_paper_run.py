@@ -67,6 +67,7 @@ def test_the_market_goes_on_where_the_files_end(paper: Path) -> None:
         assert abs(mids[-1] / mids[len(mids) - 41] - 1) < 0.02
 
 
+@pytest.mark.slow
 def test_fills_follow_their_quotes_and_are_booked(paper: Path) -> None:
     before, held = rows(paper, "fills").height, trading.quantities(paper)
     market = LiveMarket(paper, 7, NOW)
@@ -83,6 +84,7 @@ def test_fills_follow_their_quotes_and_are_booked(paper: Path) -> None:
     assert {s: now_held[s] - held[s] for s in held} == {s: moved.get(s, 0) for s in held}
 
 
+@pytest.mark.slow
 def test_positions_follow_the_weights(paper: Path) -> None:
     def distance() -> float:
         held, mids = trading.quantities(paper), trading.marks(paper)
@@ -236,6 +238,7 @@ def test_a_signal_ends_the_runner_cleanly(paper_now: Path, number: signal.Signal
     assert (paper_now / "paper.log").read_text().rstrip().endswith("stopped")
 
 
+@pytest.mark.slow
 def test_the_runner_ends_when_the_process_that_started_it_is_gone(paper_now: Path) -> None:
     # A shell starts the runner, says its number and is gone.
     command = f"{sys.executable} -m mechexo.paper.run {paper_now} --parent $$ >/dev/null & echo $!"

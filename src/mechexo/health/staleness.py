@@ -48,7 +48,7 @@ def as_shown(
         return replace(
             state,
             status=Status.UNKNOWN,
-            detail=f"last looked {format_duration(age)} ago; {before}",
+            detail=f"last looked {_in_minutes(age)} ago; {before}",
             since=stored.observed_at + limit,
         )
     if age < -CLOCK_TOLERANCE:
@@ -60,3 +60,9 @@ def as_shown(
             since=now,
         )
     return state
+
+
+def _in_minutes(age: timedelta) -> str:
+    """An age that a screen need not paint again every second."""
+    minute = timedelta(minutes=1)
+    return format_duration(age if age < minute else age // minute * minute)
