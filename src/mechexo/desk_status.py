@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from mechexo import tick_log
-from mechexo.alerts.values import AlertCounts
-from mechexo.alerts.values import OnCallNow as OnCallNow
-from mechexo.desk import Desk
 from mechexo.health.values import Card, ProbeState, Status, Uptime
-from mechexo.tick_log import Stage
 from mechexo.times import format_duration
+
+if TYPE_CHECKING:
+    from mechexo.alerts.values import AlertCounts
+    from mechexo.alerts.values import OnCallNow as OnCallNow
+    from mechexo.desk import Desk
+    from mechexo.tick_log import Stage
 
 STALE_AFTER_TICKS = 3
 """A desk that nobody looked at for this many tick intervals is not known to be well."""

@@ -17,13 +17,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from mechexo.alerts.values import Alert, Observation
-from mechexo.config import ProbeSettings, Settings
-from mechexo.flows.values import FlowSummary
 from mechexo.health.values import ProbeState, Status
-from mechexo.tick_log import Stage
 from mechexo.times import format_duration
+
+if TYPE_CHECKING:
+    from mechexo.config import ProbeSettings, Settings
+    from mechexo.flows.values import FlowSummary
+    from mechexo.tick_log import Stage
 
 WARNING_SEVERITY = "low"
 OWN_SEVERITY = "high"

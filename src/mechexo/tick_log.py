@@ -7,9 +7,12 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-from mechexo.state import State, Transaction
 from mechexo.times import from_iso_z, iso_z
+
+if TYPE_CHECKING:
+    from mechexo.state import State, Transaction
 
 KEPT = 20_000
 """Ticks kept: about two weeks of one a minute."""

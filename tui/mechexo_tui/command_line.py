@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from mechexo_tui.actions import SCREENS, command_words, completed, why_disabled
-from mechexo_tui.screens.base import ConsoleScreen
+
+if TYPE_CHECKING:
+    from mechexo_tui.screens.base import ConsoleScreen
 
 
 def ask_command(screen: ConsoleScreen) -> None:

@@ -8,11 +8,13 @@ import subprocess
 import sys
 from datetime import datetime
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
-from mechexo.costs.values import CostReport
 from mechexo.desk import Desk
 from mechexo.errors import MechexoError, UnreachableError
+
+if TYPE_CHECKING:
+    from mechexo.costs.values import CostReport
 
 LONGEST_S = 120.0
 

@@ -8,9 +8,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from mechexo.alerts.values import Alert
 from mechexo.errors import MechexoError, UsageError
-from mechexo.runbook.values import Entry
 from mechexo.state.store import LOCK_WAIT_S
 from mechexo.times import format_duration, parse_duration
 from mechexo_tui.panels.plan import plan_lines
@@ -22,6 +20,8 @@ from mechexo_tui.widgets.lines import Row, rows_of
 from mechexo_tui.widgets.markdown import markdown_lines
 
 if TYPE_CHECKING:
+    from mechexo.alerts.values import Alert
+    from mechexo.runbook.values import Entry
     from mechexo_tui.app import MechexoApp
 
 DEFAULT_SILENCE = "1h"

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from textual.message import Message
 
-from mechexo.alerts.values import Alert
-from mechexo.desk import Desk
 from mechexo.errors import MechexoError
 from mechexo_tui import costs_apart
 from mechexo_tui.sources import FIRST, GROUPS, Overview, Part, read_parts
 from mechexo_tui.widgets.header import Heading
 
 if TYPE_CHECKING:
+    from mechexo.alerts.values import Alert
+    from mechexo.desk import Desk
     from mechexo_tui.app import MechexoApp
 
 FIRST_FRAME_WAIT_S = 0.3

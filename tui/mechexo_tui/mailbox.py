@@ -6,10 +6,13 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from mechexo.desk import Desk
 from mechexo.errors import UnreachableError
+
+if TYPE_CHECKING:
+    from mechexo.desk import Desk
 
 _TAIL_BYTES = 256 * 1024
 

@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
-from mechexo.alerts.values import Alert, AlertStatistics, Silence
-from mechexo.costs.values import CostReport
-from mechexo.desk import Desk
-from mechexo.desk_status import DeskStatus
 from mechexo.errors import MechexoError
-from mechexo.flows.values import FlowRun, FlowSummary
-from mechexo.health.values import ProbeState
-from mechexo.runbook.values import Entry
-from mechexo.state import AuditEntry
 from mechexo_tui.mailbox import MailboxMessage, newest
+
+if TYPE_CHECKING:
+    from mechexo.alerts.values import Alert, AlertStatistics, Silence
+    from mechexo.costs.values import CostReport
+    from mechexo.desk import Desk
+    from mechexo.desk_status import DeskStatus
+    from mechexo.flows.values import FlowRun, FlowSummary
+    from mechexo.health.values import ProbeState
+    from mechexo.runbook.values import Entry
+    from mechexo.state import AuditEntry
 
 KEPT_VALUES = 40
 """How many values of each probe are kept for its small plot."""

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from mechexo.alerts import outbox, records
 from mechexo.alerts.effects import AlertsState, Channel, Effects, Policy
 from mechexo.alerts.oncall import quiet_hours
 from mechexo.alerts.rules import step
-from mechexo.alerts.values import Observation
-from mechexo.desk import Desk
-from mechexo.state import Transaction
+
+if TYPE_CHECKING:
+    from mechexo.alerts.values import Observation
+    from mechexo.desk import Desk
+    from mechexo.state import Transaction
 
 
 def _policy(desk: Desk) -> Policy:

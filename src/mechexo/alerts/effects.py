@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-from mechexo.alerts.quiet import QuietHours
-from mechexo.alerts.values import Alert, AlertEvent, Silence
+if TYPE_CHECKING:
+    from mechexo.alerts.quiet import QuietHours
+    from mechexo.alerts.values import Alert, AlertEvent, Silence
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime, time, timedelta
+from typing import TYPE_CHECKING
 
 from mechexo.alerts import records
 from mechexo.alerts.values import SEVERITIES, AlertStatistics
-from mechexo.desk import Desk
 from mechexo.errors import UsageError
+
+if TYPE_CHECKING:
+    from mechexo.desk import Desk
 
 
 def statistics(desk: Desk, *, days: int = 7) -> AlertStatistics:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from mechexo.alerts.values import Alert
+from typing import TYPE_CHECKING
+
 from mechexo.times import iso_z
+
+if TYPE_CHECKING:
+    from mechexo.alerts.values import Alert
 
 TITLE_LIMIT = 200
 BODY_LIMIT = 8_000

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from mechexo.alerts.quiet import QuietHours
 from mechexo.alerts.values import OnCallNow
-from mechexo.desk import Desk
+
+if TYPE_CHECKING:
+    from mechexo.desk import Desk
 
 __all__ = ["OnCallNow", "now", "quiet_hours"]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from mechexo.actor import Role
 from mechexo.alerts import outbox, records, rules
@@ -22,9 +23,11 @@ from mechexo.alerts.values import (
     Delivery,
     Observation,
 )
-from mechexo.desk import Desk
 from mechexo.errors import ConflictError, NotFoundError
 from mechexo.times import iso_z
+
+if TYPE_CHECKING:
+    from mechexo.desk import Desk
 
 __all__ = [
     "acknowledge",

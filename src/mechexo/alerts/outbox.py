@@ -11,11 +11,14 @@ import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from mechexo.alerts import records
-from mechexo.alerts.effects import Cancellation, Page
 from mechexo.alerts.values import Alert, AlertEvent, AlertState, Delivery
 from mechexo.times import from_iso_z, iso_z
+
+if TYPE_CHECKING:
+    from mechexo.alerts.effects import Cancellation, Page
 
 LEASE = timedelta(seconds=15)
 

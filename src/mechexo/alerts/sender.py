@@ -11,17 +11,20 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from mechexo.alerts import message, outbox, retry
 from mechexo.alerts.book import apply_step
 from mechexo.alerts.channels.address import address_of
 from mechexo.alerts.channels.process import Answer, Outgoing, SendingProcess
-from mechexo.alerts.outbox import Claim
 from mechexo.alerts.text import clean
 from mechexo.alerts.values import Delivery, Observation
-from mechexo.desk import Desk
 from mechexo.errors import ConfigError
-from mechexo.state import Transaction
+
+if TYPE_CHECKING:
+    from mechexo.alerts.outbox import Claim
+    from mechexo.desk import Desk
+    from mechexo.state import Transaction
 
 HARD_LIMIT_S = 10.0
 """No attempt takes longer, whatever the channel's timeout says; below the lease."""

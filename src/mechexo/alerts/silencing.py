@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from mechexo.actor import Role
 from mechexo.alerts import records
 from mechexo.alerts.book import apply_step
 from mechexo.alerts.text import FIELD_LIMIT, clean, clean_key
-from mechexo.alerts.values import Silence
-from mechexo.desk import Desk
 from mechexo.errors import NotFoundError, UsageError
 from mechexo.times import iso_z
+
+if TYPE_CHECKING:
+    from mechexo.alerts.values import Silence
+    from mechexo.desk import Desk
 
 
 def silence(

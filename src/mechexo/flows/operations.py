@@ -7,12 +7,15 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
-from mechexo.desk import Desk
 from mechexo.errors import BusyError, MechexoError, StateError, UsageError
 from mechexo.flows import child, records, rules, spool
 from mechexo.flows.values import FlowRun, FlowSummary, RunState
 from mechexo.flows.wrappers import Wrapper, is_alive, this_wrapper
+
+if TYPE_CHECKING:
+    from mechexo.desk import Desk
 
 START_WAIT_S = 1.0
 """How long the start of a job waits for its turn at the state file before it goes on without."""

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
-from mechexo.config import ProbeSettings
 from mechexo.health.values import Outcome, ProbeState, Status
+
+if TYPE_CHECKING:
+    from mechexo.config import ProbeSettings
 
 NOT_LOOKED_AT = "not looked at yet"
 FLAPPING_WINDOW = timedelta(minutes=10)

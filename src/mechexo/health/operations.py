@@ -9,9 +9,9 @@ from __future__ import annotations
 import difflib
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mechexo.config import Settings, redact
-from mechexo.desk import Desk
 from mechexo.errors import NotFoundError, UsageError
 from mechexo.health import records
 from mechexo.health.availability import availability, extends
@@ -20,6 +20,9 @@ from mechexo.health.hysteresis import next_state, unseen
 from mechexo.health.roll_up import roll_up
 from mechexo.health.staleness import STANDS_FOR_INTERVALS, as_shown, is_due
 from mechexo.health.values import Card, CheckIn, ProbeState, Uptime
+
+if TYPE_CHECKING:
+    from mechexo.desk import Desk
 
 _LONGEST_JOB = 100
 _LONGEST_DETAIL = 400

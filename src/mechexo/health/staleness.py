@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
-from mechexo.config import ProbeSettings
 from mechexo.health.hysteresis import configured, unseen
 from mechexo.health.values import ProbeState, Status
 from mechexo.times import format_duration
+
+if TYPE_CHECKING:
+    from mechexo.config import ProbeSettings
 
 STANDS_FOR_INTERVALS = 3
 CLOCK_TOLERANCE = timedelta(seconds=60)

@@ -8,9 +8,12 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from typing import TYPE_CHECKING
 
 from mechexo.rollback.masking import masked
-from mechexo.rollback.worktree import Content
+
+if TYPE_CHECKING:
+    from mechexo.rollback.worktree import Content
 
 _CONTEXT = 3
 # Above this many lines between the first and the last difference, finding the smallest diff takes

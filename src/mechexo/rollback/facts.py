@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from mechexo.rollback.git import LONGEST_FILE_BYTES, Head, Repository, TreeEntry
 from mechexo.rollback.planning import Facts
-from mechexo.rollback.resolving import Resolved
 from mechexo.rollback.worktree import LINK, SUBMODULE, Content, look
+
+if TYPE_CHECKING:
+    from mechexo.rollback.resolving import Resolved
 
 
 def gather(

@@ -6,9 +6,9 @@ import difflib
 import hashlib
 import secrets
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from mechexo.actor import Role
-from mechexo.desk import Desk
 from mechexo.errors import ConfigError, NotFoundError, UnreachableError, UsageError
 from mechexo.rollback import globs, planning, records, suspects
 from mechexo.rollback.diffing import shown_path
@@ -18,6 +18,9 @@ from mechexo.rollback.resolving import Resolved, resolve
 from mechexo.rollback.values import Change, Plan, Suspect
 from mechexo.state.audit import canonical
 from mechexo.times import iso_z
+
+if TYPE_CHECKING:
+    from mechexo.desk import Desk
 
 DRY_RUN = "dry run: nothing is changed"
 LONGEST_ID = 8

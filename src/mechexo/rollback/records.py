@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mechexo.rollback.values import Guard, Plan, PlannedChange
-from mechexo.state import State, Transaction
 from mechexo.state.audit import canonical
 from mechexo.times import from_iso_z, iso_z
+
+if TYPE_CHECKING:
+    from mechexo.state import State, Transaction
 
 
 def insert(

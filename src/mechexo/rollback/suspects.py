@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 from mechexo.rollback import globs
 from mechexo.rollback.diffing import shown_path
-from mechexo.rollback.git import Repository
 from mechexo.rollback.values import Change, Suspect
 from mechexo.times import format_duration
+
+if TYPE_CHECKING:
+    from mechexo.rollback.git import Repository
 
 LOOK_BACK = timedelta(hours=48)
 HINT_LOOK_BACK = timedelta(days=30)

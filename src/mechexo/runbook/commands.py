@@ -6,8 +6,10 @@ import re
 import shlex
 import shutil
 from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
-from mechexo.runbook.values import KnownCommand
+if TYPE_CHECKING:
+    from mechexo.runbook.values import KnownCommand
 
 OURS = frozenset({"mechexo", "mech-exo"})
 _TOOLS = (

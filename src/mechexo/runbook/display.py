@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from mechexo.runbook.outline import outline
 from mechexo.runbook.parse import SHELLS
-from mechexo.runbook.values import Entry
 from mechexo.runbook.variables import fill
+
+if TYPE_CHECKING:
+    from mechexo.runbook.values import Entry
 
 _WARNINGS = {"read": "", "change": ": changes the desk", "danger": ": DANGER, think first"}
 

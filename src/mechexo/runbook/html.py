@@ -7,10 +7,10 @@ from collections.abc import MutableMapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from mechexo.runbook.values import Entry
-
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
+
+    from mechexo.runbook.values import Entry
 
 _ENTRY_LINK = re.compile(r"\.?/?([a-z0-9-]+)\.md(?:#.*)?")
 

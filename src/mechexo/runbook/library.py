@@ -10,12 +10,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import mechexo
-from mechexo.config.models import Settings
 from mechexo.runbook.display import as_shown
 from mechexo.runbook.parse import parse
-from mechexo.runbook.values import Entry
+
+if TYPE_CHECKING:
+    from mechexo.config.models import Settings
+    from mechexo.runbook.values import Entry
 
 LARGEST_BYTES = 1_048_576
 MOST_FILES = 5_000

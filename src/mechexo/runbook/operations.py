@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 from mechexo.errors import NotFoundError
 from mechexo.runbook.library import Library, read_library
 from mechexo.runbook.lookup import match_entry, search_entries
-from mechexo.runbook.values import Entry, Exported, Found
 
 if TYPE_CHECKING:
     from mechexo.desk import Desk
+    from mechexo.runbook.values import Entry, Exported, Found
 
 
 def library(desk: Desk) -> Library:

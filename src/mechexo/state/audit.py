@@ -14,9 +14,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-from mechexo.actor import Actor
 from mechexo.times import iso_z
+
+if TYPE_CHECKING:
+    from mechexo.actor import Actor
 
 GENESIS_HASH = "0" * 64
 _DOMAIN = b"mechexo-audit/1"

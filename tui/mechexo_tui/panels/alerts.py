@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from mechexo.alerts.values import (
     SEVERITIES,
@@ -18,9 +19,11 @@ from mechexo.alerts.values import (
 )
 from mechexo_tui.panels.words import fits
 from mechexo_tui.widgets import format as shown_as
-from mechexo_tui.widgets.format import Look
 from mechexo_tui.widgets.lines import Line, Row, Span, rows_of
 from mechexo_tui.widgets.table import Column, Table, natural
+
+if TYPE_CHECKING:
+    from mechexo_tui.widgets.format import Look
 
 COLUMNS = (
     Column("severity", 10),

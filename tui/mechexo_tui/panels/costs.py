@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from mechexo.costs.values import CostReport, CostRow
+from typing import TYPE_CHECKING
+
 from mechexo_tui.widgets import format as shown_as
-from mechexo_tui.widgets.format import Look
 from mechexo_tui.widgets.lines import Line, Row, Span
 from mechexo_tui.widgets.table import Column, Table
+
+if TYPE_CHECKING:
+    from mechexo.costs.values import CostReport, CostRow
+    from mechexo_tui.widgets.format import Look
 
 DIMENSIONS = ("day", "symbol", "hour")
 _COLUMNS = (

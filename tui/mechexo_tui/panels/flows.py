@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from mechexo.flows.values import FlowRun, FlowSummary
 from mechexo_tui.widgets import format as shown_as
-from mechexo_tui.widgets.format import Look
 from mechexo_tui.widgets.lines import Line, Row, Span
 from mechexo_tui.widgets.table import Column, Table, natural
+
+if TYPE_CHECKING:
+    from mechexo.flows.values import FlowRun, FlowSummary
+    from mechexo_tui.widgets.format import Look
 
 _SUMMARY = (
     Column("flow", 28),

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from mechexo.rollback.values import Plan, Suspect
+from typing import TYPE_CHECKING
+
 from mechexo_tui.widgets import format as shown_as
 from mechexo_tui.widgets.diff import diff_lines
-from mechexo_tui.widgets.format import Look
 from mechexo_tui.widgets.lines import Line, cut
+
+if TYPE_CHECKING:
+    from mechexo.rollback.values import Plan, Suspect
+    from mechexo_tui.widgets.format import Look
 
 
 def plan_lines(plan: Plan, suspect: Suspect, look: Look) -> list[Line]:

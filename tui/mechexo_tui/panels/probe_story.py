@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from mechexo.health.values import ProbeState
 from mechexo_tui.panels.titles import wrapped
 from mechexo_tui.widgets import format as shown_as
-from mechexo_tui.widgets.format import Look
-from mechexo_tui.widgets.lines import Line
+
+if TYPE_CHECKING:
+    from mechexo.health.values import ProbeState
+    from mechexo_tui.widgets.format import Look
+    from mechexo_tui.widgets.lines import Line
 
 
 def probe_lines(probe: ProbeState, history: Sequence[float], look: Look) -> list[Line]:

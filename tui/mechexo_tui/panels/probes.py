@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from mechexo.health.values import Card, ProbeState, Uptime
 from mechexo_tui.widgets import format as shown_as
-from mechexo_tui.widgets.format import Look
 from mechexo_tui.widgets.lines import Row
 from mechexo_tui.widgets.table import Column, Table, natural
+
+if TYPE_CHECKING:
+    from mechexo.health.values import Card, ProbeState, Uptime
+    from mechexo_tui.widgets.format import Look
 
 RISK_CARDS = frozenset({"risk", "trading", "capital"})
 MACHINE_KINDS = frozenset({"host", "process", "tcp", "http"})

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from mechexo_tui.sources import Part
 from mechexo_tui.widgets import format as shown_as
-from mechexo_tui.widgets.format import Look
 from mechexo_tui.widgets.lines import Line, Row, Span, cut, harmless, width_of
+
+if TYPE_CHECKING:
+    from mechexo_tui.sources import Part
+    from mechexo_tui.widgets.format import Look
 
 
 def title(text: str, look: Look, *, aside: str = "") -> Line:

@@ -11,9 +11,7 @@ from textual.keys import key_to_character
 from textual.screen import Screen
 
 from mechexo_tui.actions import Situation, action_for, all_keys, why_disabled
-from mechexo_tui.sources import Overview
 from mechexo_tui.widgets.footer import Footer
-from mechexo_tui.widgets.format import Look
 from mechexo_tui.widgets.header import Header
 from mechexo_tui.widgets.line_list import LineList
 from mechexo_tui.widgets.lines import text_of
@@ -21,6 +19,8 @@ from mechexo_tui.widgets.prompt import Complete, Prompt
 
 if TYPE_CHECKING:
     from mechexo_tui.app import MechexoApp
+    from mechexo_tui.sources import Overview
+    from mechexo_tui.widgets.format import Look
 
 SMALL = (60, 16)
 """Below this many columns or rows a screen is a plain list."""

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from mechexo_tui.actions import NAMES, Situation, actions_of, why_disabled
-from mechexo_tui.widgets.lines import Line
+
+if TYPE_CHECKING:
+    from mechexo_tui.widgets.lines import Line
 
 
 def help_lines(situation: Situation) -> list[Line]:

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from mechexo.state import AuditEntry
 from mechexo.times import from_iso_z
-from mechexo_tui.mailbox import MailboxMessage
 from mechexo_tui.panels.titles import title, trouble
 from mechexo_tui.panels.words import fits
 from mechexo_tui.screens.base import ConsoleScreen
 from mechexo_tui.screens.text import TextScreen
 from mechexo_tui.widgets import format as shown_as
-from mechexo_tui.widgets.format import Look
 from mechexo_tui.widgets.line_list import LineList
 from mechexo_tui.widgets.lines import BLANK, Line, Row, fitted, rows_of
 from mechexo_tui.widgets.table import Column, Table, natural
+
+if TYPE_CHECKING:
+    from mechexo.state import AuditEntry
+    from mechexo_tui.mailbox import MailboxMessage
+    from mechexo_tui.widgets.format import Look
 
 _AUDIT = (
     Column("at", 19),

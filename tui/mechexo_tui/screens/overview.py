@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from textual.app import ComposeResult
 
@@ -12,12 +12,14 @@ from mechexo_tui.panels import alerts, costs, flows, probes
 from mechexo_tui.panels.titles import folding_title, reason_line, title, trouble
 from mechexo_tui.screens.base import ConsoleScreen
 from mechexo_tui.screens.plain import plain_rows
-from mechexo_tui.sources import Part
 from mechexo_tui.widgets.cards import card_lines
-from mechexo_tui.widgets.format import Look
 from mechexo_tui.widgets.line_block import LineBlock
 from mechexo_tui.widgets.line_list import LineList
 from mechexo_tui.widgets.lines import BLANK, Row, beside
+
+if TYPE_CHECKING:
+    from mechexo_tui.sources import Part
+    from mechexo_tui.widgets.format import Look
 
 WIDE = 150
 """From this width on, costs stand beside the alerts and the sections in two columns."""

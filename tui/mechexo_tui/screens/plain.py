@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from mechexo.desk import Desk
+from typing import TYPE_CHECKING
+
 from mechexo_tui.panels import alerts, probes
 from mechexo_tui.panels.titles import trouble
-from mechexo_tui.sources import Overview
 from mechexo_tui.widgets import format as shown_as
-from mechexo_tui.widgets.format import Look
 from mechexo_tui.widgets.header import mode_mark
 from mechexo_tui.widgets.lines import Row
+
+if TYPE_CHECKING:
+    from mechexo.desk import Desk
+    from mechexo_tui.sources import Overview
+    from mechexo_tui.widgets.format import Look
 
 
 def plain_rows(overview: Overview, desk: Desk, look: Look, words: str) -> list[Row]:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from mechexo.health.values import ProbeState
 from mechexo_tui.panels import probes
 from mechexo_tui.panels.probe_story import probe_lines
 from mechexo_tui.panels.titles import title, trouble
@@ -14,6 +13,9 @@ from mechexo_tui.screens.base import ConsoleScreen
 from mechexo_tui.screens.text import TextScreen
 from mechexo_tui.widgets.line_list import LineList
 from mechexo_tui.widgets.lines import BLANK, Row, rows_of
+
+if TYPE_CHECKING:
+    from mechexo.health.values import ProbeState
 
 
 class ProbesScreen(ConsoleScreen):

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from mechexo.health.values import ProbeState
 from mechexo_tui.panels import probes
 from mechexo_tui.screens.resources import ProbesScreen
+
+if TYPE_CHECKING:
+    from mechexo.health.values import ProbeState
 
 
 class RiskScreen(ProbesScreen):

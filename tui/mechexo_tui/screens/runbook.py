@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from mechexo.runbook.values import Entry
+from typing import TYPE_CHECKING
+
 from mechexo_tui import deeds
 from mechexo_tui.panels.titles import title, trouble
 from mechexo_tui.panels.words import fits
@@ -11,6 +12,9 @@ from mechexo_tui.widgets import format as shown_as
 from mechexo_tui.widgets.line_list import LineList
 from mechexo_tui.widgets.lines import Row
 from mechexo_tui.widgets.table import Column, Table, natural
+
+if TYPE_CHECKING:
+    from mechexo.runbook.values import Entry
 
 _COLUMNS = (
     Column("severity", 10),

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
 
 from mechexo_tui.screens.base import ConsoleScreen
 from mechexo_tui.widgets.line_list import LineList
-from mechexo_tui.widgets.lines import Row
+
+if TYPE_CHECKING:
+    from mechexo_tui.widgets.lines import Row
 
 
 class TextScreen(ConsoleScreen):

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from mechexo.health.values import Card
 from mechexo_tui.widgets import format as shown_as
-from mechexo_tui.widgets.format import Look
 from mechexo_tui.widgets.lines import BLANK, Line, fitted
+
+if TYPE_CHECKING:
+    from mechexo.health.values import Card
+    from mechexo_tui.widgets.format import Look
 
 _NARROWEST = 19
 _NARROWEST_TALL = 24

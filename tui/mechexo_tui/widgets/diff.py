@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from mechexo_tui.widgets.lines import Line
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mechexo_tui.widgets.lines import Line
 
 
 def diff_lines(text: str) -> list[Line]:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from mechexo.times import format_duration
-from mechexo_tui.widgets.lines import Span
+
+if TYPE_CHECKING:
+    from mechexo_tui.widgets.lines import Span
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from mechexo_tui.widgets import format as shown_as
-from mechexo_tui.widgets.format import Glyphs, Look
 from mechexo_tui.widgets.line_block import LineBlock
 from mechexo_tui.widgets.lines import Line, Span, cut, text_of, width_of
+
+if TYPE_CHECKING:
+    from mechexo_tui.widgets.format import Glyphs, Look
 
 _ONE_LINE = 110
 """Below this width the header always has two lines, so that nothing jumps."""

@@ -12,11 +12,14 @@ import os
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mechexo.alerts.values import Message
 from mechexo.config import resolve_references
-from mechexo.desk import Desk
 from mechexo.errors import ConfigError
+
+if TYPE_CHECKING:
+    from mechexo.desk import Desk
 
 SCHEME = "file://"
 _BLOCK_BYTES = 65_536

@@ -12,9 +12,12 @@ import sys
 import time
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-from mechexo.alerts.channels.address import Address
 from mechexo.times import iso_z
+
+if TYPE_CHECKING:
+    from mechexo.alerts.channels.address import Address
 
 
 @dataclass(frozen=True, slots=True)
