@@ -26,7 +26,7 @@ sys.exit(run(Path(sys.argv[1])))
 """
 LEAVES_ALTERNATE_SCREEN = b"\x1b[?1049l"
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.terminal]
 
 
 def console(desk: Desk, columns: int, rows: int, **environ: str) -> PseudoTerminal:
