@@ -14,7 +14,7 @@ from mechexo.desk import Desk
 from mechexo.errors import UnreachableError
 from mechexo.flows import operations as flows
 from mechexo.flows import records, spool
-from mechexo.flows.rules import is_overdue, percentile, summarise
+from mechexo.flows.rules import is_overdue, percentile, summarise, why_overdue
 from mechexo.flows.tail import Tail, harmless
 from mechexo.flows.values import FlowRun, RunState
 from mechexo.flows.wrappers import Wrapper, is_alive, this_wrapper
@@ -76,6 +76,85 @@ def test_only_a_run_that_ended_well_counts_against_being_overdue(
     assert flows.summaries(desk)[0].overdue
     record(desk, clock.now() - timedelta(minutes=50))
     assert not flows.summaries(desk)[0].overdue
+
+
+def test_a_good_run_in_the_future_says_that_a_clock_is_wrong_and_not_that_all_is_well(
+    make_desk: Callable[..., Desk], clock: VirtualClock
+) -> None:
+    desk = make_desk(HOURLY)
+    record(desk, clock.now() - timedelta(minutes=10))
+    record(desk, clock.now() + timedelta(seconds=30))
+    assert not flows.summaries(desk)[0].overdue
+    record(desk, clock.now() + timedelta(hours=2))
+    [bars, other] = flows.summaries(desk)
+    assert bars.overdue
+    assert bars.why_overdue == "its last good run ended 2h in the future, so a clock is wrong"
+    assert not other.overdue
+    # The next run that ends well is in the present again.
+    record(desk, clock.now() - timedelta(minutes=1))
+    assert not flows.summaries(desk)[0].overdue
+    assert flows.summaries(desk)[0].why_overdue == ""
+
+
+def test_a_flow_first_seen_in_the_future_is_watched_from_now_on(
+    make_desk: Callable[..., Desk], clock: VirtualClock
+) -> None:
+    desk = make_desk(HOURLY)
+    flows.summaries(desk)
+    clock.advance(timedelta(days=-2))
+    assert not flows.summaries(desk)[0].overdue
+    clock.advance(timedelta(hours=1, seconds=1))
+    assert flows.summaries(desk)[0].overdue
+    assert flows.summaries(desk)[0].why_overdue == "has never ended well, in 1h of watching"
+
+
+def test_a_flow_is_slow_when_its_newest_run_takes_longer_than_usual(
+    make_desk: Callable[..., Desk], clock: VirtualClock
+) -> None:
+    desk = make_desk('[flows.bars]\nusual = "20s"\n')
+    record(desk, clock.now() - timedelta(hours=1), took_s=20)
+    assert not flows.summaries(desk)[0].slow
+    record(desk, clock.now() - timedelta(minutes=30), took_s=20.5)
+    assert flows.summaries(desk)[0].slow
+    run = FlowRun(0, "bars", RunState.RUNNING, clock.now(), None, None, None, "")
+    with desk.state.write() as transaction:
+        records.insert(transaction, run, this_wrapper())
+    assert not flows.summaries(desk)[0].slow
+    clock.advance(timedelta(seconds=21))
+    assert flows.summaries(desk)[0].slow
+
+
+def test_without_a_usual_duration_no_flow_is_slow(
+    make_desk: Callable[..., Desk], clock: VirtualClock
+) -> None:
+    desk = make_desk(HOURLY)
+    record(desk, clock.now() - timedelta(days=1), took_s=80_000)
+    assert not flows.summaries(desk)[0].slow
+
+
+def test_runs_older_than_90_days_go_but_the_newest_thousand_stay(
+    desk: Desk, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(records, "KEEP_RUNS", 5)
+    old = clock.now() - timedelta(days=91)
+    record(desk, old - timedelta(days=300))
+    for minute in range(7):
+        record(desk, old + timedelta(minutes=minute), state=RunState.FAILED)
+    record(desk, old, flow="other")
+    for day in (89, 2):
+        record(desk, clock.now() - timedelta(days=day), state=RunState.FAILED)
+    flows.execute(desk, "bars", ["true"])
+    kept = flows.runs(desk, flow="bars", limit=None)
+    # The last good run stays however old it is: lateness is measured from it.
+    assert [(clock.now() - run.started_at).days for run in kept] == [0, 2, 89, 90, 90, 391]
+    assert len(flows.runs(desk, flow="other")) == 1
+
+
+def test_a_few_old_runs_stay(desk: Desk, clock: VirtualClock) -> None:
+    for day in range(100, 400, 100):
+        record(desk, clock.now() - timedelta(days=day))
+    flows.execute(desk, "bars", ["true"])
+    assert len(flows.runs(desk, flow="bars")) == 4
 
 
 def test_figures_are_over_the_window_only(
@@ -166,3 +245,13 @@ def test_overdue_is_a_matter_of_time_since_the_last_good_run(ago_s: int, every_s
     assert late is (ago_s > every_s)
     assert not is_overdue(expect_every=None, last_well=well, first_seen=well, now=now)
     assert not is_overdue(expect_every=every, last_well=None, first_seen=None, now=now)
+
+
+@given(st.integers(-(10**7), 10**7), st.integers(1, 5_000))
+def test_overdue_has_words_and_only_then(ago_s: int, every_s: int) -> None:
+    now = datetime.fromisoformat("2026-03-01T00:00:00Z")
+    well, every = now - timedelta(seconds=ago_s), timedelta(seconds=every_s)
+    late = is_overdue(expect_every=every, last_well=well, first_seen=None, now=now)
+    said = why_overdue(expect_every=every, last_well=well, first_seen=None, now=now)
+    assert late is bool(said) is (ago_s > every_s or ago_s < -60)
+    assert ("clock" in said) is (ago_s < -60)

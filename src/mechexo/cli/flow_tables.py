@@ -35,7 +35,7 @@ def run_rows(runs: Sequence[FlowRun], zone: ZoneInfo) -> tuple[Columns, Rows]:
 
 def summary_rows(flows: Sequence[FlowSummary], now: datetime) -> tuple[Columns, Rows]:
     """Summaries for people."""
-    columns = ("flow", "last run", "when", ">runs", ">well", ">p50", ">p95", "due")
+    columns = ("flow", "last run", "when", ">runs", ">well", ">p50", ">p95", "due", "pace")
     return columns, [
         [
             flow.label,
@@ -45,6 +45,7 @@ def summary_rows(flows: Sequence[FlowSummary], now: datetime) -> tuple[Columns, 
             None if flow.success_pct is None else f"{flow.success_pct:.1f} %",
             *(_seconds(flow.p50_s), _seconds(flow.p95_s)),
             "▲ OVERDUE" if flow.overdue else "",
+            "▲ SLOW" if flow.slow else "",
         ]
         for flow in flows
     ]
@@ -54,13 +55,14 @@ def summary_values(flows: Sequence[FlowSummary]) -> tuple[Columns, Rows]:
     """Summaries for other programs."""
     columns = (
         *("flow", "label", "days", "runs", "failed", "success_pct", "p50_s", "p95_s"),
-        *("last_state", "last_started_at", "overdue"),
+        *("last_state", "last_started_at", "overdue", "why_overdue", "slow"),
     )
     return columns, [
         [
             *(flow.flow, flow.label, flow.days, flow.runs, flow.failed, flow.success_pct),
             *(flow.p50_s, flow.p95_s, flow.last.state if flow.last else None),
             *(flow.last.started_at if flow.last else None, flow.overdue),
+            *(flow.why_overdue, flow.slow),
         ]
         for flow in flows
     ]

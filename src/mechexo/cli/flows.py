@@ -66,7 +66,7 @@ def runs(
 
 @app.command("list")
 def list_(ctx: typer.Context, json_: Json = False, csv: Csv = False) -> None:
-    """Each flow's last run, success rate and durations over 7 days, and whether it is overdue."""
+    """Each flow's last run, success rate and durations over 7 days; which are overdue or slow."""
     from mechexo.flows import operations as flows
 
     desk = open_desk(ctx)

@@ -6,7 +6,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from mechexo.errors import BusyError, MechexoError, StateError, UsageError
@@ -22,6 +22,7 @@ START_WAIT_S = 1.0
 END_WAIT_S = 5.0
 """How long its end waits for its turn before it is written down elsewhere."""
 LONGEST_NAME = 80
+_NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 def execute(
@@ -44,6 +45,7 @@ def execute(
     try:
         with desk.state.write(wait_s=START_WAIT_S) as transaction:
             run = replace(run, id=records.insert(transaction, run, wrapper))
+            records.prune(transaction, name, run.started_at)
     except MechexoError as error:
         _remark(f"the start of {name} is not recorded yet: {error}")
     begun_s = desk.clock.monotonic_s()
@@ -85,13 +87,14 @@ def summaries(desk: Desk, *, days: int = 7) -> tuple[FlowSummary, ...]:
     for run in records.started_since(desk.state, now - timedelta(days=days)):
         window[run.flow].append(_as_seen(run, lost))
     last = records.last_of_each(desk.state)
-    last_well, first_seen = records.last_well(desk.state), records.first_seen(desk.state)
+    last_well = records.last_well(desk.state, until=now + rules.CLOCK_TOLERANCE)
+    first_seen = records.first_seen(desk.state)
     configured = desk.settings.flows
     found = []
     for flow in (*configured, *sorted(last.keys() - configured.keys())):
         settings = configured.get(flow)
-        newest = last.get(flow)
-        overdue = rules.is_overdue(
+        newest = _as_seen(last[flow], lost) if flow in last else None
+        why_overdue = rules.why_overdue(
             expect_every=settings.expect_every if settings else None,
             last_well=last_well.get(flow),
             first_seen=first_seen.get(flow),
@@ -103,8 +106,10 @@ def summaries(desk: Desk, *, days: int = 7) -> tuple[FlowSummary, ...]:
                 window[flow],
                 label=(settings.label if settings else "") or flow,
                 days=days,
-                last=_as_seen(newest, lost) if newest else None,
-                overdue=overdue,
+                last=newest,
+                overdue=bool(why_overdue),
+                why_overdue=why_overdue,
+                slow=rules.is_slow(newest, settings.usual if settings else None, now),
             )
         )
     return tuple(found)
@@ -144,13 +149,13 @@ def _settle(desk: Desk) -> frozenset[int]:
     for the next reader; the answer is right without it.
     """
     lost = frozenset(run_id for run_id, by in records.running(desk.state) if not is_alive(by))
-    noted = records.first_seen(desk.state)
-    unseen = [flow for flow in desk.settings.flows if flow not in noted]
+    noted, now = records.first_seen(desk.state), desk.clock.now()
+    unseen = [flow for flow in desk.settings.flows if noted.get(flow, _NEVER) > now]
     waiting = spool.folder_of(desk.state.path).is_dir()
     if not (lost or unseen or waiting):
         return lost
     try:
-        _write_down(desk, lost, unseen, desk.clock.now())
+        _write_down(desk, lost, unseen, now)
     except (BusyError, StateError):
         return lost  # The next reader does it; what this one answers is right without it.
     return lost

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from mechexo.flows.values import FlowRun, RunState
@@ -14,6 +14,11 @@ if TYPE_CHECKING:
     import sqlite3
 
     from mechexo.state import State, Transaction
+
+KEEP_FOR = timedelta(days=90)
+"""How long runs are kept, and longer while they are among their flow's newest."""
+KEEP_RUNS = 1000
+PRUNED_AT_ONCE = 500
 
 _FIGURES = "id, flow, state, started_at, ended_at, duration_s, exit_code"
 _RUN = f"{_FIGURES}, tail"
@@ -31,6 +36,25 @@ def insert(transaction: Transaction, run: FlowRun, wrapper: Wrapper) -> int:
         ),
     )
     return int(cursor.lastrowid or 0)
+
+
+def prune(transaction: Transaction, flow: str, now: datetime) -> None:
+    """Removes a flow's runs older than 90 days, but none of its newest 1,000, nor its newest good
+    one, from which lateness is measured. The indexes make it cheap; a long backlog goes in parts.
+    """
+    transaction.execute(
+        "DELETE FROM flow_run WHERE id IN (SELECT id FROM flow_run WHERE flow=:flow"
+        " AND started_at<:oldest AND state<>'running' AND started_at<(SELECT started_at"
+        " FROM flow_run WHERE flow=:flow ORDER BY started_at DESC LIMIT 1 OFFSET :others)"
+        " AND id IS NOT (SELECT id FROM flow_run WHERE flow=:flow AND state='completed'"
+        " ORDER BY ended_at DESC LIMIT 1) ORDER BY started_at LIMIT :most)",
+        {
+            "flow": flow,
+            "oldest": iso_z(now - KEEP_FOR),
+            "others": KEEP_RUNS - 1,
+            "most": PRUNED_AT_ONCE,
+        },
+    )
 
 
 def is_stored(transaction: Transaction, run: FlowRun, wrapper: Wrapper) -> bool:
@@ -100,12 +124,26 @@ def last_of_each(state: State) -> dict[str, FlowRun]:
     return {row["flow"]: _run(row) for row in found}
 
 
-def last_well(state: State) -> dict[str, datetime]:
-    """When each flow's newest run that ended well ended."""
+def last_well(state: State, *, until: datetime) -> dict[str, datetime]:
+    """When each flow's newest run that ended well ended.
+
+    One that was recorded last and ended after `until` stands, so that a wrong clock is seen; an
+    older one of that kind is passed over.
+    """
     found = state.rows(
-        "SELECT flow, MAX(ended_at) FROM flow_run WHERE state='completed' GROUP BY flow"
+        "SELECT flow, ended_at, MAX(id) FROM flow_run WHERE state='completed' GROUP BY flow"
     )
-    return {row[0]: from_iso_z(row[1]) for row in found}
+    recorded_last = {row[0]: row[1] for row in found}
+    found = state.rows(
+        "SELECT flow, MAX(ended_at) FROM flow_run WHERE state='completed' AND ended_at<=?"
+        " GROUP BY flow",
+        (iso_z(until),),
+    )
+    newest = {row[0]: row[1] for row in found}
+    return {
+        flow: from_iso_z(ended_at if ended_at > iso_z(until) else newest[flow])
+        for flow, ended_at in recorded_last.items()
+    }
 
 
 def first_seen(state: State) -> dict[str, datetime]:
@@ -118,10 +156,12 @@ def first_seen(state: State) -> dict[str, datetime]:
 
 
 def note_first_seen(transaction: Transaction, flows: Iterable[str], at: datetime) -> None:
-    """Notes that flows are looked for from now on; a flow noted earlier keeps its moment."""
+    """Notes that flows are looked for from now on; a flow noted earlier keeps its moment, but not
+    one in the future."""
     for flow in flows:
         transaction.execute(
-            "INSERT INTO flow_first_seen (flow, at) VALUES (?,?) ON CONFLICT (flow) DO NOTHING",
+            "INSERT INTO flow_first_seen (flow, at) VALUES (?,?)"
+            " ON CONFLICT (flow) DO UPDATE SET at=excluded.at WHERE excluded.at<at",
             (flow, iso_z(at)),
         )
 

@@ -7,9 +7,12 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from mechexo.flows.values import FlowRun, FlowSummary, RunState
+from mechexo.times import format_duration
 
 RECENT = 20
 """How many durations a summary carries, for a small chart."""
+CLOCK_TOLERANCE = timedelta(minutes=1)
+"""How far in the future a run may have ended: small steps of the clock are usual."""
 
 
 def state_of(exit_code: int, *, timed_out: bool) -> RunState:
@@ -37,13 +40,48 @@ def is_overdue(
     first_seen: datetime | None,
     now: datetime,
 ) -> bool:
-    """Whether no run ended well within `expect_every`.
+    """Whether no run ended well within `expect_every`, or a wrong clock keeps that from view."""
+    return bool(
+        why_overdue(expect_every=expect_every, last_well=last_well, first_seen=first_seen, now=now)
+    )
+
+
+def why_overdue(
+    *,
+    expect_every: timedelta | None,
+    last_well: datetime | None,
+    first_seen: datetime | None,
+    now: datetime,
+) -> str:
+    """Why a flow counts as overdue; empty when it does not.
 
     A flow that never ran well is measured from the moment it was first seen; without that moment
-    it was never looked for before, and is not late yet.
+    it was never looked for before, and is not late yet. A good run in the future says nothing
+    about the present: some clock is wrong, and not knowing is not fine.
     """
-    since = last_well or first_seen
-    return expect_every is not None and since is not None and now - since > expect_every
+    if expect_every is None:
+        return ""
+    if last_well is None:
+        watched = now - (first_seen or now)
+        if watched <= expect_every:
+            return ""
+        return f"has never ended well, in {format_duration(watched)} of watching"
+    age = now - last_well
+    if age < -CLOCK_TOLERANCE:
+        return f"its last good run ended {format_duration(-age)} in the future, so a clock is wrong"
+    if age <= expect_every:
+        return ""
+    expected = f"expected every {format_duration(expect_every)}"
+    return f"its last good run ended {format_duration(age)} ago, {expected}"
+
+
+def is_slow(run: FlowRun | None, usual: timedelta | None, now: datetime) -> bool:
+    """Whether a run takes, or took, longer than usual. One that was cut off tells nothing."""
+    if run is None or usual is None:
+        return False
+    if run.state is RunState.RUNNING:
+        return now - run.started_at > usual
+    return run.duration_s is not None and run.duration_s > usual.total_seconds()
 
 
 def summarise(
@@ -54,6 +92,8 @@ def summarise(
     days: int,
     last: FlowRun | None,
     overdue: bool,
+    why_overdue: str = "",
+    slow: bool = False,
 ) -> FlowSummary:
     """A flow's performance from its runs of the last `days` days, oldest first.
 
@@ -79,4 +119,6 @@ def summarise(
         last=last,
         recent_durations_s=tuple(durations[-RECENT:]),
         overdue=overdue,
+        why_overdue=why_overdue,
+        slow=slow,
     )

@@ -47,4 +47,8 @@ class FlowSummary:
     recent_durations_s: tuple[float, ...]
     """Finished runs' durations, oldest first, at most 20."""
     overdue: bool
-    """No run ended well within `expect_every`, also when none ever ran."""
+    """No run ended well within `expect_every`, also when none ever ran, or a clock is wrong."""
+    why_overdue: str = ""
+    """In words; empty when it is not overdue."""
+    slow: bool = False
+    """The newest run takes, or took, longer than `usual`."""
