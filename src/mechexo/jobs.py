@@ -10,11 +10,17 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from mechexo.errors import MechexoError
+from mechexo.actor import Role
+from mechexo.config import redact
+from mechexo.errors import MechexoError, NotAllowedError
 
 if TYPE_CHECKING:
     from mechexo.desk import Desk
     from mechexo.flows.values import FlowRun
+
+
+BY_ITS_JOB = "checked in by its job"
+"""The reason of every ping: cron cannot be asked for one."""
 
 
 def run_job(
@@ -22,23 +28,44 @@ def run_job(
 ) -> FlowRun:
     """Runs a command as a run of the flow `name`, then checks the job `name` in with its outcome.
 
-    A check-in that cannot be stored is said on stderr; the run's own result stands.
+    The job runs whoever starts it; only a responder's turns the heartbeat. A check-in that may not
+    or cannot be stored is said on stderr; the run's own result stands.
     """
     from mechexo.flows import operations as flows
+    from mechexo.flows.auditing import starter
 
+    by = starter(desk)
     run = flows.execute(desk, name, command, timeout=timeout)
     from mechexo.flows.values import RunState
 
     ok = run.state is RunState.COMPLETED
     try:
-        ping(desk, name, ok=ok, detail="" if ok else f"{run.state} with exit code {run.exit_code}")
+        if by.role < Role.RESPONDER:
+            raise NotAllowedError(
+                f"it needs the role {Role.RESPONDER.label}; {by.actor.name} is {by.role.label}"
+            )
+        from mechexo.health import operations as health
+
+        detail = "" if ok else f"{run.state} with exit code {run.exit_code}"
+        # The run's own audit entry tells of it.
+        health.check_in(desk, name, ok=ok, detail=detail)
     except MechexoError as error:
         sys.stderr.write(f"mechexo: the check-in of {name} is not recorded: {error}\n")
     return run
 
 
 def ping(desk: Desk, job: str, *, ok: bool = True, detail: str = "") -> None:
-    """Checks a job in: it is alive, and its last run went well or not."""
+    """Checks a job in: it is alive, and its last run went well or not.
+
+    Raises:
+        NotAllowedError: the role is below responder.
+        UsageError: the job's name cannot be used.
+    """
+    from mechexo.flows.operations import check_name
     from mechexo.health import operations as health
 
+    check_name(job)
+    # On record first, so that no check-in is without its entry.
+    with desk.operation("flows.ping", job, needs=Role.RESPONDER, reason=BY_ITS_JOB) as operation:
+        operation.after = {"ok": ok, "detail": redact(detail)}
     health.check_in(desk, job, ok=ok, detail=detail)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import pty
 import signal
@@ -14,12 +15,17 @@ from pathlib import Path
 
 import pytest
 
+from mechexo.actor import Actor
 from mechexo.desk import Desk
-from mechexo.errors import UsageError
+from mechexo.errors import NotAllowedError, UsageError
 from mechexo.flows import operations as flows
 from mechexo.flows import spool
 from mechexo.flows.values import FlowRun, RunState
+from mechexo.health.records import check_ins as check_ins_of
+from mechexo.health.values import CheckIn
+from mechexo.jobs import ping, run_job
 
+NOBODYS = '[access]\nowner_is_admin = false\nothers = "viewer"\nresponder = ["cron"]\n'
 MECHEXO = [sys.executable, "-m", "mechexo"]
 
 
@@ -46,6 +52,10 @@ def exec_words(desk: Desk, *command: str, options: tuple[str, ...] = ()) -> list
     return [*MECHEXO, *words, *command]
 
 
+def check_ins(desk: Desk) -> dict[str, CheckIn]:
+    return dict(check_ins_of(desk.state))
+
+
 def only_run(desk: Desk) -> FlowRun:
     [run] = flows.runs(desk)
     return run
@@ -69,6 +79,63 @@ def test_bytes_exit_code_and_record_of_a_job(
     assert run.ended_at is not None
     assert run.duration_s is not None
     assert "err\ufffd" in run.tail
+
+
+def test_the_end_of_a_job_is_in_the_audit_log(
+    desk: Desk, wrapped: Callable[..., subprocess.CompletedProcess[bytes]]
+) -> None:
+    wrapped("sh", "-c", "exit 3")
+    [entry] = desk.audit_entries()
+    assert (entry.action, entry.target, entry.outcome) == ("flows.exec", "nightly", "failed")
+    payload = json.loads(entry.payload)
+    assert (payload["exit_code"], payload["run"]) == (3, only_run(desk).id)
+    assert json.loads(entry.actor)["uid"] == os.getuid()
+    assert desk.verify_audit().problems == ()
+
+
+def test_a_viewer_s_job_runs_on_a_live_desk_but_turns_no_heartbeat(
+    make_desk: Callable[..., Desk], capsys: pytest.CaptureFixture[str]
+) -> None:
+    desk = make_desk(NOBODYS, mode="live", actor=Actor(4242, "guest"))
+    run = run_job(desk, "nightly", ["sh", "-c", "exit 3"])
+    assert (run.state, run.exit_code) == (RunState.FAILED, 3)
+    assert check_ins(desk) == {}
+    [entry] = desk.audit_entries()
+    assert (entry.action, json.loads(entry.payload)["role"]) == ("flows.exec", "viewer")
+    said = capsys.readouterr().err
+    assert "the check-in of nightly is not recorded" in said
+    assert "needs the role responder; guest is viewer" in said
+
+
+def test_a_responder_s_job_on_a_live_desk_is_checked_in(make_desk: Callable[..., Desk]) -> None:
+    desk = make_desk(NOBODYS, mode="live", actor=Actor(4242, "cron"))
+    run_job(desk, "nightly", ["true"])
+    assert check_ins(desk)["nightly"].ok
+
+
+def test_a_viewer_s_ping_is_refused_and_on_record(make_desk: Callable[..., Desk]) -> None:
+    desk = make_desk(NOBODYS, actor=Actor(4242, "guest"))
+    with pytest.raises(NotAllowedError, match=r"flows\.ping needs the role responder"):
+        ping(desk, "nightly")
+    assert check_ins(desk) == {}
+    assert [(e.action, e.outcome) for e in desk.audit_entries()] == [("flows.ping", "refused")]
+
+
+def test_a_ping_on_a_live_desk_needs_no_person_s_reason(make_desk: Callable[..., Desk]) -> None:
+    desk = make_desk(NOBODYS, mode="live", actor=Actor(4242, "cron"))
+    ping(desk, "nightly", ok=False, detail="no data")
+    assert not check_ins(desk)["nightly"].ok
+    [entry] = desk.audit_entries()
+    payload = json.loads(entry.payload)
+    assert (entry.action, entry.target, entry.outcome) == ("flows.ping", "nightly", "done")
+    assert payload["reason"] == "checked in by its job"
+    assert payload["after"] == {"ok": False, "detail": "no data"}
+
+
+def test_a_ping_for_a_name_that_cannot_be_shown_leaves_nothing(desk: Desk) -> None:
+    with pytest.raises(UsageError):
+        ping(desk, "a\nb")
+    assert desk.audit_entries() == ()
 
 
 def test_a_job_that_ends_well_is_completed_and_checked_in(
@@ -252,10 +319,14 @@ def test_a_locked_state_file_neither_stops_the_job_nor_loses_its_run(
     assert out == "ran\n"
     assert "not recorded yet" in remarks
     assert "is recorded with the next one" in remarks
-    found = only_run(desk)
+    found = only_run(desk.acting_as(Actor(4242, "reader")))
     assert (found.state, found.exit_code, found.tail) == (RunState.FAILED, 4, "ran\n")
     assert not spool.folder_of(desk.state.path).exists()
     assert only_run(desk) == found
+    # Whoever reads takes the run over, but it was the job's own account that ran it.
+    [entry] = desk.audit_entries()
+    assert (entry.action, entry.outcome) == ("flows.exec", "failed")
+    assert json.loads(entry.actor)["name"] == "tester"
 
 
 def test_an_end_that_could_not_be_written_completes_its_run_later(
@@ -267,7 +338,11 @@ def test_an_end_that_could_not_be_written_completes_its_run_later(
     script = f"exec 9>>{lock}; flock 9; sleep 1 9>&9 & exit 0"
     flows.execute(desk, "nightly", ["sh", "-c", script])
     assert len(list(spool.folder_of(desk.state.path).iterdir())) == 1
-    wait_for(lambda: only_run(desk).state is RunState.COMPLETED)
+    reader = desk.acting_as(Actor(4242, "reader"))
+    wait_for(lambda: only_run(reader).state is RunState.COMPLETED)
+    [entry] = desk.audit_entries()
+    assert (entry.action, entry.outcome) == ("flows.exec", "completed")
+    assert json.loads(entry.actor)["name"] == "tester"
 
 
 def test_a_run_that_can_be_written_nowhere_is_said_on_stderr(

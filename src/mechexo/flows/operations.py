@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 
 from mechexo.errors import BusyError, MechexoError, StateError, UsageError
 from mechexo.flows import child, records, rules, spool
+from mechexo.flows.auditing import Starter, record_end, starter
 from mechexo.flows.values import FlowRun, FlowSummary, RunState
 from mechexo.flows.wrappers import Wrapper, is_alive, this_wrapper
 
 if TYPE_CHECKING:
     from mechexo.desk import Desk
+    from mechexo.state import Transaction
 
 START_WAIT_S = 1.0
 """How long the start of a job waits for its turn at the state file before it goes on without."""
@@ -32,7 +34,7 @@ def execute(
 
     The job runs whatever happens to the state file. An end that cannot be written there waits in
     a file beside it; when that fails too, stderr says what was not recorded. A run without a
-    record has the id 0.
+    record has the id 0. No role is needed; the audit log says who ran it and how it ended.
 
     Raises:
         UsageError: the name or the command cannot be used.
@@ -40,7 +42,7 @@ def execute(
     check_name(name)
     if not command:
         raise UsageError("there is no command to run; write: mechexo flows exec NAME -- CMD")
-    wrapper = this_wrapper()
+    wrapper, by = this_wrapper(), starter(desk)
     run = FlowRun(0, name, RunState.RUNNING, desk.clock.now(), None, None, None, "")
     try:
         with desk.state.write(wait_s=START_WAIT_S) as transaction:
@@ -58,7 +60,7 @@ def execute(
         exit_code=ended.exit_code,
         tail=ended.tail,
     )
-    return _record_end(desk, run, wrapper)
+    return _record_end(desk, run, wrapper, by)
 
 
 def execute_unrecorded(
@@ -121,17 +123,14 @@ def check_name(name: str) -> None:
         raise UsageError(f"{name!r} is no name for a flow; use 1 to {LONGEST_NAME} plain letters")
 
 
-def _record_end(desk: Desk, run: FlowRun, wrapper: Wrapper) -> FlowRun:
+def _record_end(desk: Desk, run: FlowRun, wrapper: Wrapper, by: Starter) -> FlowRun:
     try:
         with desk.state.write(wait_s=END_WAIT_S) as transaction:
-            if run.id:
-                records.finish(transaction, run)
-                return run
-            return replace(run, id=records.insert(transaction, run, wrapper))
+            return _store_end(transaction, run, wrapper, by, desk.clock.now())
     except MechexoError as error:
         problem = str(error)
     try:
-        place = spool.keep(desk.state.path, run, wrapper)
+        place = spool.keep(desk.state.path, run, wrapper, by)
     except OSError as error:
         _remark(
             f"NOT RECORDED: {run.flow} {run.state} with {run.exit_code} after {run.duration_s} s: "
@@ -139,6 +138,20 @@ def _record_end(desk: Desk, run: FlowRun, wrapper: Wrapper) -> FlowRun:
         )
     else:
         _remark(f"{problem}; the run waits in {place} and is recorded with the next one")
+    return run
+
+
+def _store_end(
+    transaction: Transaction, run: FlowRun, wrapper: Wrapper, by: Starter, at: datetime
+) -> FlowRun:
+    """Stores an end with its audit entry, unless it is there already: another reader may have
+    taken a waiting run over and not removed its file yet."""
+    if run.id:
+        stored = records.finish(transaction, run)
+    elif stored := not records.is_stored(transaction, run, wrapper):
+        run = replace(run, id=records.insert(transaction, run, wrapper))
+    if stored:
+        record_end(transaction, run, by, at)
     return run
 
 
@@ -164,12 +177,8 @@ def _settle(desk: Desk) -> frozenset[int]:
 def _write_down(desk: Desk, lost: frozenset[int], unseen: Sequence[str], now: datetime) -> None:
     taken = []
     with desk.state.write(wait_s=START_WAIT_S) as transaction:
-        for place, run, wrapper in spool.kept(desk.state.path):
-            if run.id:
-                records.finish(transaction, run)
-            elif not records.is_stored(transaction, run, wrapper):
-                # It would be when another reader has not removed the file yet.
-                records.insert(transaction, run, wrapper)
+        for place, run, wrapper, by in spool.kept(desk.state.path):
+            _store_end(transaction, run, wrapper, by, now)
             taken.append(place)
         records.mark_lost(transaction, lost)
         records.note_first_seen(transaction, unseen, now)

@@ -67,15 +67,18 @@ def is_stored(transaction: Transaction, run: FlowRun, wrapper: Wrapper) -> bool:
     return found.fetchone() is not None
 
 
-def finish(transaction: Transaction, run: FlowRun) -> None:
-    """Stores how a run ended. Its wrapper's own word stands above a guess that it was lost."""
-    transaction.execute(
-        "UPDATE flow_run SET state=?, ended_at=?, duration_s=?, exit_code=?, tail=? WHERE id=?",
+def finish(transaction: Transaction, run: FlowRun) -> bool:
+    """Stores how a run ended; False when that is stored already. Its wrapper's own word stands
+    above a guess that it was lost."""
+    cursor = transaction.execute(
+        "UPDATE flow_run SET state=?, ended_at=?, duration_s=?, exit_code=?, tail=?"
+        " WHERE id=? AND ended_at IS NULL",
         (
             *(run.state.value, _text(run.ended_at), run.duration_s),
             *(run.exit_code, run.tail, run.id),
         ),
     )
+    return cursor.rowcount == 1
 
 
 def mark_lost(transaction: Transaction, run_ids: Iterable[int]) -> None:

@@ -11,7 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from mechexo.actor import Actor, Role
 from mechexo.errors import UnreachableError
+from mechexo.flows.auditing import Starter
 from mechexo.flows.values import FlowRun, RunState
 from mechexo.flows.wrappers import Wrapper
 from mechexo.times import from_iso_z, iso_z
@@ -22,7 +24,7 @@ def folder_of(state_path: Path) -> Path:
     return state_path.with_name(state_path.name + ".flow-runs")
 
 
-def keep(state_path: Path, run: FlowRun, wrapper: Wrapper) -> Path:
+def keep(state_path: Path, run: FlowRun, wrapper: Wrapper, by: Starter) -> Path:
     """Writes a run down; `run.id` is 0 when its start is not in the state file either.
 
     Raises:
@@ -35,6 +37,8 @@ def keep(state_path: Path, run: FlowRun, wrapper: Wrapper) -> Path:
         **{"started_at": iso_z(run.started_at), "ended_at": run.ended_at and iso_z(run.ended_at)},
         **{"duration_s": run.duration_s, "exit_code": run.exit_code, "tail": run.tail},
         "wrapper": [wrapper.pid, wrapper.boot_id, wrapper.started],
+        "by": by.actor.as_record(),
+        "role": by.role.name,
     }
     place = folder / f"{iso_z(run.started_at)}-{wrapper.pid}-{os.urandom(4).hex()}.json"
     fresh = place.with_suffix(".new")
@@ -51,8 +55,8 @@ def keep(state_path: Path, run: FlowRun, wrapper: Wrapper) -> Path:
     return place
 
 
-def kept(state_path: Path) -> Iterator[tuple[Path, FlowRun, Wrapper]]:
-    """The runs that wait, oldest first.
+def kept(state_path: Path) -> Iterator[tuple[Path, FlowRun, Wrapper, Starter]]:
+    """The runs that wait, oldest first, with who wrapped and who started each.
 
     Raises:
         UnreachableError: a file is damaged; the text names it.
@@ -60,7 +64,8 @@ def kept(state_path: Path) -> Iterator[tuple[Path, FlowRun, Wrapper]]:
     for place in sorted(folder_of(state_path).glob("*.json")):
         try:
             record = json.loads(place.read_text(encoding="utf-8"))
-            yield place, _run(record), Wrapper(*record["wrapper"])
+            by = Starter(Actor(**record["by"]), Role[record["role"]])
+            waiting = place, _run(record), Wrapper(*record["wrapper"]), by
         except FileNotFoundError:
             continue  # Another process has just taken it over.
         except (OSError, ValueError, KeyError, TypeError) as error:
@@ -68,6 +73,7 @@ def kept(state_path: Path) -> Iterator[tuple[Path, FlowRun, Wrapper]]:
                 f"{place}: this waiting flow run cannot be read ({error}); look at it and move "
                 "it away"
             ) from error
+        yield waiting
 
 
 def _run(record: dict[str, Any]) -> FlowRun:

@@ -1,0 +1,54 @@
+"""Who started a run, and the audit entry of its end.
+
+A job runs whatever its starter may do elsewhere: nothing here refuses.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from mechexo.actor import Actor, Role
+from mechexo.flows.values import FlowRun
+from mechexo.state import audit as audit_log
+
+if TYPE_CHECKING:
+    from mechexo.desk import Desk
+    from mechexo.state import Transaction
+
+ACTION = "flows.exec"
+
+
+@dataclass(frozen=True, slots=True)
+class Starter:
+    """Who started a run, and their role at that moment."""
+
+    actor: Actor
+    role: Role
+
+
+def starter(desk: Desk) -> Starter:
+    """The acting person. Their role is the lowest when the file that would tell is gone."""
+    try:
+        return Starter(desk.actor, desk.role)
+    except OSError:
+        return Starter(desk.actor, Role.VIEWER)
+
+
+def record_end(transaction: Transaction, run: FlowRun, by: Starter, at: datetime) -> None:
+    """Puts the end of a run into the audit log, in the transaction that stores it."""
+    audit_log.append(
+        transaction.connection,
+        at=at,
+        actor=by.actor,
+        action=ACTION,
+        target=run.flow,
+        outcome=run.state.value,
+        payload={
+            "run": run.id,
+            "exit_code": run.exit_code,
+            "duration_s": run.duration_s,
+            "role": by.role.label,
+        },
+    )
