@@ -1,6 +1,6 @@
 """`python -m mechexo` is `mechexo`."""
 
-from mechexo.cli import main
+from mechexo.entry import main
 
 if __name__ == "__main__":
     main()

@@ -59,3 +59,7 @@ class UnreachableError(MechexoError):
 
 class StateError(UnreachableError):
     """The state file cannot be read or written."""
+
+
+class OutputError(UnreachableError):
+    """What was asked for was done, but its answer could not be written."""

@@ -44,8 +44,8 @@ def test_the_wheel_names_both_commands(wheel: Path) -> None:
     archive = zipfile.ZipFile(wheel)
     name = next(each for each in archive.namelist() if each.endswith("entry_points.txt"))
     said = archive.read(name).decode()
-    assert "mechexo = mechexo.cli:main" in said
-    assert "mech-exo = mechexo.cli:main" in said
+    assert "mechexo = mechexo.entry:main" in said
+    assert "mech-exo = mechexo.entry:main" in said
 
 
 def test_an_installed_wheel_shows_its_runbooks_and_makes_a_desk(

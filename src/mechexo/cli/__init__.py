@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import io
 import os
 import sys
 from pathlib import Path
@@ -13,6 +12,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from mechexo.cli.invocation import Invocation
+from mechexo.cli.streams import dependable_streams
 from mechexo.errors import MechexoError
 
 # Command -> (module under mechexo.cli that holds its `app`, its line in the help).
@@ -97,7 +97,7 @@ def options(
 ) -> None:
     if no_color:
         os.environ["NO_COLOR"] = "1"
-    ctx.obj = Invocation(config)
+    ctx.ensure_object(Invocation).config = config
     if ctx.invoked_subcommand is None:
         from mechexo.cli.console import open_console
 
@@ -106,14 +106,36 @@ def options(
 
 def main() -> None:
     """Runs the command line and exits with its code; a known failure is one line on stderr."""
-    for stream in (sys.stdout, sys.stderr):
-        # A terminal whose encoding has no word for a glyph shows a ? and not a traceback.
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")
+    with dependable_streams():
+        invocation = Invocation()
+        try:
+            code = _run(invocation)
+            sys.stdout.flush()
+        except MechexoError as error:
+            _complain(str(error))
+            code = error.exit_code
+        except BrokenPipeError:
+            code = 1
+        except KeyboardInterrupt:
+            code = 130
+        except Exception as error:  # noqa: BLE001 - the last resort: told, and kept for a report
+            from mechexo.crash import kept_report
+
+            _complain(kept_report(error, invocation.state))
+            code = 1
+    sys.exit(code)
+
+
+def _run(invocation: Invocation) -> int:
     try:
-        app(prog_name="mechexo")
-    except MechexoError as error:
-        print(f"mechexo: {error}", file=sys.stderr)  # noqa: T201
-        sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        sys.exit(130)
+        app(prog_name="mechexo", obj=invocation)
+    except SystemExit as leaving:
+        if isinstance(leaving.code, str):
+            _complain(leaving.code)
+            return 1
+        return leaving.code or 0
+    return 0
+
+
+def _complain(line: str) -> None:
+    sys.stderr.write(f"mechexo: {line}\n")

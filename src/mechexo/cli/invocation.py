@@ -12,19 +12,22 @@ if TYPE_CHECKING:
     from mechexo.desk import Desk
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Invocation:
-    """The global options of this run."""
+    """The global options of this run, and the state file that they led to."""
 
-    config: Path | None
+    config: Path | None = None
+    state: Path | None = None
 
 
 def open_desk(ctx: typer.Context) -> Desk:
     """The desk that the global options (or their defaults) name."""
     from mechexo.desk import Desk
 
-    invocation: Invocation = ctx.find_object(Invocation) or Invocation(None)
-    return Desk.open(invocation.config)
+    invocation = ctx.find_object(Invocation) or Invocation()
+    desk = Desk.open(invocation.config)
+    invocation.state = desk.state.path
+    return desk
 
 
 def command_group(help_text: str) -> typer.Typer:

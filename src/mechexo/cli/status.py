@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from mechexo.cli import render
-from mechexo.cli.invocation import open_desk, single_command
+from mechexo.cli.invocation import Invocation, open_desk, single_command
 from mechexo.cli.words import age, harmless, status_word
 from mechexo.desk_status import DeskStatus, read_status, status_document
 from mechexo.errors import MechexoError
@@ -84,6 +84,12 @@ def _answer_nagios(ctx: typer.Context) -> int:
         found = read_status(open_desk(ctx))
     except MechexoError as error:
         render.text(f"MECHEXO UNKNOWN - {_one_field(str(error))}")
+        return 3
+    except Exception as error:  # noqa: BLE001 - exit code 1 would tell a plug-in of a warning
+        from mechexo.crash import kept_report
+
+        invocation = ctx.find_object(Invocation) or Invocation()
+        render.text(f"MECHEXO UNKNOWN - {_one_field(kept_report(error, invocation.state))}")
         return 3
     code, why = nagios_verdict(found)
     word = ("OK", "WARNING", "CRITICAL", "UNKNOWN")[code]

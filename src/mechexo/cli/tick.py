@@ -13,6 +13,7 @@ import typer
 from mechexo.cli import render
 from mechexo.cli.invocation import open_desk, single_command
 from mechexo.cli.words import harmless
+from mechexo.errors import OutputError
 
 if TYPE_CHECKING:
     from mechexo.watch import TickReport
@@ -82,9 +83,12 @@ def _leave(code: int) -> NoReturn:
     hanging = [t for t in threading.enumerate() if t is not threading.main_thread()]
     if all(thread.name == "tick-limit" for thread in hanging):
         raise typer.Exit(code)
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except OSError:
-            continue
+    try:
+        sys.stdout.flush()
+    except OutputError as error:
+        render.note(f"mechexo: {error}")
+        code = error.exit_code
+    except BrokenPipeError:
+        code = 1
+    sys.stderr.flush()
     os._exit(code)

@@ -1,0 +1,113 @@
+"""stdout and stderr that may be closed, full, or without a word for our glyphs."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import TextIO
+
+from mechexo.errors import OutputError
+
+
+class _Answer(io.TextIOWrapper):
+    """stdout: an answer that does not arrive is a failure that says so."""
+
+    def write(self, text: str, /) -> int:
+        with _arriving():
+            return super().write(text)
+
+    def flush(self) -> None:
+        with _arriving():
+            super().flush()
+
+
+class _Remarks(io.TextIOWrapper):
+    """stderr: what was asked for is done also when nobody can be told of it."""
+
+    def write(self, text: str, /) -> int:
+        with suppress(OSError):
+            return super().write(text)
+        _lead_nowhere(self)
+        return len(text)
+
+    def flush(self) -> None:
+        try:
+            super().flush()
+        except OSError:
+            _lead_nowhere(self)
+
+
+@contextmanager
+def dependable_streams() -> Iterator[None]:
+    """Within it stdout and stderr are there; writing fails only with `OutputError`."""
+    _fill_gaps()
+    before = sys.stdout, sys.stderr
+    answer, remarks = _wrapped(sys.stdout, _Answer), _wrapped(sys.stderr, _Remarks)
+    sys.stdout, sys.stderr = answer, remarks
+    try:
+        yield
+    finally:
+        sys.stdout, sys.stderr = before
+        for ours, theirs in ((answer, before[0]), (remarks, before[1])):
+            if ours is not theirs and isinstance(ours, io.TextIOWrapper):
+                _let_go(ours)
+
+
+def _wrapped(stream: TextIO, kind: type[io.TextIOWrapper]) -> TextIO:
+    if not isinstance(stream, io.TextIOWrapper):
+        return stream
+    stream.flush()
+    return kind(
+        stream.buffer,
+        encoding=stream.encoding,
+        # A terminal whose encoding has no word for a glyph shows a ? and not a traceback.
+        errors="replace",
+        line_buffering=stream.line_buffering,
+        write_through=stream.write_through,
+    )
+
+
+def _let_go(stream: io.TextIOWrapper) -> None:
+    """Leaves the buffer to its first owner; what it still holds must not fail a second time."""
+    try:
+        stream.detach()
+    except (OSError, OutputError):
+        _lead_nowhere(stream)
+        stream.detach()
+
+
+@contextmanager
+def _arriving() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        # The reader has seen enough; that is no failure of ours.
+        raise
+    except OSError as error:
+        raise OutputError(f"the answer could not be written to stdout: {error.strerror}") from error
+
+
+def _lead_nowhere(stream: io.TextIOWrapper) -> None:
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, stream.buffer.fileno())
+    finally:
+        os.close(nowhere)
+
+
+def _fill_gaps() -> None:
+    """Puts something under 0, 1 and 2 where they are closed: the next file that is opened would
+    get that number, and whatever is printed would land in it."""
+    for number, stream in enumerate((sys.stdin, sys.stdout, sys.stderr)):
+        if stream is None:
+            # stdout cannot be written, so that an answer that does not arrive is noticed.
+            os.open(os.devnull, os.O_WRONLY if number == 2 else os.O_RDONLY)
+    if sys.stdin is None:
+        sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
+    if sys.stdout is None:
+        sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+    if sys.stderr is None:
+        sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
