@@ -121,7 +121,7 @@ class MechexoApp(App[int]):
 
     def on_parts_read(self, message: PartsRead) -> None:
         """Shows what was read."""
-        self.facts.take(message.parts)
+        self.facts.take(message)
         self._show_now()
 
     def _show_now(self) -> None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
+import time
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from textual.message import Message
 
+from mechexo.desk_status import STALE_AFTER_TICKS
 from mechexo.errors import MechexoError
 from mechexo_tui import costs_apart
-from mechexo_tui.sources import FIRST, GROUPS, Overview, Part, read_parts
+from mechexo_tui.sources import FIRST, GROUPS, JUDGED, Overview, Part, read_parts
 from mechexo_tui.widgets.header import Heading
 
 if TYPE_CHECKING:
@@ -25,12 +28,20 @@ FIRST_FRAME_WAIT_S = 0.3
 STATE_LOOK_S = 1.0
 """How often the state file is asked whether it changed."""
 
+JUDGED_AGAIN_S = 15.0
+"""How often at least the desk is judged again when the state file does not change."""
+
+LONGEST_UNREAD = timedelta(minutes=1)
+"""A verdict is shown for this long after it was read, however often the desk ticks."""
+
 
 class PartsRead(Message):
     """Parts of the overview were read in a thread."""
 
-    def __init__(self, parts: dict[str, Part[Any]]) -> None:
+    def __init__(self, number: int, parts: dict[str, Part[Any]]) -> None:
         super().__init__()
+        self.number = number
+        """Readings are counted as they begin: threads may end in another order."""
         self.parts = parts
 
 
@@ -42,6 +53,9 @@ class Facts:
         self.overview = Overview()
         self.paused = False
         self.next_at: datetime | None = None
+        self._numbers = itertools.count(1)
+        self._taken: dict[str, int] = {}
+        """The number of the reading that each part comes from."""
         self._stopping = threading.Event()
         # Reading the state file and starting Textual take their time side by side.
         self._first = threading.Thread(target=self._read_first, daemon=True)
@@ -80,21 +94,22 @@ class Facts:
             names = GROUPS[group]
 
             def read(names: Sequence[str] = names) -> None:
-                app.post_message(PartsRead(read_parts(self.desk, names, self.overview)))
+                app.post_message(self._read(names))
 
             app.run_worker(read, thread=True, exclusive=True, group=group, exit_on_error=False)
 
-    def take(self, parts: dict[str, Part[Any]]) -> None:
-        """Takes what was read."""
-        overview = self.overview
-        for name, part in parts.items():
-            overview = overview.with_part(name, part)
-        self.overview = overview
+    def take(self, read: PartsRead) -> None:
+        """Takes what was read, except for parts of which a later reading is already here."""
+        for name, part in read.parts.items():
+            if read.number > self._taken.get(name, 0):
+                self._taken[name] = read.number
+                self.overview = self.overview.with_part(name, part)
 
     def heading(self, crumbs: str, *, read_only: bool) -> Heading:
         """What the header says."""
         part = self.overview.status
         status = part.value
+        verdict = status.ops_ok if status and not self._outdated() else None
         quiet = ""
         if status and status.oncall.quiet_hours:
             quiet = f"quiet hours until {self.desk.settings.quiet_hours.end:%H:%M}"
@@ -102,7 +117,8 @@ class Facts:
             desk=self.desk.settings.desk.name,
             live=self.desk.is_live,
             crumbs=crumbs,
-            ops_ok=status.ops_ok if status else None,
+            ops_ok=verdict,
+            known=status is None or verdict is not None,
             on_call=status.oncall.level1 if status else "",
             quiet=quiet,
             read_at=part.read_at,
@@ -111,24 +127,44 @@ class Facts:
             note="read-only" if read_only else "",
         )
 
+    def _outdated(self) -> bool:
+        """Whether the last good reading of the status no longer says how the desk is."""
+        part = self.overview.status
+        longest = max(STALE_AFTER_TICKS * self.desk.settings.refresh.tick, LONGEST_UNREAD)
+        late = part.read_at is not None and self.desk.clock.now() - part.read_at > longest
+        return bool(part.error) or late
+
     def alert(self, alert_id: int | None) -> Alert | None:
         """An open alert by its id."""
         return next((a for a in self.overview.alerts.value or () if a.id == alert_id), None)
 
+    def _read(self, names: Iterable[str]) -> PartsRead:
+        number = next(self._numbers)
+        return PartsRead(number, read_parts(self.desk, names))
+
     def _read_first(self) -> None:
-        self.take(read_parts(self.desk, FIRST, self.overview))
+        self.take(self._read(FIRST))
         self.desk.state.close()
 
     def _watch(self, app: MechexoApp) -> None:
-        """Notices soon that another process (or this one) wrote to the state file."""
+        """Notices soon that another process (or this one) wrote to the state file, and also that
+        nobody does."""
         # The number belongs to a connection, and a connection to a thread: always this one. It is
         # first asked for before the clocks read the file, so that no write falls between.
         seen = self._version()
+        every = min(self.desk.settings.refresh.tick.total_seconds(), JUDGED_AGAIN_S)
+        judged = time.monotonic()
         while not self._stopping.wait(STATE_LOOK_S):
             version = self._version()
-            if version not in {None, seen} and not self.paused:
+            wrote, seen = version not in {None, seen}, version or seen
+            if self.paused:
+                continue
+            if wrote:
                 app.call_later(self.refresh_groups, app, ("state", "messages"))
-            seen = version or seen
+                judged = time.monotonic()
+            elif time.monotonic() - judged >= every:
+                app.post_message(self._read(JUDGED))
+                judged = time.monotonic()
         self.desk.state.close()
 
     def _version(self) -> int | None:

@@ -63,7 +63,9 @@ class Overview:
     messages: Part[tuple[MailboxMessage, ...]] = Part()
 
     def with_part(self, name: str, part: Part[Any]) -> Overview:
-        """The same with one part read anew."""
+        """The same with one part read anew; a failed reading keeps the last good value."""
+        if part.error:
+            part = replace(self.part(name), error=part.error)
         return replace(self, **{name: part})
 
     def part(self, name: str) -> Part[Any]:
@@ -166,6 +168,10 @@ FIRST = ("status", "alerts", "probes", "statistics", "flows")
 STATE = (*FIRST, "history", "runs", "silences", "audit")
 """What changes when the state file changes."""
 
+JUDGED = ("status", "probes")
+"""What passing time alone changes: a state that nobody renews is unknown, a desk without ticks
+is not known to be well."""
+
 GROUPS: dict[str, tuple[str, ...]] = {
     "state": STATE,
     "costs": ("costs",),
@@ -175,16 +181,16 @@ GROUPS: dict[str, tuple[str, ...]] = {
 """What is read together, in one thread each, so that a slow one holds up no other."""
 
 
-def read_part(desk: Desk, name: str, before: Part[Any]) -> Part[Any]:
-    """Reads one part. A failure is a value: its reason beside the last good value and its age."""
+def read_part(desk: Desk, name: str) -> Part[Any]:
+    """Reads one part. A failure is a value: its reason."""
     try:
         return Part(LOADERS[name](desk), desk.clock.now())
     except MechexoError as error:
-        return replace(before, error=str(error))
+        return Part(error=str(error))
     except Exception as error:  # noqa: BLE001 - a defect behind one panel must not take the others
-        return replace(before, error=f"a defect in mechexo: {type(error).__name__}: {error}")
+        return Part(error=f"a defect in mechexo: {type(error).__name__}: {error}")
 
 
-def read_parts(desk: Desk, names: Iterable[str], before: Overview) -> dict[str, Part[Any]]:
+def read_parts(desk: Desk, names: Iterable[str]) -> dict[str, Part[Any]]:
     """Reads several parts, each on its own."""
-    return {name: read_part(desk, name, before.part(name)) for name in names}
+    return {name: read_part(desk, name) for name in names}

@@ -31,6 +31,8 @@ class Heading:
     next_at: datetime | None
     paused: bool = False
     note: str = ""
+    known: bool = True
+    """False when there was a verdict, but it is too old or could not be read again."""
 
 
 def mode_mark(live: bool, glyphs: Glyphs) -> Span:
@@ -57,6 +59,8 @@ def header_lines(heading: Heading, look: Look) -> list[Line]:
     ops: Span = ("", "")
     if heading.ops_ok is not None:
         ops = shown_as.verdict(heading.ops_ok, look.glyphs)
+    elif not heading.known:
+        ops = shown_as.status("unknown", look.glyphs)
     people = f"on call {heading.on_call or 'nobody'}"
     if heading.quiet:
         people += dot + heading.quiet

@@ -1,0 +1,93 @@
+"""What the console knows: judged again as time passes, and never replaced by something older."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from textual.pilot import Pilot
+
+from console.driving import Show, press, screen_text
+from mechexo.clock import VirtualClock
+from mechexo.desk import Desk
+from mechexo.watch import tick
+from mechexo_tui.facts import Facts, PartsRead
+from mechexo_tui.sources import Part
+
+pytestmark = pytest.mark.slow
+
+TICKING = """
+[refresh]
+tick = "2s"
+
+[probes.import_job]
+kind = "heartbeat"
+card = "data"
+every_expected = "1h"
+"""
+
+
+async def shown_within(pilot: Pilot[int], seconds: float, word: str) -> str:
+    for _ in range(int(seconds / 0.1)):
+        if word in screen_text(pilot):
+            break
+        await pilot.pause(0.1)
+    return screen_text(pilot)
+
+
+async def test_a_desk_whose_ticks_stop_is_soon_not_ok(
+    make_desk: Callable[..., Desk], clock: VirtualClock, show: Show
+) -> None:
+    desk = make_desk(TICKING)
+    tick(desk)
+    async with show(desk, 120, 40) as pilot:
+        assert "NOT OK" not in screen_text(pilot)
+        assert "● OK" in screen_text(pilot)
+        clock.advance(timedelta(seconds=44))
+        text = await shown_within(pilot, 5.0, "NOT OK")
+        assert "✖ NOT OK" in text.splitlines()[0]
+        assert "the last tick was 44s ago" in text
+
+
+async def test_a_verdict_that_is_not_renewed_becomes_unknown(
+    make_desk: Callable[..., Desk], clock: VirtualClock, show: Show
+) -> None:
+    desk = make_desk(TICKING)
+    tick(desk)
+    async with show(desk, 120, 40) as pilot:
+        await press(pilot, "p")
+        clock.advance(timedelta(minutes=2))
+        await press(pilot, "2", "q")
+        head = screen_text(pilot).splitlines()[0]
+        assert "PAUSED" in head
+        assert "? UNKNOWN" in head
+        assert "● OK" not in head
+
+
+def test_a_verdict_that_cannot_be_read_again_is_unknown(desk: Desk) -> None:
+    facts = Facts(desk)
+    facts.wait_for_first()
+    assert facts.heading("", read_only=False).known
+    facts.take(PartsRead(99, {"status": Part(error="the disk is gone")}))
+    heading = facts.heading("", read_only=False)
+    assert heading.ops_ok is None
+    assert not heading.known
+
+
+def test_an_older_reading_never_replaces_a_newer_one(desk: Desk) -> None:
+    facts = Facts(desk)
+    facts.wait_for_first()
+    facts.take(PartsRead(12, {"alerts": Part(("newer",))}))
+    facts.take(PartsRead(11, {"alerts": Part(("older",)), "runs": Part(("first",))}))
+    assert facts.overview.alerts.value == ("newer",)
+    assert facts.overview.runs.value == ("first",)
+
+
+def test_a_late_failure_does_not_bring_back_an_older_value(desk: Desk) -> None:
+    facts = Facts(desk)
+    facts.wait_for_first()
+    facts.take(PartsRead(11, {"runs": Part(("before",))}))
+    facts.take(PartsRead(12, {"runs": Part(("after",))}))
+    facts.take(PartsRead(13, {"runs": Part(error="no such table")}))
+    assert facts.overview.runs == Part(("after",), None, "no such table")
