@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from mechexo import tick_log
 from mechexo.alerts.values import Alert, AlertState
@@ -12,6 +13,9 @@ from mechexo.desk_status import DeskStatus, read_status
 from mechexo.errors import MechexoError, UsageError
 from mechexo.flows.values import FlowRun, RunState
 from mechexo.times import format_duration, from_iso_z
+
+if TYPE_CHECKING:
+    from mechexo.state import AuditEntry
 
 LONGEST_HOURS = 24 * 31
 _MOST_AUDIT_ENTRIES = 5000
@@ -187,25 +191,31 @@ def _bps(value: float | None) -> str:
 
 
 def _actions(desk: Desk, start: datetime, shown: Callable[[datetime], str]) -> Iterable[str]:
-    import json
-
     entries = desk.audit_entries(_MOST_AUDIT_ENTRIES)
     rows = [
         (
-            shown(from_iso_z(entry.at)),
-            str(json.loads(entry.actor).get("name", "")),
+            str(entry.at) if at is None else shown(at),
+            entry.who,
             entry.action,
             entry.target,
             entry.outcome,
-            str(json.loads(entry.payload).get("reason", "")) or None,
+            entry.reason or None,
         )
         for entry in entries
-        if from_iso_z(entry.at) >= start
+        # A damaged entry may belong here, and must not be missed.
+        if (at := _moment(entry)) is None or at >= start
     ]
     if len(entries) == _MOST_AUDIT_ENTRIES and len(rows) == len(entries):
         yield f"Only the newest {_MOST_AUDIT_ENTRIES} actions are listed; see: mechexo audit log"
         yield ""
     yield from _table(("at", "who", "action", "target", "outcome", "reason"), rows)
+
+
+def _moment(entry: AuditEntry) -> datetime | None:
+    try:
+        return from_iso_z(entry.at)
+    except (ValueError, TypeError):
+        return None
 
 
 def _table(columns: Sequence[str], rows: Iterable[Sequence[str | None]]) -> Iterable[str]:

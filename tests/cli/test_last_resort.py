@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -9,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from mechexo import tick_log
+from mechexo.actor import Role
 from mechexo.desk import Desk
-from support.program import command, environment, one_line
+from mechexo.shift_report import shift_report
+from support.program import command, environment, mechexo, one_line
 
 READING = [
     ("--help",),
@@ -150,3 +153,42 @@ def test_the_traceback_is_shown_when_asked_for(desk: Desk) -> None:
     done = with_a_defect(desk, "status", MECHEXO_DEBUG="1")
     assert done.returncode == 1
     assert "Traceback" in done.stderr
+
+
+@pytest.mark.parametrize("output", [(), ("--json",), ("--csv",)], ids=str)
+def test_a_damaged_audit_entry_hides_no_other(output: tuple[str, ...], desk: Desk) -> None:
+    damaged_entry(desk)
+    done = mechexo("audit", "log", *output, config=desk.config_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "damaged" in done.stdout
+    assert "{broken" in done.stdout
+    assert "test.second" in done.stdout
+
+
+def test_a_damaged_audit_entry_hides_no_other_in_the_shift_report(desk: Desk) -> None:
+    damaged_entry(desk)
+    actions = shift_report(desk).partition("## Actions")[2]
+    assert "damaged: {broken" in actions
+    assert "not a time" in actions
+    assert "test.second" in actions
+
+
+def damaged_entry(desk: Desk) -> None:
+    for action in ("test.first", "test.second"):
+        with desk.operation(action, "target", needs=Role.VIEWER, reason="why"):
+            pass
+    desk.state.close()
+    connection = sqlite3.connect(desk.state.path)
+    connection.executescript(
+        "DROP TRIGGER audit_is_never_changed;"
+        "UPDATE audit SET actor = '{broken', payload = '', at = 'not a time' WHERE seq = 1"
+    )
+    connection.close()
+
+
+def test_a_state_file_without_its_tables_is_one_line_and_exit_5(desk: Desk) -> None:
+    with desk.state.write() as writing:
+        writing.execute("DROP TABLE tick")
+    done = mechexo("status", config=desk.config_path)
+    assert done.returncode == 5
+    one_line(done, str(desk.state.path), "no such table: tick")

@@ -208,3 +208,12 @@ def test_the_chain_holds_when_the_clock_goes_back(desk: Desk, clock: VirtualCloc
     first, second = desk.audit_entries()
     assert second.at < first.at
     assert desk.verify_audit().problems == ()
+
+
+def test_a_damaged_entry_is_shown_and_marked(desk: Desk) -> None:
+    do(desk, 2)
+    tampered(desk, "UPDATE audit SET actor = '{broken', payload = '[1]' WHERE seq = 1")
+    broken, whole = desk.audit_entries()
+    assert (broken.who, broken.reason) == ("damaged: {broken", "damaged: [1]")
+    assert audit_log.readable(broken.actor) == {"damaged": "{broken"}
+    assert (whole.who, whole.reason) == ("tester", "why")

@@ -306,3 +306,24 @@ def test_a_disk_too_full_for_a_new_file_is_said_so(small_disk: Path) -> None:
     assert b"No space left" in filled.stderr
     with pytest.raises(StateError):
         State.open(small_disk / "mechexo.sqlite")
+
+
+def test_a_file_without_a_table_of_ours_is_named(path: Path) -> None:
+    state = State.open(path)
+    with state.write() as writing:
+        writing.execute("DROP TABLE tick")
+    with pytest.raises(StateError, match=r"mechexo\.sqlite.*no such table: tick"):
+        state.rows("SELECT * FROM tick")
+    with (
+        pytest.raises(StateError, match="no such table: tick"),
+        state.write() as writing,
+    ):
+        writing.execute("DELETE FROM tick")
+
+
+def test_text_that_is_no_text_any_more_is_named(path: Path) -> None:
+    state = State.open(path)
+    with state.write() as writing:
+        writing.execute("INSERT INTO migration VALUES (CAST(x'ff' AS TEXT))")
+    with pytest.raises(StateError, match="decode"):
+        state.rows("SELECT name FROM migration")

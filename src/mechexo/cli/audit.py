@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated
 
 import typer
 
 from mechexo.cli import render
 from mechexo.cli.invocation import command_group, open_desk
+from mechexo.state.audit import readable
 
 app = command_group("Read and verify the audit log.")
 
@@ -28,11 +28,11 @@ def log(
             {
                 "seq": entry.seq,
                 "at": entry.at,
-                "actor": json.loads(entry.actor),
+                "actor": readable(entry.actor),
                 "action": entry.action,
                 "target": entry.target,
                 "outcome": entry.outcome,
-                "payload": json.loads(entry.payload),
+                "payload": readable(entry.payload),
                 "hash": entry.hash,
             }
             for entry in entries
@@ -43,11 +43,11 @@ def log(
         (
             entry.seq,
             entry.at,
-            json.loads(entry.actor)["name"],
+            entry.who,
             entry.action,
             entry.target,
             entry.outcome,
-            json.loads(entry.payload).get("reason", ""),
+            entry.reason,
         )
         for entry in entries
     ]

@@ -40,6 +40,32 @@ class AuditEntry:
     previous_hash: str
     hash: str
 
+    @property
+    def who(self) -> str:
+        """The actor's name; of a damaged entry what stands there, marked."""
+        return _said(self.actor, "name")
+
+    @property
+    def reason(self) -> str:
+        """The reason that was given, if any; of a damaged entry what stands there, marked."""
+        return _said(self.payload, "reason")
+
+
+def readable(text: str) -> dict[str, object]:
+    """An `actor` or `payload` as a table; one that is damaged stands whole under `damaged`."""
+    try:
+        found = json.loads(text)
+    except (ValueError, TypeError, RecursionError):
+        found = None
+    return found if isinstance(found, dict) else {"damaged": text}
+
+
+def _said(text: str, key: str) -> str:
+    table = readable(text)
+    if "damaged" in table and key not in table:
+        return f"damaged: {text}"
+    return str(table.get(key) or "")
+
 
 @dataclass(frozen=True, slots=True)
 class AuditVerdict:

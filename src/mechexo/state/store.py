@@ -275,13 +275,24 @@ def _explained(path: Path) -> Iterator[None]:
             ) from error
         if "readonly" in said or "disk I/O" in said:
             raise StateError(f"{path}: cannot write the state file: {said}") from error
+        raise _strange(path, error) from error
+    except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
+        # A rule of the schema that holds, or a statement of ours that is wrong: not the file's.
         raise
-    except sqlite3.DatabaseError as error:
+    except sqlite3.Error as error:
         if "not a database" in str(error) or "malformed" in str(error):
             raise StateError(
                 f"{path}: the state file is damaged ({error}); put a backup in its place"
             ) from error
-        raise
+        raise _strange(path, error) from error
+
+
+def _strange(path: Path, error: sqlite3.Error) -> StateError:
+    """For a file that SQLite can read, and that is not as mechexo left it."""
+    return StateError(
+        f"{path}: the state file is not as mechexo made it ({error}); see: mechexo doctor, or put "
+        "a backup in its place"
+    )
 
 
 def _no_room_beside(path: Path) -> bool:
