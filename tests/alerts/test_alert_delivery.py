@@ -229,12 +229,34 @@ def test_a_channel_that_keeps_failing_is_given_up_after_a_day_with_its_reason(
     assert attempts == delivery.attempts
 
 
-def test_an_address_that_apprise_refuses_fails_at_once(make_desk: MakeDesk) -> None:
-    desk = make_desk(channel("typo", "json://:99999/"))
+def test_an_address_that_apprise_refuses_is_an_alert_at_once_and_tried_when_it_was_mended(
+    make_desk: MakeDesk, clock: VirtualClock
+) -> None:
+    desk = make_desk(channel("hook", "json://:99999/"))
     alerts.observe(desk, [trouble()])
     (delivery,) = alerts.deliver_due(desk)
-    assert (delivery.state, delivery.attempts) == ("failed", 1)
+    assert (delivery.state, delivery.attempts) == ("due", 1)
     assert "does not accept" in delivery.detail
+    assert [alert.key for alert in alerts.list_alerts(desk)] == ["feed", "channel:hook"]
+    clock.advance(timedelta(days=3))
+    assert {each.state for each in alerts.deliver_due(desk)} == {"due"}
+    assert alerts.oldest_due_s(desk) == timedelta(days=3).total_seconds()
+    desk = make_desk(channel("hook", "file://box.jsonl"))
+    clock.advance(timedelta(minutes=15))
+    assert {each.state for each in alerts.deliver_due(desk)} == {"sent"}
+    assert {message.alert_id for message in alerts.mailbox(desk)} == {1, 2}
+
+
+def test_an_address_that_apprise_refuses_is_not_tried_for_what_somebody_knows(
+    make_desk: MakeDesk, clock: VirtualClock
+) -> None:
+    desk = make_desk(channel("hook", "json://:99999/", 'severities = ["critical"]'))
+    alerts.observe(desk, [trouble()])
+    alerts.deliver_due(desk)
+    alerts.acknowledge(desk, 1)
+    clock.advance(timedelta(minutes=15))
+    assert alerts.deliver_due(desk) == ()
+    assert alerts.oldest_due_s(desk) is None
 
 
 def test_a_secret_that_is_missing_now_is_looked_for_again(
@@ -378,14 +400,67 @@ def test_a_critical_alert_goes_before_the_others(make_desk: MakeDesk) -> None:
     assert [json.loads(line)["alert_id"] for line in lines] == [3, 1, 2]
 
 
-def test_a_message_for_a_channel_that_was_removed_fails_with_its_reason(
+def test_a_message_for_a_channel_that_was_removed_goes_through_those_of_today(
     make_desk: MakeDesk,
 ) -> None:
     alerts.observe(make_desk(channel("old", "file://old.jsonl")), [trouble()])
     desk = make_desk(channel("new", "file://new.jsonl"))
     (delivery,) = alerts.deliver_due(desk)
-    assert delivery.state == "failed"
-    assert "no channel old" in delivery.detail
+    assert (delivery.channel, delivery.state) == ("new", "sent")
+    (old,) = [each for each in alerts.deliveries(desk) if each.channel == "old"]
+    assert old.state == "cancelled"
+    assert old.detail == "old is not in the configuration any more"
+    assert "new instead" in alerts.timeline(desk, 1)[2].detail
+
+
+def test_whoever_was_told_already_is_not_told_again_when_another_channel_is_removed(
+    make_desk: MakeDesk,
+) -> None:
+    good = channel("good", "file://good.jsonl")
+    desk = make_desk(good + channel("bad", "json://:99999/"))
+    alerts.observe(desk, [trouble()])
+    alerts.deliver_due(desk)
+    desk = make_desk(good + channel("more", "file://more.jsonl"))
+    told = [(each.alert_id, each.channel) for each in alerts.deliver_due(desk)]
+    assert sorted(each for each in told if each[0] == 1) == [(1, "more")]
+    assert [m.alert_id for m in alerts.mailbox(desk) if m.channel == "good"].count(1) == 1
+    assert alerts.undelivered(desk) == ()
+
+
+def test_a_message_that_no_channel_can_take_any_more_waits_for_one(
+    make_desk: MakeDesk, clock: VirtualClock
+) -> None:
+    alerts.observe(make_desk(channel("old", "file://old.jsonl")), [trouble()])
+    desk = make_desk()
+    clock.advance(timedelta(minutes=2))
+    (delivery,) = alerts.deliver_due(desk)
+    assert (delivery.channel, delivery.state) == ("old", "due")
+    assert alerts.oldest_due_s(desk) == 120
+    alerts.observe(desk, [trouble()])
+    assert [event.kind for event in alerts.timeline(desk, 1)] == ["opened", "paged", "rejected"]
+    desk = make_desk(channel("new", "file://new.jsonl"))
+    assert [(each.channel, each.state) for each in alerts.deliver_due(desk)] == [("new", "sent")]
+    assert alerts.oldest_due_s(desk) is None
+
+
+def test_a_page_that_was_given_up_is_told_while_its_alert_waits_for_somebody(
+    make_desk: MakeDesk, clock: VirtualClock
+) -> None:
+    desk = make_desk(channel("box", "file:///nowhere/box.jsonl", 'severities = ["critical"]'))
+    alerts.observe(desk, [trouble(), trouble("late", "high")])
+    assert alerts.undelivered(desk) == (
+        "nobody was told about alert 2 (high late_alert): no channel takes it",
+    )
+    while alerts.deliveries(desk, 1)[0].state == "due":
+        clock.advance(timedelta(hours=5))
+        alerts.deliver_due(desk)
+    first, *_ = alerts.undelivered(desk)
+    assert first.startswith(
+        "nobody was told about alert 1 (critical feed_alert): could not be delivered: given up"
+    )
+    for alert in alerts.list_alerts(desk):
+        alerts.acknowledge(desk, alert.id)
+    assert alerts.undelivered(desk) == ()
 
 
 @pytest.mark.slow

@@ -294,6 +294,44 @@ def test_a_channel_that_does_not_deliver_is_an_alert_for_the_others_until_it_doe
     assert alerts.get_alert(desk, failing.id).state is AlertState.RESOLVED
 
 
+def test_an_alert_that_no_channel_took_pages_as_soon_as_one_does(make_desk: MakeDesk) -> None:
+    alerts.observe(make_desk(), [trouble()])
+    desk = make_desk(BOX)
+    assert len(alerts.undelivered(desk)) == 1
+    alerts.observe(desk, [])
+    assert deliveries(desk) == [("due", START)]
+    assert alerts.undelivered(desk) == ()
+
+
+def test_a_silenced_alert_is_kept_from_people_on_purpose(desk: Desk) -> None:
+    alerts.observe(desk, [trouble()])
+    alerts.silence(desk, matchers={"key": "feed"}, duration=timedelta(hours=1), reason="r")
+    assert alerts.undelivered(desk) == ()
+
+
+def test_a_page_that_is_held_follows_a_change_of_the_quiet_hours(
+    make_desk: MakeDesk, clock: VirtualClock
+) -> None:
+    clock.advance(NIGHT - START)
+    desk = make_desk(BOX)
+    alerts.observe(desk, [trouble()])
+    assert deliveries(desk) == [("due", datetime(2026, 3, 3, 6, tzinfo=UTC))]
+    desk = make_desk(BOX + '[quiet_hours]\nend = "07:30"\n')
+    alerts.observe(desk, [])
+    later = datetime(2026, 3, 3, 7, 30, tzinfo=UTC)
+    assert deliveries(desk) == [("due", later)]
+    assert alerts.get_alert(desk, 1).held_until == later
+    desk = make_desk(BOX + "[quiet_hours]\nenabled = false\n")
+    alerts.observe(desk, [])
+    assert deliveries(desk) == [("due", NIGHT)]
+    changes = [e.detail for e in alerts.timeline(desk, 1) if e.kind == "quiet_hours_changed"]
+    assert changes == [
+        "held until 2026-03-03T07:30:00.000000Z now",
+        "it is quiet no more, its page is due",
+    ]
+    assert [each.state for each in alerts.deliver_due(desk)] == ["sent"]
+
+
 def test_statistics_count_days_of_the_desk_also_those_without_alerts(
     make_desk: MakeDesk, clock: VirtualClock
 ) -> None:

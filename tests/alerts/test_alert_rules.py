@@ -247,6 +247,10 @@ class Outbox:
             identity = (page.alert_id, page.number, page.channel)
             assert identity not in self.pending, "each page is made once"
             self.pending[identity] = page.due_at
+        for moved in effects.moves:
+            for identity in self.pending:
+                if identity[:2] == (moved.alert_id, moved.page):
+                    self.pending[identity] = moved.due_at
         for cancelled in effects.cancellations:
             for identity in [*self.pending]:
                 if identity[0] == cancelled.alert_id and identity[1] <= cancelled.up_to_page:

@@ -38,15 +38,24 @@ def apply_step(
 ) -> Effects:
     """One step of the rules from and to the state file. `whole` looks at every open alert."""
     connection = transaction.connection
+    policy = _policy(desk)
+    stranded = outbox.stranded(connection, desk.settings.channels)
     if whole:
         alerts = records.all_open_alerts(connection)
     else:
-        alerts = records.open_alerts(connection, [each.key for each in observations], now)
+        alerts = records.open_alerts(
+            connection,
+            keys=[each.key for each in observations],
+            ids=stranded,
+            quiet_until=policy.quiet_hours.until(now),
+            wanted=frozenset().union(*(channel.severities for channel in policy.channels)),
+        )
     state = AlertsState(
-        policy=_policy(desk),
+        policy=policy,
         next_id=records.next_alert_id(connection),
         open=alerts,
         silences=records.active_silences(connection, now),
+        stranded=stranded,
     )
     _, effects = step(state, now, observations)
     store(transaction, effects, now)
@@ -59,4 +68,5 @@ def store(transaction: Transaction, effects: Effects, now: datetime) -> None:
     records.save_alerts(connection, effects.alerts)
     records.append_events(connection, effects.events)
     outbox.add_pages(connection, effects.pages)
+    outbox.move(connection, effects.moves)
     outbox.cancel(connection, effects.cancellations, now)

@@ -32,14 +32,26 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class AlertsState:
-    """What `step` decides on. `open` holds at least the open alerts that the observations name
-    and those whose silence or quiet hours may have ended; others need not be there."""
+    """What `step` decides on. `open` holds at least the open alerts that the observations name,
+    those that are silenced, those held until another moment than the quiet hours say now, those
+    that nobody was paged about, and the stranded ones; others need not be there."""
 
     policy: Policy
     next_id: int
     open: Mapping[str, Alert] = field(default_factory=dict)
     """By key."""
     silences: tuple[Silence, ...] = ()
+    stranded: Mapping[int, Stranded] = field(default_factory=dict)
+    """By alert id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stranded:
+    """An alert's newest page has a message due on channels that are configured no more."""
+
+    gone: frozenset[str]
+    reached: frozenset[str]
+    """The other channels of that page, whatever became of it there."""
 
 
 class Outcome(StrEnum):
@@ -82,15 +94,27 @@ class Cancellation:
     alert_id: int
     up_to_page: int
     reason: str
+    channels: frozenset[str] | None = None
+    """Only theirs; None means all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """The unsent messages of one page become due at another moment."""
+
+    alert_id: int
+    page: int
+    due_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class Effects:
-    """What to store. Pages come before cancellations: one step can do both."""
+    """What to store. Pages come before moves and cancellations: one step can do all."""
 
     alerts: tuple[Alert, ...] = ()
     """Every alert that changed, as it is now, by id."""
     events: tuple[tuple[int, AlertEvent], ...] = ()
     pages: tuple[Page, ...] = ()
+    moves: tuple[Move, ...] = ()
     cancellations: tuple[Cancellation, ...] = ()
     decisions: tuple[Decision, ...] = ()

@@ -46,6 +46,7 @@ __all__ = [
     "statistics",
     "timeline",
     "unacknowledged_critical_since",
+    "undelivered",
     "unsilence",
 ]
 
@@ -183,6 +184,16 @@ def counts(desk: Desk) -> AlertCounts:
 def unacknowledged_critical_since(desk: Desk) -> datetime | None:
     """When the oldest unacknowledged critical alert started; None when there is none."""
     return records.unacknowledged_since(desk.state.reader(), "critical")
+
+
+def undelivered(desk: Desk) -> tuple[str, ...]:
+    """A sentence for each open, unacknowledged critical or high alert that nobody was told about,
+    nor will be: no channel takes it, or its messages were given up. Worst first, then oldest."""
+    return tuple(
+        f"nobody was told about alert {row['id']} ({row['severity']} {row['name']}): "
+        + (f"could not be delivered: {row['why']}" if row["why"] else "no channel takes it")
+        for row in records.untold(desk.state.reader())
+    )
 
 
 def _as_of(alert: Alert, now: datetime) -> Alert:

@@ -7,18 +7,20 @@ out. So a message goes out at least once, and at most once more for every such d
 
 from __future__ import annotations
 
+import json
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from mechexo.alerts import records
+from mechexo.alerts.effects import Stranded
 from mechexo.alerts.values import Alert, AlertEvent, AlertState, Delivery
 from mechexo.times import from_iso_z, iso_z
 
 if TYPE_CHECKING:
-    from mechexo.alerts.effects import Cancellation, Page
+    from mechexo.alerts.effects import Cancellation, Move, Page
 
 LEASE = timedelta(seconds=15)
 
@@ -62,15 +64,50 @@ def cancel(
 ) -> None:
     """Cancels what is not under way. A message that is being sent may still go out, once."""
     for each in cancellations:
+        channels = None if each.channels is None else json.dumps(sorted(each.channels))
         rows = connection.execute(
             "UPDATE delivery SET state = 'cancelled', detail = ?, finished_at = ? "
-            "WHERE alert_id = ? AND page <= ? AND state = 'due' RETURNING channel",
-            (each.reason, iso_z(now), each.alert_id, each.up_to_page),
+            "WHERE alert_id = ? AND page <= ? AND state = 'due' "
+            "AND (? IS NULL OR channel IN (SELECT value FROM json_each(?))) RETURNING channel",
+            (each.reason, iso_z(now), each.alert_id, each.up_to_page, channels, channels),
         ).fetchall()
         if rows:
             told = ", ".join(sorted(row["channel"] for row in rows))
             event = AlertEvent(now, "cancelled", f"{told}: {each.reason}")
             records.append_events(connection, [(each.alert_id, event)])
+
+
+def move(connection: sqlite3.Connection, moves: Iterable[Move]) -> None:
+    """Makes pages that wait due at another moment."""
+    connection.executemany(
+        "UPDATE delivery SET first_due_at = ?, due_at = ? "
+        "WHERE alert_id = ? AND page = ? AND state = 'due'",
+        [(iso_z(m.due_at), iso_z(m.due_at), m.alert_id, m.page) for m in moves],
+    )
+
+
+def stranded(connection: sqlite3.Connection, configured: Collection[str]) -> dict[int, Stranded]:
+    """The alerts, by id, whose newest page waits for a channel that is not `configured`."""
+    rows = connection.execute(
+        """
+        SELECT DISTINCT alert.id, alert.pages
+        FROM delivery JOIN alert ON alert.id = delivery.alert_id AND alert.pages = delivery.page
+        WHERE delivery.state IN ('due', 'sending') AND delivery.state = 'due'
+          AND delivery.channel NOT IN (SELECT value FROM json_each(?))
+        """,
+        (json.dumps(list(configured)),),
+    ).fetchall()
+    found = {}
+    for alert_id, page in rows:
+        channels = frozenset(
+            row[0]
+            for row in connection.execute(
+                "SELECT channel FROM delivery WHERE alert_id = ? AND page = ?", (alert_id, page)
+            )
+        )
+        gone = channels - frozenset(configured)
+        found[alert_id] = Stranded(gone, channels - gone)
+    return found
 
 
 def channels_with_work(connection: sqlite3.Connection, now: datetime) -> tuple[str, ...]:

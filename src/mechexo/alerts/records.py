@@ -50,15 +50,32 @@ def alert_by_id(connection: sqlite3.Connection, alert_id: int) -> Alert | None:
 
 
 def open_alerts(
-    connection: sqlite3.Connection, keys: Collection[str], now: datetime
+    connection: sqlite3.Connection,
+    *,
+    keys: Collection[str],
+    ids: Collection[int],
+    quiet_until: datetime | None,
+    wanted: Collection[str],
 ) -> dict[str, Alert]:
-    """The open alerts with these keys, and those whose silence or quiet hours may have ended."""
+    """The open alerts that a step has to look at: those with these keys or ids, the silenced ones,
+    those held until another moment than `quiet_until`, and the unpaged ones of the `wanted`
+    severities."""
+    # The conditions repeat those of the indexes, which would not be used without them.
     rows = connection.execute(
-        f"{_SELECT} WHERE state <> 'resolved' AND key IN (SELECT value FROM json_each(?)) "  # noqa: S608
+        f"{_SELECT} WHERE state <> 'resolved' AND key IN (SELECT value FROM json_each(:keys)) "  # noqa: S608
+        f"UNION {_SELECT} WHERE state <> 'resolved' "
+        "AND id IN (SELECT value FROM json_each(:ids)) "
         f"UNION {_SELECT} WHERE state <> 'resolved' "
         "AND (silenced_until IS NOT NULL OR held_until IS NOT NULL) "
-        "AND (silenced_until IS NOT NULL OR held_until <= ?)",
-        (json.dumps(list(keys)), iso_z(now)),
+        "AND (silenced_until IS NOT NULL OR held_until IS NOT :quiet_until) "
+        f"UNION {_SELECT} WHERE state <> 'resolved' AND state = 'firing' AND pages = 0 "
+        "AND severity IN (SELECT value FROM json_each(:wanted))",
+        {
+            "keys": json.dumps(list(keys)),
+            "ids": json.dumps(list(ids)),
+            "quiet_until": None if quiet_until is None else iso_z(quiet_until),
+            "wanted": json.dumps(list(wanted)),
+        },
     )
     return {alert.key: alert for alert in map(_alert, rows)}
 
@@ -192,6 +209,28 @@ def unacknowledged_since(connection: sqlite3.Connection, severity: str) -> datet
         (severity,),
     ).fetchone()
     return from_iso_z(row[0]) if row[0] else None
+
+
+def untold(connection: sqlite3.Connection) -> tuple[sqlite3.Row, ...]:
+    """The open, unacknowledged, unsilenced critical and high alerts whose newest page reached
+    nobody and is not on its way: `id`, `severity`, `name`, and `why` a message of it was given up
+    or cancelled (None when there was none), worst first, then oldest."""
+    rows = connection.execute(
+        """
+        SELECT id, severity, name,
+               (SELECT detail FROM delivery
+                WHERE alert_id = alert.id AND page = alert.pages
+                ORDER BY state <> 'failed', id DESC LIMIT 1) AS why
+        FROM alert
+        WHERE state <> 'resolved' AND state = 'firing' AND severity IN ('critical', 'high')
+          AND silenced_until IS NULL
+          AND NOT EXISTS (SELECT 1 FROM delivery
+                          WHERE alert_id = alert.id AND page = alert.pages
+                            AND state IN ('sent', 'due', 'sending'))
+        ORDER BY severity, started_at, id
+        """
+    )
+    return tuple(rows)
 
 
 def started_since(connection: sqlite3.Connection, start: datetime) -> tuple[Alert, ...]:

@@ -9,6 +9,12 @@ LATER_DELAY = timedelta(minutes=15)
 GIVE_UP_AFTER = timedelta(days=1)
 
 
+def next_try_of_rejected(now: datetime) -> datetime:
+    """When to try again what the channel's address made impossible: never given up, because only
+    a person can mend the address, and the message is still worth sending then."""
+    return now + LATER_DELAY
+
+
 def next_try(attempt: int, first_due_at: datetime, now: datetime) -> datetime | None:
     """When to try again after failed attempt number `attempt` (from 1); None to give up.
 

@@ -11,7 +11,16 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
-from mechexo.alerts.effects import AlertsState, Cancellation, Decision, Effects, Outcome, Page
+from mechexo.alerts.effects import (
+    AlertsState,
+    Cancellation,
+    Decision,
+    Effects,
+    Move,
+    Outcome,
+    Page,
+    Stranded,
+)
 from mechexo.alerts.values import (
     SEVERITIES,
     Alert,
@@ -108,11 +117,13 @@ class _Pass:
         self._before = state
         self._policy = state.policy
         self._now = now
+        self._quiet_until = state.policy.quiet_hours.until(now)
         self._open = dict(state.open)
         self._next_id = state.next_id
         self._changed: dict[int, Alert] = {}
         self._events: list[tuple[int, AlertEvent]] = []
         self._pages: list[Page] = []
+        self._moves: list[Move] = []
         self._cancellations: list[Cancellation] = []
         self._decisions: list[Decision] = []
 
@@ -124,6 +135,7 @@ class _Pass:
             alerts=tuple(self._changed[alert_id] for alert_id in sorted(self._changed)),
             events=tuple(self._events),
             pages=tuple(self._pages),
+            moves=tuple(self._moves),
             cancellations=tuple(self._cancellations),
             decisions=tuple(self._decisions),
         )
@@ -145,14 +157,18 @@ class _Pass:
     def look_again(self, key: str) -> None:
         """Considers an alert that nobody observed: only time, or a silence, may have changed."""
         alert = self._open[key]
-        covered = bool(matching(alert, self._before.silences, self._now))
-        held_no_more = alert.held_until is not None and alert.held_until <= self._now
-        if covered or alert.silenced_until is not None or held_no_more:
+        if (
+            alert.silenced_until is not None
+            or alert.id in self._before.stranded
+            or self._held_wrongly(alert)
+            or (not alert.pages and self._channels_for(alert))
+            or matching(alert, self._before.silences, self._now)
+        ):
             self.consider(alert)
 
     def consider(self, alert: Alert) -> None:
         """Decides whether the alert pages now, and records why or why not."""
-        alert = self._after_quiet_hours(alert)
+        alert = self._by_quiet_hours(alert)
         silences = matching(alert, self._before.silences, self._now)
         until = max((silence.ends_at for silence in silences), default=None)
         if alert.state is AlertState.ACKNOWLEDGED:
@@ -162,6 +178,8 @@ class _Pass:
             self._silenced(alert, until, silences)
         elif cause := self._cause(alert):
             self._page(alert, cause)
+        elif stranded := self._before.stranded.get(alert.id):
+            self._page_elsewhere(alert, stranded)
         elif alert.held_until is not None:
             self._decide(alert, Outcome.ALREADY_HELD, f"held until {iso_z(alert.held_until)}")
         else:
@@ -179,7 +197,7 @@ class _Pass:
         return "" if alert.pages else "first page"
 
     def _page(self, alert: Alert, cause: str) -> None:
-        channels = [c.name for c in self._policy.channels if alert.severity in c.severities]
+        channels = self._channels_for(alert)
         worst = min(alert.severity, alert.paged_severity or alert.severity, key=_rank)
         if alert.silenced_until is not None:
             # What was said before the silence is long ago: from here a rise counts anew.
@@ -194,9 +212,7 @@ class _Pass:
         if alert.pages:
             # What was not sent yet would only repeat this page, or say less than it.
             self._cancellations.append(Cancellation(alert.id, alert.pages, f"paged anew: {cause}"))
-        quiet_until = None
-        if alert.severity != "critical":
-            quiet_until = self._policy.quiet_hours.until(self._now)
+        quiet_until = None if alert.severity == "critical" else self._quiet_until
         due_at = quiet_until or self._now
         self._pages += [Page(alert.id, number, alert.level, name, due_at) for name in channels]
         self._keep(replace(alert, pages=number, paged_severity=worst, held_until=quiet_until))
@@ -208,6 +224,24 @@ class _Pass:
         self._event(alert, Outcome.HELD, why)
         return self._decide(alert, Outcome.HELD, why)
 
+    def _page_elsewhere(self, alert: Alert, stranded: Stranded) -> None:
+        """Sends what waits for channels that are gone through those of today instead."""
+        today = self._channels_for(alert)
+        lost = ", ".join(sorted(stranded.gone))
+        why = f"{lost} is not in the configuration any more"
+        if not today:
+            # It stays due, and is told as overdue, until there is a channel for it.
+            return self._decide(alert, Outcome.NO_CHANNEL, why)
+        more = [name for name in today if name not in stranded.reached]
+        due_at = alert.held_until or self._now
+        self._pages += [Page(alert.id, alert.pages, alert.level, name, due_at) for name in more]
+        self._cancellations.append(Cancellation(alert.id, alert.pages, why, stranded.gone))
+        if not more:
+            return self._decide(alert, Outcome.ALREADY_PAGED, why)
+        outcome = Outcome.PAGED if alert.held_until is None else Outcome.HELD
+        self._event(alert, outcome, f"{why}: {', '.join(more)} instead")
+        return self._decide(alert, outcome, why)
+
     def _silenced(self, alert: Alert, until: datetime, silences: tuple[Silence, ...]) -> None:
         longest = max(silences, key=lambda silence: (silence.ends_at, silence.id))
         why = f"silence {longest.id} by {longest.author} until {iso_z(until)}: {longest.reason}"
@@ -218,13 +252,28 @@ class _Pass:
         self._keep(replace(alert, silenced_until=until, held_until=None))
         self._decide(alert, Outcome.SILENCED, why)
 
-    def _after_quiet_hours(self, alert: Alert) -> Alert:
-        if alert.held_until is None or alert.held_until > self._now:
+    def _by_quiet_hours(self, alert: Alert) -> Alert:
+        """The alert held no longer, and no shorter, than the quiet hours of today want it."""
+        if alert.held_until is None or not self._held_wrongly(alert):
             return alert
-        self._event(alert, "quiet_hours_ended", "its page is due")
-        free = replace(alert, held_until=None)
-        self._keep(free)
-        return free
+        until = None
+        if alert.held_until <= self._now:
+            self._event(alert, "quiet_hours_ended", "its page is due")
+        else:
+            until = self._quiet_until
+            now_due = "it is quiet no more, its page is due"
+            said = now_due if until is None else f"held until {iso_z(until)} now"
+            self._event(alert, "quiet_hours_changed", said)
+            self._moves.append(Move(alert.id, alert.pages, until or self._now))
+        alert = replace(alert, held_until=until)
+        self._keep(alert)
+        return alert
+
+    def _held_wrongly(self, alert: Alert) -> bool:
+        return alert.held_until is not None and alert.held_until != self._quiet_until
+
+    def _channels_for(self, alert: Alert) -> list[str]:
+        return [c.name for c in self._policy.channels if alert.severity in c.severities]
 
     def _opened(self, observation: Observation) -> Alert:
         alert = Alert(

@@ -50,6 +50,9 @@ def deliver_due(desk: Desk, *, deadline_s: float = 10.0) -> tuple[Delivery, ...]
             again when its lease ends, marked as a resend.
     """
     began_s = time.monotonic()
+    if outbox.stranded(desk.state.reader(), desk.settings.channels):
+        with desk.state.write(deadline_s / 2) as transaction:
+            apply_step(desk, transaction, desk.clock.now(), ())
     names = outbox.channels_with_work(desk.state.reader(), desk.clock.now())
     if not names:
         return ()
@@ -105,6 +108,8 @@ class _Drain:
     done: list[Delivery] = field(default_factory=list)
     error: BaseException | None = None
     process: SendingProcess | None = None
+    rejected: str = ""
+    """Why nothing can ever be sent as the channel is configured."""
 
     def run(self) -> None:
         try:
@@ -128,6 +133,8 @@ class _Drain:
         """Why this channel counts as failing; None when it does not (or is configured no more)."""
         if self.delivered() or self.channel not in self.desk.settings.channels:
             return None
+        if self.rejected:
+            return self.rejected
         bad = [
             each
             for each in self.done
@@ -138,7 +145,7 @@ class _Drain:
     def _drain(self) -> None:
         settings = self.desk.settings.channels.get(self.channel)
         if settings is None:
-            gone = f"there is no channel {self.channel} in the configuration any more"
+            gone = f"{self.channel} is not in the configuration any more, and no other takes this"
             self._answer_all(Answer("rejected", gone))
             return
         try:
@@ -152,6 +159,7 @@ class _Drain:
         if ready.outcome == "ready":
             self._send_all(process, limit_s)
         elif ready.outcome == "rejected":
+            self.rejected = ready.detail
             self._answer_all(ready)
         else:
             # Nothing was handed to it: it is certain that nothing went out.
@@ -210,7 +218,8 @@ def _record(transaction: Transaction, claim: Claim, answer: Answer, now: datetim
     if answer.outcome == "sent":
         outbox.record_sent(connection, claim, answer.detail, now)
     elif answer.outcome == "rejected":
-        outbox.record_failed(connection, claim, "rejected", answer.detail, now)
+        later = retry.next_try_of_rejected(now)
+        outbox.record_retry(connection, claim, "rejected", answer.detail, now, later)
     elif due_at := retry.next_try(claim.attempt, claim.first_due_at, now):
         outbox.record_retry(connection, claim, answer.outcome, answer.detail, now, due_at)
     else:

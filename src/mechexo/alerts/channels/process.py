@@ -35,8 +35,8 @@ class Outgoing:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What became of an attempt: `sent`, `refused` (try again), `rejected` (never will do), or
-    `unanswered` (killed or died: it may have gone out). `ready` answers the start."""
+    """What became of an attempt: `sent`, `refused` (try again), `rejected` (not with this
+    address), or `unanswered` (killed or died: it may have gone out). `ready` answers the start."""
 
     outcome: str
     detail: str
