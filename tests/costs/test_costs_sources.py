@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sqlite3
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -281,3 +284,60 @@ def test_a_missing_or_broken_database_is_named(tmp_path: Path) -> None:
     assert "desk.sqlite is not there" in refusal(UnreachableError, lambda: sqlite_fills(tmp_path))
     (tmp_path / "desk.sqlite").write_bytes(b"rubbish " * 200)
     assert "cannot be read" in refusal(UnreachableError, lambda: sqlite_fills(tmp_path))
+
+
+class Interrupted(pl.exceptions.PanicException):  # type: ignore[misc]
+    """As Polars panics when the interrupt key reaches Python code that it called."""
+
+    def __init__(self) -> None:
+        super().__init__("called `Result::unwrap()`: PyErr { type: <class 'KeyboardInterrupt'> }")
+
+
+def test_a_panic_of_the_interrupt_key_is_an_interrupt_and_no_unreadable_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path)
+
+    def panic(*_: object) -> None:
+        raise Interrupted
+
+    monkeypatch.setattr("mechexo.costs.sources.reading.typed", panic)
+    with pytest.raises(KeyboardInterrupt):
+        quotes(tmp_path)
+    monkeypatch.undo()
+    monkeypatch.setattr(pl.LazyFrame, "collect", lambda *_, **__: panic())
+    with pytest.raises(KeyboardInterrupt):
+        quotes(tmp_path)
+
+
+def test_another_panic_names_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path)
+
+    def panic(*_: object) -> None:
+        raise pl.exceptions.PanicException("index out of bounds")
+
+    monkeypatch.setattr("mechexo.costs.sources.reading.typed", panic)
+    text = refusal(UnreachableError, lambda: quotes(tmp_path))
+    assert "a.parquet cannot be read: index out of bounds" in text
+
+
+def test_the_interrupt_key_waits_while_rust_calls_python(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mechexo.costs.sources import reading
+
+    write(tmp_path)
+    done = []
+
+    def interrupted(*given: Any) -> Any:
+        os.kill(os.getpid(), signal.SIGINT)
+        found = typed(*given)
+        done.append(1)
+        return found
+
+    typed = reading.typed
+    monkeypatch.setattr(reading, "typed", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        quotes(tmp_path)
+    assert done
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

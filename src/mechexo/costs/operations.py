@@ -109,6 +109,13 @@ class _Run:
 
 
 def _price(desk: Desk, start: datetime, end: datetime) -> _Run:
+    from mechexo.costs.interrupts import interrupts_told
+
+    with interrupts_told():
+        return _priced(desk, start, end)
+
+
+def _priced(desk: Desk, start: datetime, end: datetime) -> _Run:
     if start >= end:
         raise UsageError(
             f"the period from {iso_z(start)} to {iso_z(end)} is empty: it must end after its start"

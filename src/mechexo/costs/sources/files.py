@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,7 +43,9 @@ class FileSource:
             str(wanted if wanted.is_absolute() else Path(glob.escape(str(root))) / wanted), setting
         )
 
-    def batches(self, window: Window, time_column: str) -> Iterator[Sequence[RawTable]]:
+    def batches(
+        self, window: Window, time_column: str
+    ) -> Generator[Sequence[RawTable], None, None]:
         """See `Source.batches`. Each file stays open while it is read, so that a file replaced
         meanwhile is read as it was."""
         paths = self._paths()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -31,7 +31,9 @@ class RawTable:
 class Source(Protocol):
     """Something that holds fills or quotes."""
 
-    def batches(self, window: Window, time_column: str) -> Iterator[Sequence[RawTable]]:
+    def batches(
+        self, window: Window, time_column: str
+    ) -> Generator[Sequence[RawTable], None, None]:
         """The tables that may hold rows of the window, some at a time.
 
         A batch may be read until the next one is asked for. More rows than the window's may

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import polars as pl
 from polars.exceptions import PanicException, PolarsError
 
 from mechexo.config.models import CostSettings
+from mechexo.costs.interrupts import interrupts_kept, interrupts_told
 from mechexo.costs.sources.columns import (
     FILL_COLUMNS,
     NAIVE,
@@ -75,14 +77,16 @@ def _read(
     check_mapping(columns, mapping)
     parts: list[pl.DataFrame] = []
     present: set[str] = set()
-    for batch in source.batches(window, mapping.get("ts", "ts")):
-        frames = []
-        for table in batch:
-            frame, has = _typed(table, columns, mapping, naive_zone, window)
-            frames.append(frame)
-            present |= has
-        parts.append(_collected(batch, frames))
-        _refuse_naive(parts[-1], batch, naive_zone)
+    # Closed here, where an interrupt while closing is still an interrupt.
+    with closing(source.batches(window, mapping.get("ts", "ts"))) as batches:
+        for batch in batches:
+            frames = []
+            for table in batch:
+                frame, has = _typed(table, columns, mapping, naive_zone, window)
+                frames.append(frame)
+                present |= has
+            parts.append(_collected(batch, frames))
+            _refuse_naive(parts[-1], batch, naive_zone)
     whole = pl.concat(parts, rechunk=True)
     return Rows(whole.select(name for name in columns.kinds if name in present))
 
@@ -95,19 +99,22 @@ def _typed(
     window: Window,
 ) -> tuple[pl.LazyFrame, frozenset[str]]:
     try:
-        return typed(table, columns, mapping, naive_zone, window)
+        with interrupts_told(), interrupts_kept():
+            return typed(table, columns, mapping, naive_zone, window)
     except (PolarsError, PanicException, OSError) as error:
         raise _unreadable(table, error) from error
 
 
 def _collected(batch: Sequence[RawTable], frames: Sequence[pl.LazyFrame]) -> pl.DataFrame:
     try:
-        # The in-memory engine keeps the order of rows, which tells quotes of one moment apart.
-        return pl.concat(frames).collect(engine="in-memory")
+        with interrupts_told():
+            # The in-memory engine keeps the order of rows, which tells quotes of one moment apart.
+            return pl.concat(frames).collect(engine="in-memory")
     except (PolarsError, PanicException, OSError) as error:
         for table, frame in zip(batch, frames, strict=True):
             try:
-                frame.collect(engine="in-memory")
+                with interrupts_told():
+                    frame.collect(engine="in-memory")
             except (PolarsError, PanicException, OSError) as its_own:
                 raise _unreadable(table, its_own) from its_own
         raise UnreachableError(f"{batch[0].where} and its like: {_line(error)}") from error

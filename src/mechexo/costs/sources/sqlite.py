@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import timedelta
@@ -41,7 +41,9 @@ class SqliteSource:
             )
         return cls(root / Path(name).expanduser(), tables[0], setting)
 
-    def batches(self, window: Window, time_column: str) -> Iterator[Sequence[RawTable]]:
+    def batches(
+        self, window: Window, time_column: str
+    ) -> Generator[Sequence[RawTable], None, None]:
         """See `Source.batches`. Rows whose time is ISO text are narrowed down by date."""
         where = f"{self.path} table {self.table}"
         if not self.path.is_file():
