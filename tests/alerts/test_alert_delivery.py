@@ -140,6 +140,17 @@ def test_an_alert_reaches_an_http_server_as_plain_text(make_desk: MakeDesk, sink
     assert "NAV breach <5%> & rising\n" in got["message"]
 
 
+def test_a_file_in_the_current_folder_stands_in_for_no_module(
+    make_desk: MakeDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = make_desk(channel("box", "file://box.jsonl"))
+    monkeypatch.chdir(desk.root)
+    for module in ("signal", "secrets", "json"):
+        (desk.root / f"{module}.py").write_text("raise SystemExit('not me')")
+    alerts.observe(desk, [trouble()])
+    assert [each.state for each in alerts.deliver_due(desk)] == ["sent"]
+
+
 def test_a_long_summary_in_any_script_is_delivered(make_desk: MakeDesk, sink: HttpSink) -> None:
     desk = make_desk(channel("hook", sink.url) + channel("box", "file://box.jsonl"))
     alerts.observe(desk, [trouble(summary="\U0001f4a5漢<&>" * 2500)])

@@ -28,7 +28,9 @@ def report(desk: Desk) -> CostReport:
         UnreachableError: they could not be computed; the text is the reason.
     """
     now = desk.clock.now().isoformat()
-    argv = [sys.executable, "-m", "mechexo_tui.costs_apart", str(desk.config_path), now]
+    # -P: nothing in the folder it is started in stands in for a module.
+    module = [sys.executable, "-P", "-m", "mechexo_tui.costs_apart"]
+    argv = [*module, str(desk.config_path), now]
     process = subprocess.Popen(
         argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )

@@ -51,7 +51,7 @@ def prepare(folder: Path, seed: int | None, *, say: Callable[[str], None]) -> tu
 def first_tick(folder: Path) -> None:
     """One pass over the probes now, so that the console opens on facts."""
     subprocess.run(
-        [sys.executable, "-m", "mechexo", "--config", str(folder / "mechexo.toml"), "tick"],
+        [sys.executable, "-P", "-m", "mechexo", "--config", str(folder / "mechexo.toml"), "tick"],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         # What it could not do is recorded by the tick itself and shown by the console.
@@ -79,7 +79,7 @@ def run_under(folder: Path, seed: int, *words: str) -> Iterator[subprocess.Popen
     Raises:
         MechexoError: it could not start; the text is its own.
     """
-    command = [sys.executable, "-m", "mechexo.paper.run"]
+    command = [sys.executable, "-P", "-m", "mechexo.paper.run"]
     # Its stderr is a file: a pipe that nobody reads would stop it one day.
     with _error_file(folder) as errors:
         process = subprocess.Popen(

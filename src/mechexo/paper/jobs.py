@@ -57,6 +57,8 @@ class Jobs:
         process = subprocess.Popen(
             [
                 sys.executable,
+                # Nothing in the desk's folder stands in for a module.
+                "-P",
                 "-m",
                 "mechexo",
                 "--config",

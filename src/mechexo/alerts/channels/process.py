@@ -49,7 +49,8 @@ class SendingProcess:
         self._address = address
         self._answered = b""
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "mechexo.alerts.channels.child"],
+            # -P: nothing in the folder it is started in stands in for a module.
+            [sys.executable, "-P", "-m", "mechexo.alerts.channels.child"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
