@@ -72,6 +72,33 @@ def test_a_clock_that_is_set_back_does_not_keep_a_message(desk: Desk, clock: Vir
     assert claimed(desk).resend
 
 
+def test_a_page_from_a_clock_that_ran_ahead_goes_out_and_counts_as_due(
+    make_desk: MakeDesk, clock: VirtualClock
+) -> None:
+    desk = make_desk('[channels.box]\nurl = "file:///nowhere/box.jsonl"\n')
+    clock.advance(timedelta(days=300))
+    alerts.observe(desk, [FEED])
+    clock.advance(timedelta(days=-300))
+    assert alerts.oldest_due_s(desk) == 0
+    assert [each.attempts for each in alerts.deliver_due(desk)] == [1]
+    clock.advance(timedelta(seconds=90))
+    assert alerts.oldest_due_s(desk) == 90
+
+
+def test_a_held_page_from_a_clock_that_ran_ahead_is_held_by_the_clock_of_today(
+    make_desk: MakeDesk, clock: VirtualClock
+) -> None:
+    desk = make_desk('[channels.box]\nurl = "file://box.jsonl"\n')
+    clock.advance(timedelta(days=300, hours=9))
+    alerts.observe(desk, [FEED])
+    clock.advance(timedelta(days=-300))
+    assert alerts.deliver_due(desk) == ()
+    alerts.observe(desk, [])
+    assert alerts.deliver_due(desk) == ()
+    clock.advance(timedelta(hours=7))
+    assert [each.state for each in alerts.deliver_due(desk)] == ["sent"]
+
+
 @pytest.mark.parametrize("what", ["acknowledged", "resolved", "silenced", "worse"])
 def test_a_message_on_its_way_is_not_tried_again_when_its_reason_is_gone(
     desk: Desk, clock: VirtualClock, what: str

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from mechexo.alerts import records
 from mechexo.alerts.effects import Stranded
+from mechexo.alerts.retry import LONGEST_DELAY
 from mechexo.alerts.values import Alert, AlertEvent, AlertState, Delivery
 from mechexo.times import from_iso_z, iso_z
 
@@ -25,11 +26,17 @@ if TYPE_CHECKING:
 LEASE = timedelta(seconds=15)
 
 _COLUMNS = "id, alert_id, channel, state, due_at, attempts, detail, finished_at"
-# A lease that ends later than a fresh one would: the clock was set back since it was given.
+# Due later than any retry, and not held for quiet hours: the clock was set back since.
+_STRAY = (
+    "(delivery.due_at > :far AND NOT EXISTS (SELECT 1 FROM alert AS held "
+    "WHERE held.id = delivery.alert_id AND held.held_until IS NOT NULL))"
+)
+# So it was, too, when a lease ends later than a fresh one would.
 # The first condition repeats that of the index, which would not be used without it.
 _CLAIMABLE = (
     "delivery.state IN ('due', 'sending') AND "
-    "((delivery.state = 'due' AND delivery.due_at <= :now) OR (delivery.state = 'sending' "
+    f"((delivery.state = 'due' AND (delivery.due_at <= :now OR {_STRAY})) "
+    "OR (delivery.state = 'sending' "
     "AND (delivery.leased_until <= :now OR delivery.leased_until > :fresh)))"
 )
 
@@ -145,11 +152,11 @@ def claim(connection: sqlite3.Connection, channel: str, now: datetime) -> Claim 
             continue
         attempt, resend = row["attempts"] + 1, bool(row["resend"]) or died
         connection.execute(
-            "UPDATE delivery SET state = 'sending', attempts = ?, resend = ?, leased_until = ? "
-            "WHERE id = ?",
-            (attempt, int(resend), iso_z(now + LEASE), row["id"]),
+            "UPDATE delivery SET state = 'sending', attempts = ?, resend = ?, leased_until = ?, "
+            "first_due_at = MIN(first_due_at, ?) WHERE id = ?",
+            (attempt, int(resend), iso_z(now + LEASE), iso_z(now), row["id"]),
         )
-        first_due_at = from_iso_z(row["first_due_at"])
+        first_due_at = min(from_iso_z(row["first_due_at"]), now)
         return Claim(row["id"], alert, row["page"], channel, attempt, resend, first_due_at)
 
 
@@ -210,13 +217,14 @@ def deliveries(
 
 
 def oldest_due(connection: sqlite3.Connection, now: datetime) -> datetime | None:
-    """Since when the oldest unfinished message should have gone out, retries or not."""
+    """Since when the oldest unfinished message should have gone out, retries or not; `now` when
+    that is not known, because the clock was set back."""
     row = connection.execute(
-        "SELECT MIN(first_due_at) FROM delivery "
-        "WHERE state IN ('due', 'sending') AND first_due_at <= ?",
-        (iso_z(now),),
+        "SELECT MIN(first_due_at) FROM delivery "  # noqa: S608
+        f"WHERE state IN ('due', 'sending') AND (first_due_at <= :now OR {_STRAY})",
+        _moments(now),
     ).fetchone()
-    return from_iso_z(row[0]) if row[0] else None
+    return min(from_iso_z(row[0]), now) if row[0] else None
 
 
 def _pointless(alert: Alert, page: int) -> str:
@@ -231,7 +239,11 @@ def _pointless(alert: Alert, page: int) -> str:
 
 
 def _moments(now: datetime) -> dict[str, str]:
-    return {"now": iso_z(now), "fresh": iso_z(now + LEASE)}
+    return {
+        "now": iso_z(now),
+        "fresh": iso_z(now + LEASE),
+        "far": iso_z(now + LONGEST_DELAY),
+    }
 
 
 def _settle(

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 FIRST_DELAYS = (timedelta(seconds=10), timedelta(seconds=60), timedelta(seconds=300))
 LATER_DELAY = timedelta(minutes=15)
+LONGEST_DELAY = max(*FIRST_DELAYS, LATER_DELAY)
 GIVE_UP_AFTER = timedelta(days=1)
 
 
