@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -247,11 +248,24 @@ def test_a_desk_without_sources_says_what_to_set(make_desk) -> None:
         report(make_desk(), **whole_day())
 
 
-def test_the_default_period_is_today_and_five_days_before(desk: Desk, clock: VirtualClock) -> None:
+@pytest.mark.parametrize(
+    ("now", "first"),
+    [
+        ("2026-03-02T14:30:00Z", date(2026, 2, 23)),  # Monday: the whole week before
+        ("2026-03-06T14:30:00Z", date(2026, 2, 27)),  # Friday
+        ("2026-03-07T14:30:00Z", date(2026, 3, 2)),  # Saturday
+        ("2026-03-08T14:30:00Z", date(2026, 3, 2)),  # Sunday, when the clocks change
+        ("2026-03-10T03:30:00Z", date(2026, 3, 2)),  # still Monday in New York
+    ],
+)
+def test_the_default_period_is_today_and_the_five_session_days_before(
+    make_desk, now: str, first: date
+) -> None:
+    moment = datetime.fromisoformat(now)
+    desk = replace(make_desk(NEW_YORK), clock=VirtualClock(moment))
     start, end = default_period(desk)
-    assert end == clock.now()
-    local = start.astimezone(ZoneInfo("America/New_York"))
-    assert (local.date(), local.hour) == (date(2026, 2, 25), 0)
+    assert end == moment
+    assert start == datetime.combine(first, time(), ZoneInfo("America/New_York"))
 
 
 def test_a_bare_date_is_a_whole_day_of_the_exchange(desk: Desk) -> None:

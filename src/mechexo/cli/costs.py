@@ -40,7 +40,9 @@ app = typer.Typer(
 
 From = Annotated[
     str | None,
-    typer.Option("--from", help="A time, -2d, or a date of the exchange. Default: 5 days back."),
+    typer.Option(
+        "--from", help="A time, -2d, or a date of the exchange. Default: 5 weekdays back."
+    ),
 ]
 To = Annotated[str | None, typer.Option("--to", help="Until; a date is included. Default: now.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document.")]

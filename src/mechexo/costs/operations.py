@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 DIMENSIONS = ("day", "symbol", "hour", "strategy", "venue", "side", "liquidity")
 """What a report can be grouped by."""
 
-DEFAULT_DAYS_BACK = 5
+SESSION_DAYS_BACK = 5
+_SATURDAY = 5
 
 
 def exchange_zone(desk: Desk) -> ZoneInfo:
@@ -38,10 +39,16 @@ def day_start(desk: Desk, day: datetime) -> datetime:
 
 
 def default_period(desk: Desk) -> tuple[datetime, datetime]:
-    """Today until now and the five days before, in the exchange's zone."""
-    now = desk.clock.now()
-    zone = exchange_zone(desk)
-    first = now.astimezone(zone).date() - timedelta(days=DEFAULT_DAYS_BACK)
+    """Today until now and the five session days before it, in the exchange's zone.
+
+    Session days are Monday to Friday; holidays are counted as well, as no calendar is kept.
+    """
+    now, zone = desk.clock.now(), exchange_zone(desk)
+    first = now.astimezone(zone).date()
+    for _ in range(SESSION_DAYS_BACK):
+        first -= timedelta(days=1)
+        while first.weekday() >= _SATURDAY:
+            first -= timedelta(days=1)
     return datetime.combine(first, time(), zone).astimezone(UTC), now
 
 
