@@ -61,6 +61,13 @@ def test_nothing_to_do_is_said_and_exits_with_0(config: str) -> None:
     assert text.endswith("Nothing to do: the file is as it was then.\n")
 
 
+@pytest.mark.parametrize("day", ["2030-01-01", "1990-01-01", " 2026-02-01 "])
+def test_a_date_without_a_time_is_said_to_be_no_moment(config: str, day: str) -> None:
+    said = f"'{day.strip()}': a date without a time is not a moment; write {day.strip()}T00:00"
+    with pytest.raises(UsageError, match=said):
+        run(config, "rollback", "plan", "config", PATH, "--to", day)
+
+
 @pytest.mark.parametrize(
     "to",
     [

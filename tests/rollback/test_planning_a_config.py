@@ -11,9 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mechexo.actor import Actor
+from mechexo.actor import Actor, Role
 from mechexo.desk import Desk
-from mechexo.errors import NotAllowedError, NotFoundError, UnreachableError, UsageError
+from mechexo.errors import NotFoundError, UnreachableError, UsageError
 from mechexo.rollback import operations as rollback
 from mechexo.rollback.facts import content_at
 from mechexo.rollback.git import Repository
@@ -339,11 +339,16 @@ def test_a_plan_is_kept_audited_and_found_by_the_beginning_of_its_id(
             rollback.plan_by_id(repo_desk, unknown)
 
 
-def test_a_viewer_may_not_plan(repo_desk: Desk, history: History) -> None:
+def test_a_viewer_may_plan_and_that_is_on_record(repo_desk: Desk, history: History) -> None:
     history.commit({PATH: "a\n"}, at(1))
+    history.commit({PATH: "b\n"}, at(2))
     stranger = repo_desk.acting_as(Actor(424242, "stranger"))
-    with pytest.raises(NotAllowedError, match="needs the role responder"):
-        rollback.plan_config(stranger, PATH, to=at(1))
+    assert stranger.role is Role.VIEWER
+    plan = rollback.plan_config(stranger, PATH, to=at(1))
+    assert "-b\n+a\n" in plan.diff
+    [entry] = repo_desk.audit_entries()
+    assert "stranger" in entry.actor
+    assert plan.id in entry.payload
 
 
 def test_secrets_are_neither_shown_nor_stored(repo_desk: Desk, history: History) -> None:

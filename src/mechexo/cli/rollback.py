@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,11 +13,15 @@ from mechexo.cli.invocation import command_group, open_desk
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
+    from mechexo.desk import Desk
     from mechexo.rollback.values import Plan
+    from mechexo.times import Instant
 
 app = command_group("Plan a rollback: a diff that changes nothing.")
 plan_app = command_group("Plan a rollback: a diff that changes nothing.")
 app.add_typer(plan_app, name="plan")
+
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document.")]
 
@@ -30,10 +35,9 @@ def plan_config(
 ) -> None:
     """What would bring a configuration file back to what it was at a moment; changes nothing."""
     from mechexo.rollback import operations as rollback
-    from mechexo.times import parse_instant
 
     desk = open_desk(ctx)
-    moment = parse_instant(to, desk.zone, desk.clock.now())
+    moment = _moment(desk, to)
     plan = rollback.plan_config(desk, path, to=moment.at)
     _show(plan, desk.zone, as_json=json_, read_as=moment.reading)
 
@@ -74,6 +78,17 @@ def history(
     from mechexo.cli.plan_text import history_rows
 
     return render.table("Rollback plans", *history_rows(plans, desk.zone))
+
+
+def _moment(desk: Desk, text: str) -> Instant:
+    """The moment to go back to. A bare date is refused: any time of it would be a guess."""
+    from mechexo.errors import UsageError
+    from mechexo.times import parse_instant
+
+    day = text.strip()
+    if _DAY.fullmatch(day):
+        raise UsageError(f"{day!r}: a date without a time is not a moment; write {day}T00:00")
+    return parse_instant(text, desk.zone, desk.clock.now())
 
 
 def _show(plan: Plan, zone: ZoneInfo, *, as_json: bool, read_as: str = "") -> None:

@@ -36,14 +36,15 @@ def plan_config(desk: Desk, path: str, *, to: datetime, reason: str = "") -> Pla
         UsageError: `to` lies in the future or before the history, or the records do not tell.
         NotFoundError: the path is not one that may be rolled back, or was never there.
         ConfigError: the configured repository cannot be used.
-        NotAllowedError: the role is below responder.
     """
-    action, target = "rollback.plan", f"config {shown_path(path)}"
-    # Before anything is read; and git is asked outside the transaction, which others wait for.
-    desk.require(action, target, Role.RESPONDER)
+    # Git is asked outside the transaction, which others wait for.
     plan, assumed = _make(desk, path, to)
     with desk.operation(
-        action, target, needs=Role.RESPONDER, reason=reason or DRY_RUN
+        "rollback.plan",
+        f"config {shown_path(path)}",
+        # Looking at what would happen is everyone's; only the look itself is on record.
+        needs=Role.VIEWER,
+        reason=reason or DRY_RUN,
     ) as operation:
         records.insert(operation.transaction, plan, assumed, made_by=desk.actor.name)
         operation.details["plan"] = plan.id
