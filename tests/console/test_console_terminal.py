@@ -64,6 +64,25 @@ def test_no_colour_means_no_colour_codes(busy_desk: Desk) -> None:
         terminal.send("q")
 
 
+@pytest.mark.parametrize("environ", [{"LC_ALL": "C"}, {"LC_ALL": "", "LC_CTYPE": "", "LANG": "C"}])
+def test_a_terminal_without_utf8_gets_nothing_but_ascii(
+    busy_desk: Desk, environ: dict[str, str]
+) -> None:
+    alerts.raise_alert(
+        busy_desk, key="e", severity="low", name="Überlauf", summary="— 5 µs …", labels={}
+    )
+    with console(busy_desk, 120, 40, **environ) as terminal:
+        data = settle(terminal)
+        for key in ("?", "q", "x", "q", "\r", "q", *"2345678", "\r", "q", "1cifmt", "/Ü", "\x1b",
+                    "a", "\x1b", "y", ":"):  # fmt: skip
+            terminal.send(key)
+            data += terminal.collect(quiet_s=0.4, timeout_s=1.5).data
+        shown = plain(data)
+        for word in ("PAPER", "?berlauf", "@@", "First 60 seconds", "Audit log", "On the screen"):
+            assert word in shown, word
+        assert [byte for byte in data if byte > 127] == []
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_gives_the_terminal_back(busy_desk: Desk, number: signal.Signals) -> None:
     with console(busy_desk, 80, 24) as terminal:

@@ -28,6 +28,7 @@ from mechexo_tui.terminal import (
     end_after,
     end_when_lost,
     leave_on_signals,
+    only_ascii,
     require_terminal,
     write_crash_report,
 )
@@ -226,6 +227,7 @@ def run(
     """
     require_terminal(os.environ)
     desk = Desk.open(config_path)
+    ascii = ascii or only_ascii(os.environ)
     app = MechexoApp(desk, ascii=ascii, read_only=read_only, mouse=mouse)
     end_when_lost(sys.__stdin__.fileno() if sys.__stdin__ else 0)
     code = app.run(mouse=app.use_mouse)

@@ -156,12 +156,13 @@ def export_report(app: MechexoApp) -> None:
 
     def write() -> str:
         from mechexo.shift_report import shift_report
+        from mechexo_tui.files import write_whole
 
         text = shift_report(app.desk)
         folder = app.desk.state.path.parent / "reports"
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"shift-{app.desk.clock.now().astimezone(app.desk.zone):%Y%m%d-%H%M%S}.md"
-        path.write_text(text, encoding="utf-8")
+        write_whole(path, text)
         return f"the shift report is in {path}"
 
     _in_background(app, write)

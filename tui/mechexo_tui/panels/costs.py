@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from mechexo_tui.widgets import format as shown_as
@@ -9,10 +10,14 @@ from mechexo_tui.widgets.lines import Line, Row, Span
 from mechexo_tui.widgets.table import Column, Table
 
 if TYPE_CHECKING:
-    from mechexo.costs.values import CostReport, CostRow
+    from mechexo.costs.values import CostReport, CostRow, UnpricedFill
     from mechexo_tui.widgets.format import Look
 
 DIMENSIONS = ("day", "symbol", "hour")
+
+LISTED = 50
+"""How many fills outside the figures are named, of each sort."""
+
 _COLUMNS = (
     Column("day", 10),
     Column("total", 7, right=True),
@@ -28,15 +33,15 @@ _COLUMNS = (
 
 
 def cost_aside(report: CostReport, look: Look) -> str:
-    """The costs in one line, for the closed table."""
+    """The costs in one line. What is outside the figures comes first: it is never cut off."""
     glyphs = look.glyphs
     days = report.by.get("day", ())
     today = days[-1] if days else None
     text = f"all {shown_as.bps(report.totals.total_bps, glyphs)} bps"
     if today is not None:
         text = f"{today.key.get('day', '')} {shown_as.bps(today.total_bps, glyphs)} bps, " + text
-    unpriced = len(report.coverage.unpriced)
-    return f"{text}, {unpriced} unpriced" if unpriced else text
+    outside = ", ".join(f"{count:,} {name}" for name, count, _ in _outside(report) if count)
+    return f"{outside}; {text}" if outside else text
 
 
 def cost_rows(report: CostReport, dimension: str, look: Look) -> list[Row]:
@@ -69,16 +74,12 @@ def coverage_lines(report: CostReport, look: Look) -> list[Line]:
             (f"  ({used})" if used else "", "dim"),
         ),
     ]
-    groups = (
-        ("unpriced", coverage.unpriced),
-        ("suspect", coverage.suspects),
-        ("rejected", coverage.rejected),
-    )
-    for name, fills in groups:
-        if not fills:
+    for name, count, fills in _outside(report):
+        if not count:
             continue
-        lines.append(((f"  {name:<14}", "warning"), (f"{len(fills):,}", "")))
-        for fill in fills[:50]:
+        first = f"  (the first {LISTED})" if count > LISTED else ""
+        lines.append(((f"  {name:<14}", "warning"), (f"{count:,}", ""), (first, "dim")))
+        for fill in fills[:LISTED]:
             lines.append(
                 (
                     (f"    {shown_as.exact(fill.at, look)}  ", "dim"),
@@ -87,6 +88,16 @@ def coverage_lines(report: CostReport, look: Look) -> list[Line]:
                 )
             )
     return lines
+
+
+def _outside(report: CostReport) -> tuple[tuple[str, int, Sequence[UnpricedFill]], ...]:
+    """What is not in the figures: its name, how many, and the first of them."""
+    coverage = report.coverage
+    return (
+        ("unpriced", coverage.unpriced_count, coverage.unpriced),
+        ("suspect", coverage.suspect_count, coverage.suspects),
+        ("rejected", coverage.rejected_count, coverage.rejected),
+    )
 
 
 def _cells(row: CostRow, name: str, look: Look, *, bold: bool = False) -> tuple[Span | str, ...]:

@@ -35,7 +35,9 @@ def plan_lines(plan: Plan, suspect: Suspect, look: Look) -> list[Line]:
     lines += [(), *_guard_summary(plan, look)]
     lines.append(())
     if plan.empty:
-        return [*lines, ((" Nothing to do: it is already as it was then.", ""),)]
+        well = all(guard.ok for guard in plan.guards)
+        why = "it is already as it was then" if well else "see the warnings above"
+        return [*lines, ((f" Nothing to do: {why}.", ""),)]
     added = sum(changed.added for changed in plan.changes)
     removed = sum(changed.removed for changed in plan.changes)
     files = shown_as.count(len(plan.changes), "file")

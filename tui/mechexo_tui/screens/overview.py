@@ -189,7 +189,8 @@ class OverviewScreen(ConsoleScreen):
     def _cost_block(self, look: Look) -> list[Row]:
         """Costs beside the alerts, always open."""
         part = self.overview.costs
-        rows = [Row(title("Costs", look, aside="bps, today and the last 5 days"))]
+        aside = costs.cost_aside(part.value, look) if part.value else "today and the last 5 days"
+        rows = [Row(title("Costs", look, aside=aside))]
         rows += trouble(part, "the costs", look)
         return rows + (costs.cost_rows(part.value, "day", look) if part.value else [])
 

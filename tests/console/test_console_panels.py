@@ -1,0 +1,90 @@
+"""What single panels say."""
+
+from __future__ import annotations
+
+import os
+import stat
+from datetime import UTC, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from mechexo.costs.values import CostReport, CostRow, Coverage, UnpricedFill
+from mechexo.rollback.values import Change, Guard, Plan, Suspect
+from mechexo_tui.files import write_whole
+from mechexo_tui.panels.costs import cost_aside, coverage_lines
+from mechexo_tui.panels.plan import plan_lines
+from mechexo_tui.widgets.format import Look
+from mechexo_tui.widgets.lines import text_of
+
+NOW = datetime(2026, 3, 2, 14, 33, tzinfo=UTC)
+LOOK = Look(120, NOW, ZoneInfo("UTC"))
+TOTALS = CostRow({}, 2_500, 100, 1e6, *(None,) * 10)
+FILL = UnpricedFill("f1", NOW, "AAPL", "no quote in time")
+
+
+def make_report(**counts: int) -> CostReport:
+    coverage = Coverage(2_500, 100, {}, (FILL,) * 60, (FILL,), (), **counts)
+    return CostReport(NOW, NOW, "USD", "UTC", "prior quote", TOTALS, {"day": ()}, coverage, None)
+
+
+def make_plan(*guards: Guard) -> Plan:
+    return Plan(
+        id="p1", digest="d", target="config/risk.yaml", to=NOW, commit="c" * 40, commit_time=NOW,
+        commit_subject="Set the limits", source="git", changes=(), guards=guards, diff="",
+        made_at=NOW,
+    )  # fmt: skip
+
+
+SUSPECT = Suspect("config/risk.yaml", Change("c" * 40, NOW, "Ada", "Loosen", ()), NOW, "newest")
+
+
+def test_costs_in_one_line_name_all_that_is_outside_the_figures() -> None:
+    report = make_report(unpriced_count=2_300, suspect_count=70, rejected_count=30)
+    assert cost_aside(report, LOOK).startswith("2,300 unpriced, 70 suspect, 30 rejected; ")
+    assert cost_aside(make_report(), LOOK).startswith("all ")
+
+
+def test_the_costs_count_what_they_do_not_list() -> None:
+    report = make_report(unpriced_count=2_300, suspect_count=1)
+    text = "\n".join(text_of(line) for line in coverage_lines(report, LOOK))
+    assert "unpriced      2,300  (the first 50)" in text
+    assert text.count("no quote in time") == 51
+    assert "suspect       1" in text
+    assert "rejected" not in text
+
+
+def test_an_empty_plan_with_a_failed_guard_points_at_the_warning() -> None:
+    shown = [text_of(line) for line in plan_lines(make_plan(Guard("file", True, "is one")),
+             SUSPECT, LOOK)]  # fmt: skip
+    assert shown[-1] == " Nothing to do: it is already as it was then."
+    refused = make_plan(Guard("file", False, "config is a folder"))
+    shown = [text_of(line) for line in plan_lines(refused, SUSPECT, LOOK)]
+    assert shown[-1] == " Nothing to do: see the warnings above."
+    assert any("config is a folder" in line for line in shown)
+
+
+def test_a_file_is_written_whole_and_for_its_owner_only(tmp_path: Path) -> None:
+    path = tmp_path / "report.md"
+    path.write_text("before")
+    write_whole(path, "after\n")
+    assert path.read_text() == "after\n"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_write_that_fails_leaves_the_file_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "reports" / "report.md"
+    path.parent.mkdir()
+    path.write_text("before")
+
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        write_whole(path, "after\n")
+    assert path.read_text() == "before"
+    assert list(path.parent.iterdir()) == [path]
