@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
+from mechexo.alerts.operations import raise_alert
 from mechexo.cli import app
 from mechexo.desk import Desk
 from mechexo.errors import ConfigError, MechexoError, NotFoundError
@@ -113,6 +115,27 @@ def test_search_says_why_and_exits_1_when_nothing_fits() -> None:
 def test_lists_come_as_csv() -> None:
     assert run("list", "--csv").stdout.startswith("id,title,severity,")
     assert run("search", "disk", "--csv").stdout.startswith("id,score,title,why")
+
+
+def test_match_takes_an_alert_s_id_and_its_key_too(make_desk: Callable[..., Desk]) -> None:
+    desk = make_desk('[probes.limits]\nkind = "flag"\ncard = "risk"\nrunbook = "risk-breach"\n')
+    labels = {"probe": "limits"}
+    alert = raise_alert(
+        desk, key="probe:limits", severity="high", name="limits", summary="over",
+        labels=labels, runbook="risk-breach", reason="drill",
+    )  # fmt: skip
+    for said in (str(alert.id), "probe:limits", "probe:limits:warning"):
+        result = run("match", said, config=desk.config_path)
+        assert result.stdout.startswith("risk-breach")
+        assert "names the entry" in result.stdout
+    with pytest.raises(NotFoundError, match="99"):
+        run("match", "99", config=desk.config_path)
+    with pytest.raises(NotFoundError, match="no runbook entry for the alert 'other'"):
+        run("match", "probe:other", config=desk.config_path)
+
+
+def test_a_key_is_matched_without_a_configuration_as_well() -> None:
+    assert run("match", "probe:disk_quota").stdout.startswith("disk-full")
 
 
 def test_match_names_the_entry_or_the_nearest() -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mechexo.runbook.library import read_library
-from mechexo.runbook.lookup import match_entry, search_entries
+from mechexo.runbook.lookup import match_entry, name_of_key, search_entries
 from mechexo.runbook.parse import parse
 
 ENTRIES = read_library().entries
@@ -89,3 +89,18 @@ def test_an_exact_name_wins_over_a_pattern() -> None:
     found = match_entry(entries, "flow_x")
     assert found is not None
     assert found.entry.id == "b"
+
+
+@pytest.mark.parametrize(
+    ("key", "name"),
+    [
+        ("probe:risk_limits", "risk_limits"),
+        ("probe:risk_limits:warning", "risk_limits"),
+        ("flow:bars:overdue", "bars_overdue"),
+        ("tick:probes", "tick_probes"),
+        ("risk_limits", "risk_limits"),
+        ("Broker: down", "Broker: down"),
+    ],
+)
+def test_an_alert_s_key_stands_for_its_name(key: str, name: str) -> None:
+    assert name_of_key(key) == name

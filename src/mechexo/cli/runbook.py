@@ -1,4 +1,7 @@
-"""`mechexo runbook`: list, show, search and export the runbook. Never opens the state file."""
+"""`mechexo runbook`: list, show, search and export the runbook.
+
+Only `match` with an alert's id opens the state file.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +13,12 @@ from typing import Annotated, Any
 import typer
 
 from mechexo.cli import render
-from mechexo.cli.invocation import Invocation, command_group
+from mechexo.cli.invocation import Invocation, command_group, open_desk
 from mechexo.clock import SystemClock
 from mechexo.config import Settings, find_config, load_settings
 from mechexo.errors import ConfigError, NotFoundError
 from mechexo.runbook.library import Library, read_library
-from mechexo.runbook.lookup import match_entry, search_entries
+from mechexo.runbook.lookup import match_entry, name_of_key, search_entries
 from mechexo.runbook.operations import find_entry
 from mechexo.runbook.values import Entry, Found, KnownCommand
 
@@ -138,20 +141,34 @@ def search(
 @app.command("match")
 def match(
     ctx: typer.Context,
-    alert_name: Annotated[str, typer.Argument(help="The alert's name.")],
+    alert: Annotated[str, typer.Argument(help="The alert's id, key or name.")],
     runbook: Annotated[str, typer.Option(help="The entry that the alert names.")] = "",
     json_: Json = False,
 ) -> None:
     """The entry for an alert."""
-    entries = _library(ctx).entries
-    found = match_entry(entries, alert_name, runbook)
+    settings, path = _settings(ctx, strict=False)
+    entries = read_library(settings, path.parent if path else None).entries
+    name, named = _alert(ctx, alert, settings)
+    found = match_entry(entries, name, runbook or named)
     if found is None:
-        near = [each.entry.id for each in search_entries(entries, alert_name)[:3]]
+        near = [each.entry.id for each in search_entries(entries, name)[:3]]
         hint = f"nearest: {', '.join(near)}" if near else "see mechexo runbook list"
-        raise NotFoundError(f"no runbook entry for the alert {alert_name!r}; {hint}")
+        raise NotFoundError(f"no runbook entry for the alert {name!r}; {hint}")
     if json_:
         return render.json_document("runbook_match", SystemClock().now(), _found((found,))[0])
     return render.text(f"{found.entry.id}  {found.entry.title}  ({found.why})")
+
+
+def _alert(ctx: typer.Context, said: str, settings: Settings | None) -> tuple[str, str]:
+    """The name of an alert given by id, key or name, and the entry that it names, if any."""
+    if said.strip().isdecimal():
+        from mechexo.alerts.operations import get_alert
+
+        found = get_alert(open_desk(ctx), int(said))
+        return found.name, found.runbook
+    name = name_of_key(said)
+    probe = settings.probes.get(name) if settings and said.startswith("probe:") else None
+    return name, probe.runbook if probe else ""
 
 
 @app.command("export")

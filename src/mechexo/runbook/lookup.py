@@ -92,6 +92,18 @@ def match_entry(entries: Sequence[Entry], alert_name: str, runbook_id: str = "")
     return Found(entry, round(0.9 * ratio, 3), f"closest alert name {alert}")
 
 
+def name_of_key(key: str) -> str:
+    """The name of the alert that a key such as `probe:NAME` stands for; other text as it is."""
+    match key.strip().split(":"):
+        case ["probe", name] | ["probe", name, "warning"]:
+            return name
+        case ["flow", name, "overdue"]:
+            return f"{name}_overdue"
+        case ["tick", stage]:
+            return f"tick_{stage}"
+    return key
+
+
 def _one_form(name: str) -> str:
     return "_".join(words_of(name))
 
