@@ -13,8 +13,12 @@ from mechexo.alerts.text import SUMMARY_LIMIT, clean, clean_key, clean_observati
 from mechexo.alerts.values import Observation
 from mechexo.errors import UsageError
 
-ANYTHING = st.text(st.characters(codec=None), max_size=200) | st.text(
-    st.sampled_from("\x00\x1b[31m\x9b\u202e\ud800 \n\t<>&aé\U0001f4a5"), max_size=60
+ANYTHING = (
+    st.text(st.characters(codec=None), max_size=200)
+    | st.text(st.sampled_from("\x00\x1b[31m\x9b\u202e\ud800 \n\t<>&aé\U0001f4a5"), max_size=60)
+    | st.lists(st.sampled_from(["pwd", "=", "x", "&", " ", "://", ":", "@", "*", "…", "\x00"])).map(
+        "".join
+    )
 )
 
 
@@ -24,6 +28,41 @@ def test_clean_text_has_no_control_characters_and_can_be_stored(text: str) -> No
     assert not [c for c in cleaned if unicodedata.category(c) in ("Cc", "Cs")]
     cleaned.encode()
     assert clean(cleaned) == cleaned
+
+
+@given(ANYTHING, st.integers(8, 30))
+def test_a_cut_text_is_clean_too(text: str, limit: int) -> None:
+    cleaned = clean(text, limit)
+    assert len(cleaned) <= limit
+    assert clean(cleaned, limit) == cleaned
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "login with password=hunter2 failed",
+        "pass\x00word=hunter2",
+        "postgresql://desk:hunter2@db/fills is down",
+        "postgresql://:hunter2@db/fills is down",
+        "x" * (SUMMARY_LIMIT - 12) + " token=hunter2",
+    ],
+)
+def test_what_looks_like_a_secret_is_hidden_in_every_field(text: str) -> None:
+    observation = Observation(text, True, "high", text, text, text, {text: text}, text)
+    said = repr(clean_observation(observation))
+    assert "hunter2" not in said
+    assert "hunt" not in said
+
+
+def test_a_label_that_is_named_a_secret_shows_none() -> None:
+    observation = Observation("k", True, "high", "n", "s", "s", {"password": "hunter2", "a": "b"})
+    assert clean_observation(observation).labels == {"password": "***", "a": "b"}
+
+
+def test_hiding_secrets_takes_no_time_worth_naming_whatever_the_text() -> None:
+    # Seconds, were the pattern of an address to be tried from everywhere to everywhere.
+    for text in ("://" + ":" * 200_000, "://:" * 50_000, "pwd=" * 50_000):
+        clean(text)
 
 
 def test_escape_sequences_vanish_whole() -> None:

@@ -87,7 +87,7 @@ def raise_alert(
         Observation(key, True, severity, name, summary, source, labels, runbook)
     )
     with desk.operation(
-        "alerts.raise", observation.key, needs=Role.RESPONDER, reason=reason
+        "alerts.raise", observation.key, needs=Role.RESPONDER, reason=clean(reason)
     ) as operation:
         effects = apply_step(desk, operation.transaction, desk.clock.now(), [observation])
         alert = next(each for each in effects.alerts if each.key == observation.key)
@@ -159,7 +159,7 @@ def resolve(desk: Desk, alert_id: int, *, reason: str = "") -> Alert:
     """
     now = desk.clock.now()
     with desk.operation(
-        "alerts.resolve", str(alert_id), needs=Role.RESPONDER, reason=reason
+        "alerts.resolve", str(alert_id), needs=Role.RESPONDER, reason=clean(reason)
     ) as operation:
         connection = operation.transaction.connection
         alert = _known(records.alert_by_id(connection, alert_id), alert_id, desk)

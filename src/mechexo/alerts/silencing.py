@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from mechexo.actor import Role
 from mechexo.alerts import records
 from mechexo.alerts.book import apply_step
-from mechexo.alerts.text import FIELD_LIMIT, clean, clean_key
+from mechexo.alerts.text import clean, clean_key, clean_pairs
 from mechexo.errors import NotFoundError, UsageError
 from mechexo.times import iso_z
 
@@ -40,12 +40,11 @@ def silence(
         ends_at = now + duration
     except OverflowError:
         raise UsageError("this silence would never end; give a shorter time") from None
-    wanted = {
-        clean(name, FIELD_LIMIT): clean_key(value) if name == "key" else clean(value, FIELD_LIMIT)
-        for name, value in matchers.items()
-    }
+    wanted = clean_pairs(matchers)
+    if "key" in matchers:
+        wanted["key"] = clean_key(matchers["key"])
     with desk.operation(
-        "alerts.silence", _in_words(wanted), needs=Role.RESPONDER, reason=reason
+        "alerts.silence", _in_words(wanted), needs=Role.RESPONDER, reason=clean(reason)
     ) as operation:
         made = records.add_silence(
             operation.transaction.connection,

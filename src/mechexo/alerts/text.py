@@ -1,13 +1,15 @@
-"""Making text from outside harmless, once, before it is stored."""
+"""Making text from outside harmless, and hiding the secrets in it, once, before it is stored."""
 
 from __future__ import annotations
 
 import hashlib
 import re
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import replace
 
 from mechexo.alerts.values import SEVERITIES, Observation
+from mechexo.config import redact
 from mechexo.errors import UsageError
 
 SUMMARY_LIMIT = 10_000
@@ -26,7 +28,8 @@ def clean(text: str, limit: int = SUMMARY_LIMIT) -> str:
     """One line of at most `limit` characters that is safe to store, show and send.
 
     Escape sequences, control characters, lone surrogates and direction marks are dropped; runs
-    of white space become one space. Cleaning twice is cleaning once.
+    of white space become one space; what looks like a secret is hidden. Cleaning twice is
+    cleaning once.
     """
     plain = _ESCAPE_SEQUENCE.sub("", text)
     kept = "".join(
@@ -35,8 +38,27 @@ def clean(text: str, limit: int = SUMMARY_LIMIT) -> str:
         if character.isspace()
         or (unicodedata.category(character) not in _DROPPED and character not in _DIRECTION)
     )
-    line = " ".join(kept.split())
-    return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
+    line = redact(" ".join(kept.split()))
+    return line if len(line) <= limit else _cut(line, limit)
+
+
+def _cut(line: str, limit: int) -> str:
+    cut = line[: limit - 1].rstrip()
+    # A cut inside `key=***` would look like a secret again.
+    while redact(f"{cut}…") != f"{cut}…":
+        cut = cut.rpartition("=")[0]
+    return f"{cut}…"
+
+
+def clean_pairs(pairs: Mapping[str, str]) -> dict[str, str]:
+    """Labels, or what a silence matches: each name and value clean, and the value hidden when
+    the name says that it is a secret."""
+    cleaned = {}
+    for raw_name, raw_value in pairs.items():
+        name, value = clean(raw_name, FIELD_LIMIT), clean(raw_value, FIELD_LIMIT)
+        shown = redact(f"{name}={value}")
+        cleaned[name] = value if shown == f"{name}={value}" else shown.removeprefix(f"{name}=")
+    return cleaned
 
 
 def clean_key(key: str) -> str:
@@ -71,8 +93,5 @@ def clean_observation(observation: Observation) -> Observation:
         summary=clean(observation.summary),
         source=clean(observation.source, FIELD_LIMIT),
         runbook=clean(observation.runbook, FIELD_LIMIT),
-        labels={
-            clean(key, FIELD_LIMIT): clean(value, FIELD_LIMIT)
-            for key, value in observation.labels.items()
-        },
+        labels=clean_pairs(observation.labels),
     )

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from mechexo.errors import ConfigError
 
@@ -18,7 +17,20 @@ _REFERENCE = re.compile(r"\$\{(env|file|keyring):([^}]+)\}")
 _OPEN_SCHEMES = frozenset(
     {"file", "http", "https", "json", "jsons", "xml", "xmls", "form", "forms", "mailto", "mailtos"}
 )
-_KEYS_OF_SECRETS = re.compile(r"(?i)\b(pass(word)?|pwd|secret|token|api_?key|auth)(=)[^&\s]+")
+_KEYS_OF_SECRETS = re.compile(r"(?i)\b(pass(word)?|pwd|secret|token|api[_-]?key|auth)(=)[^&\s]+")
+# Whoever knows the path of a hook there can send: its last part is the credential.
+_HOOK_HOSTS = (
+    "hooks.slack.com",
+    "hooks.zapier.com",
+    "discord.com",
+    "discordapp.com",
+    "maker.ifttt.com",
+    "webhook.office.com",
+    "outlook.office.com",
+)
+_PASSWORD = re.compile(r"[^:/@\[]*:(?!\d+/)[^@?]+@")
+_LETTERS_IN_DIGITS = re.compile(r"[A-Za-z]\d+[A-Za-z]|\d[A-Za-z]+\d")
+_SHORTEST_TOKEN = 20
 HIDDEN = "***"
 
 
@@ -58,19 +70,53 @@ def resolve_references(text: str, root: Path) -> str:
 
 
 def literal_secret(url: str) -> bool:
-    """Whether a channel's URL holds a credential in plain text instead of a reference."""
-    if _REFERENCE.search(url):
-        rest = _REFERENCE.sub("", url)
-        return bool(_KEYS_OF_SECRETS.search(rest))
-    parts = urlsplit(url)
-    if parts.scheme.lower() not in _OPEN_SCHEMES:
+    """Whether a channel's URL holds a credential in plain text instead of a reference.
+
+    A part with a reference stands for itself only: what is written out beside it is looked at.
+    """
+    scheme, _, address = url.partition("://")
+    if scheme.lower() == "file":
+        return False
+    is_open = scheme.lower() in _OPEN_SCHEMES
+    # The marks of a reference hold what would divide an address.
+    place, _, query = _REFERENCE.sub("\0", address).partition("?")
+    if not is_open and "\0" not in place:
         return True
-    return parts.password is not None or bool(_KEYS_OF_SECRETS.search(parts.query))
+    place, query = place.replace("\0", ""), query.replace("\0", "")
+    authority, _, path = place.partition("/")
+    user_information, _, host = authority.rpartition("@")
+    name, _, port = host.partition(":")
+    values = [pair.partition("=")[2] for pair in query.split("&")]
+    opaque = [*path.split("/"), *values]
+    if not is_open:
+        # There a token may stand where others have a user or a host.
+        opaque += [user_information.partition(":")[0], *([] if "." in name else [name])]
+    return (
+        bool(user_information.partition(":")[2])
+        or bool(_PASSWORD.match(place))
+        or bool(_KEYS_OF_SECRETS.search(query))
+        or (not is_open and bool(port) and not port.isdigit())
+        or (_is_hook(name) and bool(path.rpartition("/")[2]))
+        or any(map(_is_token, opaque))
+    )
+
+
+def _is_hook(host: str) -> bool:
+    return any(host.lower() == each or host.lower().endswith(f".{each}") for each in _HOOK_HOSTS)
+
+
+def _is_token(part: str) -> bool:
+    """Whether a part of an address looks drawn by lot: long, letters and digits mixed within a
+    word. `desk-alerts-production-v2` does not; neither does `k8s-production-alerts`."""
+    if len(part) < _SHORTEST_TOKEN or not re.fullmatch(r"[\w.~+=%:-]+", part, re.ASCII):
+        return False
+    words = re.split(r"[^A-Za-z0-9]+", part)
+    return any(len(word) > 4 and _LETTERS_IN_DIGITS.search(word) for word in words)
 
 
 def redact(text: str, secrets: tuple[str, ...] = ()) -> str:
     """The text with known secrets and everything that looks like one hidden."""
     for secret in sorted((s for s in secrets if s), key=len, reverse=True):
         text = text.replace(secret, HIDDEN)
-    text = re.sub(r"(?<=://)[^/\s@]+:[^/\s@]+(?=@)", HIDDEN, text)
+    text = re.sub(r"(?<=://)[^/\s@:]*:[^/\s@]+(?=@)", HIDDEN, text)
     return _KEYS_OF_SECRETS.sub(rf"\1\3{HIDDEN}", text)
