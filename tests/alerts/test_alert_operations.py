@@ -261,6 +261,20 @@ def test_counts_and_the_oldest_critical(desk: Desk, clock: VirtualClock) -> None
     assert alerts.unacknowledged_critical_since(desk) == START
 
 
+def test_what_got_worse_after_its_acknowledgement_waits_from_then(
+    make_desk: MakeDesk, clock: VirtualClock
+) -> None:
+    desk = make_desk(BOX)
+    alerts.observe(desk, [trouble()])
+    alerts.acknowledge(desk, 1)
+    clock.advance(timedelta(hours=5))
+    alerts.observe(desk, [trouble(severity="critical")])
+    assert alerts.unacknowledged_critical_since(desk) == START + timedelta(hours=5)
+    assert [each.alert_id for each in alerts.deliver_due(desk)] == [1]
+    alerts.observe(desk, [trouble(severity="critical")])
+    assert alerts.deliver_due(desk) == ()
+
+
 def test_a_message_counts_as_overdue_from_its_first_moment_until_it_is_done(
     make_desk: MakeDesk, clock: VirtualClock
 ) -> None:

@@ -190,14 +190,45 @@ def test_a_silence_that_ends_in_the_night_leaves_the_page_to_the_morning() -> No
     assert told(after) == [("mail", MORNING)]
 
 
-def test_an_acknowledged_alert_pages_no_more_even_when_it_gets_worse() -> None:
-    state, _ = run((NOON, [firing()]))
+def known_at(severity: str) -> AlertsState:
+    state, _ = run((NOON, [firing(severity=severity)]))
     known, effects = rules.acknowledge(state.open["feed"], NOON, "ann", "looking")
     assert [each.reason for each in effects.cancellations] == ["ann knows"]
-    worse = [firing(severity="critical")]
-    _, effects = rules.step(replace(state, open={"feed": known}), NOON, worse)
-    assert (told(effects), outcomes(effects)) == ([], [Outcome.ACKNOWLEDGED])
-    assert "not paged: ann knows" in effects.events[0][1].detail
+    return replace(state, open={"feed": known})
+
+
+def test_an_acknowledged_alert_pages_no_more_up_to_the_severity_it_was_known_at() -> None:
+    state, at = known_at("high"), NOON
+    for severity in ("high", "medium", "high"):
+        at += MINUTE
+        state, effects = rules.step(state, at, [firing(severity=severity)])
+        assert (told(effects), outcomes(effects)) == ([], [Outcome.ACKNOWLEDGED])
+    assert "not paged: ann knows of high" in effects.events[0][1].detail
+
+
+def test_an_alert_that_gets_worse_than_was_acknowledged_fires_and_pages_anew() -> None:
+    at = NOON + 60 * MINUTE
+    state, effects = rules.step(known_at("high"), at, [firing(severity="critical")])
+    assert told(effects) == [("mail", at), ("phone", at)]
+    alert = state.open["feed"]
+    assert (alert.state, alert.acknowledged_by) == (AlertState.FIRING, None)
+    assert alert.next_level_at == at + timedelta(minutes=15)
+    said = [(event.kind, event.detail) for _, event in effects.events]
+    assert said[0] == (
+        "fired_again",
+        "severity rose from high to critical after the acknowledgement",
+    )
+    again, _ = rules.acknowledge(alert, at, "ben", "")
+    assert again.acknowledged_by == "ben"
+
+
+def test_an_acknowledgement_of_what_had_eased_does_not_cover_its_return() -> None:
+    state, _ = run((NOON, [firing(severity="critical")]), (NOON, [firing(severity="medium")]))
+    known, _ = rules.acknowledge(state.open["feed"], NOON, "ann", "")
+    state, effects = rules.step(
+        replace(state, open={"feed": known}), NOON + MINUTE, [firing(severity="critical")]
+    )
+    assert [channel for channel, _ in told(effects)] == ["mail", "phone"]
 
 
 def test_the_first_acknowledgement_stands() -> None:

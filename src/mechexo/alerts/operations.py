@@ -126,7 +126,8 @@ def deliveries(desk: Desk, alert_id: int | None = None, limit: int = 50) -> tupl
 
 
 def acknowledge(desk: Desk, alert_id: int, *, note: str = "") -> Alert:
-    """Says that the actor knows and takes it: nothing more is sent. The first one stands.
+    """Says that the actor knows and takes it: nothing more is sent, unless it gets worse than it
+    is now. The first one stands.
 
     Raises:
         NotFoundError: there is no alert with this id.
@@ -182,7 +183,8 @@ def counts(desk: Desk) -> AlertCounts:
 
 
 def unacknowledged_critical_since(desk: Desk) -> datetime | None:
-    """When the oldest unacknowledged critical alert started; None when there is none."""
+    """Since when the longest unacknowledged critical alert waits: since it started, or got worse
+    than what was acknowledged. None when there is none."""
     return records.unacknowledged_since(desk.state.reader(), "critical")
 
 

@@ -9,7 +9,14 @@ from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
-from mechexo.alerts.values import Alert, AlertCounts, AlertEvent, AlertState, Silence
+from mechexo.alerts.values import (
+    FIRED_AGAIN,
+    Alert,
+    AlertCounts,
+    AlertEvent,
+    AlertState,
+    Silence,
+)
 from mechexo.times import from_iso_z, iso_z
 
 _COLUMNS = tuple(field.name for field in fields(Alert))
@@ -202,11 +209,13 @@ def counts(connection: sqlite3.Connection, now: datetime) -> AlertCounts:
 
 
 def unacknowledged_since(connection: sqlite3.Connection, severity: str) -> datetime | None:
-    """When the oldest unacknowledged alert of a severity started."""
+    """Since when the longest unacknowledged alert of a severity waits for somebody: since it
+    started, or since it got worse than what was acknowledged."""
     row = connection.execute(
-        "SELECT MIN(started_at) FROM alert "
+        "SELECT MIN(COALESCE((SELECT MAX(at) FROM alert_event "
+        "WHERE alert_id = alert.id AND kind = ?), started_at)) FROM alert "
         "WHERE state <> 'resolved' AND state = 'firing' AND severity = ?",
-        (severity,),
+        (FIRED_AGAIN, severity),
     ).fetchone()
     return from_iso_z(row[0]) if row[0] else None
 

@@ -22,6 +22,7 @@ from mechexo.alerts.effects import (
     Stranded,
 )
 from mechexo.alerts.values import (
+    FIRED_AGAIN,
     SEVERITIES,
     Alert,
     AlertEvent,
@@ -54,7 +55,8 @@ def step(
 
 
 def acknowledge(alert: Alert, now: datetime, who: str, note: str) -> tuple[Alert, Effects]:
-    """The alert as acknowledged by `who`; the first acknowledgement stands."""
+    """The alert as acknowledged by `who`; the first acknowledgement stands. It covers the severity
+    of that moment: a worse one fires, and pages, anew."""
     if alert.state is not AlertState.FIRING:
         return alert, Effects()
     known = replace(
@@ -64,6 +66,7 @@ def acknowledge(alert: Alert, now: datetime, who: str, note: str) -> tuple[Alert
         acknowledged_at=now,
         next_level_at=None,
         held_until=None,
+        paged_severity=alert.severity,
     )
     return known, _closing(known, AlertEvent(now, "acknowledged", note, who), f"{who} knows")
 
@@ -297,12 +300,17 @@ class _Pass:
         return alert
 
     def _merged(self, alert: Alert, observation: Observation) -> Alert:
-        if observation.severity != alert.severity:
-            rose = _rank(observation.severity) < _rank(alert.severity)
-            change = f"{'rose' if rose else 'fell'} from {alert.severity} to {observation.severity}"
-            if rose and alert.state is AlertState.ACKNOWLEDGED:
-                change += f"; not paged: {alert.acknowledged_by} knows"
-            self._event(alert, "severity", change)
+        change = _rank(observation.severity) - _rank(alert.severity)
+        acknowledged = alert.state is AlertState.ACKNOWLEDGED
+        known_at = alert.paged_severity or alert.severity
+        if change < 0 and acknowledged and _rank(observation.severity) < _rank(known_at):
+            alert = self._fired_again(alert, known_at, observation.severity)
+        elif change:
+            said = f"{'rose' if change < 0 else 'fell'} from {alert.severity}"
+            said += f" to {observation.severity}"
+            if change < 0 and acknowledged:
+                said += f"; not paged: {alert.acknowledged_by} knows of {known_at}"
+            self._event(alert, "severity", said)
         merged = replace(
             alert,
             severity=observation.severity,
@@ -318,10 +326,24 @@ class _Pass:
         self._keep(merged)
         return merged
 
+    def _fired_again(self, alert: Alert, known_at: str, severity: str) -> Alert:
+        """What was acknowledged was not this: somebody has to hear of it."""
+        said = f"severity rose from {known_at} to {severity} after the acknowledgement"
+        self._event(alert, FIRED_AGAIN, said)
+        return replace(
+            alert,
+            state=AlertState.FIRING,
+            acknowledged_by=None,
+            acknowledged_at=None,
+            next_level_at=self._now + self._policy.first_escalation,
+        )
+
     def _next_level_at(self, alert: Alert) -> datetime | None:
         if alert.state is not AlertState.FIRING or alert.severity not in ESCALATED:
             return None
-        return alert.started_at + self._policy.first_escalation
+        first = alert.started_at + self._policy.first_escalation
+        # Later when it fired again after an acknowledgement.
+        return max(first, alert.next_level_at or first)
 
     def _keep(self, alert: Alert) -> None:
         if alert != self._open.get(alert.key):

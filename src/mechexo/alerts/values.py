@@ -10,6 +10,9 @@ from enum import StrEnum
 SEVERITIES = ("critical", "high", "medium", "low", "info")
 """Worst first."""
 
+FIRED_AGAIN = "fired_again"
+"""The kind of event with which an alert that got worse leaves its acknowledgement."""
+
 
 class AlertState(StrEnum):
     """Where an alert is in its life. Silenced and held are views of it, not states."""
@@ -66,7 +69,8 @@ class Alert:
     pages: int = 0
     """How many times it paged (a page is one message to each channel that wants it)."""
     paged_severity: str = ""
-    """The worst severity its paging was decided at; a worse one pages again."""
+    """The worst severity its paging was decided at, or else that of its acknowledgement; a worse
+    one pages again."""
 
     @property
     def is_open(self) -> bool:

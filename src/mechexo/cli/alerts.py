@@ -86,7 +86,7 @@ def ack(
     json_: Json = False,
     yes: Yes = False,
 ) -> None:
-    """Say that you know: nothing more is sent. The first one stands."""
+    """Say that you know: nothing more is sent unless it gets worse. The first one stands."""
     from mechexo.alerts import operations
 
     desk = open_desk(ctx)
