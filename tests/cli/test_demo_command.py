@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import pty
 import shutil
 import signal
 import subprocess
@@ -170,6 +173,44 @@ def test_the_console_without_a_terminal_is_the_status(
     assert done.returncode == status.returncode == 1
     assert done.stdout.splitlines()[0] == status.stdout.splitlines()[0] == "test  PAPER  UTC"
     assert "\x1b" not in done.stdout
+
+
+def at_a_terminal_but_for_stderr(
+    *words: str, term: str = "xterm", whole: bool = False
+) -> tuple[int, str]:
+    """The exit code and stdout of a command whose stdin and stdout are a terminal."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "mechexo", *words],
+        stdin=theirs, stdout=theirs, stderr=theirs if whole else subprocess.PIPE,
+        env={**os.environ, "TERM": term},
+    )  # fmt: skip
+    os.close(theirs)
+    said = b""
+    with contextlib.suppress(OSError):  # how a terminal tells that nobody writes any more
+        while more := os.read(ours, 4096):
+            said += more
+    os.close(ours)
+    process.communicate()
+    return process.returncode, said.decode()
+
+
+@pytest.mark.parametrize(("term", "whole"), [("xterm", False), ("dumb", True)])
+def test_the_console_on_half_a_terminal_is_the_status(
+    make_desk: Callable[..., Desk], term: str, whole: bool
+) -> None:
+    config = str(make_desk().config_path)
+    code, said = at_a_terminal_but_for_stderr("--config", config, term=term, whole=whole)
+    assert code == 1
+    assert said.splitlines()[0] == "test  PAPER  UTC"
+
+
+@pytest.mark.slow
+def test_the_demo_on_half_a_terminal_is_one_pass_and_the_status(tmp_path: Path) -> None:
+    folder = tmp_path / "desk"
+    code, said = at_a_terminal_but_for_stderr("demo", "--dir", str(folder))
+    assert code == 0
+    assert said.startswith("paper desk  PAPER")
 
 
 def test_the_console_without_a_configuration_says_so_in_one_line(tmp_path: Path) -> None:

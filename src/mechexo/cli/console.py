@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -30,7 +31,7 @@ def open_console(
     ctx: typer.Context, *, ascii: bool = False, read_only: bool = False, mouse: bool = False
 ) -> None:
     """Opens the console on the desk of the global options, and exits with its code."""
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if not can_show_screens():
         from mechexo.cli.status import status
 
         status(ctx, json_=False, nagios=False)
@@ -38,6 +39,13 @@ def open_console(
     invocation: Invocation = ctx.find_object(Invocation) or Invocation(None)
     code = open_on(invocation.config, ascii=ascii, read_only=read_only, mouse=mouse)
     raise typer.Exit(code)
+
+
+def can_show_screens() -> bool:
+    """Whether there is a whole terminal: keys come from stdin, screens go to stderr, and who
+    redirects stdout wants text."""
+    whole = all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))
+    return whole and os.environ.get("TERM", "dumb") not in {"", "dumb"}
 
 
 def open_on(config: Path | None, **options: bool) -> int:

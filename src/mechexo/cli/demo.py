@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -32,16 +31,19 @@ def demo(
 ) -> None:
     """Make and run a paper desk and open the console on it.
 
-    Headless or without a terminal: one pass over flows and probes (or as long as --for says),
+    Headless or without a whole terminal: one pass over flows and probes (or as long as --for says),
     then the status, with its exit code.
     """
+    from mechexo.cli.console import can_show_screens
     from mechexo.paper.demo import first_tick, prepare, run_for, run_once, run_under
     from mechexo.times import parse_duration
 
+    # Before anything is made: a desk that has run for seconds is late for "no terminal".
+    as_text = headless or json_ or not can_show_screens()
     seconds = parse_duration(lasting).total_seconds() if lasting else None
     desk_folder, seed = prepare(folder, seed, say=render.note)
     config = desk_folder / "mechexo.toml"
-    if headless or json_ or not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if as_text:
         if seconds is None:
             run_once(desk_folder, seed)
         else:
