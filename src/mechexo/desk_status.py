@@ -67,15 +67,18 @@ class Facts:
     tick_every: timedelta
     failed_stages: Sequence[Stage] = ()
     oldest_due_s: float | None = None
+    undelivered: Sequence[str] = ()
+    """Alerts that nobody was told of, a sentence each."""
 
 
 def judge(facts: Facts) -> tuple[Reason, ...]:
     """Why the desk is not ok; nothing when it is.
 
-    Not ok when: nothing is watched; a critical probe is critical or unknown; trading is halted
-    on a live desk (a `flag` probe on the card `trading` is critical, whatever its severity); a
-    critical alert has been unacknowledged past its first escalation; the last tick is missing,
-    failed in a part, is older than three intervals or lies in the future; a delivery is overdue.
+    Not ok when: nothing is watched; a critical probe is critical or unknown; a live desk's
+    trading is halted (a probe that `halts_trading` is critical, whatever its severity) or that
+    cannot be told (it is unknown); a critical alert has been unacknowledged past its first
+    escalation; the last tick is missing, failed in a part, is older than three intervals or lies
+    in the future; a delivery is overdue; nobody was told of an alert that somebody must know.
     """
     return (
         *_probe_reasons(facts),
@@ -90,9 +93,12 @@ def _probe_reasons(facts: Facts) -> list[Reason]:
         return [Reason("nothing is watched: no probe is configured", known=False)]
     reasons = []
     for probe in facts.probes:
-        halts = facts.live and probe.kind == "flag" and probe.card == "trading"
+        halts = facts.live and probe.halts_trading
         if halts and probe.status is Status.CRITICAL:
             reasons.append(Reason(f"trading is halted: {probe.name}: {probe.detail}"))
+        elif halts and probe.status is Status.UNKNOWN:
+            said = f"whether trading is halted is not known: {probe.name}: {probe.detail}"
+            reasons.append(Reason(said, known=False))
         elif probe.severity == "critical" and probe.status is Status.CRITICAL:
             reasons.append(Reason(f"{probe.name} ({probe.card}) is critical: {probe.detail}"))
         elif probe.severity == "critical" and probe.status is Status.UNKNOWN:
@@ -128,9 +134,11 @@ def _tick_reasons(facts: Facts) -> list[Reason]:
 
 
 def _delivery_reasons(facts: Facts) -> list[Reason]:
-    if facts.oldest_due_s is None or facts.oldest_due_s <= DELIVERY_DUE_LIMIT_S:
-        return []
-    return [Reason(f"a message has been due for {format_duration(facts.oldest_due_s)}")]
+    reasons = [Reason(sentence) for sentence in facts.undelivered]
+    if facts.oldest_due_s is not None and facts.oldest_due_s > DELIVERY_DUE_LIMIT_S:
+        late = format_duration(facts.oldest_due_s)
+        reasons.append(Reason(f"a message has been due for {late}"))
+    return reasons
 
 
 def read_status(desk: Desk) -> DeskStatus:
@@ -162,6 +170,7 @@ def status_after_tick(
             tick_every=settings.refresh.tick,
             failed_stages=failed_stages,
             oldest_due_s=alerts.oldest_due_s(desk),
+            undelivered=alerts.undelivered(desk),
         )
     )
     return DeskStatus(
@@ -199,6 +208,8 @@ def status_document(status: DeskStatus) -> dict[str, object]:
             "window_days": status.uptime.window_days,
             "achieved": status.uptime.achieved_pct,
             "budget_left_s": status.uptime.budget_left_s,
+            "known_s": status.uptime.known_s,
+            "unknown_s": status.uptime.unknown_s,
         },
     }
 

@@ -39,6 +39,38 @@ def test_a_new_desk_has_nothing_wrong_only_things_to_configure(tmp_path: Path) -
     assert done.stderr == ""
 
 
+FLAG = '[probes.x]\nkind="flag"\ncard="risk"\ndatabase="d"\ntable="t"\nkey="k"\nexpect=true\n'
+
+
+@pytest.mark.parametrize(
+    ("mode", "keys", "status"),
+    [
+        ("live", "", Status.WARNING),
+        ("live", "halts_trading=true\n", Status.OK),
+        ("paper", "", None),
+    ],
+)
+def test_a_live_desk_wants_a_flag_that_tells_of_a_halt(
+    desk: Desk, mode: str, keys: str, status: Status | None
+) -> None:
+    desk.config_path.write_text(f'[desk]\nname="test"\nmode="{mode}"\n{FLAG}{keys}')
+    found = [each.status for each in examine(desk.config_path) if each.check == "trading halt"]
+    assert found == ([] if status is None else [status])
+
+
+def test_one_probe_that_does_not_fit_keeps_no_other_from_being_asked(
+    make_desk: Callable[..., Desk],
+) -> None:
+    desk = make_desk('[probes.odd]\nkind="hots"\n[probes.m]\nkind="host"\nmetric="memory_pct"\n')
+    every = examine(desk.config_path)
+    assert [each.status for each in every if each.check == "probe options"] == [Status.CRITICAL]
+    assert [each.status for each in every if each.check == "probe m"] == [Status.OK]
+
+
+def test_without_a_terminal_no_encoding_is_spoken_of(desk: Desk) -> None:
+    assert "stdout is not a terminal" in mechexo("doctor", config=desk.config_path).stdout
+
+
 def test_whatever_is_amiss_comes_with_how_to_mend_it(
     make_desk: Callable[..., Desk],
 ) -> None:

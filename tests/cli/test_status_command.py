@@ -46,6 +46,7 @@ def test_a_desk_that_is_well_says_so_and_exits_0(ticked: Callable[[str], Path]) 
     assert "test  PAPER  UTC" in done.stdout
     assert "data     ● OK" in done.stdout
     assert "ops_ok  ● OK        yes" in done.stdout
+    assert "uptime  100.000 % (known for 0s of 30d); objective" in done.stdout
     assert "alerts  none open" in done.stdout
     assert done.stderr == ""
 

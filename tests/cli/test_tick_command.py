@@ -62,11 +62,22 @@ def test_overlapping_ticks_exclude_each_other(desk: Desk) -> None:
     one_line(done, "another tick is running")
 
 
-def test_a_part_that_fails_is_one_line_and_exit_1(make_desk: Callable[..., Desk]) -> None:
-    desk = make_desk('[probes.m]\nkind="host"\nmetric="memory"\n')
+def test_a_part_that_fails_is_one_line_and_exit_1(desk: Desk) -> None:
+    with desk.state.write() as writing:
+        writing.execute("DROP TABLE health_check_in")
     done = mechexo("tick", config=desk.config_path)
     assert done.returncode == 1
-    one_line(done, "could not do its probes", "[probes.m] metric = 'memory'")
+    one_line(done, "could not do its probes", "no such table: health_check_in")
+
+
+def test_a_probe_that_does_not_fit_is_unknown_in_the_status_after(
+    make_desk: Callable[..., Desk],
+) -> None:
+    desk = make_desk('[probes.m]\nkind="host"\nmetric="memory"\nseverity="critical"\n')
+    assert mechexo("tick", config=desk.config_path).returncode == 0
+    done = mechexo("status", config=desk.config_path)
+    assert done.returncode == 1
+    assert "m (system) is unknown: [probes.m] metric = 'memory': expected" in done.stdout
 
 
 @pytest.fixture
@@ -81,11 +92,11 @@ def hanging(make_desk: Callable[..., Desk], server: socket.socket) -> Desk:
     """A desk whose probe waits for longer than a tick may take, with a channel that does too."""
     port = server.getsockname()[1]
     return make_desk(
-        f'[probes.slow]\nkind="http"\nurl="http://127.0.0.1:{port}/"\ntimeout="60s"\n'
+        f'[probes.slow]\nkind="http"\nurl="http://127.0.0.1:{port}/"\ntimeout="5s"\n'
         'severity="critical"\nfail_after=1\n'
         '[probes.m]\nkind="host"\nmetric="memory_pct"\nseverity="critical"\nfail_after=1\n'
         "critical_above=-1\n"
-        f'[channels.slow]\nurl="json://127.0.0.1:{port}/"\ntimeout="60s"\n'
+        f'[channels.slow]\nurl="json://127.0.0.1:{port}/"\ntimeout="10s"\n'
     )
 
 

@@ -181,3 +181,8 @@ def test_what_looks_like_a_secret_is_hidden() -> None:
     text = redact("see mailtos://me:pw1@h and x?api_key=pw2&y=1, also pw3", ("pw3",))
     assert not any(secret in text for secret in ("pw1", "pw2", "pw3"))
     assert "y=1" in text
+
+
+def test_a_channel_timeout_longer_than_a_tick_sends_is_refused(config) -> None:
+    said = misfit(config, DESK + '[channels.ops]\nurl = "file:///m"\ntimeout = "11s"')
+    assert "[channels.ops] timeout = '11s': expected a duration of at most 10s" in said

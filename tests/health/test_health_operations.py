@@ -10,7 +10,7 @@ from datetime import timedelta
 
 import pytest
 
-from mechexo.errors import BusyError, ConfigError, NotFoundError, UsageError
+from mechexo.errors import BusyError, NotFoundError, UsageError
 from mechexo.health import operations as health
 from mechexo.health import records, runner
 from mechexo.health.values import Status
@@ -154,6 +154,7 @@ def test_history_is_kept_for_a_day_and_two_thousand_samples(gross, clock):
 
 def test_an_outcome_is_not_counted_twice_when_another_process_looked_meanwhile(gross, monkeypatch):
     desk, put = gross
+    health.run_due(desk)
     put(1.0)
     look = runner.look
 
@@ -167,12 +168,13 @@ def test_an_outcome_is_not_counted_twice_when_another_process_looked_meanwhile(g
     assert (state.status, state.failures) == (Status.WARNING, 1)
 
 
-def test_a_wrong_configuration_stops_the_run_and_stores_nothing(make_desk):
+def test_a_wrong_configuration_of_one_probe_is_stored_as_its_unknown(make_desk):
     desk = make_desk(GROSS + '[probes.x]\nkind = "nope"\n')
-    with pytest.raises(ConfigError):
-        health.run_due(desk)
-    assert records.stored_states(desk.state) == {}
-    assert [state.status for state in health.probe_states(desk)] == [Status.UNKNOWN] * 2
+    health.run_due(desk)
+    stored = records.stored_states(desk.state)
+    assert stored.keys() == {"gross", "x"}
+    assert stored["x"].status == Status.UNKNOWN
+    assert "'nope' is no kind of probe" in stored["x"].detail
 
 
 def test_a_state_file_that_others_hold_is_an_error_not_silence(gross, monkeypatch):
@@ -207,7 +209,7 @@ def test_a_job_that_never_checks_in_becomes_critical(make_desk, clock):
     for _ in range(9):
         statuses.append(health.run_due(desk)[0].status)
         clock.advance(MINUTE)
-    assert statuses == [Status.UNKNOWN] * 7 + [Status.WARNING, Status.CRITICAL]
+    assert statuses == [Status.UNKNOWN] * 8 + [Status.CRITICAL]
 
 
 @pytest.mark.parametrize("job", ["", "  ", "a\x1bb", "x" * 101])
@@ -264,3 +266,15 @@ def test_status_reads_import_nothing_heavy(gross):
     assert loaded.isdisjoint(
         {"httpx", "httpcore", "psutil", "polars", "jsonpath", "pydantic", "ssl", "asyncio"}
     )
+
+
+def test_patience_does_not_reach_back_over_a_gap(gross, clock):
+    desk, put = gross
+    health.run_due(desk)
+    clock.advance(4 * MINUTE)
+    put(2.0)
+    (state,) = health.run_due(desk)
+    assert state.status == Status.UNKNOWN
+    assert state.detail.startswith("1 of 2 failures, and not known to have been well before: ")
+    clock.advance(MINUTE)
+    assert health.run_due(desk)[0].status == Status.CRITICAL

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
+from itertools import dropwhile, pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -58,7 +58,11 @@ def modelled(found: Sequence[Status], fail_after: int, recover_after: int) -> St
     if down:
         return CRITICAL
     assert looks
-    return WARNING if last == CRITICAL else last
+    if last != CRITICAL:
+        return last
+    before = list(dropwhile(lambda status: status == CRITICAL, reversed(found)))
+    # Patience is for what was known to be well when it began to fail.
+    return WARNING if before and before[0] in (OK, WARNING) else UNKNOWN
 
 
 @given(histories, patience, patience)
@@ -76,7 +80,20 @@ def test_a_failed_run_is_never_shown_as_ok_and_an_unknown_one_always_as_unknown(
     for status, as_shown in zip(found, shown, strict=True):
         assert as_shown.rank >= status.rank or status == CRITICAL
         assert as_shown != OK or status == OK
-        assert (as_shown == UNKNOWN) == (status == UNKNOWN)
+        assert as_shown == UNKNOWN or status != UNKNOWN
+        assert as_shown != UNKNOWN or status in (UNKNOWN, CRITICAL)
+
+
+@given(histories, patience, patience)
+def test_a_failure_is_a_mere_warning_only_after_the_probe_was_known_to_be_well(
+    found, fail_after, recover_after
+):
+    shown = statuses(found, fail_after=fail_after, recover_after=recover_after)
+    for earlier, (status, as_shown) in zip(
+        [UNKNOWN, *shown], zip(found, shown, strict=True), strict=False
+    ):
+        if status == CRITICAL and as_shown == WARNING:
+            assert earlier in (OK, WARNING)
 
 
 @given(histories)
@@ -104,13 +121,21 @@ def test_flapping_is_four_changes_within_ten_minutes(found, step_s):
 
 
 def test_a_first_failure_is_a_warning_that_counts():
-    (state,) = run_through([CRITICAL])
-    assert (state.status, state.detail) == (WARNING, "1 of 2 failures: run 0")
+    _, state = run_through([OK, CRITICAL])
+    assert (state.status, state.detail) == (WARNING, "1 of 2 failures: run 1")
     assert state.failures == 1
 
 
+def test_a_first_look_that_fails_is_no_warning_for_it_may_have_been_broken_all_the_time():
+    (state,) = run_through([CRITICAL])
+    assert state.status == UNKNOWN
+    assert state.detail == "1 of 2 failures, and not known to have been well before: run 0"
+    assert statuses([OK, UNKNOWN, CRITICAL, OK], fail_after=3)[2] == UNKNOWN
+
+
 def test_the_second_failure_in_a_row_is_critical():
-    assert statuses([CRITICAL, CRITICAL]) == [WARNING, CRITICAL]
+    assert statuses([CRITICAL, CRITICAL]) == [UNKNOWN, CRITICAL]
+    assert statuses([OK, CRITICAL, CRITICAL]) == [OK, WARNING, CRITICAL]
 
 
 def test_a_recovery_takes_its_time_and_says_so():
@@ -120,7 +145,7 @@ def test_a_recovery_takes_its_time_and_says_so():
 
 
 def test_a_failure_hidden_behind_an_unknown_is_still_there():
-    assert statuses([CRITICAL, CRITICAL, UNKNOWN, OK]) == [WARNING, CRITICAL, UNKNOWN, CRITICAL]
+    assert statuses([CRITICAL, CRITICAL, UNKNOWN, OK]) == [UNKNOWN, CRITICAL, UNKNOWN, CRITICAL]
 
 
 def test_changes_stamped_by_a_clock_that_was_ahead_are_dropped():

@@ -123,12 +123,74 @@ def test_a_misfit_names_the_probe_the_key_and_what_was_expected(make_desk, keys,
         'kind = "http"\nurl = "http://me:hunter2@gateway/"',
         'kind = "http"\nurl = "http://gateway/"\nheaders = { Authorization = "Bearer hunter2" }',
         'kind = "sql"\ndatabase = "postgresql://me:hunter2@db/desk"\nquery = "SELECT 1"',
+        'kind = "http"\nurl = "https://gateway/?api_key=hunter2"',
+        'kind = "fix_session"\npassword = "hunter2"',
     ],
 )
 def test_a_secret_in_plain_text_is_refused_and_not_repeated(make_desk, keys):
     text = misfit(make_desk, f"[probes.x]\n{keys}\n")
     assert "in plain text" in text
     assert "hunter2" not in text
+
+
+def test_a_secret_in_plain_text_is_kept_in_no_cache(make_desk, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    misfit(make_desk, '[probes.x]\nkind = "http"\nurl = "http://me:hunter2@gateway/"\n')
+    assert list((tmp_path / "cache").rglob("*.json")) == []
+
+
+def test_secrets_by_reference_are_no_plain_text(make_desk):
+    load(
+        make_desk,
+        """
+        [probes.x]
+        kind = "http"
+        url = "https://me:${env:A}@gateway/?token=${env:B}&q=1"
+        headers = { Authorization = "Bearer ${env:C}" }
+        """,
+    )
+
+
+@pytest.mark.parametrize(
+    ("misfit", "why"),
+    [
+        ('kind = "htpp"', "[probes.x] kind: 'htpp' is no kind of probe"),
+        ('kind = "tcp"\nhost = "a"', "[probes.x] port is missing"),
+    ],
+)
+def test_a_probe_that_does_not_fit_is_unknown_and_the_others_look(make_desk, misfit, why):
+    desk = make_desk(f'[probes.x]\n{misfit}\n[probes.m]\nkind="host"\nmetric="memory_pct"\n')
+    misfitting, other = run_due(desk)
+    assert misfitting.status == Status.UNKNOWN
+    assert misfitting.detail.startswith(why)
+    assert other.status == Status.OK
+    assert probe_states(desk) == (misfitting, other)
+
+
+@pytest.mark.parametrize(("timeout", "fits"), [("5s", True), ("5.1s", False), ("60s", False)])
+def test_a_timeout_longer_than_a_tick_waits_is_refused(make_desk, timeout, fits):
+    toml = f'[probes.m]\nkind="host"\nmetric="memory_pct"\ntimeout="{timeout}"\n'
+    if fits:
+        load(make_desk, toml)
+    else:
+        said = misfit(make_desk, toml)
+        assert f"[probes.m] timeout = '{timeout}': expected a duration of at most 5s" in said
+
+
+@pytest.mark.parametrize(
+    ("keys", "halts"),
+    [
+        ('kind="flag"\ncard="trading"\nseverity="low"', False),
+        ('kind="flag"\ncard="trading"\nseverity="low"\nhalts_trading=true', True),
+        ('kind="flag"\ncard="risk"\nhalts_trading=true', True),
+        ('kind="flag"\ncard="trading"\nseverity="critical"', True),
+        ('kind="flag"\ncard="trading"\nseverity="critical"\nhalts_trading=false', False),
+        ('kind="sql"\ncard="trading"\nseverity="critical"', False),
+    ],
+)
+def test_a_flag_halts_trading_when_it_says_so_or_is_critical_on_that_card(make_desk, keys, halts):
+    (state,) = probe_states(make_desk(f"[probes.x]\n{keys}\n"))
+    assert state.halts_trading is halts
 
 
 @pytest.fixture

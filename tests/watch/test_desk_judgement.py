@@ -8,7 +8,7 @@ from itertools import product
 
 import pytest
 
-from mechexo.desk_status import Facts, judge
+from mechexo.desk_status import Facts, Reason, judge
 from mechexo.health.values import ProbeState, Status
 from mechexo.tick_log import Stage
 
@@ -27,9 +27,10 @@ WELL = Facts(
 
 
 def probe(
-    status: Status, severity: str = "critical", *, kind: str = "sql", card: str = "risk"
+    status: Status, severity: str = "critical", *, kind: str = "sql", halts: bool = False
 ) -> ProbeState:
-    return ProbeState("limit", kind, card, severity, status, "what it found")
+    said = "what it found"
+    return ProbeState("limit", kind, "risk", severity, status, said, halts_trading=halts)
 
 
 def reasons(facts: Facts) -> list[str]:
@@ -56,20 +57,31 @@ def test_a_probe_counts_when_it_is_critical_and_is_critical_or_unknown(
 
 
 @pytest.mark.parametrize(
-    ("live", "kind", "card", "status"),
-    list(product((True, False), ("flag", "sql"), ("trading", "risk"), Status)),
+    ("live", "halts", "status"), list(product((True, False), (True, False), Status))
 )
-def test_a_failing_flag_on_the_trading_card_means_halted_when_live(
-    live: bool, kind: str, card: str, status: Status
+def test_a_failing_flag_that_halts_trading_means_halted_when_live(
+    live: bool, halts: bool, status: Status
 ) -> None:
-    halted = live and kind == "flag" and card == "trading" and status is Status.CRITICAL
-    facts = replace(WELL, live=live, probes=(probe(status, "low", kind=kind, card=card),))
-    assert reasons(facts) == (["trading is halted: limit: what it found"] if halted else [])
+    halted = live and halts and status is Status.CRITICAL
+    not_known = live and halts and status is Status.UNKNOWN
+    found = judge(replace(WELL, live=live, probes=(probe(status, "low", halts=halts),)))
+    expected = []
+    if halted:
+        expected = [Reason("trading is halted: limit: what it found")]
+    elif not_known:
+        said = "whether trading is halted is not known: limit: what it found"
+        expected = [Reason(said, known=False)]
+    assert list(found) == expected
 
 
-def test_a_halted_critical_flag_is_one_reason_not_two() -> None:
-    halted = probe(Status.CRITICAL, kind="flag", card="trading")
-    assert len(judge(replace(WELL, probes=(halted,)))) == 1
+@pytest.mark.parametrize("status", [Status.CRITICAL, Status.UNKNOWN])
+def test_a_halted_critical_flag_is_one_reason_not_two(status: Status) -> None:
+    assert len(judge(replace(WELL, probes=(probe(status, halts=True),)))) == 1
+
+
+def test_an_alert_that_nobody_was_told_of_is_a_reason() -> None:
+    said = "nobody was told of alert 7 (gateway_down): every channel failed"
+    assert judge(replace(WELL, undelivered=(said,))) == (Reason(said),)
 
 
 @pytest.mark.parametrize(

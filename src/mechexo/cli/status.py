@@ -76,7 +76,8 @@ def _uptime(found: DeskStatus) -> str:
         return f"not measured yet; {objective}"
     left = uptime.budget_left_s
     budget = "" if left is None else f", error budget left {format_duration(left)}"
-    return f"{uptime.achieved_pct:.3f} %; {objective}{budget}"
+    known = f"known for {format_duration(uptime.known_s)} of {uptime.window_days}d"
+    return f"{uptime.achieved_pct:.3f} % ({known}); {objective}{budget}"
 
 
 def _answer_nagios(ctx: typer.Context) -> int:

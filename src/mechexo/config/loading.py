@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
 from mechexo.config import validated
 from mechexo.config.models import Settings
+from mechexo.config.plain_secrets import plain_secret
 from mechexo.config.secrets import literal_secret, redact
 from mechexo.errors import ConfigError
 
@@ -96,6 +97,12 @@ def check_settings(document: Mapping[str, Any], path: Path) -> Settings:
             raise ConfigError(
                 f"{path}: [channels.{name}] url holds a secret in plain text; write it as "
                 "${env:NAME} or ${file:path} instead"
+            )
+    for name, probe in settings.probes.items():
+        if found := plain_secret(probe.options):
+            raise ConfigError(
+                f"{path}: [probes.{name}] {found}; write the secret as ${{env:NAME}} or "
+                "${file:path} instead"
             )
     return settings
 

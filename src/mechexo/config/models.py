@@ -66,6 +66,17 @@ def _longer_than_zero(value: timedelta) -> timedelta:
     return value
 
 
+def _at_most(longest: str, why: str) -> After:
+    limit = parse_duration(longest)
+
+    def check(value: timedelta) -> timedelta:
+        if value > limit:
+            raise ValueError(f"a duration of at most {longest}: {why}")
+        return value
+
+    return After(check)
+
+
 def _zone(value: str) -> str:
     try:
         ZoneInfo(value)
@@ -172,7 +183,8 @@ class ProbeSettings(Table):
     severity: Severity = "high"
     """How bad it is when it fails; `critical` also takes ops_ok away."""
     every: Duration = timedelta(minutes=1)
-    timeout: Duration = timedelta(seconds=5)
+    timeout: Annotated[Duration, _at_most("5s", "a tick looks no longer")] = timedelta(seconds=5)
+    """How long one look may take; at most 5s, because the whole tick ends within 12s."""
     fail_after: Annotated[int, _between(1, 100)] = 2
     """Failures in a row until it is critical."""
     recover_after: Annotated[int, _between(1, 100)] = 2
@@ -218,8 +230,8 @@ class ChannelSettings(Table):
     """An Apprise URL with its secrets by reference, or `file:///path` for a mailbox file."""
     severities: tuple[Severity, ...] = ("critical", "high", "medium")
     """Which alerts it gets."""
-    timeout: Duration = timedelta(seconds=8)
-    """How long one attempt may take; at most 10s counts."""
+    timeout: Annotated[Duration, _at_most("10s", "a tick sends no longer")] = timedelta(seconds=8)
+    """How long one attempt may take; at most 10s, because the whole tick ends within 12s."""
 
 
 @dataclass(frozen=True, kw_only=True)

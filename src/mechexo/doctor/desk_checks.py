@@ -145,10 +145,11 @@ def probes(desk: Desk) -> Iterator[Finding]:
     A probe that looks and finds trouble works: that is a warning. One that cannot look is wrong.
     """
     from mechexo.health.context import Context
-    from mechexo.health.operations import load_probes
+    from mechexo.health.probes import load_fitting
     from mechexo.health.runner import look
 
-    configured = load_probes(desk.settings, desk.config_path)
+    # Those that do not fit are named by the check of the options.
+    configured, _ = load_fitting(desk.settings, desk.config_path)
     now = desk.clock.now()
     work = [
         (

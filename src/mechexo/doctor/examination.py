@@ -41,6 +41,7 @@ def examine(config_path: Path | None = None) -> tuple[Finding, ...]:
         return (*findings, wrong("configuration", str(error), mend))
     findings.append(well("configuration", f"{path} fits"))
     ask("probe options", lambda: settings_checks.probe_options(settings, path))
+    ask("trading halt", lambda: settings_checks.trading_halt(settings))
     ask("permissions", lambda: settings_checks.permissions(path))
     ask("secrets", lambda: settings_checks.secrets(settings, path))
     desk = _opened(path, findings)

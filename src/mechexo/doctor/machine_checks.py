@@ -58,7 +58,9 @@ def clock() -> Iterator[Finding]:
 def terminal() -> Iterator[Finding]:
     """Whether the console could be shown here."""
     if not sys.stdout.isatty():
-        yield well("terminal", "stdout is none: the console cannot be shown here, the rest can")
+        yield well(
+            "terminal", "stdout is not a terminal: the console cannot be shown here, the rest can"
+        )
         return
     size = os.get_terminal_size(sys.stdout.fileno())
     term, encoding = os.environ.get("TERM", ""), (sys.stdout.encoding or "").lower()

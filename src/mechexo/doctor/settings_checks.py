@@ -11,6 +11,7 @@ from pathlib import Path
 from mechexo.config import Settings, resolve_references
 from mechexo.doctor.findings import Finding, doubtful, well, wrong
 from mechexo.errors import ConfigError
+from mechexo.health.hysteresis import unseen
 
 _REFERENCE = re.compile(r"\$\{(env|file|keyring):([^}]+)\}")
 
@@ -33,6 +34,21 @@ def probe_options(settings: Settings, path: Path) -> Iterator[Finding]:
         yield doubtful("probe options", "no probe is configured: nothing is watched", mend)
     elif not broken:
         yield well("probe options", f"{len(settings.probes)} probes fit their kinds")
+
+
+def trading_halt(settings: Settings) -> Iterator[Finding]:
+    """Whether a live desk's ops_ok can know that trading is halted."""
+    if settings.desk.mode != "live":
+        return
+    flags = [name for name, probe in settings.probes.items() if unseen(name, probe).halts_trading]
+    if flags:
+        yield well("trading halt", f"told by {', '.join(flags)}")
+    else:
+        yield doubtful(
+            "trading halt",
+            "no flag says whether trading is halted: ops_ok does not notice it",
+            "add a probe of kind flag with halts_trading = true",
+        )
 
 
 def permissions(path: Path) -> Iterator[Finding]:

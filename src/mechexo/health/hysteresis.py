@@ -33,14 +33,20 @@ def unseen(name: str, settings: ProbeSettings) -> ProbeState:
 
 
 def configured(state: ProbeState, settings: ProbeSettings) -> ProbeState:
-    """The state with what the configuration says today about card, severity and runbook."""
+    """The state with what the configuration says today about it, whatever was stored."""
     return replace(
         state,
         card=settings.card,
         severity=settings.severity,
         runbook=settings.runbook,
         suspect=settings.suspect,
+        halts_trading=settings.kind == "flag" and _halts_trading(settings),
     )
+
+
+def _halts_trading(settings: ProbeSettings) -> bool:
+    critical = settings.card == "trading" and settings.severity == "critical"
+    return bool(settings.options.get("halts_trading", critical))
 
 
 def next_state(
@@ -53,7 +59,9 @@ def next_state(
 ) -> ProbeState:
     """The state of a probe after one more run, at `now`, with `outcome`.
 
-    - A failed run (critical) shows as a warning until `fail_after` of them came in a row.
+    - A failed run (critical) of a probe that was known to be well (ok or warning) shows as a
+      warning until `fail_after` of them came in a row. Of any other it is unknown until then:
+      one that was never seen to be well may have been broken all the time.
     - Once down, a probe stays critical until `recover_after` runs in a row did not fail. A
       warning is no failure: it counts for the recovery, and then shows as a warning.
     - A run that could not look is unknown at once. It neither adds to nor ends a row of
@@ -66,8 +74,12 @@ def next_state(
             failures, successes = failures + 1, 0
             down = down or failures >= settings.fail_after
             if not down:
-                status = Status.WARNING
-                detail = f"{failures} of {settings.fail_after} failures: {detail}"
+                count = f"{failures} of {settings.fail_after} failures"
+                if previous.status in (Status.OK, Status.WARNING):
+                    status, detail = Status.WARNING, f"{count}: {detail}"
+                else:
+                    status = Status.UNKNOWN
+                    detail = f"{count}, and not known to have been well before: {detail}"
         case Status.UNKNOWN:
             successes = 0
         case Status.OK | Status.WARNING:

@@ -16,10 +16,10 @@ from mechexo.errors import NotFoundError, UsageError
 from mechexo.health import records
 from mechexo.health.availability import availability, extends
 from mechexo.health.context import ConfiguredProbe, Context
-from mechexo.health.hysteresis import next_state, unseen
+from mechexo.health.hysteresis import next_state
 from mechexo.health.roll_up import roll_up
 from mechexo.health.staleness import STANDS_FOR_INTERVALS, as_shown, is_due
-from mechexo.health.values import Card, CheckIn, ProbeState, Uptime
+from mechexo.health.values import Card, CheckIn, Outcome, ProbeState, Status, Uptime
 
 if TYPE_CHECKING:
     from mechexo.desk import Desk
@@ -43,16 +43,16 @@ def load_probes(settings: Settings, config_path: Path) -> tuple[ConfiguredProbe,
 def run_due(desk: Desk, *, force: bool = False, deadline_s: float = 8.0) -> tuple[ProbeState, ...]:
     """Looks with every probe that is due (`force`: with all), and stores what it found.
 
-    Whatever hangs, looking ends within `deadline_s` seconds. Returns all probes'
-    states, also of those that were not due.
+    Whatever hangs, looking ends within `deadline_s` seconds. Returns all probes' states, also of
+    those that were not due. A probe whose configuration does not fit is unknown, and says why.
 
     Raises:
-        ConfigError: a probe's configuration does not fit.
         BusyError, StateError: the state file could not be written.
     """
+    from mechexo.health.probes import load_fitting
     from mechexo.health.runner import look
 
-    configured = load_probes(desk.settings, desk.config_path)
+    configured, misfits = load_fitting(desk.settings, desk.config_path)
     now, tick = desk.clock.now(), desk.settings.refresh.tick
     before = records.stored_states(desk.state)
     first_seen, check_ins = records.first_seen(desk.state), records.check_ins(desk.state)
@@ -80,22 +80,23 @@ def run_due(desk: Desk, *, force: bool = False, deadline_s: float = 8.0) -> tupl
         deadline_s=longest_s,
         group=str(desk.state.path),
     )
-    names = {probe.name for probe in configured}
-    if looks or before.keys() - names:
+    found = [(each.probe.name, each.outcome, each.latency_ms) for each in looks]
+    found += [(name, Outcome(Status.UNKNOWN, redact(why)), None) for name, why in misfits.items()]
+    names = desk.settings.probes.keys()
+    if found or before.keys() - names:
         with desk.state.write() as transaction:
             records.forget_others(transaction, names)
             present = records.stored_states(transaction)
-            for found in looks:
-                name, settings = found.probe.name, found.probe.settings
-                previous = present.get(name)
-                if previous != before.get(name):
+            for name, outcome, latency_ms in found:
+                stored, settings = present.get(name), desk.settings.probes[name]
+                if stored != before.get(name):
                     # Another process has looked meanwhile; one outcome must not count twice.
                     continue
-                if previous is None or previous.kind != settings.kind:
-                    previous = unseen(name, settings)
+                # As a reader sees it: what was well long ago is not known to be well.
+                previous = as_shown(name, stored, settings, now, tick)
                 records.save_state(
                     transaction,
-                    next_state(previous, found.outcome, now, settings, latency_ms=found.latency_ms),
+                    next_state(previous, outcome, now, settings, latency_ms=latency_ms),
                 )
     return probe_states(desk)
 

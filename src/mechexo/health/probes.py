@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
@@ -13,10 +11,6 @@ from mechexo.config.loading import describe_misfits
 from mechexo.errors import ConfigError
 from mechexo.health.context import ConfiguredProbe
 from mechexo.health.kinds import find_kind
-
-_HEADERS_OF_SECRETS = frozenset(
-    {"authorization", "cookie", "proxy-authorization", "x-api-key", "x-auth-token"}
-)
 
 
 def load_probes(settings: Settings, config_path: Path) -> tuple[ConfiguredProbe, ...]:
@@ -28,14 +22,26 @@ def load_probes(settings: Settings, config_path: Path) -> tuple[ConfiguredProbe,
     return tuple(_load(name, each, config_path) for name, each in settings.probes.items())
 
 
+def load_fitting(
+    settings: Settings, config_path: Path
+) -> tuple[tuple[ConfiguredProbe, ...], dict[str, str]]:
+    """The probes whose configuration fits, and for each other one what is wrong with it."""
+    fitting: list[ConfiguredProbe] = []
+    misfits: dict[str, str] = {}
+    for name, each in settings.probes.items():
+        try:
+            fitting.append(_load(name, each, config_path))
+        except ConfigError as error:
+            misfits[name] = str(error).removeprefix(f"{config_path}: ")
+    return tuple(fitting), misfits
+
+
 def _load(name: str, settings: ProbeSettings, path: Path) -> ConfiguredProbe:
     where = f"{path}: [probes.{name}]"
     try:
         kind = find_kind(settings.kind)
     except ConfigError as error:
         raise ConfigError(f"{where} kind: {error}") from error
-    # First of all, because an error shows the value that it is about.
-    _refuse_literal_secrets(settings.options, where)
     try:
         options = kind.options_model.model_validate(settings.options)
     except ValidationError as error:
@@ -50,22 +56,3 @@ def _misfits(error: ValidationError, model: type, path: Path, name: str) -> str:
         expected = "; ".join(each["msg"].removeprefix("Value error, ") for each in whole)
         return f"{path}: [probes.{name}] needs {expected}"
     return describe_misfits(error, model, path, table=("probes", name))
-
-
-def _refuse_literal_secrets(options: Mapping[str, object], where: str) -> None:
-    instead = "write the secret as ${env:NAME} or ${file:path} instead"
-    for key, value in options.items():
-        if isinstance(value, str) and "://" in value and _password(value):
-            raise ConfigError(f"{where} {key} holds a password in plain text; {instead}")
-        if key == "headers" and isinstance(value, Mapping):
-            for header, content in value.items():
-                if str(header).lower() in _HEADERS_OF_SECRETS and "${" not in str(content):
-                    raise ConfigError(f"{where} headers.{header} is in plain text; {instead}")
-
-
-def _password(url: str) -> bool:
-    try:
-        password = urlsplit(url).password
-    except ValueError:
-        return False
-    return bool(password) and "${" not in (password or "")

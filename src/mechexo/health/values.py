@@ -58,6 +58,8 @@ class ProbeState:
     """Whether `fail_after` was reached and `recover_after` has not been since; outlives unknown."""
     changes: tuple[datetime, ...] = ()
     """When its status changed lately, oldest first: what `flapping` is judged by."""
+    halts_trading: bool = False
+    """Whether trading is halted while it is critical: of flags, by their configuration."""
 
 
 @dataclass(frozen=True, slots=True)

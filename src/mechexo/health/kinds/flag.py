@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import field_validator
+from pydantic import StrictBool, field_validator
 
 from mechexo.errors import UnreachableError
 from mechexo.health.context import Context
@@ -28,6 +28,9 @@ class Options(ProbeOptions):
     """Which flag."""
     expect: Any
     """What it must be: true or false (1/0, on/off, yes/no are read as such), a number or a text."""
+
+    halts_trading: StrictBool = False
+    """Whether trading is halted while it fails; see `mechexo.desk_status.judge`."""
 
     @field_validator("expect")
     @classmethod
