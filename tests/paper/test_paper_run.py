@@ -20,11 +20,12 @@ import pytest
 from mechexo.clock import SystemClock, VirtualClock
 from mechexo.config import load_settings
 from mechexo.errors import BusyError, ConflictError
+from mechexo.jobs import run_job
 from mechexo.paper import files, trading
 from mechexo.paper.build import move_gateway, write_config
 from mechexo.paper.jobs import Timetable
 from mechexo.paper.live import LiveMarket
-from mechexo.paper.run import running
+from mechexo.paper.run import FLOWS, running
 
 NOW = datetime(2026, 3, 3, 16, 0, tzinfo=UTC)
 
@@ -266,6 +267,36 @@ def test_one_pass_runs_every_flow_on_record_and_two_ticks(paper_now: Path) -> No
     found = {run.flow: run.exit_code for run in runs(desk)}
     assert found == {"data_pipeline": 0, "ml_inference": 0, "reweight": 0, "canary": 0}
     assert (paper_now / "paper.log").read_text().count("23 probes") == 2
+
+
+@pytest.mark.slow
+def test_a_desk_that_lay_still_is_late_with_nothing_when_it_opens_again(paper_now: Path) -> None:
+    from mechexo.alerts.operations import list_alerts
+    from mechexo.alerts.values import AlertState
+    from mechexo.desk import Desk
+
+    # As the last tick of an hour ago left it: every flow had checked in.
+    earlier = Desk.open(
+        paper_now / "mechexo.toml", clock=VirtualClock(datetime.now(UTC) - timedelta(hours=1))
+    )
+    for flow in FLOWS:
+        run_job(earlier, flow, ["true"])
+    earlier.state.close()
+    process = start(paper_now)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "opened\n"
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(15) == 0
+    desk = Desk.open(paper_now / "mechexo.toml")
+    every = list_alerts(desk, states=tuple(AlertState))
+    assert [alert.name for alert in every] == ["risk_limits"]
+
+
+def test_each_flow_has_one_signal_that_says_it_is_late(paper: Path) -> None:
+    settings = load_settings(paper / "mechexo.toml")
+    assert {flow.expect_every for flow in settings.flows.values()} == {None}
+    jobs = {p.options["job"] for p in settings.probes.values() if p.kind == "heartbeat"}
+    assert jobs == set(settings.flows) == set(FLOWS)
 
 
 @pytest.mark.slow

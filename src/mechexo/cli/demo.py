@@ -35,7 +35,7 @@ def demo(
     then the status, with its exit code.
     """
     from mechexo.cli.console import can_show_screens
-    from mechexo.paper.demo import first_tick, prepare, run_for, run_once, run_under
+    from mechexo.paper.demo import prepare, run_for, run_once, run_under, wait_until_opened
     from mechexo.times import parse_duration
 
     # Before anything is made: a desk that has run for seconds is late for "no terminal".
@@ -49,8 +49,9 @@ def demo(
         else:
             run_for(desk_folder, seed, seconds)
         raise typer.Exit(_status(config, json_))
-    with run_under(desk_folder, seed):
-        first_tick(desk_folder)
+    with run_under(desk_folder, seed) as process:
+        render.note("paper desk: running its flows")
+        wait_until_opened(process)
         raise typer.Exit(_console(config))
 
 

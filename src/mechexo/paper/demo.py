@@ -48,16 +48,11 @@ def prepare(folder: Path, seed: int | None, *, say: Callable[[str], None]) -> tu
     return folder, seed
 
 
-def first_tick(folder: Path) -> None:
-    """One pass over the probes now, so that the console opens on facts."""
-    subprocess.run(
-        [sys.executable, "-P", "-m", "mechexo", "--config", str(folder / "mechexo.toml"), "tick"],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        # What it could not do is recorded by the tick itself and shown by the console.
-        stderr=subprocess.DEVNULL,
-        check=False,
-    )
+def wait_until_opened(process: subprocess.Popen[bytes]) -> None:
+    """Waits until every flow has run and the probes have looked, so that a console opens on facts
+    and a desk that lay still for an hour pages nobody; less when the process ends."""
+    if process.stdout is not None:
+        process.stdout.readline()
 
 
 def run_once(folder: Path, seed: int) -> None:

@@ -38,6 +38,11 @@ class Jobs:
             if process.poll() is not None:
                 del self._running[name]
 
+    def busy(self) -> bool:
+        """Whether any job still runs."""
+        self.reap()
+        return bool(self._running)
+
     def close(self) -> None:
         """Stops what still runs and waits for it."""
         for process in self._running.values():

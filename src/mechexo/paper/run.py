@@ -37,8 +37,7 @@ BUSY_DAY_QUOTES, BUSY_DAY_EVERY_S = 40_000, 12.0
 """A day's file is written anew at each step: one left running overnight takes longer steps."""
 FLOW_EVERY_S = {"data_pipeline": 60.0, "ml_inference": 90.0, "reweight": 90.0, "canary": 150.0}
 CI_EVERY_S = 1200.0
-FIRST_TICK_S = 9.0
-"""After the first run of every flow, so that none is reported as never seen."""
+STEP_S, OPENING_STEP_S = 0.25, 0.05
 SETTLE_S = 3.0
 """Between the two passes of `--once`: over half the probes' interval, so that all are due."""
 
@@ -104,19 +103,20 @@ class PaperDesk:
         self.move_market()
         self.jobs.tick(wait=True, stop=self.stop)
 
-    def loop(self, until_s: float | None, parent: int) -> None:
-        """Runs until `stop` is set, `until_s` seconds have passed or the parent is gone."""
+    def loop(
+        self, until_s: float | None, parent: int, *, opened: Callable[[], None] = lambda: None
+    ) -> None:
+        """Runs until `stop` is set, `until_s` seconds have passed or the parent is gone.
+
+        It opens with every flow, one after the other, and then the probes: a desk that lay still
+        for an hour is not late with anything. `opened` is called after that.
+        """
         began_s = self.clock.monotonic_s()
-        tick_s = load_settings(self.folder / "mechexo.toml").refresh.tick.total_seconds()
-        # Flows begin at once, one after the other, so that a new desk is soon complete.
         table = Timetable()
         table.add("market", MARKET_EVERY_S, self._careful(self.move_market), first_s=0.0)
-        for place, name in enumerate(FLOWS):
-            start_flow = partial(self.jobs.flow, name)
-            table.add(name, FLOW_EVERY_S[name], start_flow, first_s=0.5 + 2.0 * place)
-        table.add("tick", tick_s, self.jobs.tick, first_s=FIRST_TICK_S)
         table.add("ci", CI_EVERY_S, self._careful(self._pass_ci), first_s=CI_EVERY_S)
         table.add("tidy", 3600.0, self._careful(self._tidy), first_s=60.0)
+        opening: Iterator[None] | None = self._opening()
         to_come = faults.schedule(self.seed)
         planned, healing_s = next(to_come), None
         while not self.stop.is_set():
@@ -128,6 +128,10 @@ class PaperDesk:
                 self.jobs.tick(wait=True, stop=self.stop)
                 return
             table.run_due(elapsed_s)
+            if opening and next(opening, self) is self:
+                opening = None
+                self._schedule_jobs(table, elapsed_s)
+                opened()
             if healing_s is None and elapsed_s >= planned.at_s:
                 self.begin_fault(planned.name)
                 healing_s = elapsed_s + planned.lasts_s
@@ -138,7 +142,23 @@ class PaperDesk:
                     planned.name, max(planned.at_s, elapsed_s + 30.0), planned.lasts_s
                 )
             self.jobs.reap()
-            self.stop.wait(0.25)
+            self.stop.wait(OPENING_STEP_S if opening else STEP_S)
+
+    def _opening(self) -> Iterator[None]:
+        """Each flow, then the tick, once the one before has ended; yields while one runs."""
+        starts: list[Callable[[], None]] = [partial(self.jobs.flow, name) for name in FLOWS]
+        for start in (*starts, self.jobs.tick):
+            start()
+            while self.jobs.busy():
+                yield
+
+    def _schedule_jobs(self, table: Timetable, now_s: float) -> None:
+        """The flows and the tick from now on, a while after the opening ran them."""
+        for place, name in enumerate(FLOWS):
+            every_s = FLOW_EVERY_S[name]
+            table.add(name, every_s, partial(self.jobs.flow, name), now_s + every_s + 2.0 * place)
+        tick_s = load_settings(self.folder / "mechexo.toml").refresh.tick.total_seconds()
+        table.add("tick", tick_s, self.jobs.tick, first_s=now_s + tick_s)
 
     def _pass_ci(self) -> None:
         write_ci_run(self.folder, self.clock.now())
@@ -214,7 +234,8 @@ def running(folder: Path, seed: int, clock: Clock) -> Iterator[PaperDesk]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The command line of the running process. Prints `ready` when the gateway listens."""
+    """The command line of the running process. Prints `ready` when the gateway listens, and
+    `opened` when every flow has run and the probes have looked."""
     parser = argparse.ArgumentParser(prog="python -m mechexo.paper.run")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--seed", type=int, default=7)
@@ -227,13 +248,20 @@ def main(arguments: list[str] | None = None) -> int:
         with running(given.folder.absolute(), given.seed, SystemClock()) as desk:
             for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
                 signal.signal(number, lambda *_: desk.stop.set())
-            sys.stdout.write("ready\n")
-            sys.stdout.flush()
-            desk.once() if given.once else desk.loop(until_s, given.parent)
+            _print("ready")
+            if given.once:
+                desk.once()
+            else:
+                desk.loop(until_s, given.parent, opened=partial(_print, "opened"))
     except MechexoError as error:
         sys.stderr.write(f"mechexo: {error}\n")
         return error.exit_code
     return 0
+
+
+def _print(word: str) -> None:
+    sys.stdout.write(word + "\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":
