@@ -317,6 +317,16 @@ def test_an_alert_that_no_channel_took_pages_as_soon_as_one_does(make_desk: Make
     assert alerts.undelivered(desk) == ()
 
 
+def test_alerts_that_nobody_was_told_about_are_named_up_to_a_few_and_then_counted(
+    desk: Desk,
+) -> None:
+    alerts.observe(desk, [trouble(f"key-{number}") for number in range(8)])
+    assert [words.split(" (")[0] for words in alerts.undelivered(desk)] == [
+        *(f"nobody was told about alert {number}" for number in range(1, 6)),
+        "nobody was told about 3 more alerts; see: mechexo alerts list",
+    ]
+
+
 def test_a_silenced_alert_is_kept_from_people_on_purpose(desk: Desk) -> None:
     alerts.observe(desk, [trouble()])
     alerts.silence(desk, matchers={"key": "feed"}, duration=timedelta(hours=1), reason="r")

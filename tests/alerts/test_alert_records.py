@@ -19,7 +19,9 @@ OPEN = (AlertState.FIRING, AlertState.ACKNOWLEDGED)
 @pytest.mark.parametrize(
     "read",
     [
-        lambda c: records.open_alerts(c, ["a"], START),
+        lambda c: records.open_alerts(c, keys=["a"], ids=[1], quiet_until=START, wanted=["high"]),
+        lambda c: records.untold(c),
+        lambda c: outbox.stranded(c, ["mail"]),
         lambda c: records.all_open_alerts(c),
         lambda c: records.alerts_in(c, OPEN, None),
         lambda c: records.counts(c, START),

@@ -120,6 +120,23 @@ def test_an_unknown_number_is_one_line_and_exit_2(program: Program, words: list[
     assert program.said.count("\n") == 1
 
 
+@pytest.mark.parametrize("command", ["show", "why", "ack", "resolve", "unsilence"])
+@pytest.mark.parametrize("number", ["99999999999999999999999", "-99999999999999999999999"])
+def test_a_number_too_large_for_anything_is_one_line_and_exit_2(
+    program: Program, command: str, number: str
+) -> None:
+    code, out = program(command, "--", number)
+    assert (code, out) == (2, "")
+    assert len(program.said.splitlines()) == 1
+    assert number in program.said
+
+
+def test_a_limit_larger_than_anything_is_none(program: Program) -> None:
+    program(*RAISE)
+    code, out = program("list", "--limit", "99999999999999999999999", "--csv")
+    assert (code, len(out.splitlines())) == (0, 2)
+
+
 def test_show_prints_everything_known(program: Program) -> None:
     program(*RAISE)
     _, out = program("show", "1")

@@ -50,6 +50,9 @@ __all__ = [
     "unsilence",
 ]
 
+UNTOLD_NAMED = 5
+"""How many alerts `undelivered` names: every tick records what it says."""
+
 _OPEN = (AlertState.FIRING, AlertState.ACKNOWLEDGED)
 
 
@@ -190,16 +193,23 @@ def unacknowledged_critical_since(desk: Desk) -> datetime | None:
 
 def undelivered(desk: Desk) -> tuple[str, ...]:
     """A sentence for each open, unacknowledged critical or high alert that nobody was told about,
-    nor will be: no channel takes it, or its messages were given up. Worst first, then oldest."""
-    return tuple(
+    nor will be: no channel takes it, or its messages were given up. Worst first, then oldest;
+    those beyond the first `UNTOLD_NAMED` are a number in one last sentence."""
+    found = records.untold(desk.state.reader())
+    said = [
         f"nobody was told about alert {row['id']} ({row['severity']} {row['name']}): "
         + (f"could not be delivered: {row['why']}" if row["why"] else "no channel takes it")
-        for row in records.untold(desk.state.reader())
-    )
+        for row in found[:UNTOLD_NAMED]
+    ]
+    if more := len(found) - len(said):
+        said.append(f"nobody was told about {more} more alerts; see: mechexo alerts list")
+    return tuple(said)
 
 
 def _as_of(alert: Alert, now: datetime) -> Alert:
     """The alert without a suppression that ended since the last step."""
+    if alert.held_until is None and alert.silenced_until is None:
+        return alert
     held = alert.held_until if alert.held_until and alert.held_until > now else None
     silenced = alert.silenced_until if alert.silenced_until and alert.silenced_until > now else None
     return replace(alert, held_until=held, silenced_until=silenced)

@@ -31,6 +31,10 @@ _MOMENTS = frozenset(
         "silenced_until",
     }
 )
+_PLACES_OF_MOMENTS = tuple(place for place, name in enumerate(_COLUMNS) if name in _MOMENTS)
+_PLACE_OF_LABELS = _COLUMNS.index("labels")
+_PLACE_OF_STATE = _COLUMNS.index("state")
+_STATES = {state.value: state for state in AlertState}
 _SELECT = f"SELECT {', '.join(_COLUMNS)} FROM alert"  # noqa: S608
 _UPSERT = (
     f"INSERT INTO alert ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))}) "  # noqa: S608
@@ -42,6 +46,8 @@ _WORST_FIRST = (
     "WHEN 'low' THEN 3 ELSE 4 END, started_at DESC, id DESC"
 )
 _PRUNED_AT_ONCE = 500
+_LARGEST = 2**63 - 1
+"""SQLite takes no larger whole number; nothing stored has one."""
 
 
 def next_alert_id(connection: sqlite3.Connection) -> int:
@@ -52,6 +58,8 @@ def next_alert_id(connection: sqlite3.Connection) -> int:
 
 def alert_by_id(connection: sqlite3.Connection, alert_id: int) -> Alert | None:
     """One alert, open or resolved."""
+    if abs(alert_id) > _LARGEST:
+        return None
     row = connection.execute(f"{_SELECT} WHERE id = ?", (alert_id,)).fetchone()
     return _alert(row) if row else None
 
@@ -102,7 +110,7 @@ def alerts_in(
     only_open = "" if AlertState.RESOLVED in states else "state <> 'resolved' AND "
     rows = connection.execute(
         f"{_SELECT} WHERE {only_open}state IN ({marks}) ORDER BY {_WORST_FIRST} LIMIT ?",
-        (*(state.value for state in states), -1 if limit is None else limit),
+        (*(state.value for state in states), -1 if limit is None else min(limit, _LARGEST)),
     )
     return tuple(map(_alert, rows))
 
@@ -153,6 +161,8 @@ def active_silences(connection: sqlite3.Connection, now: datetime) -> tuple[Sile
 
 def silence_by_id(connection: sqlite3.Connection, silence_id: int) -> Silence | None:
     """One silence, over or not."""
+    if abs(silence_id) > _LARGEST:
+        return None
     row = connection.execute(
         "SELECT id, matchers, author, reason, starts_at, ends_at FROM silence WHERE id = ?",
         (silence_id,),
@@ -267,11 +277,14 @@ def _row(alert: Alert) -> tuple[Any, ...]:
 
 
 def _alert(row: sqlite3.Row) -> Alert:
-    values = dict(zip(_COLUMNS, row, strict=True))
-    values |= {name: from_iso_z(values[name]) for name in _MOMENTS if values[name] is not None}
-    values["labels"] = json.loads(values["labels"])
-    values["state"] = AlertState(values["state"])
-    return Alert(**values)
+    # By position: a list of thousands of alerts shall be on the screen at once.
+    values: list[Any] = [*row]
+    for place in _PLACES_OF_MOMENTS:
+        if values[place] is not None:
+            values[place] = from_iso_z(values[place])
+    values[_PLACE_OF_LABELS] = json.loads(values[_PLACE_OF_LABELS])
+    values[_PLACE_OF_STATE] = _STATES[values[_PLACE_OF_STATE]]
+    return Alert(*values)
 
 
 def _silence(row: sqlite3.Row) -> Silence:
