@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import socket
 import sqlite3
@@ -180,6 +181,32 @@ def test_moving_the_gateway_keeps_what_a_person_set(paper: Path) -> None:
     assert 'dashboard = "7m"' in text
     assert str(port) not in text
     assert text.count("127.0.0.1:1234/health") == 4
+
+
+def test_a_moved_desk_s_commands_are_those_of_its_new_place(paper: Path, tmp_path: Path) -> None:
+    config = paper / "mechexo.toml"
+    config.write_text(config.read_text().replace('dashboard = "5m"', 'dashboard = "7m"'))
+    moved = paper.rename(tmp_path / "it's moved")
+    with running(moved, 7, VirtualClock(NOW)):
+        pass
+    text = (moved / "mechexo.toml").read_text()
+    assert 'dashboard = "7m"' in text
+    assert str(paper) not in text
+    variables = load_settings(moved / "mechexo.toml").runbook.variables
+    assert variables["DATABASE"] == str(moved / "trading.sqlite")
+    halt = shlex.split(variables["HALT_COMMAND"])
+    done = subprocess.run(halt, capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert done.stdout == "trading is halted\n"
+    assert trading.flag(moved, "trading_enabled") == "false"
+
+
+def test_a_place_that_a_person_wrote_stays(paper: Path) -> None:
+    config = paper / "mechexo.toml"
+    text = config.read_text().replace(f'DESK_FOLDER = "{paper}"', 'DESK_FOLDER = "/srv/desk"')
+    config.write_text(text)
+    with running(paper, 7, VirtualClock(NOW)):
+        pass
+    assert load_settings(config).runbook.variables["DESK_FOLDER"] == "/srv/desk"
 
 
 def test_a_long_day_takes_longer_steps(paper: Path, monkeypatch) -> None:

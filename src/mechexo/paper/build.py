@@ -199,18 +199,37 @@ def free_port() -> int:
 
 def write_config(folder: Path, port: int, home: Path | None = None) -> None:
     """Writes mechexo.toml for a gateway on `port`; `home` is where the desk will lie."""
-    home = home or folder
-    tool = _toml(f"python3 {shlex.quote(str(home / 'tools' / 'desk.py'))} ").removesuffix('"')
     text = (TEMPLATE / "mechexo.toml").read_text(encoding="utf-8")
-    for name, value in {
-        "@PORT@": str(port),
+    for name, value in {"@PORT@": str(port), **_places(home or folder)}.items():
+        text = text.replace(name, value)
+    _replace_config(folder, text)
+
+
+def _places(home: Path) -> dict[str, str]:
+    """What the configuration says of the place where the desk lies: whole paths, so that a
+    runbook's command can be pasted in any folder."""
+    tool = _toml(f"python3 {shlex.quote(str(home / 'tools' / 'desk.py'))} ").removesuffix('"')
+    return {
         "@FOLDER@": _toml(str(home)),
         "@DATABASE@": _toml(str(home / trading.DATABASE)),
         "@BACKUPS@": _toml(str(home / "backups")),
         "@TOOL@": tool,
-    }.items():
-        text = text.replace(name, value)
+    }
+
+
+def follow_move(folder: Path, old: Path) -> bool:
+    """Writes a moved desk's new place into mechexo.toml; what a person changed in it stays.
+
+    Returns whether it did: places that a person wrote there are left alone.
+    """
+    text = (folder / "mechexo.toml").read_text(encoding="utf-8")
+    before = _places(old)
+    if not all(place in text for place in before.values()):
+        return False
+    for name, now in _places(folder).items():
+        text = text.replace(before[name], now)
     _replace_config(folder, text)
+    return True
 
 
 def move_gateway(folder: Path, old: int, new: int) -> None:

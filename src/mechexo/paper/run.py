@@ -25,7 +25,13 @@ from mechexo.clock import Clock, SystemClock
 from mechexo.config import load_settings
 from mechexo.errors import BusyError, ConflictError, MechexoError
 from mechexo.paper import faults, files, trading
-from mechexo.paper.build import free_port, is_paper_desk, move_gateway, write_ci_run
+from mechexo.paper.build import (
+    follow_move,
+    free_port,
+    is_paper_desk,
+    move_gateway,
+    write_ci_run,
+)
 from mechexo.paper.gateway import Gateway
 from mechexo.paper.jobs import Jobs, Timetable
 from mechexo.paper.live import LiveMarket
@@ -48,6 +54,7 @@ class PaperDesk:
     def __init__(self, folder: Path, seed: int, clock: Clock, log: TextIO) -> None:
         self.folder, self.seed, self.clock = folder, seed, clock
         self._log = log
+        self._follow_move()
         self.stop = threading.Event()
         now = clock.now()
         self.market = LiveMarket(folder, seed, now)
@@ -193,6 +200,13 @@ class PaperDesk:
         self.jobs.close()
         self.heal_fault()
         self.gateway.close()
+
+    def _follow_move(self) -> None:
+        """Writes where the desk lies now into its configuration, when it was moved."""
+        settings = load_settings(self.folder / "mechexo.toml")
+        old = settings.runbook.variables.get("DESK_FOLDER", "")
+        if old not in ("", str(self.folder)) and follow_move(self.folder, Path(old)):
+            self.say(f"the desk was moved here from {old}; its runbook's commands follow")
 
     def _open_gateway(self) -> Gateway:
         """Listens on the configured port; when that is taken, on another, written into the file."""
