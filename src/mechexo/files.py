@@ -5,14 +5,29 @@ from __future__ import annotations
 import os
 import stat
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 
 def write_whole(path: Path, content: bytes, *, mode: int = 0o644) -> None:
-    """Writes `content` to `path`: beside it first, flushed to the disk, then renamed over it.
+    """Writes `content` to `path` as `whole_file` does.
 
-    A link is followed and an existing file keeps its permission bits; a new one gets `mode`. What
-    is no regular file (a pipe, a device) is written to and never replaced.
+    Raises:
+        OSError: the file cannot be written; what stood there stands there still.
+    """
+    with whole_file(path, mode=mode) as file:
+        file.write(content)
+
+
+@contextmanager
+def whole_file(path: Path, *, mode: int = 0o644) -> Iterator[BinaryIO]:
+    """A file to write to, which takes its place at `path` when the block ends without an error.
+
+    It is written beside `path`, flushed to the disk, then renamed. A link is followed and an
+    existing file keeps its permission bits; a new one gets `mode`. What is no regular file (a
+    pipe, a device) is written to and never replaced.
 
     Raises:
         OSError: the file cannot be written; what stood there stands there still.
@@ -24,17 +39,18 @@ def write_whole(path: Path, content: bytes, *, mode: int = 0o644) -> None:
         found = None
     if found is not None and not stat.S_ISREG(found.st_mode):
         with target.open("wb") as place:
-            place.write(content)
+            yield place
         return
     bits = stat.S_IMODE(found.st_mode) if found is not None else mode
     descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    fresh = Path(name)
     try:
-        with os.fdopen(descriptor, "wb") as fresh:
-            fresh.write(content)
-            fresh.flush()
-            os.fsync(fresh.fileno())
-        Path(name).chmod(bits)
-        Path(name).replace(target)
+        with os.fdopen(descriptor, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.chmod(bits)
+        fresh.replace(target)
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        fresh.unlink(missing_ok=True)
         raise

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import stat
 from datetime import UTC, datetime
-from pathlib import Path
 from zoneinfo import ZoneInfo
-
-import pytest
 
 from mechexo.costs.values import CostReport, CostRow, Coverage, UnpricedFill
 from mechexo.rollback.values import Change, Guard, Plan, Suspect
-from mechexo_tui.files import write_whole
 from mechexo_tui.panels.costs import cost_aside, coverage_lines
 from mechexo_tui.panels.plan import plan_lines
 from mechexo_tui.widgets.format import Look
@@ -63,28 +57,3 @@ def test_an_empty_plan_with_a_failed_guard_points_at_the_warning() -> None:
     shown = [text_of(line) for line in plan_lines(refused, SUSPECT, LOOK)]
     assert shown[-1] == " Nothing to do: see the warnings above."
     assert any("config is a folder" in line for line in shown)
-
-
-def test_a_file_is_written_whole_and_for_its_owner_only(tmp_path: Path) -> None:
-    path = tmp_path / "report.md"
-    path.write_text("before")
-    write_whole(path, "after\n")
-    assert path.read_text() == "after\n"
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-
-
-def test_a_write_that_fails_leaves_the_file_as_it_was(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / "reports" / "report.md"
-    path.parent.mkdir()
-    path.write_text("before")
-
-    def full(descriptor: int) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space left"):
-        write_whole(path, "after\n")
-    assert path.read_text() == "before"
-    assert list(path.parent.iterdir()) == [path]

@@ -155,14 +155,14 @@ def export_report(app: MechexoApp) -> None:
     """Writes the shift report beside the state file and says where."""
 
     def write() -> str:
+        from mechexo.files import write_whole
         from mechexo.shift_report import shift_report
-        from mechexo_tui.files import write_whole
 
         text = shift_report(app.desk)
         folder = app.desk.state.path.parent / "reports"
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"shift-{app.desk.clock.now().astimezone(app.desk.zone):%Y%m%d-%H%M%S}.md"
-        write_whole(path, text)
+        write_whole(path, (text).encode(), mode=0o600)
         return f"the shift report is in {path}"
 
     _in_background(app, write)

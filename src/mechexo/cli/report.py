@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +10,7 @@ import typer
 from mechexo.cli import render
 from mechexo.cli.invocation import command_group, open_desk
 from mechexo.errors import UsageError
+from mechexo.files import write_whole
 
 app = command_group("The shift report.")
 
@@ -28,23 +28,13 @@ def shift(
     desk = open_desk(ctx)
     text = shift_report(desk, hours=hours)
     if out is not None:
-        _write_whole(out, text)
+        try:
+            write_whole(out, text.encode())
+        except OSError as error:
+            raise UsageError(f"{out}: cannot be written: {error.strerror or error}") from error
         render.note(f"written: {out}")
     if json_:
         body = {"hours": hours, "markdown": text}
         render.json_document("shift_report", desk.clock.now(), body)
     elif out is None:
         render.text(text.rstrip())
-
-
-def _write_whole(path: Path, text: str) -> None:
-    """The whole file or none, also when the disk fills up half-way."""
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        try:
-            fresh.write_text(text, encoding="utf-8")
-            fresh.replace(path)
-        finally:
-            fresh.unlink(missing_ok=True)
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be written: {error.strerror or error}") from error

@@ -6,13 +6,12 @@ The same entries give the same bytes. No file is ever half-written.
 from __future__ import annotations
 
 import hashlib
-import os
 import re
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from mechexo.errors import UnreachableError, UsageError
+from mechexo.files import write_whole
 from mechexo.runbook.values import Entry, Exported
 
 FORMATS = ("md", "html", "folder")
@@ -129,17 +128,5 @@ def _listed(manifest: Path) -> set[str]:
 def _write(path: Path, text: str) -> str:
     """Writes a file whole or not at all; returns the SHA-256 of its bytes."""
     content = text.encode()
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        umask = os.umask(0)
-        os.umask(umask)
-        Path(temporary).chmod(0o666 & ~umask)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    write_whole(path, content)
     return hashlib.sha256(content).hexdigest()
