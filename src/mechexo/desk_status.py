@@ -159,11 +159,13 @@ def status_after_tick(
 
     now = desk.clock.now()
     settings = desk.settings
+    # Read once, so that the cards and the verdict speak of the same moment.
+    probes = health.probe_states(desk)
     reasons = judge(
         Facts(
             now=now,
             live=desk.is_live,
-            probes=health.probe_states(desk),
+            probes=probes,
             unacknowledged_critical_since=alerts.unacknowledged_critical_since(desk),
             first_escalation=settings.alerts.first_escalation,
             last_tick_at=last_tick_at,
@@ -180,7 +182,7 @@ def status_after_tick(
         zone=settings.desk.zone,
         ops_ok=not reasons,
         reasons=tuple(reason.text for reason in reasons),
-        cards=health.cards(desk),
+        cards=health.cards(desk, probes),
         alerts=alerts.counts(desk),
         oncall=oncall.now(desk),
         uptime=health.uptime(desk),

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import os
-import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args, get_type_hints
@@ -71,6 +69,8 @@ def load_settings(path: Path) -> Settings:
     known = validated.recall(path, source)
     if known is not None:
         return known
+    import tomllib
+
     try:
         document = tomllib.loads(source.decode())
     except UnicodeDecodeError as error:
@@ -125,6 +125,8 @@ def _describe(detail: ErrorDetails, model: type, path: Path, above: tuple[str, .
             return f"{where} is missing"
         case "extra_forbidden" | "unexpected_keyword_argument":
             known = _keys_at(model, steps[:-1])
+            import difflib
+
             close = difflib.get_close_matches(key, known, n=3, cutoff=0.5)
             hint = f"did you mean {' or '.join(close)}?" if close else f"known: {', '.join(known)}"
             return f"{where} is unknown; {hint}"

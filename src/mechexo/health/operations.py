@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-import difflib
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +15,6 @@ from mechexo.config import Settings, redact
 from mechexo.errors import NotFoundError, UsageError
 from mechexo.health import records
 from mechexo.health.availability import availability, extends
-from mechexo.health.context import ConfiguredProbe, Context
 from mechexo.health.hysteresis import next_state
 from mechexo.health.roll_up import roll_up
 from mechexo.health.staleness import STANDS_FOR_INTERVALS, as_shown, is_due
@@ -23,6 +22,7 @@ from mechexo.health.values import Card, CheckIn, Outcome, ProbeState, Status, Up
 
 if TYPE_CHECKING:
     from mechexo.desk import Desk
+    from mechexo.health.context import ConfiguredProbe
 
 _LONGEST_JOB = 100
 _LONGEST_DETAIL = 400
@@ -49,6 +49,7 @@ def run_due(desk: Desk, *, force: bool = False, deadline_s: float = 8.0) -> tupl
     Raises:
         BusyError, StateError: the state file could not be written.
     """
+    from mechexo.health.context import Context
     from mechexo.health.probes import load_fitting
     from mechexo.health.runner import look
 
@@ -116,9 +117,10 @@ def probe_states(desk: Desk) -> tuple[ProbeState, ...]:
     )
 
 
-def cards(desk: Desk) -> tuple[Card, ...]:
-    """The health cards, in the order of `[cards] show`."""
-    return roll_up(probe_states(desk), desk.settings.cards.show)
+def cards(desk: Desk, states: Iterable[ProbeState] | None = None) -> tuple[Card, ...]:
+    """The health cards, in the order of `[cards] show`, from states already read if given."""
+    known = probe_states(desk) if states is None else states
+    return roll_up(known, desk.settings.cards.show)
 
 
 def history(desk: Desk, probe_name: str, *, since: datetime) -> tuple[tuple[datetime, float], ...]:
@@ -129,6 +131,8 @@ def history(desk: Desk, probe_name: str, *, since: datetime) -> tuple[tuple[date
     """
     known = desk.settings.probes
     if probe_name not in known:
+        import difflib
+
         close = difflib.get_close_matches(probe_name, known, n=3, cutoff=0.5) or sorted(known)
         raise NotFoundError(
             f"there is no probe {probe_name!r}; there is: {', '.join(close) or 'none'}"

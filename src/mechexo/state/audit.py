@@ -7,7 +7,6 @@ an anchor outside the file to be found; the chain alone cannot show it.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import sqlite3
 from collections.abc import Iterator
@@ -83,6 +82,8 @@ def canonical(value: object) -> str:
 
 def entry_hash(fields: tuple[str, ...], previous_hash: str) -> str:
     """SHA-256 over a domain tag and the length-prefixed fields, then the previous hash."""
+    import hashlib
+
     digest = hashlib.sha256(_DOMAIN)
     for field in (*fields, previous_hash):
         data = field.encode()

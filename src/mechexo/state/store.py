@@ -14,7 +14,6 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -193,7 +192,7 @@ class State:
                 "CREATE TABLE IF NOT EXISTS migration (name TEXT PRIMARY KEY) STRICT"
             )
             for name in sorted(available.keys() - applied):
-                for statement in _statements(available[name]):
+                for statement in _statements(available[name].read_text(encoding="utf-8")):
                     transaction.execute(statement)
                 transaction.execute("INSERT INTO migration VALUES (?)", (name,))
 
@@ -203,7 +202,7 @@ class State:
             return set()
         return {row[0] for row in connection.execute("SELECT name FROM migration")}
 
-    def _refuse_newer(self, applied: set[str], available: Mapping[str, str]) -> None:
+    def _refuse_newer(self, applied: set[str], available: Mapping[str, Path]) -> None:
         unknown = sorted(applied - available.keys())
         if unknown:
             raise NewerStateError(
@@ -237,13 +236,8 @@ class _Cursor(sqlite3.Cursor):
             return super().fetchall()
 
 
-def _migrations() -> dict[str, str]:
-    folder = files("mechexo.state") / "migrations"
-    return {
-        entry.name.removesuffix(".sql"): entry.read_text()
-        for entry in folder.iterdir()
-        if entry.name.endswith(".sql")
-    }
+def _migrations() -> dict[str, Path]:
+    return {file.stem: file for file in (Path(__file__).parent / "migrations").glob("*.sql")}
 
 
 def _statements(script: str) -> Iterator[str]:
