@@ -162,7 +162,7 @@ def export_report(app: MechexoApp) -> None:
         folder = app.desk.state.path.parent / "reports"
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"shift-{app.desk.clock.now().astimezone(app.desk.zone):%Y%m%d-%H%M%S}.md"
-        write_whole(path, (text).encode(), mode=0o600)
+        write_whole(path, text.encode(), mode=0o600)
         return f"the shift report is in {path}"
 
     _in_background(app, write)
