@@ -438,6 +438,17 @@ def test_whoever_was_told_already_is_not_told_again_when_another_channel_is_remo
     assert alerts.undelivered(desk) == ()
 
 
+def test_that_a_channel_fails_is_over_when_it_is_removed(make_desk: MakeDesk) -> None:
+    desk = make_desk(channel("bad", "json://:99999/"))
+    alerts.observe(desk, [trouble()])
+    alerts.deliver_due(desk)
+    assert [alert.key for alert in alerts.list_alerts(desk)] == ["feed", "channel:bad"]
+    desk = make_desk(channel("good", "file://good.jsonl"))
+    alerts.observe(desk, [])
+    assert [alert.key for alert in alerts.list_alerts(desk)] == ["feed"]
+    assert [each.alert_id for each in alerts.deliver_due(desk)] == [1]
+
+
 def test_a_message_that_no_channel_can_take_any_more_waits_for_one(
     make_desk: MakeDesk, clock: VirtualClock
 ) -> None:

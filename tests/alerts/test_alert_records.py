@@ -21,6 +21,7 @@ OPEN = (AlertState.FIRING, AlertState.ACKNOWLEDGED)
     [
         lambda c: records.open_alerts(c, keys=["a"], ids=[1], quiet_until=START, wanted=["high"]),
         lambda c: records.untold(c),
+        lambda c: records.failing_channels(c),
         lambda c: outbox.stranded(c, ["mail"]),
         lambda c: records.all_open_alerts(c),
         lambda c: records.alerts_in(c, OPEN, None),

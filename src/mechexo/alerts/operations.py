@@ -12,7 +12,7 @@ from mechexo.alerts import outbox, records, rules
 from mechexo.alerts.book import apply_step, store
 from mechexo.alerts.channels.mailbox import mailbox
 from mechexo.alerts.history import statistics
-from mechexo.alerts.sender import deliver_due
+from mechexo.alerts.sender import channels_gone, deliver_due
 from mechexo.alerts.silencing import silence, silences, unsilence
 from mechexo.alerts.text import clean, clean_observation
 from mechexo.alerts.values import (
@@ -68,6 +68,7 @@ def observe(desk: Desk, observations: Iterable[Observation]) -> tuple[Alert, ...
     safe = [clean_observation(each) for each in observations]
     now = desk.clock.now()
     with desk.state.write() as transaction:
+        safe += channels_gone(desk, transaction)
         effects = apply_step(desk, transaction, now, safe)
         records.prune(transaction.connection, now - desk.settings.alerts.keep_resolved)
     return effects.alerts

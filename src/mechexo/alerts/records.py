@@ -230,6 +230,15 @@ def unacknowledged_since(connection: sqlite3.Connection, severity: str) -> datet
     return from_iso_z(row[0]) if row[0] else None
 
 
+def failing_channels(connection: sqlite3.Connection) -> tuple[str, ...]:
+    """The channels that an open alert says do not deliver."""
+    rows = connection.execute(
+        "SELECT substr(key, 9) FROM alert WHERE state <> 'resolved' "
+        "AND key >= 'channel:' AND key < 'channel;' AND source = 'outbox'"
+    )
+    return tuple(row[0] for row in rows)
+
+
 def untold(connection: sqlite3.Connection) -> tuple[sqlite3.Row, ...]:
     """The open, unacknowledged, unsilenced critical and high alerts whose newest page reached
     nobody and is not on its way: `id`, `severity`, `name`, and `why` a message of it was given up

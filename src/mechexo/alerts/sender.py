@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from mechexo.alerts import message, outbox, retry
+from mechexo.alerts import message, outbox, records, retry
 from mechexo.alerts.book import apply_step
 from mechexo.alerts.channels.address import address_of
 from mechexo.alerts.channels.process import Answer, Outgoing, SendingProcess
@@ -73,6 +73,22 @@ def deliver_due(desk: Desk, *, deadline_s: float = 10.0) -> tuple[Delivery, ...]
     _raise_failing_channels(desk, drains)
     done = [each for drain in drains for each in tuple(drain.done)]
     return tuple(sorted(done, key=lambda delivery: delivery.id))
+
+
+def channels_gone(desk: Desk, transaction: Transaction) -> list[Observation]:
+    """Resolves the alerts about channels that are not in the configuration any more."""
+    return [
+        Observation(
+            key=f"channel:{name}",
+            firing=False,
+            severity="high",
+            name="channel_failing",
+            summary=f"{name} is not in the configuration any more",
+            source="outbox",
+        )
+        for name in records.failing_channels(transaction.connection)
+        if name not in desk.settings.channels
+    ]
 
 
 def _raise_failing_channels(desk: Desk, drains: Iterable[_Drain]) -> None:
