@@ -66,6 +66,14 @@ def test_a_flow_that_was_never_run_is_listed_as_such(make_desk: Callable[..., De
     assert "never ran" in run(make_desk("[flows.bars]\n"), "list")
 
 
+def test_a_slow_flow_is_called_slow(make_desk: Callable[..., Desk]) -> None:
+    desk = Desk.open(make_desk('[flows.bars]\nusual = "0.01s"\n').config_path)
+    flows.execute(desk, "bars", ["sleep", "0.05"])
+    assert "▲ SLOW" in run(desk, "list")
+    assert json.loads(run(desk, "list", "--json"))["flows"][0]["slow"] is True
+    assert run(desk, "list", "--csv").splitlines()[1].endswith(",True")
+
+
 def test_a_ping_is_a_check_in(busy_desk: Desk) -> None:
     run(busy_desk, "ping", "bars")
     run(busy_desk, "ping", "bars", "--fail", "--detail", "no data")

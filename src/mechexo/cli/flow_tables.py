@@ -35,7 +35,7 @@ def run_rows(runs: Sequence[FlowRun], zone: ZoneInfo) -> tuple[Columns, Rows]:
 
 def summary_rows(flows: Sequence[FlowSummary], now: datetime) -> tuple[Columns, Rows]:
     """Summaries for people."""
-    columns = ("flow", "last run", "when", ">runs", ">well", ">p50", ">p95", "due", "pace")
+    columns = ("flow", "last run", "when", ">runs", ">well", ">p50", ">p95", "pace")
     return columns, [
         [
             flow.label,
@@ -44,11 +44,15 @@ def summary_rows(flows: Sequence[FlowSummary], now: datetime) -> tuple[Columns, 
             flow.runs,
             None if flow.success_pct is None else f"{flow.success_pct:.1f} %",
             *(_seconds(flow.p50_s), _seconds(flow.p95_s)),
-            "▲ OVERDUE" if flow.overdue else "",
-            "▲ SLOW" if flow.slow else "",
+            _pace(flow),
         ]
         for flow in flows
     ]
+
+
+def _pace(flow: FlowSummary) -> str:
+    words = [word for word, on in (("OVERDUE", flow.overdue), ("SLOW", flow.slow)) if on]
+    return f"▲ {', '.join(words)}" if words else ""
 
 
 def summary_values(flows: Sequence[FlowSummary]) -> tuple[Columns, Rows]:
