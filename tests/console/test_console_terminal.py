@@ -56,6 +56,34 @@ def test_bytes_stay_within_their_budgets(
         terminal.send("q")
 
 
+def test_a_slow_machine_gets_the_same_bytes(busy_desk: Desk) -> None:
+    slow = PROGRAM.replace(
+        "sys.exit",
+        "import functools, time\n"
+        "from mechexo_tui.facts import Facts\n"
+        "from mechexo_tui.screens.base import ConsoleScreen\n"
+        "from mechexo_tui.widgets.line_list import LineList\n"
+        "def slowed(work):\n"
+        "    slow = lambda *given, **named: (time.sleep(0.15), work(*given, **named))[1]\n"
+        "    return functools.wraps(work)(slow)\n"
+        "for kind, name in ((Facts, '_read_first'), (ConsoleScreen, 'show_now'),\n"
+        "                   (ConsoleScreen, 'compose'), (LineList, 'on_resize')):\n"
+        "    setattr(kind, name, slowed(getattr(kind, name)))\n"
+        "sys.exit",
+    )
+    sizes = []
+    for program in (PROGRAM, slow):
+        argv = [sys.executable, "-c", program, str(busy_desk.config_path)]
+        with PseudoTerminal(argv, 120, 40, environ={"LANG": "C.UTF-8"}) as terminal:
+            found = [len(settle(terminal))]
+            for key in "?q7q":
+                terminal.send(key)
+                found.append(len(terminal.collect(quiet_s=1.5, timeout_s=8).data))
+            sizes.append(found)
+    # What is read later may be painted in one piece or in two.
+    assert sizes[1] == pytest.approx(sizes[0], abs=1_500)
+
+
 def test_no_colour_means_no_colour_codes(busy_desk: Desk) -> None:
     with console(busy_desk, 120, 40, NO_COLOR="1") as terminal:
         data = settle(terminal)

@@ -20,7 +20,7 @@ from mechexo_tui.command_line import ask_command
 from mechexo_tui.facts import Facts, PartsRead
 from mechexo_tui.painting import HeldPainting
 from mechexo_tui.screens import screen_called
-from mechexo_tui.screens.base import SETTLED_S, ConsoleScreen
+from mechexo_tui.screens.base import ConsoleScreen
 from mechexo_tui.screens.help import help_lines
 from mechexo_tui.screens.overview import OverviewScreen
 from mechexo_tui.screens.text import TextScreen
@@ -172,7 +172,6 @@ class MechexoApp(App[int]):
         """Back to the screen behind this one."""
         self.painting.hold()
         self.pop_screen()
-        self.set_timer(SETTLED_S, self.painting.release)
 
     def show_page(self, name: str) -> None:
         """Goes to one of the screens with a number."""

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from mechexo.desk import Desk
     from mechexo_tui.app import MechexoApp
 
-FIRST_FRAME_WAIT_S = 0.3
-"""How long the first frame waits for the state file before it is painted without facts."""
+FIRST_FRAME_WAIT_S = 2.0
+"""How long the first frame waits for a state file that hangs before it is painted without facts."""
 
 STATE_LOOK_S = 1.0
 """How often the state file is asked whether it changed."""

@@ -2,33 +2,58 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import ExitStack
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from textual.app import App
+if TYPE_CHECKING:
+    from textual.app import App
+    from textual.screen import Screen
 
-LONGEST_S = 0.3
-"""Whatever happens, painting goes on after this."""
+LOOK_S = 0.01
+"""How often a screen in the making is asked whether it is complete."""
+
+LONGEST_S = 3.0
+"""Whatever happens, painting goes on after this. Only for a screen that never comes to rest: how
+long one takes depends on the machine."""
 
 
 class HeldPainting:
-    """Holds an app's painting back for a moment."""
+    """Holds an app's painting back until the screen in front is complete."""
 
     def __init__(self, app: App[Any]) -> None:
         self._app = app
         self._held = ExitStack()
         self._holding = False
+        self._until = 0.0
 
     def hold(self) -> None:
-        """Paints nothing until `release`, or until a moment has passed."""
+        """Paints nothing until the screen in front has come to rest."""
+        self._until = time.monotonic() + LONGEST_S
         if not self._holding:
             self._holding = True
             self._held.enter_context(self._app.batch_update())
-            self._app.set_timer(LONGEST_S, self.release)
+            self._app.set_timer(LOOK_S, self._look)
 
-    def release(self) -> None:
-        """Paints the screen in front once."""
-        if self._holding:
-            self._holding = False
-            self._held.close()
-            self._app.screen.refresh()
+    def _look(self) -> None:
+        screen = self._app.screen
+        if time.monotonic() < self._until and not _at_rest(screen):
+            self._app.set_timer(LOOK_S, self._look)
+            return
+        self._holding = False
+        self._held.close()
+        screen.refresh()
+
+
+def _at_rest(screen: Screen[Any]) -> bool:
+    """Whether all parts of a screen are there and have their final place."""
+    if not all(
+        part.is_mounted and not part.message_queue_size for part in (screen, *screen.query())
+    ):
+        return False
+    if not screen._layout_required:
+        return True
+    # Textual lays nothing out while painting is held, and would paint twice afterwards.
+    screen._layout_required = False
+    screen._refresh_layout()
+    return False

@@ -26,10 +26,6 @@ SMALL = (60, 16)
 """Below this many columns or rows a screen is a plain list."""
 
 
-SETTLED_S = 0.02
-"""A new screen is laid out in steps; this is how long they take."""
-
-
 class ConsoleScreen(Screen[None]):
     """A screen of the console. It shows an `Overview` and holds no other facts."""
 
@@ -106,12 +102,11 @@ class ConsoleScreen(Screen[None]):
         yield LineList(id="rows")
 
     def on_mount(self) -> None:
-        """Shows what is known, and lets it be painted when the layout has settled."""
+        """Shows what is known."""
         self.set_class(self.small, "-small")
         self.show_now()
         if self._to_say is not None:
             self.say(self._to_say[0], bad=self._to_say[1])
-        self.set_timer(SETTLED_S, self.console_app.painting.release)
 
     def on_resize(self) -> None:
         """Fits what is shown to the new size."""
