@@ -14,16 +14,12 @@ from textual.app import App
 from textual.screen import Screen
 
 from mechexo.desk import Desk
-from mechexo_tui import deeds
 from mechexo_tui.actions import Situation, all_keys
-from mechexo_tui.command_line import ask_command
 from mechexo_tui.facts import Facts, PartsRead
 from mechexo_tui.painting import HeldPainting
 from mechexo_tui.screens import screen_called
 from mechexo_tui.screens.base import ConsoleScreen
-from mechexo_tui.screens.help import help_lines
 from mechexo_tui.screens.overview import OverviewScreen
-from mechexo_tui.screens.text import TextScreen
 from mechexo_tui.terminal import (
     end_after,
     end_when_lost,
@@ -33,7 +29,7 @@ from mechexo_tui.terminal import (
     write_crash_report,
 )
 from mechexo_tui.widgets.format import ASCII, UNICODE, Look
-from mechexo_tui.widgets.lines import Palette, rows_of
+from mechexo_tui.widgets.lines import Palette, Row
 
 KEYS = frozenset(all_keys())
 MINUTE_S = 60.0
@@ -115,7 +111,10 @@ class MechexoApp(App[int]):
 
     def on_unmount(self) -> None:
         """Ends what was begun. What only reads and hangs must not keep a person from leaving."""
-        deeds.finish(self)
+        if self.under_way:
+            from mechexo_tui import deeds
+
+            deeds.finish(self)
         self.facts.stop()
         if not self.is_headless:
             end_after(LONGEST_GOODBYE_S, self.return_code or 0)
@@ -137,6 +136,9 @@ class MechexoApp(App[int]):
 
     def perform(self, action_id: str) -> None:
         """Does an action that is no business of a single screen."""
+        # What a person does is imported when it is done: the first frame needs none of it.
+        from mechexo_tui import deeds
+
         alert = self.facts.alert(self.front.chosen_alert)
         if action_id.startswith("show-"):
             self.show_page(action_id.removeprefix("show-"))
@@ -158,7 +160,7 @@ class MechexoApp(App[int]):
                 "pause": self._pause,
                 "export": lambda: deeds.export_report(self),
                 "copy": lambda: deeds.copy(self),
-                "command": lambda: ask_command(self.front),
+                "command": self._ask_command,
             }
             if action_id in does:
                 does[action_id]()
@@ -200,9 +202,17 @@ class MechexoApp(App[int]):
         if self._driver is not None and not self.is_headless:
             self._driver.write(sequence)
 
+    def _ask_command(self) -> None:
+        from mechexo_tui.command_line import ask_command
+
+        ask_command(self.front)
+
     def _show_help(self) -> None:
+        from mechexo_tui.screens.help import help_lines
+        from mechexo_tui.screens.text import TextScreen
+
         lines = help_lines(self.front.situation)
-        self.open_screen(TextScreen("help", "help", rows_of(lines)))
+        self.open_screen(TextScreen("help", "help", [Row(shown) for shown in lines]))
 
     def _pause(self) -> None:
         self.facts.paused = not self.facts.paused

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import sys
 import threading
 import time
 from collections.abc import Iterable, Sequence
@@ -13,7 +14,6 @@ from textual.message import Message
 
 from mechexo.desk_status import STALE_AFTER_TICKS
 from mechexo.errors import MechexoError
-from mechexo_tui import costs_apart
 from mechexo_tui.sources import FIRST, GROUPS, JUDGED, Overview, Part, read_parts
 from mechexo_tui.widgets.header import Heading
 
@@ -77,7 +77,9 @@ class Facts:
     def stop(self) -> None:
         """Ends what still reads or watches."""
         self._stopping.set()
-        costs_apart.stop()
+        apart = sys.modules.get("mechexo_tui.costs_apart")
+        if apart is not None:  # only then costs were ever asked for
+            apart.stop()
 
     def refresh_all(self, app: MechexoApp) -> None:
         """Reads everything again."""

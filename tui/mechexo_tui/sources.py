@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from mechexo.errors import MechexoError
-from mechexo_tui.mailbox import MailboxMessage, newest
 
 if TYPE_CHECKING:
     from mechexo.alerts.values import Alert, AlertStatistics, Silence
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from mechexo.health.values import ProbeState
     from mechexo.runbook.values import Entry
     from mechexo.state import AuditEntry
+    from mechexo_tui.mailbox import MailboxMessage
 
 KEPT_VALUES = 40
 """How many values of each probe are kept for its small plot."""
@@ -144,6 +144,8 @@ def _audit(desk: Desk) -> tuple[AuditEntry, ...]:
 
 
 def _messages(desk: Desk) -> tuple[MailboxMessage, ...]:
+    from mechexo_tui.mailbox import newest
+
     return newest(desk, 200)
 
 
