@@ -31,6 +31,7 @@ SLACK = "T0AB12CD3/B0EF45GH6/" + "aB3dE5fG7hJ9kL1mN3pQ5rS7"
         "tgram://123456:short/99?x=${env:X}",
         "tgram://123456:short/${env:CHAT}",
         "slack://aB3dE5fG7hJ9kL1mN3pQ5rS7/${env:REST}",
+        "${env:PLACE}/aB3dE5fG7hJ9kL1mN3pQ5rS7",
     ],
 )
 def test_a_secret_that_is_written_out_is_found(url: str) -> None:
@@ -58,6 +59,8 @@ def test_a_secret_that_is_written_out_is_found(url: str) -> None:
         "mmosts://chat.internal-1.example.com:8065/${env:HOOK}",
         "file://messages/aB3dE5fG7hJ9kL1mN3pQ5rS7.jsonl",
         "file:///var/spool/desk.jsonl",
+        "${env:PAGER_URL}",
+        "${file:secrets/pager}?overflow=split",
     ],
 )
 def test_an_address_without_one_is_taken(url: str) -> None:

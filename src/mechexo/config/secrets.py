@@ -74,6 +74,10 @@ def literal_secret(url: str) -> bool:
 
     A part with a reference stands for itself only: what is written out beside it is looked at.
     """
+    if "://" not in url and _REFERENCE.search(url):
+        # The reference holds the scheme, and as a rule the whole address.
+        rest = _REFERENCE.sub("", url)
+        return bool(_KEYS_OF_SECRETS.search(rest)) or any(map(_is_token, rest.split("/")))
     scheme, _, address = url.partition("://")
     if scheme.lower() == "file":
         return False
