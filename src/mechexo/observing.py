@@ -11,6 +11,10 @@ patience is what `fail_after` is for.
 
 A probe that has been unable to look for longer than `fail_after` looks raises the first kind and
 says so: not knowing is not fine. Until then it neither raises nor resolves.
+
+A flow raises `flow:NAME:overdue`, and one that the configuration names also `flow:NAME:failed`
+when its newest finished run did not end well: somebody named it, so somebody must hear of it. The
+next run that ends well resolves both.
 """
 
 from __future__ import annotations
@@ -20,12 +24,13 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from mechexo.alerts.values import Alert, Observation
+from mechexo.flows.values import RunState
 from mechexo.health.values import ProbeState, Status
 from mechexo.times import format_duration
 
 if TYPE_CHECKING:
     from mechexo.config import ProbeSettings, Settings
-    from mechexo.flows.values import FlowSummary
+    from mechexo.flows.values import FlowRun, FlowSummary
     from mechexo.tick_log import Stage
 
 WARNING_SEVERITY = "low"
@@ -83,28 +88,48 @@ def _eased(severity: str) -> str:
     return "info" if severity == "info" else WARNING_SEVERITY
 
 
-def flow_observations(summaries: Iterable[FlowSummary]) -> list[Observation]:
-    """Whether each flow is overdue."""
-    return [
-        Observation(
-            key=f"flow:{summary.flow}:overdue",
-            firing=summary.overdue,
-            severity=OWN_SEVERITY,
-            name=f"{summary.flow}_overdue",
-            summary=f"{summary.label or summary.flow}: {_lateness(summary)}",
-            source="flow",
-            labels={"flow": summary.flow, "card": "flows"},
-        )
-        for summary in summaries
-    ]
+def flow_observations(
+    summaries: Iterable[FlowSummary], finished: Iterable[FlowRun] = ()
+) -> list[Observation]:
+    """Whether each flow is overdue, and whether the newest finished runs failed.
+
+    `finished` holds one run for each flow of which somebody must hear when it fails.
+    """
+    newest = {run.flow: run for run in finished}
+    said: list[Observation] = []
+    for summary in summaries:
+        late = summary.why_overdue or "overdue" if summary.overdue else "on time again"
+        said.append(_of_flow(summary, "overdue", summary.overdue, late))
+        if run := newest.get(summary.flow):
+            failed = run.state is not RunState.COMPLETED
+            said.append(_of_flow(summary, "failed", failed, _ending(run)))
+    return said
 
 
-def _lateness(summary: FlowSummary) -> str:
-    if not summary.overdue:
-        return "on time again"
-    if summary.last is None:
-        return "has never run, and one was due"
-    return f"no run ended well in time; the last one is {summary.last.state.value}"
+def _of_flow(summary: FlowSummary, trouble: str, firing: bool, detail: str) -> Observation:
+    return Observation(
+        key=f"flow:{summary.flow}:{trouble}",
+        firing=firing,
+        severity=OWN_SEVERITY,
+        name=f"{summary.flow}_{trouble}",
+        summary=f"{summary.label or summary.flow}: {detail}",
+        source="flow",
+        labels={"flow": summary.flow, "card": "flows"},
+    )
+
+
+def _ending(run: FlowRun) -> str:
+    lasted = "" if run.duration_s is None else f" after {format_duration(run.duration_s)}"
+    match run.state:
+        case RunState.COMPLETED:
+            return f"a run ended well{lasted}"
+        case RunState.TIMED_OUT:
+            return f"the last run was stopped: it took too long{lasted}"
+        case RunState.LOST:
+            return "the last run was lost: nothing recorded how it ended"
+        case _:
+            code = "" if run.exit_code is None else f" with exit code {run.exit_code}"
+            return f"the last run failed{code}{lasted}"
 
 
 def stage_observations(stages: Iterable[Stage]) -> list[Observation]:

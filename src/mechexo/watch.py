@@ -22,6 +22,7 @@ from mechexo.alerts.values import Alert, Delivery, Observation
 from mechexo.desk import Desk
 from mechexo.desk_status import DeskStatus, status_after_tick
 from mechexo.errors import BusyError, MechexoError, StateError
+from mechexo.flows.values import FlowRun, FlowSummary, RunState
 from mechexo.health.values import ProbeState
 from mechexo.observing import flow_observations, gone, probe_observations, stage_observations
 from mechexo.tick_log import Stage, TickRecord
@@ -112,7 +113,6 @@ def tick(desk: Desk, *, deadline_s: float = 11.0) -> TickReport:
 
 def _tick(desk: Desk, deadline_s: float) -> TickReport:
     from mechexo.alerts import operations as alerts
-    from mechexo.flows import operations as flows
     from mechexo.health import operations as health
 
     at, began_s = desk.clock.now(), time.monotonic()
@@ -128,9 +128,9 @@ def _tick(desk: Desk, deadline_s: float) -> TickReport:
     if probes is not None:
         observations += probe_observations(probes, desk.settings.probes, desk.clock.now())
     flows_s = this.left_s(keeping_s=alerting_s + sending_s + closing_s)
-    summaries = this.run("flows", flows_s, lambda: flows.summaries(desk))
-    if summaries is not None:
-        observations += flow_observations(summaries)
+    seen = this.run("flows", flows_s, lambda: _flows_seen(desk))
+    if seen is not None:
+        observations += flow_observations(*seen)
     observations += stage_observations(this.stages)
 
     def observe() -> tuple[Alert, ...]:
@@ -161,6 +161,22 @@ def _tick(desk: Desk, deadline_s: float) -> TickReport:
         ops_ok=status.ops_ok if status else None,
         reasons=status.reasons if status else (),
     )
+
+
+def _flows_seen(desk: Desk) -> tuple[tuple[FlowSummary, ...], tuple[FlowRun, ...]]:
+    """How each flow is, and the newest finished run of each that the configuration names."""
+    from mechexo.flows import operations as flows
+
+    summaries = flows.summaries(desk)
+    finished = []
+    for summary in summaries:
+        run = summary.last if summary.flow in desk.settings.flows else None
+        if run is not None and run.state is RunState.RUNNING:
+            recent = flows.runs(desk, flow=summary.flow)
+            run = next((each for each in recent if each.state is not RunState.RUNNING), None)
+        if run is not None:
+            finished.append(run)
+    return summaries, tuple(finished)
 
 
 def _in_words(error: BaseException) -> str:

@@ -9,7 +9,7 @@ import pytest
 
 from mechexo.alerts.values import Alert, AlertState, Observation
 from mechexo.config import DeskSettings, ProbeSettings, Settings
-from mechexo.flows.values import FlowSummary
+from mechexo.flows.values import FlowRun, FlowSummary, RunState
 from mechexo.health.values import ProbeState, Status
 from mechexo.observing import flow_observations, gone, probe_observations, stage_observations
 from mechexo.tick_log import Stage
@@ -106,6 +106,40 @@ def test_an_overdue_flow_raises_and_one_in_time_resolves(overdue: bool) -> None:
     (observation,) = flow_observations([summary(overdue=overdue)])
     assert observation.key == "flow:bars:overdue"
     assert observation.firing is overdue
+
+
+def test_an_overdue_flow_says_why() -> None:
+    late = replace(summary(overdue=True), why_overdue="its last good run ended 3h ago")
+    (observation,) = flow_observations([late])
+    assert observation.summary == "Bars: its last good run ended 3h ago"
+
+
+def run(state: RunState, exit_code: int | None) -> FlowRun:
+    return FlowRun(1, "bars", state, NOW, NOW, 4.0, exit_code, "")
+
+
+@pytest.mark.parametrize(
+    ("state", "exit_code", "words"),
+    [
+        (RunState.FAILED, 3, "Bars: the last run failed with exit code 3 after 4s"),
+        (RunState.TIMED_OUT, 124, "Bars: the last run was stopped: it took too long after 4s"),
+        (RunState.LOST, None, "Bars: the last run was lost: nothing recorded how it ended"),
+    ],
+)
+def test_a_flow_whose_newest_finished_run_did_not_end_well_raises(
+    state: RunState, exit_code: int | None, words: str
+) -> None:
+    _, failed = flow_observations([summary(overdue=False)], [run(state, exit_code)])
+    assert (failed.key, failed.name) == ("flow:bars:failed", "bars_failed")
+    assert failed.firing
+    assert failed.severity == "high"
+    assert failed.summary == words
+
+
+def test_a_flow_whose_newest_finished_run_ended_well_resolves() -> None:
+    _, failed = flow_observations([summary(overdue=False)], [run(RunState.COMPLETED, 0)])
+    assert failed.key == "flow:bars:failed"
+    assert not failed.firing
 
 
 @pytest.mark.parametrize("ok", [True, False])

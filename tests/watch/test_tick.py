@@ -23,6 +23,7 @@ from mechexo.flows import operations as flows
 from mechexo.health import operations as health
 from mechexo.health.values import Status
 from mechexo.watch import tick
+from support.program import command
 
 FLAG = """
 [probes.trading_enabled]
@@ -124,6 +125,38 @@ def test_an_overdue_flow_becomes_an_alert_and_a_run_resolves_it(
     (alert,) = alerts.list_alerts(desk)
     assert alert.key == "flow:bars:overdue"
     flows.execute(desk, "bars", ["true"])
+    tick(desk)
+    assert alerts.list_alerts(desk) == ()
+
+
+def test_a_named_flow_that_failed_becomes_an_alert_until_a_run_ends_well(
+    make_desk: Callable[..., Desk],
+) -> None:
+    desk = make_desk("[flows.bars]\n")
+    flows.execute(desk, "bars", ["sh", "-c", "exit 3"])
+    tick(desk)
+    (alert,) = alerts.list_alerts(desk)
+    assert (alert.key, alert.severity) == ("flow:bars:failed", "high")
+    assert "exit code 3" in alert.summary
+    flows.execute(desk, "bars", ["true"])
+    tick(desk)
+    assert alerts.list_alerts(desk) == ()
+
+
+def test_a_flow_that_runs_again_after_a_failure_is_still_one_that_failed(
+    make_desk: Callable[..., Desk],
+) -> None:
+    desk = make_desk("[flows.bars]\n")
+    flows.execute(desk, "bars", ["false"])
+    flows.execute(desk, "bars", command("tick", config=desk.config_path))
+    (alert,) = alerts.list_alerts(desk)
+    assert alert.key == "flow:bars:failed"
+    tick(desk)
+    assert alerts.list_alerts(desk) == ()
+
+
+def test_a_flow_that_nobody_named_tells_nobody_that_it_failed(desk: Desk) -> None:
+    flows.execute(desk, "by_hand", ["false"])
     tick(desk)
     assert alerts.list_alerts(desk) == ()
 
