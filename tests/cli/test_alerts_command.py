@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import sys
 
 import pytest
@@ -163,7 +164,7 @@ def test_silence_and_unsilence(program: Program) -> None:
     )  # fmt: skip
     assert code == 0
     assert out.startswith("silence 1 until ")
-    assert program.said == "open alerts that are silenced now: 1\n"
+    assert program.said == "open alerts that it covers: 1\n"
     assert "name=feed_stale severity=high" in program("silences")[1]
     program(*RAISE)
     assert program.said.startswith("nothing is sent: silenced until ")
@@ -211,3 +212,80 @@ def test_the_command_imports_neither_apprise_nor_textual_nor_polars(program: Pro
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert done.stdout.endswith("set()\n")
+
+
+def test_a_silence_counts_only_what_it_covers_itself(program: Program) -> None:
+    program(*RAISE)
+    program("silence", "--match", "name=feed_stale", "--for", "2h", "--reason", "moving")
+    program("silence", "--match", "foo=bar", "--for", "2h", "--reason", "moving")
+    assert program.said == "open alerts that it covers: 0\n"
+
+
+def test_an_acknowledgement_or_unsilence_done_again_says_since_when_it_stands(
+    program: Program,
+) -> None:
+    program(*RAISE)
+    program("silence", "--match", "name=feed_stale", "--for", "2h", "--reason", "moving")
+    program("ack", "1", "--note", "on it")
+    code, out = program("ack", "1", "--note", "me too")
+    assert code == 0
+    assert out.startswith("alert 1: already acknowledged by ")
+    assert out.endswith("s ago\n")
+    assert "this note is not kept" in program.said
+    program("unsilence", "1")
+    code, out = program("unsilence", "1")
+    assert code == 0
+    assert out.startswith("silence 1 ended already, ")
+
+
+def test_list_and_show_tell_the_note_of_the_acknowledgement_and_the_end_of_the_silence(
+    program: Program,
+) -> None:
+    program(*RAISE)
+    program("ack", "1", "--note", "calling the vendor")
+    program("silence", "--match", "key=feed", "--for", "2h", "--reason", "moving")
+    until = alerts.get_alert(program.desk, 1).silenced_until
+    assert until is not None
+    end = f"{until:%Y-%m-%d %H:%M:%S}"
+    _, listed = program("list")
+    assert f"knows: calling the vendor; silenced until {end}" in listed
+    _, shown = program("show", "1")
+    assert ["acknowledgement note", "calling the vendor"] in rows_of(shown)
+    assert any(row[0] == "silenced until" and row[1].startswith(end) for row in rows_of(shown))
+    assert json.loads(program("show", "1", "--json")[1])["acknowledgement_note"] == (
+        "calling the vendor"
+    )
+
+
+def test_show_names_the_runbook_entry_that_fits_the_name_of_an_alert_without_one(
+    program: Program,
+) -> None:
+    book = program.desk.path("book")
+    book.mkdir()
+    (book / "clearing.md").write_text(
+        "---\nschema: 1\nid: clearing\ntitle: Clearing is late\nseverity: SEV2\n"
+        "alerts: [clearing_late]\n---\n# Clearing is late\n"
+    )
+    with program.desk.config_path.open("a") as config:
+        config.write('[runbook]\nfolder = "book"\n')
+    program("raise", "--key", "c", "--severity", "low", "--name", "clearing_late", "--summary", "s")
+    _, out = program("show", "1")
+    assert "clearing, by the alert's name: mechexo runbook show clearing" in out
+    assert json.loads(program("show", "1", "--json")[1])["nearest_runbook"] == "clearing"
+    program("raise", "--key", "k", "--severity", "low", "--name", "zzz", "--summary", "s")
+    assert ["runbook", "–"] in rows_of(program("show", "2")[1])
+
+
+def test_tables_have_words_for_headings(program: Program) -> None:
+    program(*RAISE)
+    program("silence", "--match", "key=feed", "--for", "2h", "--reason", "moving")
+    assert ["id", "match", "author", "reason", "from", "until"] in rows_of(program("silences")[1])
+    assert ["measure", "value"] in rows_of(program("stats")[1])
+    shown = rows_of(program("show", "1")[1])
+    assert ["what", "value"] in shown
+    assert not [row for row in shown if "_" in row[0]]
+
+
+def rows_of(table: str) -> list[list[str]]:
+    """A printed table's lines as cells."""
+    return [re.split(r" {2,}", line.strip()) for line in table.splitlines()]

@@ -13,9 +13,10 @@ from mechexo.alerts.book import apply_step, store
 from mechexo.alerts.channels.mailbox import mailbox
 from mechexo.alerts.history import statistics
 from mechexo.alerts.sender import channels_gone, deliver_due
-from mechexo.alerts.silencing import silence, silences, unsilence
+from mechexo.alerts.silencing import covered, silence, silences, unsilence
 from mechexo.alerts.text import clean, clean_observation
 from mechexo.alerts.values import (
+    OPEN,
     Alert,
     AlertCounts,
     AlertEvent,
@@ -31,7 +32,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "acknowledge",
+    "acknowledgement_notes",
     "counts",
+    "covered",
     "deliver_due",
     "deliveries",
     "get_alert",
@@ -52,8 +55,6 @@ __all__ = [
 
 UNTOLD_NAMED = 5
 """How many alerts `undelivered` names: every tick records what it says."""
-
-_OPEN = (AlertState.FIRING, AlertState.ACKNOWLEDGED)
 
 
 def observe(desk: Desk, observations: Iterable[Observation]) -> tuple[Alert, ...]:
@@ -100,7 +101,7 @@ def raise_alert(
 
 
 def list_alerts(
-    desk: Desk, *, states: Collection[AlertState] = _OPEN, limit: int | None = None
+    desk: Desk, *, states: Collection[AlertState] = OPEN, limit: int | None = None
 ) -> tuple[Alert, ...]:
     """The alerts in these states, worst severity first, then newest."""
     now = desk.clock.now()
@@ -129,9 +130,15 @@ def deliveries(desk: Desk, alert_id: int | None = None, limit: int = 50) -> tupl
     return outbox.deliveries(desk.state.reader(), alert_id, limit)
 
 
+def acknowledgement_notes(desk: Desk, alert_ids: Collection[int]) -> dict[int, str]:
+    """What was said with the last acknowledgement of each of these alerts; those without words
+    are not in it."""
+    return records.acknowledgement_notes(desk.state.reader(), alert_ids)
+
+
 def acknowledge(desk: Desk, alert_id: int, *, note: str = "") -> Alert:
     """Says that the actor knows and takes it: nothing more is sent, unless it gets worse than it
-    is now. The first one stands.
+    is now. The first one stands: one more changes nothing and leaves no entry in the audit log.
 
     Raises:
         NotFoundError: there is no alert with this id.
@@ -139,6 +146,10 @@ def acknowledge(desk: Desk, alert_id: int, *, note: str = "") -> Alert:
     """
     # An acknowledgement is its own reason: nobody shall have to find words at night.
     reason, now = clean(note) or "acknowledged", desk.clock.now()
+    desk.require("alerts.acknowledge", str(alert_id), Role.RESPONDER)
+    before = records.alert_by_id(desk.state.reader(), alert_id)
+    if before is not None and before.state is AlertState.ACKNOWLEDGED:
+        return _as_of(before, now)
     with desk.operation(
         "alerts.acknowledge", str(alert_id), needs=Role.RESPONDER, reason=reason
     ) as operation:
@@ -219,5 +230,5 @@ def _as_of(alert: Alert, now: datetime) -> Alert:
 def _known(alert: Alert | None, alert_id: int, desk: Desk) -> Alert:
     if alert is not None:
         return alert
-    near = [str(each.id) for each in records.alerts_in(desk.state.reader(), _OPEN, 5)]
+    near = [str(each.id) for each in records.alerts_in(desk.state.reader(), OPEN, 5)]
     raise NotFoundError(f"there is no alert {alert_id}; open: {', '.join(near) or 'none'}")

@@ -203,6 +203,19 @@ def prune(connection: sqlite3.Connection, before: datetime) -> None:
     connection.execute("DELETE FROM silence WHERE ends_at < ?", (iso_z(before),))
 
 
+def acknowledgement_notes(
+    connection: sqlite3.Connection, alert_ids: Collection[int]
+) -> dict[int, str]:
+    """The note of each alert's last acknowledgement, where it has words."""
+    rows = connection.execute(
+        "SELECT alert_id, detail FROM alert_event WHERE kind = 'acknowledged' "
+        "AND alert_id IN (SELECT value FROM json_each(?)) ORDER BY id",
+        (json.dumps(list(alert_ids)),),
+    )
+    last = {row["alert_id"]: row["detail"] for row in rows}
+    return {alert_id: note for alert_id, note in last.items() if note}
+
+
 def counts(connection: sqlite3.Connection, now: datetime) -> AlertCounts:
     """The open alerts in numbers."""
     rows = connection.execute(

@@ -8,14 +8,15 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from mechexo.actor import Role
-from mechexo.alerts import records
+from mechexo.alerts import records, rules
 from mechexo.alerts.book import apply_step
 from mechexo.alerts.text import clean, clean_key, clean_pairs
+from mechexo.alerts.values import OPEN
 from mechexo.errors import NotFoundError, UsageError
 from mechexo.times import iso_z
 
 if TYPE_CHECKING:
-    from mechexo.alerts.values import Silence
+    from mechexo.alerts.values import Alert, Silence
     from mechexo.desk import Desk
 
 
@@ -62,10 +63,16 @@ def silence(
 def unsilence(desk: Desk, silence_id: int, *, reason: str = "") -> Silence:
     """Ends a silence now; what it covered and still fires pages.
 
+    One that has ended stays as it is, without an entry in the audit log.
+
     Raises:
         NotFoundError: there is no silence with this id.
     """
     now = desk.clock.now()
+    desk.require("alerts.unsilence", str(silence_id), Role.RESPONDER)
+    before = records.silence_by_id(desk.state.reader(), silence_id)
+    if before is not None and before.ends_at <= now:
+        return before
     with desk.operation(
         "alerts.unsilence",
         str(silence_id),
@@ -87,6 +94,13 @@ def unsilence(desk: Desk, silence_id: int, *, reason: str = "") -> Silence:
 def silences(desk: Desk) -> tuple[Silence, ...]:
     """The silences that have not ended, soonest end first."""
     return records.active_silences(desk.state.reader(), desk.clock.now())
+
+
+def covered(desk: Desk, silence: Silence) -> tuple[Alert, ...]:
+    """The open alerts that a silence covers now, worst severity first, then newest."""
+    now = desk.clock.now()
+    alerts = records.alerts_in(desk.state.reader(), OPEN, None)
+    return tuple(alert for alert in alerts if rules.matching(alert, (silence,), now))
 
 
 def _in_words(matchers: Mapping[str, str]) -> str:

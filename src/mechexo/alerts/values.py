@@ -22,6 +22,10 @@ class AlertState(StrEnum):
     RESOLVED = "resolved"
 
 
+OPEN = (AlertState.FIRING, AlertState.ACKNOWLEDGED)
+"""The states of an alert that is not over."""
+
+
 @dataclass(frozen=True, slots=True)
 class Observation:
     """A source says that something is (or no longer is) the matter.

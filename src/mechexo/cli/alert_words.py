@@ -20,6 +20,9 @@ COLUMNS = (
 )  # fmt: skip
 
 
+LONGEST_TEXT = 100
+
+
 def fate(desk: Desk, alert: Alert, messages: Sequence[Delivery]) -> str:
     """What will come of the alert's messages, in a line."""
     if alert.acknowledged_by is not None:
@@ -39,7 +42,37 @@ def fate(desk: Desk, alert: Alert, messages: Sequence[Delivery]) -> str:
     return f"nothing is sent: no channel takes {alert.severity} alerts, see [channels]"
 
 
-def line(desk: Desk, alert: Alert) -> tuple[object, ...]:
+def acknowledged(alert: Alert, began: datetime) -> str:
+    """What an acknowledgement begun at that moment came to."""
+    if not was_known(alert, began):
+        return f"alert {alert.id} acknowledged by {alert.acknowledged_by}"
+    age = format_duration(began - (alert.acknowledged_at or began))
+    return f"alert {alert.id}: already acknowledged by {alert.acknowledged_by} {age} ago"
+
+
+def was_known(alert: Alert, began: datetime) -> bool:
+    """Whether somebody had acknowledged the alert before that moment."""
+    return alert.acknowledged_at is not None and alert.acknowledged_at < began
+
+
+def facts(
+    desk: Desk, alert: Alert, acknowledgement_note: str, nearest_runbook: str | None
+) -> list[tuple[str, object]]:
+    """Everything known about an alert, a fact to a row."""
+    found: list[tuple[str, object]] = []
+    for name in COLUMNS:
+        value = shown(desk, getattr(alert, name))
+        if name == "runbook" and nearest_runbook:
+            value = (
+                f"{nearest_runbook}, by the alert's name: mechexo runbook show {nearest_runbook}"
+            )
+        found.append((name.removesuffix("_at").replace("_", " "), value))
+        if name == "acknowledged_at":
+            found.append(("acknowledgement note", acknowledgement_note or None))
+    return found
+
+
+def line(desk: Desk, alert: Alert, acknowledgement_note: str = "") -> tuple[object, ...]:
     """An alert as a row of the list."""
     age = format_duration(desk.clock.now() - alert.started_at)
     return (
@@ -47,24 +80,30 @@ def line(desk: Desk, alert: Alert) -> tuple[object, ...]:
         alert.severity,
         alert.state.value,
         alert.name,
-        alert.summary if len(alert.summary) <= 100 else alert.summary[:99] + "…",
+        _short(alert.summary),
         alert.count,
         age,
-        note(desk, alert),
+        note(desk, alert, acknowledgement_note),
     )
 
 
-def note(desk: Desk, alert: Alert) -> str | None:
-    """What keeps the alert from paging, or that it is over."""
+def note(desk: Desk, alert: Alert, acknowledgement_note: str = "") -> str | None:
+    """What keeps the alert from paging, all of it, or that it is over."""
     if alert.resolved_at is not None:
         return f"resolved {shown(desk, alert.resolved_at)}"
+    parts = []
     if alert.acknowledged_by is not None:
-        return f"{alert.acknowledged_by} knows"
+        said = f": {_short(acknowledgement_note)}" if acknowledgement_note else ""
+        parts.append(f"{alert.acknowledged_by} knows{said}")
     if alert.silenced_until is not None:
-        return f"silenced until {shown(desk, alert.silenced_until)}"
-    if alert.held_until is not None:
-        return f"held until {shown(desk, alert.held_until)}"
-    return None
+        parts.append(f"silenced until {shown(desk, alert.silenced_until)}")
+    elif alert.held_until is not None:
+        parts.append(f"held until {shown(desk, alert.held_until)}")
+    return "; ".join(parts) or None
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= LONGEST_TEXT else text[: LONGEST_TEXT - 1] + "…"
 
 
 def message_line(desk: Desk, message: Delivery) -> tuple[object, ...]:

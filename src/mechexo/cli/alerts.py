@@ -45,7 +45,9 @@ def list_(
     if csv:
         return render.csv_rows(alert_words.COLUMNS, map(alert_words.cells, found))
     columns = (">id", "severity", "state", "name", "summary", ">seen", ">age", "note")
-    return render.table("Alerts", columns, [alert_words.line(desk, alert) for alert in found])
+    notes = operations.acknowledgement_notes(desk, [alert.id for alert in found])
+    rows = [alert_words.line(desk, alert, notes.get(alert.id, "")) for alert in found]
+    return render.table("Alerts", columns, rows)
 
 
 @app.command("show")
@@ -55,10 +57,13 @@ def show(ctx: typer.Context, alert_id: AlertId, json_: Json = False) -> None:
 
     desk = open_desk(ctx)
     alert = operations.get_alert(desk, alert_id)
+    note = operations.acknowledgement_notes(desk, [alert_id]).get(alert_id, "")
+    nearest = _nearest_entry(desk, alert)
     if json_:
-        return render.json_document("alert", desk.clock.now(), {"alert": alert})
-    rows = [(name, alert_words.shown(desk, getattr(alert, name))) for name in alert_words.COLUMNS]
-    return render.table(f"Alert {alert.id}", ("", ""), rows)
+        body = {"alert": alert, "acknowledgement_note": note, "nearest_runbook": nearest}
+        return render.json_document("alert", desk.clock.now(), body)
+    rows = alert_words.facts(desk, alert, note, nearest)
+    return render.table(f"Alert {alert.id}", ("what", "value"), rows)
 
 
 @app.command("why")
@@ -90,8 +95,11 @@ def ack(
     from mechexo.alerts import operations
 
     desk = open_desk(ctx)
+    began = desk.clock.now()
     alert = operations.acknowledge(desk, alert_id, note=note)
-    _print_one(desk, alert, f"alert {alert.id} acknowledged by {alert.acknowledged_by}", json_)
+    _print_one(desk, alert, alert_words.acknowledged(alert, began), json_)
+    if note and alert_words.was_known(alert, began):
+        render.note("the first acknowledgement stands; this note is not kept")
 
 
 @app.command("resolve")
@@ -162,9 +170,9 @@ def silence(
     made = operations.silence(desk, matchers=matchers, duration=parse_duration(for_), reason=reason)
     if json_:
         return render.json_document("silence", desk.clock.now(), {"silence": made})
-    covered = sum(a.silenced_until is not None for a in operations.list_alerts(desk))
+    covered = len(operations.covered(desk, made))
     render.text(f"silence {made.id} until {alert_words.shown(desk, made.ends_at)}")
-    return render.note(f"open alerts that are silenced now: {covered}")
+    return render.note(f"open alerts that it covers: {covered}")
 
 
 @app.command("unsilence")
@@ -179,10 +187,13 @@ def unsilence(
     from mechexo.alerts import operations
 
     desk = open_desk(ctx)
+    began = desk.clock.now()
     ended = operations.unsilence(desk, silence_id, reason=reason)
     if json_:
         return render.json_document("silence", desk.clock.now(), {"silence": ended})
-    return render.text(f"silence {ended.id} ended at {alert_words.shown(desk, ended.ends_at)}")
+    ago = f" already, {format_duration(began - ended.ends_at)} ago" if ended.ends_at < began else ""
+    at = alert_words.shown(desk, ended.ends_at)
+    return render.text(f"silence {ended.id} ended{ago} at {at}")
 
 
 @app.command("silences")
@@ -201,8 +212,9 @@ def silences(ctx: typer.Context, json_: Json = False, csv: Csv = False) -> None:
     ]
     if csv:
         return render.csv_rows(columns, rows)
+    titles = (*columns[:-2], "from", "until")
     return render.table(
-        "Silences", columns, [[alert_words.shown(desk, c) for c in row] for row in rows]
+        "Silences", titles, [[alert_words.shown(desk, c) for c in row] for row in rows]
     )
 
 
@@ -227,7 +239,7 @@ def stats(
         ("mean time to acknowledge", acknowledged),
         ("mean time to resolve", resolved),
     )
-    render.table(f"Alerts of the last {days} days", ("", ">"), facts)
+    render.table(f"Alerts of the last {days} days", ("measure", ">value"), facts)
     render.table("By day", ("day", ">alerts"), found.by_day)
     return render.table("Most frequent", ("name", ">alerts"), found.noisiest)
 
@@ -241,6 +253,16 @@ def _pairs(words: Sequence[str], option: str) -> dict[str, str]:
         if pairs.setdefault(name.strip(), value) != value:
             raise UsageError(f"{option} names {name.strip()} twice with different values")
     return pairs
+
+
+def _nearest_entry(desk: Desk, alert: Alert) -> str | None:
+    """The runbook entry that fits the alert's name, when the alert names none."""
+    if alert.runbook:
+        return None
+    from mechexo.runbook import operations as runbook
+
+    entry = runbook.match(desk, alert.name)
+    return entry.id if entry else None
 
 
 def _print_one(desk: Desk, alert: Alert, line: str, json_: bool) -> None:
