@@ -26,10 +26,11 @@ ALERTS = {
     *("flow_canary", "database_integrity", "broker_rejects", "model_score_age", "ci_last_run"),
     *("capital_utilisation", "credential_age", "tcp_gateway", "clock_offset"),
     *("data_pipeline_overdue", "ml_inference_overdue", "reweight_overdue", "canary_overdue"),
+    *("data_pipeline_failed", "ml_inference_failed", "reweight_failed", "canary_failed"),
     # The probes of the example configuration.
     *("disk", "memory", "load"),
 }
-PATTERNS = {"tick_*", "*_overdue"}
+PATTERNS = {"tick_*", "*_overdue", "*_failed"}
 
 each_entry = pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.id)
 

@@ -97,8 +97,8 @@ def name_of_key(key: str) -> str:
     match key.strip().split(":"):
         case ["probe", name] | ["probe", name, "warning"]:
             return name
-        case ["flow", name, "overdue"]:
-            return f"{name}_overdue"
+        case ["flow", name, "overdue" | "failed" as trouble]:
+            return f"{name}_{trouble}"
         case ["tick", stage]:
             return f"tick_{stage}"
     return key
