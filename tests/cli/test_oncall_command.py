@@ -44,3 +44,22 @@ def test_now_as_json(
     assert document["oncall"] == {
         "level1": "Ann", "level2": "", "level3": "", "quiet_hours": False, "quiet_until": None
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("words", [[], ["--json"]], ids=["text", "json"])
+def test_without_a_command_it_is_now(
+    make_desk: MakeDesk,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: list[str],
+) -> None:
+    config = str(make_desk(f'[oncall]\nlevel1 = "Ann"\n{NEVER_QUIET}').config_path)
+    assert "Ann" in run(config, words, monkeypatch, capsys)
+
+
+def test_its_help_names_the_command_and_the_default(
+    make_desk: MakeDesk, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = run(str(make_desk().config_path), ["--help"], monkeypatch, capsys)
+    assert "Without a command: now." in said
+    assert "Who is told first" in said

@@ -35,6 +35,7 @@ def test_it_has_every_part_also_on_an_empty_desk(desk: Desk) -> None:
     assert report.startswith("# Shift report: test (paper)\n")
     titles = [line[3:] for line in report.splitlines() if line.startswith("## ")]
     assert titles == ["Status", "How it went", "Alerts", "Flows", "Costs", "Actions"]
+    assert "**ops_ok: no** · 7 cards unknown\n" in section(report, "Status")
     assert "No tick ran: nothing is known of these hours." in section(report, "How it went")
 
 
@@ -125,6 +126,12 @@ def test_the_command_prints_it_or_writes_it(desk: Desk, tmp_path: Path) -> None:
     assert written.stdout == ""
     assert out.read_text().startswith("# Shift report: test")
     assert [file.name for file in tmp_path.iterdir() if "shift" in file.name] == ["shift.md"]
+
+
+def test_without_a_command_it_is_the_shift(desk: Desk) -> None:
+    assert mechexo("report", config=desk.config_path).stdout.startswith("# Shift report: test")
+    found = document(mechexo("report", "--hours", 4, "--json", config=desk.config_path))
+    assert found["hours"] == 4
 
 
 def test_the_command_gives_a_document(desk: Desk) -> None:

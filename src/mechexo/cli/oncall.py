@@ -7,9 +7,10 @@ from typing import Annotated
 import typer
 
 from mechexo.cli import render
-from mechexo.cli.invocation import command_group, open_desk
+from mechexo.cli.default_command import group_with_default
+from mechexo.cli.invocation import open_desk
 
-app = command_group("Who is on call.")
+app = group_with_default("Who is on call.", "now")
 
 
 @app.command("now")

@@ -8,11 +8,12 @@ from typing import Annotated
 import typer
 
 from mechexo.cli import render
-from mechexo.cli.invocation import command_group, open_desk
+from mechexo.cli.default_command import group_with_default
+from mechexo.cli.invocation import open_desk
 from mechexo.errors import UsageError
 from mechexo.files import write_whole
 
-app = command_group("The shift report.")
+app = group_with_default("The shift report.", "shift")
 
 
 @app.command("shift")
