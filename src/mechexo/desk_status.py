@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -139,6 +140,18 @@ def _delivery_reasons(facts: Facts) -> list[Reason]:
         late = format_duration(facts.oldest_due_s)
         reasons.append(Reason(f"a message has been due for {late}"))
     return reasons
+
+
+def card_words(cards: Iterable[Card]) -> str:
+    """How many cards are not ok, the worst first, such as `2 cards critical, 1 unknown`; empty
+    when all are ok. `ops_ok` may hold all the same: it asks less than the cards show."""
+    counts = Counter(card.status for card in cards)
+    bad = sorted(counts.keys() - {Status.OK}, key=lambda status: status.rank, reverse=True)
+    if not bad:
+        return ""
+    worst, *others = bad
+    first = f"{counts[worst]} {'card' if counts[worst] == 1 else 'cards'} {worst.value}"
+    return ", ".join([first, *(f"{counts[status]} {status.value}" for status in others)])
 
 
 def read_status(desk: Desk) -> DeskStatus:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from mechexo import tick_log
 from mechexo.alerts.values import Alert, AlertState
 from mechexo.desk import Desk
-from mechexo.desk_status import DeskStatus, read_status
+from mechexo.desk_status import DeskStatus, card_words, read_status
 from mechexo.errors import MechexoError, UsageError
 from mechexo.flows.values import FlowRun, RunState
 from mechexo.times import format_duration, from_iso_z
@@ -61,7 +61,8 @@ def _readable(part: Callable[[], Iterable[str]]) -> list[str]:
 
 
 def _status(status: DeskStatus, shown: Callable[[datetime], str]) -> Iterable[str]:
-    yield "**ops_ok: yes**" if status.ops_ok else "**ops_ok: no**"
+    cards = card_words(status.cards)
+    yield f"**ops_ok: {'yes' if status.ops_ok else 'no'}**" + (f" · {cards}" if cards else "")
     yield from (f"- {_cell(reason)}" for reason in status.reasons)
     tick = shown(status.last_tick_at) if status.last_tick_at else "never"
     yield ""

@@ -45,7 +45,7 @@ def test_a_desk_that_is_well_says_so_and_exits_0(ticked: Callable[[str], Path]) 
     assert done.returncode == 0
     assert "test  PAPER  UTC" in done.stdout
     assert "data     ● OK" in done.stdout
-    assert "ops_ok  ● OK        yes" in done.stdout
+    assert "ops_ok  ● OK        yes · 6 cards unknown\n" in done.stdout
     assert "uptime  100.000 % (known for 0s of 30d); objective" in done.stdout
     assert "alerts  none open" in done.stdout
     assert done.stderr == ""
@@ -55,9 +55,17 @@ def test_a_desk_that_is_not_well_says_why_and_exits_1(ticked: Callable[[str], Pa
     done = mechexo("status", config=ticked(BROKEN))
     assert done.returncode == 1
     assert "data     ✖ CRITICAL" in done.stdout
-    assert "ops_ok  ✖ CRITICAL  no" in done.stdout
+    assert "ops_ok  ✖ CRITICAL  no · 1 card critical, 6 unknown\n" in done.stdout
     assert "- folder (data) is critical" in done.stdout
     assert "1 open (1 critical), 1 unacknowledged" in done.stdout
+
+
+def test_ops_ok_stands_beside_the_cards_that_are_not(ticked: Callable[[str], Path]) -> None:
+    lesser = BROKEN.replace('severity = "critical"', 'severity = "low"')
+    shown = '[cards]\nshow = ["data"]\n'
+    done = mechexo("status", config=ticked(lesser + shown))
+    assert done.returncode == 0
+    assert "ops_ok  ● OK        yes · 1 card critical\n" in done.stdout
 
 
 def test_a_card_that_nothing_watches_is_unknown(ticked: Callable[[str], Path]) -> None:

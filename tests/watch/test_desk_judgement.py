@@ -8,8 +8,8 @@ from itertools import product
 
 import pytest
 
-from mechexo.desk_status import Facts, Reason, judge
-from mechexo.health.values import ProbeState, Status
+from mechexo.desk_status import Facts, Reason, card_words, judge
+from mechexo.health.values import Card, ProbeState, Status
 from mechexo.tick_log import Stage
 
 NOW = datetime(2026, 3, 2, 14, 30, tzinfo=UTC)
@@ -143,3 +143,18 @@ def test_a_desk_that_nothing_watches_is_not_known_to_be_well() -> None:
     (found,) = judge(replace(WELL, probes=()))
     assert found.text == "nothing is watched: no probe is configured"
     assert not found.known
+
+
+@pytest.mark.parametrize(
+    ("statuses", "words"),
+    [
+        ("", ""),
+        ("ok ok", ""),
+        ("ok critical", "1 card critical"),
+        ("unknown critical ok critical", "2 cards critical, 1 unknown"),
+        ("warning unknown unknown", "2 cards unknown, 1 warning"),
+    ],
+)
+def test_the_cards_that_are_not_ok_are_counted_the_worst_first(statuses: str, words: str) -> None:
+    cards = [Card("any", Status(status), "", NOW) for status in statuses.split()]
+    assert card_words(cards) == words

@@ -9,7 +9,7 @@ import typer
 from mechexo.cli import render
 from mechexo.cli.invocation import Invocation, open_desk, single_command
 from mechexo.cli.words import age, harmless, status_word
-from mechexo.desk_status import DeskStatus, read_status, status_document
+from mechexo.desk_status import DeskStatus, card_words, read_status, status_document
 from mechexo.errors import MechexoError
 from mechexo.health.values import Status
 from mechexo.times import format_duration
@@ -50,7 +50,8 @@ def show(found: DeskStatus) -> None:
         render.text(f"{card.name.ljust(widest)}  {word} {harmless(card.summary)}{observed}")
     render.text()
     overall = Status.OK if found.ops_ok else Status.UNKNOWN if found.blind else Status.CRITICAL
-    render.text(f"ops_ok  {status_word(overall, _WORD_WIDTH)} {'yes' if found.ops_ok else 'no'}")
+    answer = " · ".join(filter(None, ("yes" if found.ops_ok else "no", card_words(found.cards))))
+    render.text(f"ops_ok  {status_word(overall, _WORD_WIDTH)} {answer}")
     for reason in found.reasons:
         render.text(f"        - {harmless(reason)}")
     render.text(f"alerts  {_alerts(found)}")
