@@ -9,6 +9,7 @@ from mechexo.costs.values import CostReport, CostRow, Coverage, UnpricedFill
 from mechexo.rollback.values import Change, Guard, Plan, Suspect
 from mechexo_tui.panels.costs import cost_aside, coverage_lines
 from mechexo_tui.panels.plan import plan_lines
+from mechexo_tui.panels.words import fits
 from mechexo_tui.widgets.format import Look
 from mechexo_tui.widgets.lines import text_of
 
@@ -57,3 +58,11 @@ def test_an_empty_plan_with_a_failed_guard_points_at_the_warning() -> None:
     shown = [text_of(line) for line in plan_lines(refused, SUSPECT, LOOK)]
     assert shown[-1] == " Nothing to do: see the warnings above."
     assert any("config is a folder" in line for line in shown)
+
+
+def test_a_filter_keeps_what_has_all_words_and_turned_round_the_others() -> None:
+    assert fits("Gross exposure HIGH", "high gross")
+    assert not fits("Gross exposure HIGH", "high net")
+    assert fits("Gross exposure HIGH", "!net")
+    assert not fits("Gross exposure HIGH", "!gross")
+    assert fits("anything", " ! ")

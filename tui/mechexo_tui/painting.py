@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from textual.app import App
     from textual.screen import Screen
 
-LOOK_S = 0.01
+LOOK_S = 0.004
 """How often a screen in the making is asked whether it is complete."""
 
 LONGEST_S = 3.0
@@ -24,14 +24,15 @@ class HeldPainting:
     def __init__(self, app: App[Any]) -> None:
         self._app = app
         self._held = ExitStack()
-        self._holding = False
+        self.holding = False
+        """Whether painting is held back now."""
         self._until = 0.0
 
     def hold(self) -> None:
         """Paints nothing until the screen in front has come to rest."""
         self._until = time.monotonic() + LONGEST_S
-        if not self._holding:
-            self._holding = True
+        if not self.holding:
+            self.holding = True
             self._held.enter_context(self._app.batch_update())
             self._app.set_timer(LOOK_S, self._look)
 
@@ -40,7 +41,7 @@ class HeldPainting:
         if time.monotonic() < self._until and not _at_rest(screen):
             self._app.set_timer(LOOK_S, self._look)
             return
-        self._holding = False
+        self.holding = False
         self._held.close()
         screen.refresh()
 

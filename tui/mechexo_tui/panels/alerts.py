@@ -17,7 +17,7 @@ from mechexo.alerts.values import (
     Delivery,
     Silence,
 )
-from mechexo_tui.panels.words import fits
+from mechexo_tui.panels.words import kept_by
 from mechexo_tui.widgets import format as shown_as
 from mechexo_tui.widgets.lines import Line, Row, Span, rows_of
 from mechexo_tui.widgets.table import Column, Table, natural
@@ -85,12 +85,32 @@ def matching(alerts: Sequence[Alert], words: str) -> Sequence[Alert]:
     """The alerts that carry all words somewhere; a leading `!` keeps the others."""
     if not words.strip(" !"):
         return alerts
-    return [alert for alert in alerts if fits(_text_of(alert), words)]
+    keeps = kept_by(words)
+    texts = _searched.texts_of(alerts)
+    return [alert for alert, text in zip(alerts, texts, strict=True) if keeps(text)]
+
+
+class _Searched:
+    """The texts of the list that was searched last: typing on must not make them anew."""
+
+    def __init__(self) -> None:
+        self._alerts: Sequence[Alert] = ()
+        self._texts: list[str] = []
+
+    def texts_of(self, alerts: Sequence[Alert]) -> list[str]:
+        """The searched text of each alert, in lower case."""
+        if self._alerts is not alerts:
+            self._alerts, self._texts = alerts, [_text_of(alert) for alert in alerts]
+        return self._texts
+
+
+_searched = _Searched()
 
 
 def _text_of(alert: Alert) -> str:
-    labels = " ".join(f"{key}={value}" for key, value in alert.labels.items())
-    return f"{alert.severity} {alert.state} {alert.name} {alert.summary} {alert.source} {labels}"
+    labels = " ".join([f"{key}={value}" for key, value in alert.labels.items()])
+    seen = f"{alert.severity} {alert.state} {alert.name} {alert.summary} {alert.source} {labels}"
+    return seen.lower()
 
 
 def story_lines(

@@ -119,6 +119,11 @@ class ConsoleScreen(Screen[None]):
         if self.is_mounted:
             self.show_now()
 
+    def _compositor_refresh(self) -> None:
+        # Textual would make every line here and then, while painting is held, throw it away.
+        if not self.console_app.painting.holding:
+            super()._compositor_refresh()
+
     def show_now(self) -> None:
         """Shows all that is known; what is unchanged paints nothing."""
         header = self.query_one(Header)
