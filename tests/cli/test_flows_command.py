@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from typer.testing import CliRunner
@@ -13,6 +14,9 @@ from typer.testing import CliRunner
 from mechexo.cli import app
 from mechexo.desk import Desk
 from mechexo.flows import operations as flows
+from mechexo.flows import records
+from mechexo.flows.values import FlowRun, RunState
+from mechexo.flows.wrappers import this_wrapper
 
 
 @pytest.fixture
@@ -26,6 +30,15 @@ def busy_desk(make_desk: Callable[..., Desk]) -> Desk:
     flows.execute(desk, "bars", ["true"])
     flows.execute(desk, "weights", ["false"])
     return desk
+
+
+def store_run(desk: Desk, flow: str, *, took_s: float) -> None:
+    """A run on record that ended well and took so long, however fast this machine is."""
+    ended_at = desk.clock.now()
+    started_at = ended_at - timedelta(seconds=took_s)
+    stored = FlowRun(0, flow, RunState.COMPLETED, started_at, ended_at, took_s, 0, "")
+    with desk.state.write() as transaction:
+        records.insert(transaction, stored, this_wrapper())
 
 
 def run(desk: Desk, *words: str) -> str:
@@ -67,11 +80,20 @@ def test_a_flow_that_was_never_run_is_listed_as_such(make_desk: Callable[..., De
 
 
 def test_a_slow_flow_is_called_slow(make_desk: Callable[..., Desk]) -> None:
-    desk = Desk.open(make_desk('[flows.bars]\nusual = "0.01s"\n').config_path)
-    flows.execute(desk, "bars", ["sleep", "0.05"])
-    assert "▲ SLOW" in run(desk, "list")
-    assert json.loads(run(desk, "list", "--json"))["flows"][0]["slow"] is True
-    assert run(desk, "list", "--csv").splitlines()[1].endswith(",True")
+    made = make_desk('[flows.bars]\nusual = "10s"\n[flows.weights]\nusual = "10s"\n')
+    # On the real clock, as the command line is.
+    desk = Desk.open(made.config_path)
+    store_run(desk, "bars", took_s=10.001)
+    store_run(desk, "weights", took_s=10.0)
+    slow, usual = (line for line in run(desk, "list").splitlines() if "COMPLETED" in line)
+    assert slow.split()[0] == "bars"
+    assert "▲ SLOW" in slow
+    assert "SLOW" not in usual
+    found = json.loads(run(desk, "list", "--json"))["flows"]
+    assert [flow["slow"] for flow in found] == [True, False]
+    _, first, second = run(desk, "list", "--csv").splitlines()
+    assert first.endswith(",True")
+    assert second.endswith(",False")
 
 
 def test_a_ping_is_a_check_in(busy_desk: Desk) -> None:
@@ -82,6 +104,23 @@ def test_a_ping_is_a_check_in(busy_desk: Desk) -> None:
 def test_exec_needs_a_command(busy_desk: Desk) -> None:
     words = ["--config", str(busy_desk.config_path), "flows", "exec", "bars"]
     assert CliRunner().invoke(app, words).exit_code == 2
+
+
+@pytest.mark.parametrize("words", [("sh", "-c", "true"), ("bars.py", "--fast")])
+def test_exec_without_dashes_says_where_they_belong(
+    busy_desk: Desk, words: tuple[str, ...]
+) -> None:
+    begin = ["--config", str(busy_desk.config_path), "flows", "exec", "bars"]
+    done = CliRunner().invoke(app, [*begin, *words])
+    assert done.exit_code == 2
+    assert f"{words[1]} is no option of exec; put -- before the command" in done.output
+
+
+def test_exec_does_not_speak_of_dashes_to_one_who_set_them(busy_desk: Desk) -> None:
+    words = ["--config", str(busy_desk.config_path), "flows", "exec", "bars", "--bogus", "--", "x"]
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 2
+    assert "No such option: --bogus" in done.output
 
 
 def test_exec_loads_nothing_heavy(busy_desk: Desk) -> None:

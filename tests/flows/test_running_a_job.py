@@ -243,6 +243,7 @@ def test_a_job_that_takes_too_long_is_ended_and_recorded_as_timed_out(
 ) -> None:
     done = wrapped("sh", "-c", "echo begun; exec sleep 60", options=("--timeout", "1s"))
     assert (done.returncode, done.stdout) == (124, b"begun\n")
+    assert done.stderr == b"mechexo: sh took longer than 1s and was ended: exit code 124\n"
     assert only_run(desk).state is RunState.TIMED_OUT
     assert only_run(desk).tail == "begun\n"
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from mechexo.cli import render
 from mechexo.cli.invocation import command_group, open_desk
@@ -15,7 +16,27 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON document.")]
 Csv = Annotated[bool, typer.Option("--csv", help="CSV.")]
 
 
-@app.command("exec")
+class _Wrapper(TyperCommand):
+    """Tells whoever forgot it that an option of the job's needs `--` before the job."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        separated = "--" in args
+        try:
+            return super().parse_args(ctx, args)
+        except typer.BadParameter:
+            raise
+        except typer.TyperException as error:
+            unknown = getattr(error, "option_name", None)
+            if separated or unknown is None:
+                raise
+            raise typer.BadParameter(
+                f"{unknown} is no option of exec; put -- before the command: "
+                "mechexo flows exec NAME -- COMMAND",
+                ctx=ctx,
+            ) from None
+
+
+@app.command("exec", cls=_Wrapper)
 def exec_(
     ctx: typer.Context,
     name: Annotated[str, typer.Argument(help="The flow that this is a run of.")],

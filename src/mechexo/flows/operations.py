@@ -14,6 +14,7 @@ from mechexo.flows import child, records, rules, spool
 from mechexo.flows.auditing import Starter, record_end, starter
 from mechexo.flows.values import FlowRun, FlowSummary, RunState
 from mechexo.flows.wrappers import Wrapper, is_alive, this_wrapper
+from mechexo.times import format_duration
 
 if TYPE_CHECKING:
     from mechexo.desk import Desk
@@ -24,6 +25,7 @@ START_WAIT_S = 1.0
 END_WAIT_S = 5.0
 """How long its end waits for its turn before it is written down elsewhere."""
 LONGEST_NAME = 80
+_MINUTE = timedelta(minutes=1)
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
 
@@ -51,7 +53,7 @@ def execute(
     except MechexoError as error:
         _remark(f"the start of {name} is not recorded yet: {error}")
     begun_s = desk.clock.monotonic_s()
-    ended = child.run(command, timeout_s=timeout.total_seconds() if timeout else None)
+    ended = child.run(command, timeout_s=_seconds(timeout))
     run = replace(
         run,
         state=rules.state_of(ended.exit_code, timed_out=ended.timed_out),
@@ -60,7 +62,10 @@ def execute(
         exit_code=ended.exit_code,
         tail=ended.tail,
     )
-    return _record_end(desk, run, wrapper, by)
+    run = _record_end(desk, run, wrapper, by)
+    # On record first: nobody may be there to read it.
+    _tell_when_cut_off(ended, command, timeout)
+    return run
 
 
 def execute_unrecorded(
@@ -71,7 +76,9 @@ def execute_unrecorded(
     Returns its exit code: a broken configuration must not stop the desk's jobs.
     """
     _remark(f"this run will not be recorded: {why}")
-    return child.run(command, timeout_s=timeout.total_seconds() if timeout else None).exit_code
+    ended = child.run(command, timeout_s=_seconds(timeout))
+    _tell_when_cut_off(ended, command, timeout)
+    return ended.exit_code
 
 
 def runs(desk: Desk, *, flow: str | None = None, limit: int | None = 50) -> tuple[FlowRun, ...]:
@@ -121,6 +128,20 @@ def check_name(name: str) -> None:
     """Refuses a flow name that could not be shown or typed."""
     if not name.strip() or len(name) > LONGEST_NAME or not name.isprintable():
         raise UsageError(f"{name!r} is no name for a flow; use 1 to {LONGEST_NAME} plain letters")
+
+
+def _seconds(timeout: timedelta | None) -> float | None:
+    return timeout.total_seconds() if timeout else None
+
+
+def _tell_when_cut_off(
+    ended: child.Ended, command: Sequence[str], timeout: timedelta | None
+) -> None:
+    """Says on stderr that a command ran out of time: 124 alone could be its own exit code."""
+    if not ended.timed_out or timeout is None:
+        return
+    longest = f"{timeout.total_seconds():g}s" if timeout < _MINUTE else format_duration(timeout)
+    _remark(f"{command[0]} took longer than {longest} and was ended: exit code {child.TIMED_OUT}")
 
 
 def _record_end(desk: Desk, run: FlowRun, wrapper: Wrapper, by: Starter) -> FlowRun:
