@@ -133,6 +133,7 @@ def test_a_second_runner_on_a_desk_is_refused_in_one_line(tmp_path: Path) -> Non
     assert done.returncode == 4
     assert done.stderr.count("\n") == 1
     assert "runs already" in done.stderr
+    assert f"mechexo --config {folder}/mechexo.toml console" in done.stderr
 
 
 @pytest.mark.slow

@@ -225,10 +225,12 @@ def test_a_long_day_takes_longer_steps(paper: Path, monkeypatch) -> None:
 def test_a_folder_has_one_runner(paper: Path) -> None:
     with (
         running(paper, 7, VirtualClock(NOW)),
-        pytest.raises(BusyError, match="runs already"),
+        pytest.raises(BusyError, match="runs already") as refused,
         running(paper, 7, VirtualClock(NOW)),
     ):
         pass
+    config = shlex.quote(str(paper / "mechexo.toml"))
+    assert str(refused.value).endswith(f"; look at it with: mechexo --config {config} console")
 
 
 def test_another_folder_is_not_run(tmp_path: Path) -> None:

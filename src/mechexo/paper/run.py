@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import fcntl
 import os
+import shlex
 import signal
 import sqlite3
 import sys
@@ -237,7 +238,11 @@ def running(folder: Path, seed: int, clock: Clock) -> Iterator[PaperDesk]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise BusyError(f"{folder}: this paper desk runs already") from None
+            config = shlex.quote(str(folder / "mechexo.toml"))
+            raise BusyError(
+                f"{folder}: this paper desk runs already; "
+                f"look at it with: mechexo --config {config} console"
+            ) from None
         desk = PaperDesk(folder, seed, clock, log)
         desk.say(f"started, seed {seed}, gateway on port {desk.gateway.port}")
         try:
