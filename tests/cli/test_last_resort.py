@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import subprocess
 import sys
@@ -192,3 +193,53 @@ def test_a_state_file_without_its_tables_is_one_line_and_exit_5(desk: Desk) -> N
     done = mechexo("status", config=desk.config_path)
     assert done.returncode == 5
     one_line(done, str(desk.state.path), "no such table: tick")
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("words", [*READING, ("costs",), ("flows", "list")], ids=" ".join)
+def test_a_reader_that_has_left_changes_nothing_of_the_exit_code(
+    words: tuple[str, ...], unbuffered: str, desk: Desk
+) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    left = subprocess.run(
+        command(*words, config=desk.config_path),
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+        env=environment({"PYTHONUNBUFFERED": unbuffered}),
+        timeout=60,
+    )
+    os.close(writing)
+    whole = mechexo(*words, config=desk.config_path)
+    assert (left.returncode, left.stderr) == (whole.returncode, whole.stderr)
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_a_terminal_without_our_glyphs_gets_plain_ones(encoding: str, desk: Desk) -> None:
+    done = subprocess.run(
+        command("status", config=desk.config_path),
+        capture_output=True,
+        check=False,
+        env=environment({"PYTHONIOENCODING": encoding}),
+        timeout=60,
+    )
+    told = done.stdout.decode(encoding)
+    assert "ops_ok  ? UNKNOWN   no - 7 cards unknown" in told.replace("\N{MIDDLE DOT}", "-")
+
+
+def test_an_ascii_stdout_says_ok_and_critical_with_signs_of_their_own() -> None:
+    script = (
+        "from mechexo.cli.streams import dependable_streams\n"
+        "from mechexo.cli.words import WORDS\n"
+        "with dependable_streams(): print(*WORDS.values(), '\u8a71', sep='|')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=environment({"PYTHONIOENCODING": "ascii"}),
+    )
+    assert done.stdout == "+ OK|! WARNING|? UNKNOWN|X CRITICAL|?\n"

@@ -22,7 +22,7 @@ def test_it_says_what_it_did_in_one_line(make_desk: Callable[..., Desk]) -> None
     desk = make_desk('[probes.m]\nkind="host"\nmetric="memory_pct"\n')
     done = mechexo("tick", config=desk.config_path)
     assert done.returncode == 0
-    assert done.stdout.startswith("ops_ok: 1 probes, 0 alerts changed, 0 messages, ")
+    assert done.stdout.startswith("ops_ok: 1 probe, 0 alerts changed, 0 messages, ")
     assert done.stdout.count("\n") == 1
     assert done.stderr == ""
 
@@ -51,7 +51,7 @@ def test_a_desk_that_is_not_well_is_no_failure_of_the_tick(
     )
     done = mechexo("tick", config=desk.config_path)
     assert done.returncode == 0
-    assert done.stdout.startswith("not ops_ok: 1 probes, 1 alerts changed")
+    assert done.stdout.startswith("not ops_ok: 1 probe, 1 alert changed")
 
 
 def test_overlapping_ticks_exclude_each_other(desk: Desk) -> None:

@@ -114,8 +114,6 @@ def main() -> None:
         except MechexoError as error:
             _complain(str(error))
             code = error.exit_code
-        except BrokenPipeError:
-            code = 1
         except KeyboardInterrupt:
             code = 130
         except Exception as error:  # noqa: BLE001 - the last resort: told, and kept for a report

@@ -8,7 +8,7 @@ import typer
 
 from mechexo.cli import render
 from mechexo.cli.invocation import Invocation, open_desk, single_command
-from mechexo.cli.words import age, harmless, status_word
+from mechexo.cli.words import age, counted, harmless, status_word
 from mechexo.desk_status import DeskStatus, card_words, read_status, status_document
 from mechexo.errors import MechexoError
 from mechexo.health.values import Status
@@ -110,7 +110,7 @@ def nagios_verdict(found: DeskStatus) -> tuple[int, str]:
         if card.probes and card.status is not Status.OK
     ]
     if found.alerts.unacknowledged:
-        amiss.append(f"{found.alerts.unacknowledged} unacknowledged alerts")
+        amiss.append(counted(found.alerts.unacknowledged, "unacknowledged alert"))
     return (1, "; ".join(amiss)) if amiss else (0, "all is well")
 
 

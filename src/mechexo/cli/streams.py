@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 import os
 import sys
@@ -11,17 +12,59 @@ from typing import TextIO
 
 from mechexo.errors import OutputError
 
+PLAIN = {
+    "●": "+",
+    "▲": "!",
+    "✖": "X",
+    "✔": "+",
+    "·": "-",
+    "–": "-",
+    "—": "-",
+    "…": "...",
+    "“": '"',
+    "”": '"',
+    "’": "'",
+    "→": "->",
+    "⟨": "<",
+    "⟩": ">",
+    "─": "-",
+}
+"""What stands for our glyphs where the encoding has no word for them."""
+
+_PLAINLY = "mechexo_plainly"
+
+
+def _plainly(error: UnicodeError) -> tuple[str | bytes, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    unknown = error.object[error.start : error.end]
+    return "".join(PLAIN.get(character, "?") for character in unknown), error.end
+
+
+codecs.register_error(_PLAINLY, _plainly)
+
 
 class _Answer(io.TextIOWrapper):
-    """stdout: an answer that does not arrive is a failure that says so."""
+    """stdout: an answer that does not arrive is a failure that says so. A reader that has seen
+    enough is none: the work goes on to its end, and the exit code is that of the whole answer,
+    whenever the reader left."""
 
     def write(self, text: str, /) -> int:
-        with _arriving():
+        try:
             return super().write(text)
+        except BrokenPipeError:
+            _lead_nowhere(self)
+            return len(text)
+        except OSError as error:
+            raise _not_written(error) from error
 
     def flush(self) -> None:
-        with _arriving():
+        try:
             super().flush()
+        except BrokenPipeError:
+            _lead_nowhere(self)
+        except OSError as error:
+            raise _not_written(error) from error
 
 
 class _Remarks(io.TextIOWrapper):
@@ -63,8 +106,7 @@ def _wrapped(stream: TextIO, kind: type[io.TextIOWrapper]) -> TextIO:
     return kind(
         stream.buffer,
         encoding=stream.encoding,
-        # A terminal whose encoding has no word for a glyph shows a ? and not a traceback.
-        errors="replace",
+        errors=_PLAINLY,
         line_buffering=stream.line_buffering,
         write_through=stream.write_through,
     )
@@ -79,15 +121,8 @@ def _let_go(stream: io.TextIOWrapper) -> None:
         stream.detach()
 
 
-@contextmanager
-def _arriving() -> Iterator[None]:
-    try:
-        yield
-    except BrokenPipeError:
-        # The reader has seen enough; that is no failure of ours.
-        raise
-    except OSError as error:
-        raise OutputError(f"the answer could not be written to stdout: {error.strerror}") from error
+def _not_written(error: OSError) -> OutputError:
+    return OutputError(f"the answer could not be written to stdout: {error.strerror}")
 
 
 def _lead_nowhere(stream: io.TextIOWrapper) -> None:

@@ -12,7 +12,7 @@ import typer
 
 from mechexo.cli import render
 from mechexo.cli.invocation import open_desk, single_command
-from mechexo.cli.words import harmless
+from mechexo.cli.words import counted, harmless
 from mechexo.errors import OutputError
 
 if TYPE_CHECKING:
@@ -55,8 +55,9 @@ def tick(
 def _show(report: TickReport) -> None:
     word = {True: "ops_ok", False: "not ops_ok", None: "ops_ok not known"}[report.ops_ok]
     render.text(
-        f"{word}: {len(report.probes)} probes, {len(report.alerts)} alerts changed, "
-        f"{len(report.deliveries)} messages, {report.duration_s:.1f} s"
+        f"{word}: {counted(len(report.probes), 'probe')}, "
+        f"{counted(len(report.alerts), 'alert')} changed, "
+        f"{counted(len(report.deliveries), 'message')}, {report.duration_s:.1f} s"
     )
     failures: dict[str, list[str]] = {}
     for stage in report.failed:
@@ -88,7 +89,5 @@ def _leave(code: int) -> NoReturn:
     except OutputError as error:
         render.note(f"mechexo: {error}")
         code = error.exit_code
-    except BrokenPipeError:
-        code = 1
     sys.stderr.flush()
     os._exit(code)

@@ -36,6 +36,11 @@ def age(moment: datetime | None, now: datetime) -> str:
     return f"{format_duration(max(seconds, 0.0))} ago"
 
 
+def counted(number: int, thing: str) -> str:
+    """`1 alert`, `2 alerts`."""
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
+
 def harmless(text: str) -> str:
     """Foreign text on one line, without the control codes that could drive the terminal."""
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
