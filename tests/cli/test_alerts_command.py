@@ -235,7 +235,7 @@ def test_an_acknowledgement_or_unsilence_done_again_says_since_when_it_stands(
     program("unsilence", "1")
     code, out = program("unsilence", "1")
     assert code == 0
-    assert out.startswith("silence 1 ended already, ")
+    assert out.startswith("silence 1: already ended ")
 
 
 def test_list_and_show_tell_the_note_of_the_acknowledgement_and_the_end_of_the_silence(
@@ -255,6 +255,18 @@ def test_list_and_show_tell_the_note_of_the_acknowledgement_and_the_end_of_the_s
     assert json.loads(program("show", "1", "--json")[1])["acknowledgement_note"] == (
         "calling the vendor"
     )
+
+
+def test_the_note_of_an_acknowledgement_that_no_longer_stands_is_not_shown(
+    program: Program,
+) -> None:
+    program(*RAISE)
+    program("ack", "1", "--note", "can wait")
+    worse = ["critical" if word == "high" else word for word in RAISE]
+    program(*worse)
+    assert "can wait" not in program("list")[1]
+    assert "can wait" not in program("show", "1")[1]
+    assert json.loads(program("show", "1", "--json")[1])["acknowledgement_note"] == ""
 
 
 def test_show_names_the_runbook_entry_that_fits_the_name_of_an_alert_without_one(

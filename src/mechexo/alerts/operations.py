@@ -131,8 +131,8 @@ def deliveries(desk: Desk, alert_id: int | None = None, limit: int = 50) -> tupl
 
 
 def acknowledgement_notes(desk: Desk, alert_ids: Collection[int]) -> dict[int, str]:
-    """What was said with the last acknowledgement of each of these alerts; those without words
-    are not in it."""
+    """What was said with the acknowledgement of each of these alerts; those without words, or
+    whose acknowledgement no longer stands, are not in it."""
     return records.acknowledgement_notes(desk.state.reader(), alert_ids)
 
 

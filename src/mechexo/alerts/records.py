@@ -206,10 +206,11 @@ def prune(connection: sqlite3.Connection, before: datetime) -> None:
 def acknowledgement_notes(
     connection: sqlite3.Connection, alert_ids: Collection[int]
 ) -> dict[int, str]:
-    """The note of each alert's last acknowledgement, where it has words."""
+    """The note of each alert's acknowledgement, where one stands and has words."""
     rows = connection.execute(
-        "SELECT alert_id, detail FROM alert_event WHERE kind = 'acknowledged' "
-        "AND alert_id IN (SELECT value FROM json_each(?)) ORDER BY id",
+        "SELECT alert_id, detail FROM alert_event JOIN alert ON alert.id = alert_id "
+        "WHERE kind = 'acknowledged' AND acknowledged_by IS NOT NULL "
+        "AND alert_id IN (SELECT value FROM json_each(?)) ORDER BY alert_event.id",
         (json.dumps(list(alert_ids)),),
     )
     last = {row["alert_id"]: row["detail"] for row in rows}

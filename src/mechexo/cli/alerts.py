@@ -191,9 +191,11 @@ def unsilence(
     ended = operations.unsilence(desk, silence_id, reason=reason)
     if json_:
         return render.json_document("silence", desk.clock.now(), {"silence": ended})
-    ago = f" already, {format_duration(began - ended.ends_at)} ago" if ended.ends_at < began else ""
     at = alert_words.shown(desk, ended.ends_at)
-    return render.text(f"silence {ended.id} ended{ago} at {at}")
+    if ended.ends_at < began:
+        age = format_duration(began - ended.ends_at)
+        return render.text(f"silence {ended.id}: already ended {age} ago, at {at}")
+    return render.text(f"silence {ended.id} ended at {at}")
 
 
 @app.command("silences")
