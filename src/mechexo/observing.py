@@ -4,10 +4,12 @@ A critical probe raises an alert of its own severity under the key `probe:NAME`.
 
 A probe at its warning threshold raises one of severity `low` under `probe:NAME:warning`: it is on
 the list, and on a channel that asks for it, but it wakes nobody. The two exclude each other, so an
-alert that eased to a warning is resolved and the warning stands in its place.
+alert that eased to a warning is resolved and the warning stands in its place, and the other way
+round: what resolves the one says so.
 
 A probe that failed, but not yet often enough in a row to be critical, says nothing either way: that
-patience is what `fail_after` is for.
+patience is what `fail_after` is for. Nor does a critical one that is on its way back, for that is
+what `recover_after` is for: its alert keeps the words of what was wrong.
 
 A probe that has been unable to look for longer than `fail_after` looks raises the first kind and
 says so: not knowing is not fine. Until then it neither raises nor resolves.
@@ -48,11 +50,17 @@ def probe_observations(
             case Status.OK:
                 said += [_of_probe(probe, False), _of_probe(probe, False, warning=True)]
             case Status.WARNING if not probe.failures:
-                said += [_of_probe(probe, False), _of_probe(probe, True, warning=True)]
-            case Status.CRITICAL:
-                said += [_of_probe(probe, True), _of_probe(probe, False, warning=True)]
+                said += [
+                    _of_probe(probe, False, prefix="eased to a warning: "),
+                    _of_probe(probe, True, warning=True),
+                ]
+            case Status.CRITICAL if not probe.successes:
+                said += [
+                    _of_probe(probe, True),
+                    _of_probe(probe, False, warning=True, prefix="superseded by a worse one: "),
+                ]
             case Status.UNKNOWN if _unknown_too_long(probe, settings.get(probe.name), now):
-                said += [_of_probe(probe, True, unknown_at=now)]
+                said += [_of_probe(probe, True, prefix=_blindness(probe, now))]
     return said
 
 
@@ -62,13 +70,15 @@ def _unknown_too_long(probe: ProbeState, settings: ProbeSettings | None, now: da
     return now - probe.since >= settings.fail_after * settings.every
 
 
+def _blindness(probe: ProbeState, now: datetime) -> str:
+    return (
+        "" if probe.since is None else f"could not look for {format_duration(now - probe.since)}: "
+    )
+
+
 def _of_probe(
-    probe: ProbeState, firing: bool, *, warning: bool = False, unknown_at: datetime | None = None
+    probe: ProbeState, firing: bool, *, warning: bool = False, prefix: str = ""
 ) -> Observation:
-    summary = probe.detail
-    if unknown_at is not None and probe.since is not None:
-        blind_for = format_duration(unknown_at - probe.since)
-        summary = f"could not look for {blind_for}: {probe.detail}"
     labels = {"probe": probe.name, "card": probe.card, "kind": probe.kind}
     if probe.suspect:
         labels["suspect"] = probe.suspect
@@ -77,7 +87,7 @@ def _of_probe(
         firing=firing,
         severity=_eased(probe.severity) if warning else probe.severity,
         name=probe.name,
-        summary=summary,
+        summary=prefix + probe.detail,
         source="probe",
         labels=labels,
         runbook=probe.runbook,

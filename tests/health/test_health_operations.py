@@ -68,7 +68,7 @@ def test_two_failures_make_it_critical_and_two_successes_well(gross, clock):
         (Status.OK, "0.5"),
         (Status.WARNING, "1 of 2 failures: 1, above 0.9"),
         (Status.CRITICAL, "1, above 0.9"),
-        (Status.CRITICAL, "recovering, 1 of 2 successes: 0.5"),
+        (Status.CRITICAL, "recovering, 1 of 2 looks: 0.5"),
         (Status.OK, "0.5"),
     ]
 

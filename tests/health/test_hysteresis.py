@@ -141,7 +141,7 @@ def test_the_second_failure_in_a_row_is_critical():
 def test_a_recovery_takes_its_time_and_says_so():
     states = run_through([CRITICAL, CRITICAL, OK, OK])
     assert [state.status for state in states[2:]] == [CRITICAL, OK]
-    assert states[2].detail == "recovering, 1 of 2 successes: run 2"
+    assert states[2].detail == "recovering, 1 of 2 looks: run 2"
 
 
 def test_a_failure_hidden_behind_an_unknown_is_still_there():
@@ -165,3 +165,10 @@ def test_card_severity_and_runbook_are_those_of_the_configuration():
         "feed",
         "a",
     )
+
+
+def test_a_warning_on_the_way_down_from_critical_is_not_called_a_success() -> None:
+    states = run_through([CRITICAL, CRITICAL, WARNING, WARNING])
+    assert states[2].status is CRITICAL
+    assert states[2].detail == "below critical, 1 of 2 looks: run 2"
+    assert (states[3].status, states[3].detail) == (WARNING, "run 3")

@@ -71,6 +71,20 @@ def test_a_probe_raises_one_of_its_two_alerts_and_resolves_the_other(
     assert said(probe(status)).keys() == {"probe:quotes", "probe:quotes:warning"}
 
 
+def test_the_warning_is_resolved_with_the_words_that_it_got_worse() -> None:
+    (worse,) = (each for each in said(probe(Status.CRITICAL)).values() if not each.firing)
+    assert worse.key == "probe:quotes:warning"
+    assert worse.summary == "superseded by a worse one: 9m old"
+
+
+def test_the_critical_one_is_resolved_with_the_words_that_it_eased() -> None:
+    assert said(probe(Status.WARNING))["probe:quotes"].summary == "eased to a warning: 9m old"
+
+
+def test_a_probe_on_its_way_back_neither_raises_nor_resolves() -> None:
+    assert said(replace(probe(Status.CRITICAL), successes=1)) == {}
+
+
 def test_a_probe_that_failed_less_often_than_fail_after_neither_raises_nor_resolves() -> None:
     assert said(replace(probe(Status.WARNING), failures=1)) == {}
 

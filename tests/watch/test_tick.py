@@ -103,6 +103,22 @@ def test_the_alert_is_resolved_when_the_probe_is_well_again(
     assert alert.resolved_at == clock.now()
 
 
+def test_a_resolved_alert_keeps_the_words_of_what_was_wrong(
+    make_desk: Callable[..., Desk], tmp_path: Path, clock: VirtualClock
+) -> None:
+    toml = FLAG.replace("/{mailbox}", str(tmp_path / "mailbox"))
+    desk = make_desk(toml.replace("recover_after = 1", "recover_after = 2"))
+    set_flag(desk, "0")
+    tick(desk)
+    (opened,) = alerts.list_alerts(desk)
+    set_flag(desk, "1")
+    for _ in range(2):
+        clock.advance(timedelta(minutes=1))
+        tick(desk)
+    (alert,) = alerts.list_alerts(desk, states=[AlertState.RESOLVED])
+    assert alert.summary == opened.summary
+
+
 def test_an_alert_of_a_probe_taken_out_of_the_configuration_is_resolved(
     trading_desk: Desk, make_desk: Callable[..., Desk]
 ) -> None:

@@ -87,7 +87,8 @@ def next_state(
             down = down and successes < settings.recover_after
             if down:
                 status = Status.CRITICAL
-                detail = f"recovering, {successes} of {settings.recover_after} successes: {detail}"
+                way = "below critical" if outcome.status is Status.WARNING else "recovering"
+                detail = f"{way}, {successes} of {settings.recover_after} looks: {detail}"
     changed = previous.observed_at is not None and status != previous.status
     changes = _recent(previous.changes + ((now,) if changed else ()), now)
     return replace(
