@@ -405,3 +405,15 @@ def test_the_interrupt_key_at_a_terminal_reaches_the_job_once(desk: Desk) -> Non
     os.close(terminal)
     assert b"seen 1" in shown
     assert only_run(desk).state is RunState.COMPLETED
+
+
+def test_a_job_without_a_desk_says_too_that_it_took_too_long(tmp_path: Path) -> None:
+    words = ["--config", str(tmp_path / "none.toml"), "flows", "exec", "nightly"]
+    done = subprocess.run(
+        [*MECHEXO, *words, "--timeout", "0.5s", "--", "sleep", "60"],
+        capture_output=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 124
+    assert b"sleep took longer than 0.5s and was ended: exit code 124\n" in done.stderr
