@@ -47,6 +47,7 @@ class TickReport:
     stages: tuple[Stage, ...]
     probes: tuple[ProbeState, ...]
     alerts: tuple[Alert, ...]
+    """Those that opened, resolved, or changed their standing."""
     deliveries: tuple[Delivery, ...]
     ops_ok: bool | None
     reasons: tuple[str, ...]
@@ -134,8 +135,10 @@ def _tick(desk: Desk, deadline_s: float) -> TickReport:
     observations += stage_observations(this.stages)
 
     def observe() -> tuple[Alert, ...]:
-        said = [*observations, *gone(alerts.list_alerts(desk), observations, desk.settings)]
-        return alerts.observe(desk, said)
+        before = alerts.list_alerts(desk)
+        said = [*observations, *gone(before, observations, desk.settings)]
+        standing = {_standing(alert) for alert in before}
+        return tuple(a for a in alerts.observe(desk, said) if _standing(a) not in standing)
 
     changed = this.run("alerts", this.left_s(keeping_s=sending_s + closing_s), observe)
     send_s = this.left_s(keeping_s=closing_s)
@@ -160,6 +163,14 @@ def _tick(desk: Desk, deadline_s: float) -> TickReport:
         deliveries=sent or (),
         ops_ok=status.ops_ok if status else None,
         reasons=status.reasons if status else (),
+    )
+
+
+def _standing(alert: Alert) -> tuple[object, ...]:
+    """What makes a change of an alert worth telling; that it was seen once more does not."""
+    return (
+        *(alert.id, alert.state, alert.severity, alert.acknowledged_by, alert.level),
+        *(alert.pages, alert.held_until, alert.silenced_until),
     )
 
 

@@ -89,6 +89,19 @@ def test_a_failing_probe_becomes_an_alert_a_message_and_a_reason(
     assert "trading is halted" in report.reasons[0]
 
 
+def test_an_alert_that_was_only_seen_once_more_is_not_told_as_changed(
+    trading_desk: Desk, clock: VirtualClock
+) -> None:
+    set_flag(trading_desk, "0")
+    assert len(tick(trading_desk).alerts) == 1
+    clock.advance(timedelta(minutes=1))
+    assert tick(trading_desk).alerts == ()
+    set_flag(trading_desk, "1")
+    clock.advance(timedelta(minutes=1))
+    (alert,) = tick(trading_desk).alerts
+    assert alert.state is AlertState.RESOLVED
+
+
 def test_the_alert_is_resolved_when_the_probe_is_well_again(
     trading_desk: Desk, clock: VirtualClock
 ) -> None:
