@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -46,7 +47,11 @@ def test_a_desk_that_is_well_says_so_and_exits_0(ticked: Callable[[str], Path]) 
     assert "test  PAPER  UTC" in done.stdout
     assert "data     ● OK" in done.stdout
     assert "ops_ok  ● OK        yes · 6 cards unknown\n" in done.stdout
-    assert "uptime  100.000 % (known for 0s of 30d); objective" in done.stdout
+    assert re.search(
+        r"uptime  100\.000 % \(known for \ds of 30d, since [-0-9]{10} [0-9:]{5}\); "
+        r"objective 99\.5 % over 30 days: error budget 3h36m, 0s spent, 3h36m left\n",
+        done.stdout,
+    )
     assert "alerts  none open" in done.stdout
     assert done.stderr == ""
 

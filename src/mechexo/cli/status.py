@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 import typer
 
@@ -75,10 +77,19 @@ def _uptime(found: DeskStatus) -> str:
     objective = f"objective {uptime.objective_pct:g} % over {uptime.window_days} days"
     if uptime.achieved_pct is None:
         return f"not measured yet; {objective}"
-    left = uptime.budget_left_s
-    budget = "" if left is None else f", error budget left {format_duration(left)}"
     known = f"known for {format_duration(uptime.known_s)} of {uptime.window_days}d"
-    return f"{uptime.achieved_pct:.3f} % ({known}); {objective}{budget}"
+    first = found.at - timedelta(seconds=uptime.known_s + uptime.unknown_s)
+    since = f"{first.astimezone(ZoneInfo(found.zone)):%Y-%m-%d %H:%M}"
+    share = f"{uptime.achieved_pct:.3f} % ({known}, since {since})"
+    left_s = uptime.budget_left_s
+    if left_s is None:
+        return f"{share}; {objective}"
+    whole_s = (1.0 - uptime.objective_pct / 100.0) * uptime.window_days * 86_400
+    spent = format_duration(whole_s - left_s)
+    budget = (
+        f"error budget {format_duration(whole_s)}, {spent} spent, {format_duration(left_s)} left"
+    )
+    return f"{share}; {objective}: {budget}"
 
 
 def _answer_nagios(ctx: typer.Context) -> int:
