@@ -42,13 +42,14 @@ def _shipped(folder: str, name: str, in_repository: Path) -> Traversable:
 
 
 def init_desk(folder: Path) -> tuple[Made, ...]:
-    """Writes what is missing in `folder`, and overwrites nothing.
+    """Writes what is missing in `folder`, and overwrites nothing. The paths it names are whole.
 
     Raises:
         UsageError: the folder cannot be made or written to.
         ConfigError: a configuration that was there already does not fit.
         StateError: the state file cannot be made.
     """
+    folder = Path(os.path.realpath(folder))
     try:
         folder.mkdir(parents=True, exist_ok=True)
         config = folder / FILE_NAME

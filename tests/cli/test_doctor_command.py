@@ -305,7 +305,9 @@ def test_a_check_that_fails_itself_is_a_finding_and_the_others_follow(
 
 
 def test_the_last_tick_is_judged(desk: Desk) -> None:
-    assert only(desk, "tick").mend.startswith("add to the crontab")
+    mend = only(desk, "tick").mend
+    assert mend.startswith("add to the crontab: * * * * * ")
+    assert mend.endswith(f"mechexo --config {desk.config_path} tick")
     assert mechexo("tick", config=desk.config_path).returncode == 0
     assert only(desk, "tick").status is Status.OK
     with desk.state.write() as writing:
@@ -356,3 +358,11 @@ def test_the_terminal_is_judged(
     desk: Desk, size: tuple[int, int], env: dict[str, str], words: str
 ) -> None:
     assert words in on_terminal("doctor", config=desk.config_path, size=size, env=env)
+
+
+def test_a_configuration_that_is_not_there_is_to_be_made_not_corrected(tmp_path: Path) -> None:
+    done = mechexo("doctor", config=tmp_path / "none.toml")
+    assert done.returncode == 1
+    assert "no such configuration file" in done.stdout
+    assert "correct it" not in done.stdout
+    assert "mend: `mechexo init DIR` writes one" in done.stdout

@@ -29,6 +29,14 @@ def test_it_works_in_the_present_folder(tmp_path: Path) -> None:
     assert mechexo("tick", cwd=tmp_path).returncode == 0
 
 
+def test_it_names_every_file_by_its_whole_path(tmp_path: Path) -> None:
+    done = mechexo("init", "desk", cwd=tmp_path)
+    named = [line.removeprefix("made: ") for line in done.stdout.splitlines()]
+    assert len(named) > 2
+    assert all(path.startswith(f"{tmp_path}/desk/") for path in named)
+    assert f"mechexo --config {tmp_path}/desk/mechexo.toml doctor" in done.stderr
+
+
 def test_it_overwrites_nothing_and_says_so(tmp_path: Path) -> None:
     init_desk(tmp_path)
     mine = '[desk]\nname = "mine"\n'

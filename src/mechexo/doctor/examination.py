@@ -35,6 +35,10 @@ def examine(config_path: Path | None = None) -> tuple[Finding, ...]:
     ask("terminal", machine_checks.terminal)
     try:
         path = find_config(config_path)
+    except ConfigError as error:
+        mend = "`mechexo init DIR` writes one; or name yours: mechexo --config FILE doctor"
+        return (*findings, wrong("configuration", str(error), mend))
+    try:
         settings = load_settings(path)
     except ConfigError as error:
         mend = "correct it; `mechexo init DIR` writes a commented example to compare with"

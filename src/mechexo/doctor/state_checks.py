@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import shutil
 import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -110,7 +112,9 @@ def ticking(desk: Desk) -> Iterator[Finding]:
     last = tick_log.last(desk.state)
     every = desk.settings.refresh.tick
     if last is None:
-        mend = "add to the crontab: * * * * * mechexo --config PATH tick"
+        # Cron has a short PATH of its own, and % ends a command there.
+        words = (shutil.which("mechexo") or "mechexo", "--config", str(desk.config_path), "tick")
+        mend = "add to the crontab: * * * * * " + shlex.join(words).replace("%", "\\%")
         yield doubtful("tick", "none has run yet: nothing is watched", mend)
         return
     age = desk.clock.now() - last.at
