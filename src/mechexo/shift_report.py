@@ -90,7 +90,8 @@ def _course(
         yield "No tick ran: nothing is known of these hours."
         return
     well = sum(tick.ops_ok for tick in ticks)
-    yield f"{len(ticks)} ticks, {well} of them with ops_ok ({100 * well / len(ticks):.1f} %)."
+    number = f"{len(ticks)} {'tick' if len(ticks) == 1 else 'ticks'}"
+    yield f"{number}, {well} of them with ops_ok ({100 * well / len(ticks):.1f} %)."
     changes = [
         (shown(tick.at), "ok" if tick.ops_ok else "not ok", "; ".join(tick.reasons) or None)
         for before, tick in zip([None, *ticks], ticks, strict=False)

@@ -136,7 +136,7 @@ def runbook(desk: Desk) -> Iterator[Finding]:
             detail = f"[probes.{name}] names the entry {probe.runbook!r}, which does not exist"
             yield wrong("runbook", detail, f"close names: {close}; see: mechexo runbook list")
     if not unknown:
-        yield well("runbook", f"{len(known)} entries")
+        yield well("runbook", f"entries: {len(known)}")
 
 
 def probes(desk: Desk) -> Iterator[Finding]:

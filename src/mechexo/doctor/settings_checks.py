@@ -33,7 +33,7 @@ def probe_options(settings: Settings, path: Path) -> Iterator[Finding]:
         mend = "add tables like [probes.disk]; the example shows every kind"
         yield doubtful("probe options", "no probe is configured: nothing is watched", mend)
     elif not broken:
-        yield well("probe options", f"{len(settings.probes)} probes fit their kinds")
+        yield well("probe options", f"configured: {len(settings.probes)}; each fits its kind")
 
 
 def trading_halt(settings: Settings) -> Iterator[Finding]:
