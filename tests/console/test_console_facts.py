@@ -13,7 +13,7 @@ from mechexo.clock import VirtualClock
 from mechexo.desk import Desk
 from mechexo.watch import tick
 from mechexo_tui.facts import Facts, PartsRead
-from mechexo_tui.sources import Part
+from mechexo_tui.sources import JUDGED, Part, read_parts
 
 pytestmark = pytest.mark.slow
 
@@ -82,6 +82,15 @@ def test_an_older_reading_never_replaces_a_newer_one(desk: Desk) -> None:
     facts.take(PartsRead(11, {"alerts": Part(("older",)), "runs": Part(("first",))}))
     assert facts.overview.alerts.value == ("newer",)
     assert facts.overview.runs.value == ("first",)
+
+
+def test_judging_again_shows_only_another_verdict(desk: Desk, clock: VirtualClock) -> None:
+    facts = Facts(desk)
+    facts.wait_for_first()
+    clock.advance(timedelta(seconds=15))
+    assert not facts.take(PartsRead(11, read_parts(desk, JUDGED)))
+    tick(desk)
+    assert facts.take(PartsRead(12, read_parts(desk, JUDGED)))
 
 
 def test_a_late_failure_does_not_bring_back_an_older_value(desk: Desk) -> None:

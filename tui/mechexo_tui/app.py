@@ -121,8 +121,8 @@ class MechexoApp(App[int]):
 
     def on_parts_read(self, message: PartsRead) -> None:
         """Shows what was read."""
-        self.facts.take(message)
-        self._show_now()
+        if self.facts.take(message):
+            self._show_now()
 
     def _show_now(self) -> None:
         self.front.show_now()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from textual.message import Message
 
-from mechexo.desk_status import STALE_AFTER_TICKS
+from mechexo.desk_status import STALE_AFTER_TICKS, DeskStatus
 from mechexo.errors import MechexoError
 from mechexo_tui.sources import FIRST, GROUPS, JUDGED, Overview, Part, read_parts
 from mechexo_tui.widgets.header import Heading
@@ -100,12 +100,17 @@ class Facts:
 
             app.run_worker(read, thread=True, exclusive=True, group=group, exit_on_error=False)
 
-    def take(self, read: PartsRead) -> None:
-        """Takes what was read, except for parts of which a later reading is already here."""
+    def take(self, read: PartsRead) -> bool:
+        """Takes what was read, except for parts of which a later reading is already here. False
+        when nothing that is shown is another."""
+        another = False
         for name, part in read.parts.items():
             if read.number > self._taken.get(name, 0):
                 self._taken[name] = read.number
+                before = self.overview.part(name)
                 self.overview = self.overview.with_part(name, part)
+                another |= name not in JUDGED or _judged(before) != _judged(part)
+        return another
 
     def heading(self, crumbs: str, *, read_only: bool) -> Heading:
         """What the header says."""
@@ -174,3 +179,11 @@ class Facts:
             return self.desk.state.data_version()
         except MechexoError:
             return None  # the panels say what is wrong with the file
+
+
+def _judged(part: Part[Any]) -> object:
+    """What a screen shows of a judgement; the rest of a status grows older every moment."""
+    status = part.value
+    if isinstance(status, DeskStatus):
+        return part.error, status.ops_ok, status.reasons, status.cards, status.oncall
+    return part.error, status
