@@ -167,7 +167,7 @@ def status_after_tick(
 ) -> DeskStatus:
     """The status, given when the last tick ran and which of its stages failed."""
     from mechexo.alerts import oncall
-    from mechexo.alerts import operations as alerts
+    from mechexo.alerts import reading as alerts
     from mechexo.health import operations as health
 
     now = desk.clock.now()

@@ -80,15 +80,15 @@ def _status(desk: Desk) -> DeskStatus:
 
 
 def _alerts(desk: Desk) -> tuple[Alert, ...]:
-    from mechexo.alerts import operations
+    from mechexo.alerts import reading
 
-    return operations.list_alerts(desk)
+    return reading.list_alerts(desk)
 
 
 def _statistics(desk: Desk) -> AlertStatistics:
-    from mechexo.alerts import operations
+    from mechexo.alerts import history
 
-    return operations.statistics(desk)
+    return history.statistics(desk)
 
 
 def _silences(desk: Desk) -> tuple[Silence, ...]:

@@ -15,13 +15,12 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from mechexo.alerts import records
-from mechexo.alerts.effects import Stranded
 from mechexo.alerts.retry import LONGEST_DELAY
 from mechexo.alerts.values import Alert, AlertEvent, AlertState, Delivery
 from mechexo.times import from_iso_z, iso_z
 
 if TYPE_CHECKING:
-    from mechexo.alerts.effects import Cancellation, Move, Page
+    from mechexo.alerts.effects import Cancellation, Move, Page, Stranded
 
 LEASE = timedelta(seconds=15)
 
@@ -95,6 +94,9 @@ def move(connection: sqlite3.Connection, moves: Iterable[Move]) -> None:
 
 def stranded(connection: sqlite3.Connection, configured: Collection[str]) -> dict[int, Stranded]:
     """The alerts, by id, whose newest page waits for a channel that is not `configured`."""
+    # Here, because who only reads the outbox needs none of the effects.
+    from mechexo.alerts.effects import Stranded
+
     rows = connection.execute(
         """
         SELECT DISTINCT alert.id, alert.pages

@@ -1,0 +1,108 @@
+"""What can be read of alerts: the list, the timelines, the counts, who was not told.
+
+Apart from the acting half, so that a command that only reads does not load how alerts are stepped
+and sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from mechexo.alerts import outbox, records
+from mechexo.alerts.values import OPEN, Alert, AlertState
+from mechexo.errors import NotFoundError
+
+if TYPE_CHECKING:
+    from mechexo.alerts.values import AlertCounts, AlertEvent, Delivery
+    from mechexo.desk import Desk
+
+UNTOLD_NAMED = 5
+"""How many alerts `undelivered` names: every tick records what it says."""
+
+
+def list_alerts(
+    desk: Desk, *, states: Collection[AlertState] = OPEN, limit: int | None = None
+) -> tuple[Alert, ...]:
+    """The alerts in these states, worst severity first, then newest."""
+    now = desk.clock.now()
+    found = records.alerts_in(desk.state.reader(), states, limit)
+    return tuple(as_of(alert, now) for alert in found)
+
+
+def get_alert(desk: Desk, alert_id: int) -> Alert:
+    """One alert, open or resolved.
+
+    Raises:
+        NotFoundError: there is no alert with this id.
+    """
+    found = records.alert_by_id(desk.state.reader(), alert_id)
+    return as_of(known(found, alert_id, desk), desk.clock.now())
+
+
+def timeline(desk: Desk, alert_id: int) -> tuple[AlertEvent, ...]:
+    """Why somebody was, or was not, told: everything that happened to the alert, oldest first."""
+    get_alert(desk, alert_id)
+    return records.timeline_of(desk.state.reader(), alert_id)
+
+
+def deliveries(desk: Desk, alert_id: int | None = None, limit: int = 50) -> tuple[Delivery, ...]:
+    """The newest messages, of one alert or of all, newest first."""
+    return outbox.deliveries(desk.state.reader(), alert_id, limit)
+
+
+def acknowledgement_notes(desk: Desk, alert_ids: Collection[int]) -> dict[int, str]:
+    """What was said with the acknowledgement of each of these alerts; those without words, or
+    whose acknowledgement no longer stands, are not in it."""
+    return records.acknowledgement_notes(desk.state.reader(), alert_ids)
+
+
+def oldest_due_s(desk: Desk) -> float | None:
+    """For how long the oldest unfinished message has been due, in seconds; None when none is."""
+    now = desk.clock.now()
+    since = outbox.oldest_due(desk.state.reader(), now)
+    return None if since is None else (now - since).total_seconds()
+
+
+def counts(desk: Desk) -> AlertCounts:
+    """The open alerts in numbers."""
+    return records.counts(desk.state.reader(), desk.clock.now())
+
+
+def unacknowledged_critical_since(desk: Desk) -> datetime | None:
+    """Since when the longest unacknowledged critical alert waits: since it started, or got worse
+    than what was acknowledged. None when there is none."""
+    return records.unacknowledged_since(desk.state.reader(), "critical")
+
+
+def undelivered(desk: Desk) -> tuple[str, ...]:
+    """A sentence for each open, unacknowledged critical or high alert that nobody was told about,
+    nor will be: no channel takes it, or its messages were given up. Worst first, then oldest;
+    those beyond the first `UNTOLD_NAMED` are a number in one last sentence."""
+    found = records.untold(desk.state.reader())
+    said = [
+        f"nobody was told about alert {row['id']} ({row['severity']} {row['name']}): "
+        + (f"could not be delivered: {row['why']}" if row["why"] else "no channel takes it")
+        for row in found[:UNTOLD_NAMED]
+    ]
+    if more := len(found) - len(said):
+        said.append(f"nobody was told about {more} more alerts; see: mechexo alerts list")
+    return tuple(said)
+
+
+def as_of(alert: Alert, now: datetime) -> Alert:
+    """The alert without a suppression that ended since the last step."""
+    if alert.held_until is None and alert.silenced_until is None:
+        return alert
+    held = alert.held_until if alert.held_until and alert.held_until > now else None
+    silenced = alert.silenced_until if alert.silenced_until and alert.silenced_until > now else None
+    return replace(alert, held_until=held, silenced_until=silenced)
+
+
+def known(alert: Alert | None, alert_id: int, desk: Desk) -> Alert:
+    if alert is not None:
+        return alert
+    near = [str(each.id) for each in records.alerts_in(desk.state.reader(), OPEN, 5)]
+    raise NotFoundError(f"there is no alert {alert_id}; open: {', '.join(near) or 'none'}")
