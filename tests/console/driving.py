@@ -136,6 +136,15 @@ def screen_text(pilot: Pilot[int]) -> str:
     return "\n".join(strip.text.rstrip() for strip in strips)
 
 
+async def until(pilot: Pilot[int], text: str) -> None:
+    """Waits until a text is on the screen; fails with the screen when it does not come."""
+    for _ in range(200):
+        if text in screen_text(pilot):
+            return
+        await pilot.pause(0.05)
+    raise AssertionError(f"never saw {text!r} on:\n{screen_text(pilot)}")
+
+
 def _trading_database(path: Path) -> None:
     with sqlite3.connect(path) as connection:
         connection.execute("CREATE TABLE flags (name TEXT, value TEXT)")

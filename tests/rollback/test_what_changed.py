@@ -92,8 +92,9 @@ def test_a_hinted_file_that_changed_long_ago_is_found_when_nothing_else_changed(
     assert found.change.at == at(1)
 
 
-def test_without_configured_files_there_is_no_suspect(desk: Desk) -> None:
-    assert rollback.suspect(desk, at=at(1)) is None
+def test_without_a_repository_nobody_can_say_what_changed(desk: Desk) -> None:
+    with pytest.raises(ConfigError, match="repository is not set"):
+        rollback.suspect(desk, at=at(1))
     with pytest.raises(ConfigError, match="repository is not set"):
         rollback.changes(desk, start=at(1), end=at(2))
 

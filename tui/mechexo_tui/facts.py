@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from textual.message import Message
 
-from mechexo.desk_status import STALE_AFTER_TICKS, DeskStatus
+from mechexo.desk_status import STALE_AFTER_TICKS, DeskStatus, card_words
 from mechexo.errors import MechexoError
 from mechexo_tui.sources import FIRST, GROUPS, JUDGED, Overview, Part, read_parts
 from mechexo_tui.widgets.header import Heading
@@ -128,10 +128,11 @@ class Facts:
             known=status is None or verdict is not None,
             on_call=status.oncall.level1 if status else "",
             quiet=quiet,
-            read_at=part.read_at,
+            tick_at=status.last_tick_at if status else None,
             next_at=self.next_at,
             paused=self.paused,
             note="read-only" if read_only else "",
+            cards=card_words(status.cards) if status else "",
         )
 
     def _outdated(self) -> bool:

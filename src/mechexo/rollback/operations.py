@@ -101,11 +101,17 @@ def suspect(desk: Desk, *, at: datetime, hint: str = "") -> Suspect | None:
     A `hint` that is a configured file comes first; one that did not change in those hours is
     looked for 30 days back when nothing else changed either.
     The time to go back to is one second before the change's commit time.
+
+    Raises:
+        ConfigError: no repository or no files are configured: nobody can tell what changed.
+        UnreachableError: git is not installed or cannot read the repository.
     """
-    configs = desk.settings.rollback.configs
+    repository, configs = _repository(desk), desk.settings.rollback.configs
     if not configs:
-        return None
-    return suspects.find(_repository(desk), configs, at=at, hint=hint)
+        raise ConfigError(
+            "[rollback] configs is not set: no file may be rolled back, so none is suspected"
+        )
+    return suspects.find(repository, configs, at=at, hint=hint)
 
 
 def _make(desk: Desk, path: str, to: datetime) -> tuple[Plan, dict[str, object]]:

@@ -27,12 +27,15 @@ class Heading:
     ops_ok: bool | None
     on_call: str
     quiet: str
-    read_at: datetime | None
+    tick_at: datetime | None
+    """When the desk was last looked at, by the tick; the console only reads what that found."""
     next_at: datetime | None
     paused: bool = False
     note: str = ""
     known: bool = True
     """False when there was a verdict, but it is too old or could not be read again."""
+    cards: str = ""
+    """How many cards are not ok, in words: `ops_ok` asks for less than they show."""
 
 
 def mode_mark(live: bool, glyphs: Glyphs) -> Span:
@@ -46,21 +49,27 @@ def header_lines(heading: Heading, look: Look) -> list[Line]:
     """One line where it fits, else two."""
     zone = look.now.astimezone(look.zone)
     clock = f"{zone:%H:%M} {zone:%Z}"
-    read = f"data {shown_as.age(heading.read_at, look)} old" if heading.read_at else "reading"
+    if heading.tick_at is not None:
+        looked = f"tick {shown_as.age(heading.tick_at, look)} ago"
+    else:
+        looked = "reading" if heading.ops_ok is None and heading.known else "no tick yet"
     if heading.paused:
         following = "PAUSED"
     elif heading.next_at is None:
         following = ""
     else:
-        following = f"next in {shown_as.minutes(heading.next_at - look.now, up=True)}"
+        following = f"reads again in {shown_as.minutes(heading.next_at - look.now, up=True)}"
     dot = f" {look.glyphs.dot} "
-    times = dot.join(word for word in (clock, read, following) if word)
+    times = dot.join(word for word in (clock, looked, following) if word)
     mark = mode_mark(heading.live, look.glyphs)
     ops: Span = ("", "")
     if heading.ops_ok is not None:
         ops = shown_as.verdict(heading.ops_ok, look.glyphs)
     elif not heading.known:
         ops = shown_as.status("unknown", look.glyphs)
+    if ops[0]:
+        words = f"ops_ok {ops[0]}" + (f"{dot}{heading.cards}" if heading.cards else "")
+        ops = (words, ops[1])
     people = f"on call {heading.on_call or 'nobody'}"
     if heading.quiet:
         people += dot + heading.quiet

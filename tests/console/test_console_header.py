@@ -1,0 +1,47 @@
+"""What the head of every screen says."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from mechexo_tui.widgets.format import Look
+from mechexo_tui.widgets.header import Heading, header_lines
+from mechexo_tui.widgets.lines import text_of
+
+NOW = datetime(2026, 3, 2, 14, 33, tzinfo=UTC)
+HEADING = Heading(
+    desk="desk",
+    live=False,
+    crumbs="",
+    ops_ok=True,
+    on_call="primary",
+    quiet="",
+    tick_at=NOW - timedelta(minutes=3),
+    next_at=NOW + timedelta(minutes=5),
+)
+
+
+def said(heading: Heading, width: int = 120) -> str:
+    return "\n".join(map(text_of, header_lines(heading, Look(width, NOW, ZoneInfo("UTC")))))
+
+
+@pytest.mark.parametrize("width", [80, 120, 200])
+def test_the_verdict_is_named_and_the_cards_that_are_not_ok_stand_beside_it(width: int) -> None:
+    text = said(replace(HEADING, cards="2 cards critical, 1 unknown"), width)
+    assert "ops_ok ● OK · 2 cards critical, 1 unknown" in text
+
+
+def test_its_age_is_that_of_the_last_look_at_the_desk_not_of_the_screen() -> None:
+    assert "tick 3m ago · reads again in 5m" in said(HEADING)
+
+
+def test_a_desk_that_nobody_has_looked_at_says_so() -> None:
+    assert "no tick yet" in said(replace(HEADING, tick_at=None))
+
+
+def test_before_anything_is_read_it_says_that_it_reads() -> None:
+    assert "reading" in said(replace(HEADING, tick_at=None, ops_ok=None))
