@@ -378,3 +378,14 @@ async def test_many_alerts_are_counted_and_all_of_them_are_one_key_away(
         await press(pilot, "2", "G")
         await settled(pilot)
         assert "odd_thing" in screen_text(pilot)
+
+
+async def test_x_without_a_repository_says_that_it_cannot_tell(
+    make_desk: Callable[..., Desk], show: Show
+) -> None:
+    desk = make_desk()
+    async with show(desk) as pilot:
+        await press(pilot, "x")
+        await until(pilot, "[rollback] repository")
+        assert "? UNKNOWN" in screen_text(pilot)
+        assert "nothing to roll back" not in screen_text(pilot)

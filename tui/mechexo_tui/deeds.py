@@ -148,7 +148,7 @@ def show_rollback(app: MechexoApp, alert: Alert | None) -> None:
             screen.become, lambda width: rows_of(plan_lines(made, suspect, app.look(width)))
         )
 
-    _in_background(app, plan, failed=lambda text: screen.become(_trouble(text)))
+    _in_background(app, plan, failed=lambda text: screen.become(_trouble(f"? UNKNOWN  {text}")))
 
 
 def export_report(app: MechexoApp) -> None:

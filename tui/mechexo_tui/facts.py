@@ -132,7 +132,8 @@ class Facts:
             next_at=self.next_at,
             paused=self.paused,
             note="read-only" if read_only else "",
-            cards=card_words(status.cards) if status else "",
+            # Cards of an old reading say no more than its verdict.
+            cards=card_words(status.cards) if status and verdict is not None else "",
         )
 
     def _outdated(self) -> bool:
