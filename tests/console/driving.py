@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import subprocess
+import time
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, timedelta
@@ -80,6 +81,9 @@ configs = ["config/*.yaml"]
 ESCALATION_CONTACT = "the risk owner"
 """
 
+LONGEST_S = 30.0
+"""How long a test waits for what must come; only one that fails ever waits so long."""
+
 Show = Callable[..., AbstractAsyncContextManager[Pilot[int]]]
 
 
@@ -109,15 +113,23 @@ def fill_desk(
 
 
 async def settled(pilot: Pilot[int], *, costs: bool = False) -> None:
-    """Waits until what was asked for in threads (costs only when wanted) is there and shown."""
-    for _ in range(3):
-        await pilot.pause(0.02)
-        workers = [w for w in pilot.app.workers if costs or w.group != "costs"]
-        if workers:
-            await pilot.app.workers.wait_for_complete(workers)
-        while cast("MechexoApp", pilot.app).under_way:
-            await pilot.pause(0.01)
-    await pilot.pause(0.03)
+    """Waits until what was asked for in threads (costs only when wanted) is there and shown.
+
+    At rest means: no thread works, nothing waits in a queue, painting is not held, and that
+    several times in a row, because one message leads to the next.
+    """
+    at_rest, deadline = 0, time.monotonic() + LONGEST_S
+    while at_rest < 3:
+        await pilot.pause(0.01)
+        at_rest = 0 if _busy(cast("MechexoApp", pilot.app), costs=costs) else at_rest + 1
+        assert time.monotonic() < deadline, f"never came to rest:\n{screen_text(pilot)}"
+
+
+def _busy(app: MechexoApp, *, costs: bool) -> bool:
+    reading = any(costs or worker.group != "costs" for worker in app.workers)
+    pumps = (app, app.screen, *app.screen.query())
+    queued = any(pump.message_queue_size for pump in pumps)
+    return reading or queued or bool(app.under_way) or app.painting.holding
 
 
 async def press(pilot: Pilot[int], *keys: str) -> None:
@@ -138,11 +150,10 @@ def screen_text(pilot: Pilot[int]) -> str:
 
 async def until(pilot: Pilot[int], text: str) -> None:
     """Waits until a text is on the screen; fails with the screen when it does not come."""
-    for _ in range(200):
-        if text in screen_text(pilot):
-            return
+    deadline = time.monotonic() + LONGEST_S
+    while text not in screen_text(pilot):
         await pilot.pause(0.05)
-    raise AssertionError(f"never saw {text!r} on:\n{screen_text(pilot)}")
+        assert time.monotonic() < deadline, f"never saw {text!r} on:\n{screen_text(pilot)}"
 
 
 def _trading_database(path: Path) -> None:

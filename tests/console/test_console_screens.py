@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -15,6 +16,7 @@ from mechexo.alerts import operations as alerts
 from mechexo.alerts.values import AlertState
 from mechexo.clock import VirtualClock
 from mechexo.desk import Desk
+from mechexo_tui.app import MechexoApp
 from mechexo_tui.widgets.line_list import LineList
 
 pytestmark = pytest.mark.slow
@@ -378,6 +380,19 @@ async def test_many_alerts_are_counted_and_all_of_them_are_one_key_away(
         await press(pilot, "2", "G")
         await settled(pilot)
         assert "odd_thing" in screen_text(pilot)
+
+
+async def test_facts_that_arrive_while_a_screen_is_being_made_wait_for_it(
+    busy_desk: Desk, show: Show
+) -> None:
+    async with show(busy_desk, 80, 24) as pilot:
+        app = cast("MechexoApp", pilot.app)
+        app.show_page("alerts")  # in front at once, its widgets only later
+        assert not app.front.query(LineList)
+        app.on_parts_read(app.facts._read(("alerts", "status")))
+        app.front.on_resize()
+        await settled(pilot)
+        assert "risk_limits" in screen_text(pilot)
 
 
 async def test_x_without_a_repository_says_that_it_cannot_tell(

@@ -41,6 +41,7 @@ class ConsoleScreen(Screen[None]):
     def __init__(self) -> None:
         super().__init__()
         self.words = ""
+        self._composed = False
         self._to_say: tuple[str, bool] | None = None
         self._on_typed: Callable[[str], None] | None = None
 
@@ -72,7 +73,7 @@ class ConsoleScreen(Screen[None]):
     @property
     def chosen_alert(self) -> int | None:
         """The id of the alert under the cursor."""
-        if not self.is_mounted:
+        if not self._composed:
             return None
         kind, _, number = self.active.key.partition(":")
         return int(number) if kind == "alert" else None
@@ -103,6 +104,7 @@ class ConsoleScreen(Screen[None]):
 
     def on_mount(self) -> None:
         """Shows what is known."""
+        self._composed = True
         self.set_class(self.small, "-small")
         self.show_now()
         if self._to_say is not None:
@@ -111,13 +113,11 @@ class ConsoleScreen(Screen[None]):
     def on_resize(self) -> None:
         """Fits what is shown to the new size."""
         self.set_class(self.small, "-small")
-        if self.is_mounted:
-            self.show_now()
+        self.show_now()
 
     def on_screen_resume(self) -> None:
         """Shows what is known by now, when one comes back."""
-        if self.is_mounted:
-            self.show_now()
+        self.show_now()
 
     def _compositor_refresh(self) -> None:
         # Textual would make every line here and then, while painting is held, throw it away.
@@ -125,7 +125,10 @@ class ConsoleScreen(Screen[None]):
             super()._compositor_refresh()
 
     def show_now(self) -> None:
-        """Shows all that is known; what is unchanged paints nothing."""
+        """Shows all that is known; what is unchanged paints nothing. Facts may arrive while the
+        screen is still being made: it shows them as soon as its widgets are there."""
+        if not self._composed:
+            return
         header = self.query_one(Header)
         crumbs = self.crumbs or ("" if self.title_id == "overview" else self.title_id)
         if self.words:

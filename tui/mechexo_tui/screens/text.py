@@ -43,5 +43,4 @@ class TextScreen(ConsoleScreen):
     def become(self, rows: Sequence[Row] | Callable[[int], Sequence[Row]]) -> None:
         """Shows another text, once it is there."""
         self._rows, self._made = rows, (0, ())
-        if self.is_mounted:
-            self.show_body()
+        self.show_now()
