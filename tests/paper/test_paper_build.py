@@ -16,8 +16,9 @@ from mechexo.config import load_settings
 from mechexo.desk import Desk
 from mechexo.errors import ConflictError, MechexoError
 from mechexo.health.operations import load_probes
+from mechexo.paper import build as building
 from mechexo.paper import trading
-from mechexo.paper.build import build, is_paper_desk, template_files, write_config
+from mechexo.paper.build import TEMPLATE, build, is_paper_desk, template_files, write_config
 from mechexo.paper.history import BAD_CHANGE_AGE, CHANGES, commit_times, versions
 
 BUILT_AT = datetime(2026, 3, 3, 16, 0, tzinfo=UTC)
@@ -91,6 +92,12 @@ def test_every_commit_holds_files_that_can_be_read(pristine: Path) -> None:
         git(pristine, "show", "HEAD:flows/reweight.py") + "\n"
         == (pristine / "flows/reweight.py").read_text()
     )
+
+
+def test_every_commit_has_what_its_flows_share(pristine: Path) -> None:
+    commits = git(pristine, "log", "--format=%H", "--", "tools/flow.py").splitlines()
+    assert commits == [git(pristine, "rev-list", "--max-parents=0", "HEAD")]
+    assert (pristine / "tools/flow.py").read_text() == (TEMPLATE / "tools/flow.py").read_text()
 
 
 def test_the_last_commit_is_the_bad_limit_and_nothing_else(pristine: Path) -> None:
@@ -200,6 +207,17 @@ def test_without_git_nothing_is_left_behind(tmp_path: Path, monkeypatch) -> None
     with pytest.raises(MechexoError, match="needs git"):
         build(tmp_path / "desk", 7, BUILT_AT)
     assert [path.name for path in tmp_path.iterdir() if path.name != "home"] == []
+
+
+@pytest.mark.slow
+def test_a_flow_that_fails_is_named_and_nothing_is_left_behind(tmp_path: Path, monkeypatch) -> None:
+    broken = shutil.copytree(TEMPLATE, tmp_path / "template")
+    flow = broken / "flows/data_pipeline.py"
+    flow.write_text(flow.read_text().replace("run))", 'sys.exit("data_pipeline: no bars today")))'))
+    monkeypatch.setattr(building, "TEMPLATE", broken)
+    with pytest.raises(MechexoError, match=r"^data_pipeline: no bars today$"):
+        build(tmp_path / "desk", 7, BUILT_AT)
+    assert not {path.name for path in tmp_path.iterdir()} - {"home", "template"}
 
 
 @pytest.mark.slow

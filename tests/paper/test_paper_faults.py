@@ -17,6 +17,7 @@ from mechexo.health.operations import run_due
 from mechexo.health.values import Status
 from mechexo.paper import faults, trading
 from mechexo.paper.run import PaperDesk, running
+from support.paper_flows import ml_inference
 
 pytestmark = pytest.mark.slow
 
@@ -77,8 +78,6 @@ def test_a_fault_is_seen_by_its_probes_and_heals(live: PaperDesk, name: str) -> 
 
 
 def test_the_damaged_model_fails_its_flow_until_it_is_mended(live: PaperDesk) -> None:
-    from mechexo.paper.template.flows import ml_inference
-
     live.begin_fault("failing_flow")
     with pytest.raises(ml_inference.BadInput, match="damaged"):
         ml_inference.run(live.folder, SystemClock().now())

@@ -12,11 +12,13 @@ import re
 import shlex
 import shutil
 import socket
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import datetime, time, timedelta
 from pathlib import Path
 
-from mechexo.errors import ConflictError
+from mechexo.errors import ConflictError, MechexoError
 from mechexo.paper import files, trading
 from mechexo.paper.history import ZONE, commit_history, require_git, versions
 from mechexo.paper.market import (
@@ -46,7 +48,7 @@ def build(
 
     Raises:
         ConflictError: the folder exists and is not empty.
-        MechexoError: git is missing or failed.
+        MechexoError: git is missing or failed, or a flow of the desk did.
         OSError: the folder cannot be written.
     """
     folder = folder.absolute()
@@ -83,9 +85,7 @@ def _build(folder: Path, seed: int, now: datetime, say: Callable[[str], None]) -
     _ledger(folder, seed, paid, mids, now)
     say("paper desk: git history of two weeks")
     commit_history(folder, tracked, now)
-    from mechexo.paper.template.flows import reweight
-
-    reweight.run(folder, now)
+    _run_flow(folder, "reweight", now)
     write_ci_run(folder, now)
     marker = {"seed": seed, "built_at": trading.stamp(now)}
     (folder / MARKER).write_text(json.dumps(marker) + "\n")
@@ -102,7 +102,6 @@ def template_files() -> dict[str, str]:
     names = {
         path.relative_to(TEMPLATE).as_posix(): path.read_text(encoding="utf-8")
         for path in sorted(paths)
-        if path.name != "__init__.py"
     }
     # Under its own name it would rule over the template's folder in mechexo's repository too.
     return names | {".gitignore": (TEMPLATE / "gitignore").read_text(encoding="utf-8")}
@@ -154,11 +153,25 @@ def _write_session(folder: Path, session: Session, start: datetime) -> None:
 
 
 def _compute(folder: Path, now: datetime) -> None:
-    """Runs the desk's own flows once, in this process: bars, model, scores, weights, verdict."""
-    from mechexo.paper.template.flows import canary, data_pipeline, ml_inference, reweight
+    """Runs the desk's own flows once: bars, model, scores, weights, verdict."""
+    for name in ("data_pipeline", "ml_inference", "reweight", "canary"):
+        _run_flow(folder, name, now)
 
-    for flow in (data_pipeline, ml_inference, reweight, canary):
-        flow.run(folder, now)
+
+def _run_flow(folder: Path, name: str, now: datetime) -> None:
+    """Runs a flow as cron would: it is a program of the desk, not a part of mechexo."""
+    done = subprocess.run(
+        # -B: no compiled files, which are not the same from build to build.
+        [sys.executable, "-B", f"flows/{name}.py", "--at", now.isoformat()],
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        said = done.stderr.strip().splitlines()
+        raise MechexoError(said[-1] if said else f"flows/{name}.py ended with {done.returncode}")
 
 
 def _ledger(

@@ -6,20 +6,16 @@ Run by itself: python flows/canary.py
 
 from __future__ import annotations
 
-import argparse
 import sqlite3
 import sys
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 import polars as pl
 import yaml
 
-DESK = Path(__file__).resolve().parents[1]
-
-
-class BadInput(Exception):  # noqa: N818
-    """The flow cannot work with what it was given."""
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from tools.flow import BadInput, command_line
 
 
 def newest(folder: Path, days: int) -> list[Path]:
@@ -98,19 +94,5 @@ def run(desk: Path, now: datetime) -> str:
     return f"{fills} fills, {edge:+.2f} bps against the base ({verdict})"
 
 
-def main() -> int:
-    """The command line: exit code 1 and one clear line when the inputs are bad."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--at", type=datetime.fromisoformat, help="the present moment, for tests")
-    at = parser.parse_args().at
-    try:
-        sys.stdout.write(f"canary: {run(DESK, at or datetime.now(UTC))}\n")
-    except (BadInput, OSError, KeyError, TypeError, sqlite3.Error, yaml.YAMLError) as error:
-        kind = "" if isinstance(error, BadInput) else f"{type(error).__name__}: "
-        sys.stderr.write(f"canary: {kind}{' '.join(str(error).split())}\n")
-        return 1
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(command_line("canary", __doc__, run))

@@ -6,22 +6,19 @@ Run by itself: python flows/data_pipeline.py
 
 from __future__ import annotations
 
-import argparse
 import os
 import sqlite3
 import sys
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 import polars as pl
 import yaml
 
-DESK = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from tools.flow import BadInput, command_line
+
 BAR_MINUTES = 5
-
-
-class BadInput(Exception):  # noqa: N818
-    """The flow cannot work with what it was given."""
 
 
 def read_quotes(path: Path) -> pl.DataFrame:
@@ -144,19 +141,5 @@ def run(desk: Path, now: datetime) -> str:
     return f"{done} days of bars from {accepted} quotes; {rejected} rejected"
 
 
-def main() -> int:
-    """The command line: exit code 1 and one clear line when the inputs are bad."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--at", type=datetime.fromisoformat, help="the present moment, for tests")
-    at = parser.parse_args().at
-    try:
-        sys.stdout.write(f"data_pipeline: {run(DESK, at or datetime.now(UTC))}\n")
-    except (BadInput, OSError, KeyError, TypeError, sqlite3.Error, yaml.YAMLError) as error:
-        kind = "" if isinstance(error, BadInput) else f"{type(error).__name__}: "
-        sys.stderr.write(f"data_pipeline: {kind}{' '.join(str(error).split())}\n")
-        return 1
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(command_line("data_pipeline", __doc__, run))

@@ -7,36 +7,21 @@ Run by itself: python flows/ml_inference.py
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import sqlite3
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import yaml
 
-DESK = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from tools.flow import BadInput, command_line, read_bars
+
 FEATURES = ("move", "range", "volatility", "spread")
-
-
-class BadInput(Exception):  # noqa: N818
-    """The flow cannot work with what it was given."""
-
-
-def read_bars(desk: Path) -> pl.DataFrame:
-    """The daily bars by symbol and day, but for a day that has hardly begun."""
-    files = sorted((desk / "data/bars").glob("*.parquet"))
-    if not files:
-        raise BadInput("data/bars holds no bars; run flows/data_pipeline.py first")
-    try:
-        bars = pl.concat([pl.read_parquet(path) for path in files])
-    except (OSError, pl.exceptions.PolarsError) as error:
-        raise BadInput(f"data/bars cannot be read: {str(error).splitlines()[0]}") from error
-    return bars.filter(pl.col("hours") >= 1).sort("symbol", "day")
 
 
 def with_features(bars: pl.DataFrame) -> pl.DataFrame:
@@ -131,7 +116,9 @@ def score(features: pl.DataFrame, model: dict[str, Any]) -> list[tuple[str, floa
 def run(desk: Path, now: datetime) -> str:
     """Fits when the model is too old, scores, stores. Returns one line of result."""
     settings = yaml.safe_load((desk / "config/strategy.yaml").read_text())["model"]
-    features = with_features(read_bars(desk))
+    # A day that has hardly begun says too little.
+    bars = read_bars(desk).filter(pl.col("hours") >= 1).sort("symbol", "day")
+    features = with_features(bars)
     path = desk / "models/score_model.json"
     model = load_model(path)
     age = timedelta(days=settings["refit_after_days"])
@@ -156,19 +143,5 @@ def run(desk: Path, now: datetime) -> str:
     return f"{len(scores)} symbols scored; model {age_said}"
 
 
-def main() -> int:
-    """The command line: exit code 1 and one clear line when the inputs are bad."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--at", type=datetime.fromisoformat, help="the present moment, for tests")
-    at = parser.parse_args().at
-    try:
-        sys.stdout.write(f"ml_inference: {run(DESK, at or datetime.now(UTC))}\n")
-    except (BadInput, OSError, KeyError, TypeError, sqlite3.Error, yaml.YAMLError) as error:
-        kind = "" if isinstance(error, BadInput) else f"{type(error).__name__}: "
-        sys.stderr.write(f"ml_inference: {kind}{' '.join(str(error).split())}\n")
-        return 1
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(command_line("ml_inference", __doc__, run))

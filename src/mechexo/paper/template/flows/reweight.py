@@ -7,36 +7,26 @@ Run by itself: python flows/reweight.py
 
 from __future__ import annotations
 
-import argparse
 import math
 import sqlite3
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import polars as pl
 import yaml
 
-DESK = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from tools.flow import BadInput, command_line, read_bars
+
 SESSION_HOURS = 6.5
 MAX_SCORE_AGE = timedelta(days=3)
 
 
-class BadInput(Exception):  # noqa: N818
-    """The flow cannot work with what it was given."""
-
-
 def volatilities(desk: Path) -> dict[str, float]:
     """Volatility a day of each symbol, from the realised volatility of its bars."""
-    files = sorted((desk / "data/bars").glob("*.parquet"))
-    if not files:
-        raise BadInput("data/bars holds no bars; run flows/data_pipeline.py first")
-    try:
-        bars = pl.concat([pl.read_parquet(path) for path in files])
-    except (OSError, pl.exceptions.PolarsError) as error:
-        raise BadInput(f"data/bars cannot be read: {str(error).splitlines()[0]}") from error
     # A day's variance grows with the hours seen; a day that has just begun says too little.
-    seen = bars.filter((pl.col("hours") >= 1) & (pl.col("realised_volatility") > 0))
+    seen = read_bars(desk).filter((pl.col("hours") >= 1) & (pl.col("realised_volatility") > 0))
     by_symbol = seen.group_by("symbol").agg(
         variance=(pl.col("realised_volatility") ** 2 * SESSION_HOURS / pl.col("hours")).mean()
     )
@@ -128,19 +118,5 @@ def run(desk: Path, now: datetime) -> str:
     return f"gross {gross:.2f}, largest {largest:.1%}, volatility {expected:.1f} % a year"
 
 
-def main() -> int:
-    """The command line: exit code 1 and one clear line when the inputs are bad."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--at", type=datetime.fromisoformat, help="the present moment, for tests")
-    at = parser.parse_args().at
-    try:
-        sys.stdout.write(f"reweight: {run(DESK, at or datetime.now(UTC))}\n")
-    except (BadInput, OSError, KeyError, TypeError, sqlite3.Error, yaml.YAMLError) as error:
-        kind = "" if isinstance(error, BadInput) else f"{type(error).__name__}: "
-        sys.stderr.write(f"reweight: {kind}{' '.join(str(error).split())}\n")
-        return 1
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(command_line("reweight", __doc__, run))

@@ -1,1 +1,0 @@
-"""The desk's four flows: programs of the desk, which know nothing of mechexo."""

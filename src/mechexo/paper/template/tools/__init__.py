@@ -1,1 +1,0 @@
-"""The desk's own command for the person on call; a program of the desk, not of mechexo."""
