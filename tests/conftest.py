@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import pytest
 from mechexo.actor import Actor
 from mechexo.clock import VirtualClock
 from mechexo.desk import Desk
+from support.small_disk import mounted
 
 START = datetime(2026, 3, 2, 14, 30, tzinfo=UTC)
 """A Monday, inside the New York session, with no change of clocks near."""
@@ -56,3 +57,10 @@ def make_desk(tmp_path: Path, clock: VirtualClock) -> MakeDesk:
 @pytest.fixture
 def desk(make_desk: MakeDesk) -> Desk:
     return make_desk()
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A real file system with room for 1 MB."""
+    with mounted(tmp_path / "small") as disk:
+        yield disk

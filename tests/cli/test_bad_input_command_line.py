@@ -7,7 +7,7 @@ import signal
 import sqlite3
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,6 +16,7 @@ import pytest
 from mechexo.desk import Desk
 from mechexo.times import iso_z
 from support.program import command, environment, mechexo, one_line
+from support.small_disk import FILLER, fill
 
 # A process for each case: many short ones are slow together.
 pytestmark = pytest.mark.slow
@@ -178,25 +179,6 @@ def test_reading_goes_on_while_another_program_writes(desk: Desk) -> None:
     assert done.stderr == ""
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A real file system with room for 1 MB."""
-    mounted = tmp_path / "small"
-    mounted.mkdir()
-    made = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(mounted)], capture_output=True
-    )
-    if made.returncode:
-        pytest.skip("needs the right to mount a file system")
-    yield mounted
-    subprocess.run(["umount", "-l", str(mounted)], check=True)
-
-
-def fill(disk: Path) -> None:
-    """Takes the rest of the disk."""
-    subprocess.run(["dd", "if=/dev/zero", f"of={disk / 'filler'}", "bs=4096"], capture_output=True)
-
-
 def test_a_full_disk_under_the_state_file(small_disk: Path) -> None:
     config = small_disk / "mechexo.toml"
     config.write_text('[desk]\nname = "test"\n')
@@ -206,7 +188,7 @@ def test_a_full_disk_under_the_state_file(small_disk: Path) -> None:
         done = mechexo(*words, config=config)
         assert done.returncode == 5
         one_line(done, "the disk is full", "free space")
-    (small_disk / "filler").unlink()
+    (small_disk / FILLER).unlink()
     assert mechexo("audit", "verify", config=config).returncode == 0
     assert mechexo("tick", config=config).returncode == 0
 

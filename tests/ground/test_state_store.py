@@ -8,7 +8,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +16,7 @@ from mechexo.actor import Role
 from mechexo.desk import Desk
 from mechexo.errors import BusyError, NewerStateError, StateError
 from mechexo.state import State, store
+from support.small_disk import fill
 
 
 @pytest.fixture
@@ -268,21 +268,7 @@ def test_a_file_that_may_not_grow_is_said_so_and_nothing_is_written(desk: Desk) 
     assert desk.verify_audit().problems == ()
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A real file system with room for 1 MB."""
-    mounted = tmp_path / "small"
-    mounted.mkdir()
-    made = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(mounted)], capture_output=True
-    )
-    if made.returncode:
-        pytest.skip("needs the right to mount a file system")
-    yield mounted
-    subprocess.run(["umount", "-l", str(mounted)], check=True)
-
-
-def fill(state: State) -> None:
+def overfill(state: State) -> None:
     """Writes more than the small disk holds, in one transaction."""
     with state.write() as writing:
         for _ in range(100):
@@ -294,16 +280,13 @@ def test_a_full_disk_is_said_so_and_nothing_is_written(small_disk: Path) -> None
     with state.write() as writing:
         writing.execute("CREATE TABLE filler (text)")
     with pytest.raises(StateError, match="the disk is full, nothing was written"):
-        fill(state)
+        overfill(state)
     assert state.rows("SELECT * FROM filler") == []
     state.close()
 
 
 def test_a_disk_too_full_for_a_new_file_is_said_so(small_disk: Path) -> None:
-    filled = subprocess.run(
-        ["dd", "if=/dev/zero", f"of={small_disk / 'filler'}", "bs=4096"], capture_output=True
-    )
-    assert b"No space left" in filled.stderr
+    fill(small_disk)
     with pytest.raises(StateError):
         State.open(small_disk / "mechexo.sqlite")
 

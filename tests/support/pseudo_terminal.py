@@ -14,7 +14,8 @@ import termios
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from types import TracebackType
+
+from support.ending import Ended
 
 _ESCAPES = re.compile(
     rb"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1bP.*?\x1b\\"
@@ -48,7 +49,7 @@ class Burst:
 
 
 @dataclass(slots=True)
-class PseudoTerminal:
+class PseudoTerminal(Ended):
     """Runs `argv` on a pseudo-terminal of its own. Use it as a context manager."""
 
     argv: Sequence[str]
@@ -71,12 +72,8 @@ class PseudoTerminal:
         fcntl.ioctl(descriptor, termios.TIOCSWINSZ, size)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def end(self) -> None:
+        """Takes the terminal away and kills the program."""
         self.hang_up()
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.pid, signal.SIGKILL)

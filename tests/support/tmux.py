@@ -8,10 +8,11 @@ import subprocess
 import time
 import uuid
 from collections.abc import Mapping, Sequence
-from types import TracebackType
+
+from support.ending import Ended
 
 
-class Tmux:
+class Tmux(Ended):
     """One tmux server with one window of a fixed size, used as a context manager."""
 
     def __init__(
@@ -39,12 +40,8 @@ class Tmux:
         self._tmux("new-session", "-d", "-x", columns, "-y", rows, command)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def end(self) -> None:
+        """Kills the server and what runs in it."""
         subprocess.run(
             ["tmux", "-L", self._socket, "kill-server"], capture_output=True, check=False
         )
