@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 
 class MechexoError(Exception):
     """A known failure. Its text is one line for the user; `exit_code` is the command line's."""
@@ -63,3 +65,11 @@ class StateError(UnreachableError):
 
 class OutputError(UnreachableError):
     """What was asked for was done, but its answer could not be written."""
+
+
+def close_names(name: str, known: Collection[str]) -> str:
+    """What to say of a name that does not exist: the names close to it, or else all there are."""
+    import difflib
+
+    close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    return f"did you mean {' or '.join(close)}?" if close else f"known: {', '.join(known)}"

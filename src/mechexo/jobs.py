@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from mechexo.actor import Role
 from mechexo.config import redact
-from mechexo.errors import MechexoError, NotAllowedError
+from mechexo.errors import MechexoError, NotAllowedError, close_names
 
 if TYPE_CHECKING:
     from mechexo.desk import Desk
@@ -69,3 +69,17 @@ def ping(desk: Desk, job: str, *, ok: bool = True, detail: str = "") -> None:
     with desk.operation("flows.ping", job, needs=Role.RESPONDER, reason=BY_ITS_JOB) as operation:
         operation.after = {"ok": ok, "detail": redact(detail)}
     health.check_in(desk, job, ok=ok, detail=detail)
+
+
+def why_unexpected(desk: Desk, job: str) -> str:
+    """Why nobody would miss this job: nothing in the configuration expects it. "" when some does.
+
+    A check-in under a misspelt name is one that the job's own probe never hears of.
+    """
+    probes = desk.settings.probes.items()
+    heartbeats = {str(p.options.get("job") or name) for name, p in probes if p.kind == "heartbeat"}
+    known = sorted(heartbeats | desk.settings.flows.keys())
+    if job.strip() in known:
+        return ""
+    hint = close_names(job.strip(), known) if known else "give it a probe of the kind heartbeat"
+    return f"no heartbeat probe and no flow of {desk.config_path} expects the job {job}; {hint}"

@@ -17,6 +17,8 @@ from mechexo.flows import operations as flows
 from mechexo.flows import records
 from mechexo.flows.values import FlowRun, RunState
 from mechexo.flows.wrappers import this_wrapper
+from mechexo.health.records import check_ins
+from support.program import mechexo, one_line
 
 
 @pytest.fixture
@@ -99,6 +101,51 @@ def test_a_slow_flow_is_called_slow(make_desk: Callable[..., Desk]) -> None:
 def test_a_ping_is_a_check_in(busy_desk: Desk) -> None:
     run(busy_desk, "ping", "bars")
     run(busy_desk, "ping", "bars", "--fail", "--detail", "no data")
+
+
+@pytest.mark.parametrize(
+    ("job", "hint"),
+    [("bar", "did you mean bars?"), ("import-fx", "did you mean fx_import?"), ("?", "known: bars")],
+)
+def test_a_ping_that_nothing_expects_is_on_record_and_said_with_close_names(
+    make_desk: Callable[..., Desk], job: str, hint: str
+) -> None:
+    heartbeat = 'kind = "heartbeat"\nevery_expected = "1h"\n'
+    desk = make_desk(f'[flows.bars]\n[probes.fx]\n{heartbeat}job = "fx_import"\n')
+    done = mechexo("flows", "ping", job, "--fail", config=desk.config_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    one_line(done, f"no flow of {desk.config_path} expects the job {job}; {hint}")
+    assert not check_ins(desk.state)[job].ok
+    assert [(e.action, e.target) for e in desk.audit_entries()] == [("flows.ping", job)]
+
+
+def test_a_ping_where_nothing_is_expected_says_what_would_expect_it(desk: Desk) -> None:
+    done = mechexo("flows", "ping", "bars", config=desk.config_path)
+    assert done.returncode == 1
+    one_line(done, "give it a probe of the kind heartbeat")
+
+
+@pytest.mark.parametrize("job", ["bars", "fx_import", "backup", " backup "])
+def test_a_ping_of_a_job_that_a_flow_or_a_heartbeat_probe_knows_is_silent(
+    make_desk: Callable[..., Desk], job: str
+) -> None:
+    heartbeat = 'kind = "heartbeat"\nevery_expected = "1h"\n'
+    desk = make_desk(
+        f'[flows.bars]\n[probes.fx]\n{heartbeat}job = "fx_import"\n[probes.backup]\n{heartbeat}'
+    )
+    done = mechexo("flows", "ping", job, config=desk.config_path)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_the_name_of_a_probe_that_watches_another_job_is_not_expected(
+    make_desk: Callable[..., Desk],
+) -> None:
+    desk = make_desk(
+        '[probes.fx]\nkind = "heartbeat"\nevery_expected = "1h"\njob = "fx_import"\n'
+        '[probes.web]\nkind = "tcp"\nhost = "127.0.0.1"\nport = 1\n'
+    )
+    for probe in ("fx", "web"):
+        assert mechexo("flows", "ping", probe, config=desk.config_path).returncode == 1
 
 
 def test_exec_needs_a_command(busy_desk: Desk) -> None:

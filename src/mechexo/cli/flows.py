@@ -108,7 +108,14 @@ def ping(
     fail: Annotated[bool, typer.Option("--fail", help="It went wrong.")] = False,
     detail: Annotated[str, typer.Option(help="What to say about it.")] = "",
 ) -> None:
-    """Check a job in with the heartbeat probe that watches it."""
+    """Check a job in with the heartbeat probe that watches it.
+
+    Exit 1, with the check-in on record, when nothing in the configuration expects the job.
+    """
     from mechexo import jobs
 
-    jobs.ping(open_desk(ctx), job, ok=not fail, detail=detail)
+    desk = open_desk(ctx)
+    jobs.ping(desk, job, ok=not fail, detail=detail)
+    if why := jobs.why_unexpected(desk, job):
+        render.note(f"mechexo: checked in, but {why}")
+        raise typer.Exit(1)

@@ -12,7 +12,7 @@ from mechexo.config import validated
 from mechexo.config.models import Settings
 from mechexo.config.plain_secrets import plain_secret
 from mechexo.config.secrets import literal_secret, redact
-from mechexo.errors import ConfigError
+from mechexo.errors import ConfigError, close_names
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
@@ -124,12 +124,7 @@ def _describe(detail: ErrorDetails, model: type, path: Path, above: tuple[str, .
         case "missing":
             return f"{where} is missing"
         case "extra_forbidden" | "unexpected_keyword_argument":
-            known = _keys_at(model, steps[:-1])
-            import difflib
-
-            close = difflib.get_close_matches(key, known, n=3, cutoff=0.5)
-            hint = f"did you mean {' or '.join(close)}?" if close else f"known: {', '.join(known)}"
-            return f"{where} is unknown; {hint}"
+            return f"{where} is unknown; {close_names(key, _keys_at(model, steps[:-1]))}"
         case _:
             expected = detail["msg"].removeprefix("Value error, ")
             return f"{where} = {_shown(detail['input'])}: expected {_lower_first(expected)}"

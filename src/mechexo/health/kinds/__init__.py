@@ -10,14 +10,13 @@ in `NEEDS`. Other packages add kinds through the entry-point group `mechexo.prob
 
 from __future__ import annotations
 
-import difflib
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
 
 from pydantic import BaseModel
 
-from mechexo.errors import ConfigError
+from mechexo.errors import ConfigError, close_names
 from mechexo.health.context import ProbeKind
 
 GROUP = "mechexo.probes"
@@ -45,9 +44,7 @@ def find_kind(name: str) -> ProbeKind:
     added = {entry.name: entry for entry in entry_points(group=GROUP)}
     if name in added:
         return _load(added[name])
-    known = sorted({*BUILT_IN, *added})
-    close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
-    hint = f"did you mean {' or '.join(close)}?" if close else f"known: {', '.join(known)}"
+    hint = close_names(name, sorted({*BUILT_IN, *added}))
     raise ConfigError(f"{name!r} is no kind of probe; {hint}")
 
 
