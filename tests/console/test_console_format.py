@@ -30,7 +30,7 @@ def test_ascii_glyphs_are_ascii() -> None:
 @pytest.mark.parametrize(
     ("value", "unicode", "ascii_"),
     [
-        ("ok", "● OK", "OK"),
+        ("ok", "● OK", "o OK"),
         ("warning", "▲ WARNING", "! WARNING"),
         ("critical", "✖ CRITICAL", "X CRITICAL"),
         ("unknown", "? UNKNOWN", "? UNKNOWN"),

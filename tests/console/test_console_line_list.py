@@ -134,3 +134,25 @@ async def test_an_empty_list_has_no_key_and_can_be_moved_in() -> None:
         shown.move_pages(-1)
         shown.go_last()
         assert shown.key == ""
+
+
+async def test_a_list_shifts_sideways_as_far_as_there_is_text_and_says_so() -> None:
+    async with OneList(cursor=False).run_test(size=(20, 5)) as pilot:
+        shown = pilot.app.query_one(Watched)
+        shown.show(rows("0123456789" * 3, "short"))
+        await pilot.pause()
+        shown.shift(8)
+        assert [shown.render_line(y).text.rstrip() for y in (0, 1)] == ["…9012345678901234567", "…"]
+        shown.shift(800)
+        assert shown.render_line(0).text == "…234567890123456789 "
+        shown.go_first()
+        assert shown.render_line(0).text == "01234567890123456789"
+
+
+async def test_nothing_shifts_where_every_line_fits() -> None:
+    async with OneList(cursor=False).run_test(size=(20, 5)) as pilot:
+        shown = pilot.app.query_one(Watched)
+        shown.show(rows("short"))
+        await pilot.pause()
+        shown.shift(8)
+        assert shown.render_line(0).text.rstrip() == "short"

@@ -13,7 +13,6 @@ import pytest
 from console.driving import Show, fill_desk, press, screen_text, settled, until
 from mechexo.actor import Actor
 from mechexo.alerts import operations as alerts
-from mechexo.alerts.values import AlertState
 from mechexo.clock import VirtualClock
 from mechexo.desk import Desk
 from mechexo_tui.app import MechexoApp
@@ -48,6 +47,8 @@ async def test_below_sixty_by_sixteen_a_plain_list_still_works(busy_desk: Desk, 
         assert "A risk limit" in screen_text(pilot)
         await press(pilot, "q")
         assert "CRITICAL" in screen_text(pilot)
+        assert "? help" in screen_text(pilot)
+        assert "q quit" in screen_text(pilot)
 
 
 async def test_every_status_is_readable_without_colour(busy_desk: Desk, show: Show) -> None:
@@ -82,8 +83,22 @@ async def test_an_alert_without_an_entry_says_so_and_opens_the_runbook(
     async with show(busy_desk) as pilot:
         await press(pilot, "j", "j", "b")
         text = screen_text(pilot)
-        assert "no entry for odd_thing" in text
+        assert "no runbook entry is for odd_thing" in text
         assert "Trading is halted" in text
+
+
+async def test_without_an_entry_the_cursor_stands_on_the_nearest(
+    busy_desk: Desk, show: Show
+) -> None:
+    alerts.raise_alert(
+        busy_desk, key="k", severity="critical", name="vendor_quotes", reason="made for a test",
+        summary="the data pipeline did not finish", labels={},
+    )  # fmt: skip
+    async with show(busy_desk) as pilot:
+        await press(pilot, "b")
+        await until(pilot, "the nearest is data-pipeline-failure")
+        await press(pilot, "enter")
+        assert "runbook > data-pipeline-failure" in screen_text(pilot)
 
 
 async def test_x_shows_the_dry_run_of_the_suspected_change(busy_desk: Desk, show: Show) -> None:
@@ -102,61 +117,6 @@ async def test_x_says_why_when_nothing_changed(desk: Desk, show: Show) -> None:
         await press(pilot, "x")
         assert "roll" in screen_text(pilot)
         assert "planning" not in screen_text(pilot)
-
-
-async def test_a_acknowledges_with_a_note(busy_desk: Desk, show: Show) -> None:
-    async with show(busy_desk) as pilot:
-        await press(pilot, "a")
-        assert "acknowledge risk_limits" in screen_text(pilot)
-        await press(pilot, *"on it", "enter")
-        assert "risk_limits is acknowledged by tester" in screen_text(pilot)
-    found = alerts.list_alerts(busy_desk)[0]
-    assert found.state is AlertState.ACKNOWLEDGED
-    assert any("on it" in event.detail for event in alerts.timeline(busy_desk, found.id))
-
-
-async def test_leaving_the_prompt_acknowledges_nothing(busy_desk: Desk, show: Show) -> None:
-    async with show(busy_desk) as pilot:
-        await press(pilot, "a", "escape")
-        assert "not acknowledged" in screen_text(pilot)
-    assert alerts.list_alerts(busy_desk)[0].state is AlertState.FIRING
-
-
-async def test_s_asks_how_long_and_why(busy_desk: Desk, show: Show) -> None:
-    async with show(busy_desk) as pilot:
-        await press(pilot, "s")
-        assert "for how long?" in screen_text(pilot)
-        await press(pilot, *"2h", "enter")
-        assert "for 2h, because" in screen_text(pilot)
-        await press(pilot, *"known", "enter")
-        assert "risk_limits is silenced for 2h" in screen_text(pilot)
-    (silence,) = alerts.silences(busy_desk)
-    assert silence.reason == "known"
-    assert silence.ends_at - silence.starts_at == timedelta(hours=2)
-
-
-async def test_a_silence_without_a_reason_or_with_a_bad_time_is_not_made(
-    busy_desk: Desk, show: Show
-) -> None:
-    async with show(busy_desk) as pilot:
-        await press(pilot, "s", *"soon", "enter")
-        assert "not a duration" in screen_text(pilot)
-        await press(pilot, "s", "enter", "enter")
-        assert "needs a reason" in screen_text(pilot)
-    assert alerts.silences(busy_desk) == ()
-
-
-async def test_a_live_desk_is_unmistakable_and_wants_a_reason(
-    make_desk: Callable[..., Desk], tmp_path: Path, clock: VirtualClock, show: Show
-) -> None:
-    desk = fill_desk(make_desk, tmp_path, clock, mode="live")
-    async with show(desk) as pilot:
-        text = screen_text(pilot)
-        assert "◆◆ LIVE ◆◆" in text
-        assert "PAPER" not in text
-        await press(pilot, "a", "enter")
-        assert "a live desk needs a reason" in screen_text(pilot)
-    assert alerts.list_alerts(desk)[0].state is AlertState.FIRING
 
 
 async def test_read_only_says_so_and_changes_nothing(busy_desk: Desk, show: Show) -> None:
@@ -188,16 +148,6 @@ async def test_the_filter_keeps_and_leaves_out(busy_desk: Desk, show: Show) -> N
         assert "risk_limits" in screen_text(pilot)
         await press(pilot, "slash", *"!feed", "enter")
         assert "feed_stale" not in screen_text(pilot)
-
-
-async def test_the_command_line_completes_and_goes_to_a_screen(busy_desk: Desk, show: Show) -> None:
-    async with show(busy_desk) as pilot:
-        await press(pilot, "colon", *"mes", "tab", "enter")
-        assert "Audit log" in screen_text(pilot)
-        await press(pilot, "colon", *"nonsense", "enter")
-        assert "no command 'nonsense'" in screen_text(pilot)
-        await press(pilot, "colon", *"home", "enter")
-        assert "Alert history" in screen_text(pilot)
 
 
 @pytest.mark.parametrize(
@@ -404,3 +354,62 @@ async def test_x_without_a_repository_says_that_it_cannot_tell(
         await until(pilot, "[rollback] repository")
         assert "? UNKNOWN" in screen_text(pilot)
         assert "nothing to roll back" not in screen_text(pilot)
+
+
+async def test_an_acknowledged_alert_that_is_silenced_shows_both_and_until_when(
+    busy_desk: Desk, show: Show
+) -> None:
+    worst = alerts.list_alerts(busy_desk)[0]
+    alerts.acknowledge(busy_desk, worst.id, note="looking at the limits")
+    alerts.silence(
+        busy_desk, matchers={"name": worst.name}, duration=timedelta(hours=2), reason="known"
+    )
+    async with show(busy_desk, 80, 24) as pilot:
+        assert "✔ silenced" in screen_text(pilot)
+        await press(pilot, "2")
+        text = screen_text(pilot)
+        assert "looking at the limits" in text
+    async with show(busy_desk, 120, 40) as pilot:
+        assert "✔ silenced to 16:33" in screen_text(pilot)
+
+
+async def test_a_list_that_was_shifted_begins_at_its_edge_when_one_comes_back(
+    busy_desk: Desk, show: Show
+) -> None:
+    async with show(busy_desk, 60, 24) as pilot:
+        await press(pilot, "2", "tab", "right")
+        story = pilot.app.screen.query_one("#story", LineList)
+        assert story.left > 0
+        await press(pilot, "1", "2")
+        assert story.left == 0
+
+
+async def test_what_is_said_takes_the_lines_it_needs(busy_desk: Desk, show: Show) -> None:
+    async with show(busy_desk, 60, 24) as pilot:
+        await press(pilot, "R")
+        await until(pilot, "the shift report is in")
+        (report,) = (busy_desk.state.path.parent / "reports").iterdir()
+        shown = "".join(line.strip() for line in screen_text(pilot).splitlines()[-4:])
+        assert report.name in shown
+
+
+async def test_the_filter_of_the_overview_says_that_it_filters_alerts(
+    busy_desk: Desk, show: Show
+) -> None:
+    async with show(busy_desk) as pilot:
+        await press(pilot, "slash")
+        assert "alerts with these words" in screen_text(pilot)
+        await press(pilot, *"!feed", "enter")
+        assert "2 of 3, without the words: feed" in screen_text(pilot)
+
+
+async def test_what_is_wrong_with_a_section_is_said_once(
+    make_desk: Callable[..., Desk], tmp_path: Path, clock: VirtualClock, show: Show
+) -> None:
+    desk = fill_desk(make_desk, tmp_path, clock)
+    (desk.root / "quotes.csv").write_text("")
+    async with show(desk, 120, 40) as pilot:
+        await until(pilot, "? UNKNOWN  ")
+        await settled(pilot, costs=True)
+        complaints = [line for line in screen_text(pilot).splitlines() if "quotes.csv" in line]
+        assert len(complaints) == 1, complaints

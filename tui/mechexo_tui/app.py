@@ -41,8 +41,8 @@ class MechexoApp(App[int]):
     """The console on one desk."""
 
     TITLE = "mechexo"
-    # Textual reads the style of every screen that is opened, but not of the one at the bottom.
-    CSS_PATH = "screens/overview.tcss"
+    # Read once: a style that a screen brings costs a pass over all styles when it first opens.
+    CSS_PATH: ClassVar = ["screens/base.tcss", "screens/overview.tcss", "screens/alerts.tcss"]
     ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar = []  # all keys are in the table of actions
 

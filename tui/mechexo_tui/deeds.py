@@ -6,41 +6,40 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from mechexo.errors import MechexoError, UsageError
 from mechexo.state.store import LOCK_WAIT_S
 from mechexo.times import format_duration, parse_duration
 from mechexo_tui.panels.plan import plan_lines
-from mechexo_tui.panels.titles import wrapped
 from mechexo_tui.screens.text import TextScreen
 from mechexo_tui.terminal import clipboard_sequence
 from mechexo_tui.widgets.format import ASCII
-from mechexo_tui.widgets.lines import Row, rows_of
+from mechexo_tui.widgets.lines import Row, rows_of, wrapped
 from mechexo_tui.widgets.markdown import markdown_lines
 
 if TYPE_CHECKING:
     from mechexo.alerts.values import Alert
-    from mechexo.runbook.values import Entry
+    from mechexo.runbook.values import Entry, Found
     from mechexo_tui.app import MechexoApp
 
 DEFAULT_SILENCE = "1h"
 
+NEAR_ENOUGH = 0.4
+"""From this score on a runbook entry is worth pointing at when none is for an alert."""
+
 
 def acknowledge(app: MechexoApp, alert: Alert) -> None:
-    """Asks for a note (a live desk needs one) and acknowledges."""
-    live = app.desk.is_live
+    """Asks for a note, which may be left out, and acknowledges."""
 
     def answered(note: str | None) -> None:
         if note is None:
             app.front.say("not acknowledged")
-        elif live and not note.strip():
-            app.front.say("not acknowledged: a live desk needs a reason", bad=True)
         else:
             _in_background(app, lambda: _acknowledge(app, alert, note.strip()))
 
-    hint = "why (a live desk needs it)" if live else "a note, or just enter"
-    app.front.ask(f"acknowledge {alert.name}: ", answered, hint=hint)
+    app.front.ask(f"acknowledge {alert.name}: ", answered, hint="a note, or just enter")
 
 
 def _acknowledge(app: MechexoApp, alert: Alert, note: str) -> str:
@@ -53,42 +52,51 @@ def _acknowledge(app: MechexoApp, alert: Alert, note: str) -> str:
 def silence(app: MechexoApp, alert: Alert) -> None:
     """Asks how long and why, then silences alerts of the same name and source."""
 
-    def long_enough(text: str | None) -> None:
+    from mechexo.alerts.silencing import silence_end
+
+    def no_length(text: str) -> str:
+        try:
+            silence_end(app.desk.clock.now(), parse_duration(text or DEFAULT_SILENCE))
+        except UsageError as error:
+            return str(error)
+        return ""
+
+    def for_so_long(text: str | None) -> None:
         if text is None:
             app.front.say("not silenced")
             return
-        try:
-            duration = parse_duration(text or DEFAULT_SILENCE)
-        except UsageError as error:
-            app.front.say(str(error), bad=True)
-            return
-        shown = format_duration(duration)
+        duration = parse_duration(text or DEFAULT_SILENCE)
 
         def why(reason: str | None) -> None:
-            if reason is None or not reason.strip():
-                app.front.say("not silenced: a silence needs a reason", bad=reason is not None)
-                return
-            words = reason.strip()
-            _in_background(app, lambda: _silence(app, alert, text or DEFAULT_SILENCE, words))
+            if reason is None:
+                app.front.say("not silenced")
+            else:
+                _in_background(app, lambda: _silence(app, alert, duration, reason.strip()))
 
-        app.front.ask(f"silence {alert.name} for {shown}, because: ", why)
+        app.front.ask(
+            f"silence {alert.name} for {format_duration(duration)}, because: ",
+            why,
+            judge=lambda reason: "" if reason.strip() else "a silence needs a reason; esc leaves",
+        )
 
     app.front.ask(
-        f"silence {alert.name} for how long? ", long_enough, hint=f"{DEFAULT_SILENCE}; 30m, 2h, 1d"
+        f"silence {alert.name} for how long? ",
+        for_so_long,
+        hint=f"{DEFAULT_SILENCE}; 30m, 2h, 1d",
+        judge=no_length,
     )
 
 
-def _silence(app: MechexoApp, alert: Alert, text: str, reason: str) -> str:
+def _silence(app: MechexoApp, alert: Alert, duration: timedelta, reason: str) -> str:
     from mechexo.alerts import operations
 
     matchers = {"name": alert.name, "source": alert.source}
-    duration = parse_duration(text)
     operations.silence(app.desk, matchers=matchers, duration=duration, reason=reason)
     return f"{alert.name} is silenced for {format_duration(duration)}"
 
 
 def open_runbook(app: MechexoApp, alert: Alert) -> None:
-    """Opens the entry of an alert; without one says so and opens the search."""
+    """Opens the entry of an alert; without one opens the list, at the nearest entry."""
     screen = TextScreen("entry", f"runbook > {alert.name}", [Row((("  reading", "dim"),))])
     app.open_screen(screen)
 
@@ -97,7 +105,9 @@ def open_runbook(app: MechexoApp, alert: Alert) -> None:
 
         entry = operations.match(app.desk, alert.name, alert.runbook)
         if entry is None:
-            app.call_later(_search_instead, app, screen, alert)
+            found = operations.search(app.desk, f"{alert.name} {alert.summary}")
+            near = found[0] if found and found[0].score >= NEAR_ENOUGH else None
+            app.call_later(_list_instead, app, screen, alert, near)
         else:
             app.call_later(screen.become, _entry_rows(app, entry))
 
@@ -117,11 +127,16 @@ def _entry_rows(app: MechexoApp, entry: Entry) -> Callable[[int], list[Row]]:
     return lambda width: rows_of(markdown_lines(text, min(width - 2, 100), ascii_only=ascii_only))
 
 
-def _search_instead(app: MechexoApp, screen: TextScreen, alert: Alert) -> None:
+def _list_instead(app: MechexoApp, screen: TextScreen, alert: Alert, near: Found | None) -> None:
     if app.screen is screen:
         app.go_back()
     app.perform("show-runbook")
-    app.front.say(f"the runbook has no entry for {alert.name}; here are all, / searches", bad=True)
+    none = f"no runbook entry is for {alert.name}"
+    if near is None:
+        app.front.say(f"{none}; here are all, / searches", bad=True)
+        return
+    app.front.choose_row(f"entry:{near.entry.id}")
+    app.front.say(f"{none}; the nearest is {near.entry.id} ({near.why})", bad=True)
 
 
 def show_rollback(app: MechexoApp, alert: Alert | None) -> None:

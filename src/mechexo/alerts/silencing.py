@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from mechexo.actor import Role
@@ -32,15 +32,10 @@ def silence(
     """
     if not matchers or not all(name.strip() for name in matchers):
         raise UsageError("a silence needs at least one match, like name=feed_stale")
-    if duration <= timedelta(0):
-        raise UsageError("a silence needs an end: how long, like 2h")
     if not reason.strip():
         raise UsageError("a silence needs a reason, for whoever looks next")
     now = desk.clock.now()
-    try:
-        ends_at = now + duration
-    except OverflowError:
-        raise UsageError("this silence would never end; give a shorter time") from None
+    ends_at = silence_end(now, duration)
     wanted = clean_pairs(matchers)
     if "key" in matchers:
         wanted["key"] = clean_key(matchers["key"])
@@ -58,6 +53,20 @@ def silence(
         apply_step(desk, operation.transaction, now, (), whole=True)
         operation.after = {"silence": made.id, "matchers": wanted, "ends_at": iso_z(ends_at)}
     return made
+
+
+def silence_end(start: datetime, duration: timedelta) -> datetime:
+    """When a silence of this length ends.
+
+    Raises:
+        UsageError: it would end at once, or never.
+    """
+    if duration <= timedelta(0):
+        raise UsageError("a silence needs an end: how long, like 2h")
+    try:
+        return start + duration
+    except OverflowError:
+        raise UsageError("this silence would never end; give a shorter time") from None
 
 
 def unsilence(desk: Desk, silence_id: int, *, reason: str = "") -> Silence:

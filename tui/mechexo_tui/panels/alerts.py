@@ -29,21 +29,31 @@ COLUMNS = (
     Column("severity", 10),
     Column("name", 18),
     Column("summary", 16, grows=True),
-    Column("state", 10, drop=2),
+    Column("state", 11, drop=2),
     Column("since", 11, right=True, drop=3),
 )
 
 
-def state_of(alert: Alert, now: datetime, look: Look) -> Span:
-    """Where an alert stands, in a word."""
+STATE_IN_FULL = 20
+"""How wide the column is where it also says until when an alert is silenced or held."""
+
+
+def state_of(alert: Alert, look: Look, *, in_full: bool = False) -> Span:
+    """Where an alert stands: acknowledged, silenced, both, held; `in_full` also until when."""
     if alert.state is AlertState.RESOLVED:
         return "resolved", "dim"
-    if alert.silenced_until is not None and alert.silenced_until > now:
-        return "silenced", "dim"
-    if alert.state is AlertState.ACKNOWLEDGED:
-        return f"{look.glyphs.acknowledged} acked", "ok"
-    if alert.held_until is not None and alert.held_until > now:
-        return "held", "accent"
+
+    def until(word: str, end: datetime) -> str:
+        return f"{word} to {shown_as.moment(end, look)}" if in_full else word
+
+    acked = alert.state is AlertState.ACKNOWLEDGED
+    sign = f"{look.glyphs.acknowledged} " if acked else ""
+    if alert.silenced_until is not None and alert.silenced_until > look.now:
+        return sign + until("silenced", alert.silenced_until), "ok" if acked else "dim"
+    if acked:
+        return f"{sign}acked", "ok"
+    if alert.held_until is not None and alert.held_until > look.now:
+        return until("held", alert.held_until), "accent"
     return "firing", ""
 
 
@@ -53,6 +63,7 @@ def list_table(look: Look) -> Table:
     columns = list(COLUMNS)
     if width >= 110:
         columns[1] = replace(columns[1], width=28)
+        columns[3] = replace(columns[3], width=STATE_IN_FULL)
     return Table.fitting(columns, width)
 
 
@@ -64,7 +75,7 @@ def list_row(alert: Alert, table: Table, look: Look) -> Row:
                 shown_as.severity(alert.severity, look.glyphs),
                 (alert.name, "bold" if alert.state is AlertState.FIRING else ""),
                 alert.summary,
-                state_of(alert, look.now, look),
+                state_of(alert, look, in_full=look.width > 110),
                 (shown_as.moment(alert.started_at, look), "dim"),
             )
         ),
@@ -88,6 +99,13 @@ def matching(alerts: Sequence[Alert], words: str) -> Sequence[Alert]:
     keeps = kept_by(words)
     texts = _searched.texts_of(alerts)
     return [alert for alert, text in zip(alerts, texts, strict=True) if keeps(text)]
+
+
+def filtered_aside(words: str, alerts: Sequence[Alert]) -> str:
+    """How many alerts a filter keeps, in words; a leading `!` has turned it round."""
+    with_or_without = "without" if words.strip().startswith("!") else "with"
+    kept = len(matching(alerts, words))
+    return f"{kept:,} of {len(alerts):,}, {with_or_without} the words: {words.strip(' !')}"
 
 
 class _Searched:
@@ -114,9 +132,15 @@ def _text_of(alert: Alert) -> str:
 
 
 def story_lines(
-    alert: Alert, events: Sequence[AlertEvent], deliveries: Sequence[Delivery], look: Look
+    alert: Alert,
+    events: Sequence[AlertEvent],
+    deliveries: Sequence[Delivery],
+    look: Look,
+    *,
+    note: str = "",
 ) -> list[Line]:
-    """One alert in full: its facts, what happened, who was told."""
+    """One alert in full: its facts, what happened, who was told. `note` is what whoever
+    acknowledged it said."""
     facts: list[tuple[str, str]] = [("id", f"{alert.id}   {alert.key}"), ("source", alert.source)]
     if alert.labels:
         facts.append(("labels", "  ".join(f"{k}={v}" for k, v in sorted(alert.labels.items()))))
@@ -125,6 +149,7 @@ def story_lines(
     if alert.acknowledged_by:
         by = f"{alert.acknowledged_by}, {shown_as.exact(alert.acknowledged_at, look)}"
         facts.append(("acknowledged", by))
+        facts += [("their note", note)] if note else []
     if alert.silenced_until:
         facts.append(("silenced until", shown_as.exact(alert.silenced_until, look)))
     if alert.held_until:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from mechexo_tui.panels.titles import wrapped
 from mechexo_tui.widgets import format as shown_as
+from mechexo_tui.widgets.lines import wrapped
 
 if TYPE_CHECKING:
     from mechexo.health.values import ProbeState

@@ -21,11 +21,13 @@ _COLUMNS = (
     Column("probe", 26),
     Column("value", 16, right=True),
     Column("history", 16, drop=3),
-    Column("what it says", 14, grows=True),
+    Column("what it says", 28, grows=True),
     Column("since", 11, right=True, drop=2),
     Column("latency", 8, right=True, drop=4),
     Column("card", 9, drop=5),
 )
+
+LONGEST_UNIT = 5
 
 History = Mapping[str, Sequence[float]]
 """The numbers each probe has shown, oldest first."""
@@ -68,7 +70,7 @@ def probe_rows(probes: Sequence[ProbeState], history: History, look: Look) -> li
         (
             shown_as.status(probe.status.value, look.glyphs),
             (probe.name, "bold"),
-            shown_as.measure(probe.value, probe.unit, look.glyphs),
+            _value(probe, look),
             (shown_as.plot(history.get(probe.name, ()), 16, look.glyphs), "accent"),
             (_says(probe, look), ""),
             (shown_as.moment(probe.since, look), "dim"),
@@ -129,6 +131,12 @@ def _says(probe: ProbeState, look: Look) -> str:
     if probe.observed_at is None:
         return "never looked at"
     return f"{probe.detail}{failing}{flapping}"
+
+
+def _value(probe: ProbeState, look: Look) -> str:
+    """The value with its unit; a unit in words stands in what the probe says, once."""
+    unit = probe.unit if len(probe.unit) <= LONGEST_UNIT else ""
+    return shown_as.measure(probe.value, unit, look.glyphs)
 
 
 def _latency(probe: ProbeState, look: Look) -> tuple[str, str]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from mechexo_tui.widgets import format as shown_as
-from mechexo_tui.widgets.lines import Line, Row, Span, cut, harmless, width_of
+from mechexo_tui.widgets.lines import Line, Row, Span, cut, harmless, width_of, wrapped
 
 if TYPE_CHECKING:
     from mechexo_tui.sources import Part
@@ -54,10 +54,3 @@ def trouble(part: Part[Any], what: str, look: Look) -> list[Row]:
     rows = [Row((("  ", ""), (sign, style), (lines[0], "")))]
     rows += [Row(((" " * (width_of(sign) + 4), ""), (text, ""))) for text in lines[1:4]]
     return rows
-
-
-def wrapped(text: str, width: int) -> list[str]:
-    """The text in lines of at most `width` cells, broken between words where that is possible."""
-    import textwrap
-
-    return textwrap.wrap(text, max(8, width), break_long_words=True, drop_whitespace=True) or [""]

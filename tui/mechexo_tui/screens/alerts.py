@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from textual.app import ComposeResult
 from textual.containers import Container
 
-from mechexo.alerts.values import SEVERITIES, Alert, AlertEvent, Delivery
+from mechexo.alerts.values import SEVERITIES, Alert
 from mechexo.errors import MechexoError
 from mechexo_tui.panels import alerts
 from mechexo_tui.panels.titles import title, trouble
@@ -15,13 +15,12 @@ from mechexo_tui.screens.base import ConsoleScreen
 from mechexo_tui.sources import Part
 from mechexo_tui.widgets.line_block import LineBlock
 from mechexo_tui.widgets.line_list import LazyRows, LineList
-from mechexo_tui.widgets.lines import rows_of
+from mechexo_tui.widgets.lines import Row, rows_of
 
 
 class AlertsScreen(ConsoleScreen):
     """The alert list above (on wide terminals beside) the story of the chosen alert."""
 
-    CSS_PATH = "alerts.tcss"
     title_id = "alerts"
 
     def __init__(self) -> None:
@@ -61,7 +60,7 @@ class AlertsScreen(ConsoleScreen):
         mark = {False: " v", True: " ^"}[self._turned_round]
         aside = alerts.tally(status.alerts) if status else ""
         if self.words:
-            aside = f"{len(found):,} of {len(part.value or ()):,} with these words"
+            aside = alerts.filtered_aside(self.words, part.value or ())
         head = [title("Alerts", look, aside=aside), table.head(sorted_by=self._sort, mark=mark)]
         head += [row.line for row in trouble(part, "the alerts", look)]
         if part.value is not None and not found:
@@ -113,31 +112,27 @@ class AlertsScreen(ConsoleScreen):
             self.query_one("#story", LineList).show([], keep=False)
             return
 
+        width = self.size.width * 2 // 5 - 2 if self.has_class("-wide") else self.size.width
+        desk, look = self.console_app.desk, self.look.wide(width)
+
         def read() -> None:
             try:
-                events = operations.timeline(self.console_app.desk, alert.id)
-                deliveries = operations.deliveries(self.console_app.desk, alert.id)
+                events = operations.timeline(desk, alert.id)
+                deliveries = operations.deliveries(desk, alert.id)
+                notes = operations.acknowledgement_notes(desk, [alert.id])
             except MechexoError as error:
-                self.app.call_from_thread(self._tell, alert, (), (), str(error))
+                lines = trouble(Part(error=str(error)), "what happened", look)
+                rows = [*rows_of(alerts.story_lines(alert, (), (), look)), *lines]
             else:
-                self.app.call_from_thread(self._tell, alert, events, deliveries, "")
+                note = notes.get(alert.id, "")
+                rows = rows_of(alerts.story_lines(alert, events, deliveries, look, note=note))
+            self.app.call_from_thread(self._tell, alert, rows)
 
         from mechexo.alerts import operations
 
         self.run_worker(read, thread=True, exclusive=True, group="story", exit_on_error=False)
 
-    def _tell(
-        self,
-        alert: Alert,
-        events: Sequence[AlertEvent],
-        deliveries: Sequence[Delivery],
-        error: str,
-    ) -> None:
-        if alert.id != self.chosen_alert:
-            return
-        width = self.size.width * 2 // 5 - 2 if self.has_class("-wide") else self.size.width
-        look = self.look.wide(width)
-        rows = rows_of(alerts.story_lines(alert, events, deliveries, look))
-        rows += trouble(Part(error=error), "what happened", look) if error else []
-        self.query_one("#story", LineList).show(rows, keep=alert.id == self._told)
-        self._told = alert.id
+    def _tell(self, alert: Alert, rows: Sequence[Row]) -> None:
+        if alert.id == self.chosen_alert:
+            self.query_one("#story", LineList).show(rows, keep=alert.id == self._told)
+            self._told = alert.id

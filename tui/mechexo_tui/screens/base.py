@@ -15,7 +15,7 @@ from mechexo_tui.widgets.footer import Footer
 from mechexo_tui.widgets.header import Header
 from mechexo_tui.widgets.line_list import LineList
 from mechexo_tui.widgets.lines import text_of
-from mechexo_tui.widgets.prompt import Complete, Prompt
+from mechexo_tui.widgets.prompt import Complete, Judge, Prompt
 
 if TYPE_CHECKING:
     from mechexo_tui.app import MechexoApp
@@ -35,6 +35,9 @@ class ConsoleScreen(Screen[None]):
     title_id: str = ""
     """Its name in the table of actions."""
 
+    filter_hint: str = "words to keep, !words to leave out"
+    """What the filter does here."""
+
     crumbs: str = ""
     """What the header says about where one is."""
 
@@ -43,6 +46,7 @@ class ConsoleScreen(Screen[None]):
         self.words = ""
         self._composed = False
         self._to_say: tuple[str, bool] | None = None
+        self._to_choose = ""
         self._on_typed: Callable[[str], None] | None = None
 
     @property
@@ -119,6 +123,11 @@ class ConsoleScreen(Screen[None]):
         """Shows what is known by now, when one comes back."""
         self.show_now()
 
+    def on_screen_suspend(self) -> None:
+        """A list that was shifted sideways begins at its left edge when one comes back."""
+        for each in self.query(LineList):
+            each.shift(-each.left)
+
     def _compositor_refresh(self) -> None:
         # Textual would make every line here and then, while painting is held, throw it away.
         if not self.console_app.painting.holding:
@@ -136,7 +145,14 @@ class ConsoleScreen(Screen[None]):
         app = self.console_app
         header.show_heading(app.facts.heading(crumbs, read_only=app.read_only), self.look)
         self.show_body()
+        if self._to_choose and self.active.choose(self._to_choose):
+            self._to_choose = ""
         self.show_foot()
+
+    def choose_row(self, key: str) -> None:
+        """Puts the cursor on the row with this key, as soon as it is there."""
+        self._to_choose = key
+        self.show_now()
 
     def show_body(self) -> None:
         """Shows the screen's own rows."""
@@ -146,7 +162,7 @@ class ConsoleScreen(Screen[None]):
         self.query_one(Footer).show_keys(self.situation)
 
     def say(self, text: str, *, bad: bool = False) -> None:
-        """Says one line at the foot for a few seconds; a screen not yet there says it then."""
+        """Says something at the foot for a few seconds; a screen not yet there says it then."""
         if not self.query(Footer):
             self._to_say = (text, bad)
             return
@@ -229,9 +245,11 @@ class ConsoleScreen(Screen[None]):
         text: str = "",
         hint: str = "",
         complete: Complete | None = None,
+        judge: Judge | None = None,
         typed: Callable[[str], None] | None = None,
     ) -> None:
-        """Asks for a line at the foot; None means that it was left without an answer."""
+        """Asks for a line at the foot; None means that it was left without an answer. What `judge`
+        finds wrong is said, and the question stays."""
         footer = self.query_one(Footer)
 
         def done(answer: str | None) -> None:
@@ -242,7 +260,7 @@ class ConsoleScreen(Screen[None]):
         self._on_typed = typed
         footer.display = False
         prompt = self.query_one(Prompt)
-        prompt.ask(question, done, text=text, hint=hint, complete=complete)
+        prompt.ask(question, done, text=text, hint=hint, complete=complete, judge=judge)
 
     def on_prompt_typed(self, message: Prompt.Typed) -> None:
         """Follows the typing."""
@@ -263,5 +281,4 @@ class ConsoleScreen(Screen[None]):
         def answered(text: str | None) -> None:
             self.filter(before if text is None else text.strip())
 
-        hint = "words to keep, !words to leave out"
-        self.ask("/", answered, text=self.words, hint=hint, typed=lambda text: self.filter(text))
+        self.ask("/", answered, text=self.words, hint=self.filter_hint, typed=self.filter)

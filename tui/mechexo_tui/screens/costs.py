@@ -15,7 +15,6 @@ from mechexo_tui.widgets.lines import BLANK, Row, rows_of
 class CostsScreen(ConsoleScreen):
     """One table at a time; tab switches what it is by."""
 
-    CSS_PATH = "costs.tcss"
     title_id = "costs"
 
     def __init__(self) -> None:

@@ -14,7 +14,6 @@ from mechexo_tui.widgets.lines import BLANK, Row, rows_of
 class FlowsScreen(ConsoleScreen):
     """Summaries first, then the runs, newest first."""
 
-    CSS_PATH = "flows.tcss"
     title_id = "flows"
 
     def show_body(self) -> None:

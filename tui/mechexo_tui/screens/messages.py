@@ -33,7 +33,6 @@ _AUDIT = (
 class MessagesScreen(ConsoleScreen):
     """The newest first, in both lists."""
 
-    CSS_PATH = "messages.tcss"
     title_id = "messages"
 
     def show_body(self) -> None:

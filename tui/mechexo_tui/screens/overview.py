@@ -54,8 +54,8 @@ _TITLES = {
 class OverviewScreen(ConsoleScreen):
     """The first screen. It fits the terminal as long as its sections are closed."""
 
-    CSS_PATH = "overview.tcss"
     title_id = "overview"
+    filter_hint = "alerts with these words; !words leaves them out"
 
     def __init__(self) -> None:
         super().__init__()
@@ -153,6 +153,8 @@ class OverviewScreen(ConsoleScreen):
         """The worst alerts, as many as there is room for."""
         part, status = self.overview.alerts, self.overview.status.value
         aside = alerts.tally(status.alerts) if status else ""
+        if self.words:
+            aside = alerts.filtered_aside(self.words, part.value or ())
         rows = [Row(title("Alerts", look, aside=aside)), *trouble(part, "the alerts", look)]
         found = alerts.matching(part.value or (), self.words)
         table = alerts.list_table(look)
@@ -201,6 +203,8 @@ class OverviewScreen(ConsoleScreen):
         complaint = trouble(part, _TITLES[name].lower(), look)
         if complaint:
             aside = complaint[0].line[-1][0].strip() if part.error else "reading"
+        if complaint and opened:
+            aside = ""  # it stands below, in full
         head = folding_title(_KEYS[name], _TITLES[name], look, opened=opened, aside=aside)
         rows = [Row(head, f"section:{name}")]
         return [*rows, *complaint, *content()] if opened else rows

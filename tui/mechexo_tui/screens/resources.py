@@ -59,7 +59,6 @@ class ProbesScreen(ConsoleScreen):
 class ResourcesScreen(ProbesScreen):
     """System resources."""
 
-    CSS_PATH = "resources.tcss"
     title_id = "resources"
     heading = "System resources"
 

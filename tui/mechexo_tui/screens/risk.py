@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 class RiskScreen(ProbesScreen):
     """The probes of the cards risk, trading and capital."""
 
-    CSS_PATH = "risk.tcss"
     title_id = "risk"
     heading = "Risk and trading"
 

@@ -28,7 +28,6 @@ _COLUMNS = (
 class RunbookScreen(ConsoleScreen):
     """The list of entries."""
 
-    CSS_PATH = "runbook.tcss"
     title_id = "runbook"
 
     def show_body(self) -> None:

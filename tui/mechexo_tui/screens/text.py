@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 class TextScreen(ConsoleScreen):
     """Shows rows that are given, or made anew for each width."""
 
-    CSS_PATH = "text.tcss"
-
     def __init__(
         self, kind: str, crumbs: str, rows: Sequence[Row] | Callable[[int], Sequence[Row]]
     ) -> None:

@@ -1,10 +1,10 @@
-"""The line at the foot: what can be done now, or what has just happened."""
+"""The foot: what can be done now, or what has just happened."""
 
 from __future__ import annotations
 
 from mechexo_tui.actions import Situation, actions_of, why_disabled
 from mechexo_tui.widgets.line_block import LineBlock
-from mechexo_tui.widgets.lines import Line, Span, text_of, width_of
+from mechexo_tui.widgets.lines import Line, Span, text_of, width_of, wrapped
 
 
 def footer_line(situation: Situation, width: int) -> Line:
@@ -35,12 +35,13 @@ class Footer(LineBlock):
     """The footer as a widget; a message takes its place for a while."""
 
     DEFAULT_CSS = """
-    Footer { dock: bottom; height: 1; }
+    Footer { dock: bottom; height: auto; max-height: 4; }
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self._message: Line | None = None
+        self._message: tuple[str, str] | None = None
+        """A text and its style."""
 
     @property
     def has_message(self) -> bool:
@@ -50,13 +51,24 @@ class Footer(LineBlock):
     def show_keys(self, situation: Situation) -> None:
         """Shows what can be done, unless a message still stands."""
         if self._message is None:
-            self.show([footer_line(situation, self.size.width or 80)])
+            self.show([footer_line(situation, self._width)])
+        else:
+            self._show_message()
 
     def say(self, text: str, *, bad: bool = False) -> None:
-        """Shows one line in place of the keys."""
-        self._message = ((" ", ""), (text, "critical" if bad else "accent"))
-        self.show([self._message])
+        """Shows a text in place of the keys, in as many lines as it takes."""
+        self._message = (text, "critical" if bad else "accent")
+        self._show_message()
 
     def fall_silent(self) -> None:
         """Takes the message away."""
         self._message = None
+
+    @property
+    def _width(self) -> int:
+        return self.screen.size.width or 80
+
+    def _show_message(self) -> None:
+        if self._message is not None:
+            text, style = self._message
+            self.show([((f" {part}", style),) for part in wrapped(text, self._width - 2)])

@@ -35,7 +35,7 @@ class Glyphs:
 
 UNICODE = Glyphs()
 ASCII = Glyphs(
-    ok="OK",
+    ok="o",
     warning="!",
     critical="X",
     acknowledged="+",
@@ -80,7 +80,7 @@ _SEVERITY_STYLE = {
 def status(value: str, glyphs: Glyphs) -> Span:
     """A health status as glyph and word: `● OK`, `▲ WARNING`, `✖ CRITICAL`, `? UNKNOWN`."""
     if value == "ok":
-        return (glyphs.ok if glyphs.ok == "OK" else f"{glyphs.ok} OK"), "ok"
+        return f"{glyphs.ok} OK", "ok"
     sign = {"warning": glyphs.warning, "critical": glyphs.critical}.get(value, glyphs.unknown)
     return f"{sign} {value.upper()}", _STATUS_STYLE.get(value, "unknown")
 
@@ -102,7 +102,7 @@ def run_state(value: str, glyphs: Glyphs) -> Span:
     """A flow run's state as glyph and word."""
     word = value.replace("_", " ").upper()
     if value == "completed":
-        return f"{glyphs.ok if len(glyphs.ok) == 1 else '+'} {word}", "ok"
+        return f"{glyphs.ok} {word}", "ok"
     if value == "running":
         return f"{glyphs.closed} {word}", "accent"
     if value == "lost":

@@ -62,14 +62,13 @@ def header_lines(heading: Heading, look: Look) -> list[Line]:
     dot = f" {look.glyphs.dot} "
     times = dot.join(word for word in (clock, looked, following) if word)
     mark = mode_mark(heading.live, look.glyphs)
-    ops: Span = ("", "")
+    ops: Line = ()
     if heading.ops_ok is not None:
-        ops = shown_as.verdict(heading.ops_ok, look.glyphs)
+        ops = ("ops_ok ", "dim"), shown_as.verdict(heading.ops_ok, look.glyphs)
     elif not heading.known:
-        ops = shown_as.status("unknown", look.glyphs)
-    if ops[0]:
-        words = f"ops_ok {ops[0]}" + (f"{dot}{heading.cards}" if heading.cards else "")
-        ops = (words, ops[1])
+        ops = ("ops_ok ", "dim"), shown_as.status("unknown", look.glyphs)
+    if ops and heading.cards:
+        ops += ((f"{dot}{heading.cards}", ""),)
     people = f"on call {heading.on_call or 'nobody'}"
     if heading.quiet:
         people += dot + heading.quiet
@@ -77,21 +76,19 @@ def header_lines(heading: Heading, look: Look) -> list[Line]:
         people += dot + heading.note
     crumbs = f"  {heading.crumbs}" if heading.crumbs else ""
     first: Line = (" ", ""), mark, ("  ", ""), (cut(heading.desk, 24), "bold"), (crumbs, "accent")
-    taken = sum(width_of(text) for text in (text_of(first), ops[0], people, times))
+    taken = sum(width_of(text) for text in (text_of(first), text_of(ops), people, times))
     if taken + 8 <= look.width and look.width >= _ONE_LINE:
         gap = " " * (look.width - taken - 5)
-        return [(*first, ("  ", ""), ops, ("  ", ""), (people, "dim"), (gap, ""), (times, "dim"))]
-    return [
-        _apart(first, ops, look.width),
-        _apart(((" ", ""), (cut(people, look.width - width_of(times) - 4), "dim")), (times, "dim"),
-               look.width),
-    ]  # fmt: skip
+        return [(*first, ("  ", ""), *ops, ("  ", ""), (people, "dim"), (gap, ""), (times, "dim"))]
+    people = cut(people, look.width - width_of(times) - 4)
+    second = _apart(((" ", ""), (people, "dim")), ((times, "dim"),), look.width)
+    return [_apart(first, ops, look.width), second]
 
 
-def _apart(left: Line, right: Span, width: int) -> Line:
+def _apart(left: Line, right: Line, width: int) -> Line:
     """One thing at the left edge, another at the right one."""
-    space = width - width_of(text_of(left)) - width_of(right[0]) - 1
-    return (*left, (" " * max(1, space), ""), right)
+    space = width - width_of(text_of(left)) - width_of(text_of(right)) - 1
+    return (*left, (" " * max(1, space), ""), *right)
 
 
 class Header(LineBlock):

@@ -14,7 +14,7 @@ from textual.geometry import Region, Size
 from textual.message import Message
 from textual.strip import Strip
 
-from mechexo_tui.widgets.lines import BLANK, Line, Row, text_of
+from mechexo_tui.widgets.lines import BLANK, CUT, Line, Row, text_of, width_of
 from mechexo_tui.widgets.painted import Painted
 
 
@@ -134,7 +134,8 @@ class LineList(Painted):
         self.move(by * max(1, self.size.height - 1))
 
     def go_first(self) -> None:
-        """To the first row."""
+        """To the first row, and to the beginning of its line."""
+        self.shift(-self.left)
         self.move(-len(self._rows))
         self._bring_to(0)
 
@@ -143,8 +144,11 @@ class LineList(Painted):
         self.move(len(self._rows))
 
     def shift(self, by: int) -> None:
-        """Shifts the lines sideways, for text wider than the window."""
-        left = max(0, min(self.left + by, 4000))
+        """Shifts the lines sideways, for text wider than the window, as far as there is any."""
+        in_view = range(self.top, self.top + self.size.height)
+        widest = max((width_of(text_of(self._line(index))) for index in in_view), default=0)
+        furthest = max(0, widest + 1 - self.size.width)
+        left = max(0, min(self.left + by, furthest if by > 0 else self.left))
         if left != self.left:
             self.left = left
             self.refresh()
@@ -177,7 +181,9 @@ class LineList(Painted):
         if not self.left:
             return self.palette.strip(self._line(index), width, chosen=chosen)
         strip = self.palette.strip(self._line(index), width + self.left, chosen=chosen)
-        return strip.crop(self.left, self.left + width)
+        # The mark says that something stands to the left of what is seen.
+        mark = self.palette.strip(((CUT, "dim"),), 1, chosen=chosen)
+        return Strip.join([mark, strip.crop(self.left + 1, self.left + width)])
 
     def on_resize(self) -> None:
         """Keeps the cursor in view when the window changes."""

@@ -20,6 +20,9 @@ Line = tuple[Span, ...]
 
 BLANK: Line = ()
 
+CUT = "…"
+"""Stands where something was cut off."""
+
 
 def line(*spans: Span | str) -> Line:
     """A line from spans; a bare text has the default style."""
@@ -47,7 +50,7 @@ def width_of(text: str) -> int:
     return len(text) if text.isascii() else cell_len(text)
 
 
-def cut(text: str, width: int, *, mark: str = "…") -> str:
+def cut(text: str, width: int, *, mark: str = CUT) -> str:
     """The text in at most `width` cells; what was cut off leaves a mark."""
     text = harmless(text)
     if width_of(text) <= width:
@@ -57,7 +60,14 @@ def cut(text: str, width: int, *, mark: str = "…") -> str:
     return set_cell_size(text, width - len(mark)).rstrip() + mark
 
 
-def fitted(text: str, width: int, *, right: bool = False, mark: str = "…") -> str:
+def wrapped(text: str, width: int) -> list[str]:
+    """The text in lines of at most `width` cells, broken between words where that is possible."""
+    import textwrap
+
+    return textwrap.wrap(text, max(8, width), break_on_hyphens=False) or [""]
+
+
+def fitted(text: str, width: int, *, right: bool = False, mark: str = CUT) -> str:
     """The text in exactly `width` cells."""
     text = cut(text, width, mark=mark)
     space = " " * (width - width_of(text))
