@@ -24,6 +24,9 @@ class Operation:
     before: object = None
     after: object = None
     details: dict[str, object] = field(default_factory=dict)
+    unchanged: bool = False
+    """Set when everything stands already as it was asked for: nothing is written, and there is
+    nothing to tell of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +98,8 @@ class Desk:
     ) -> Iterator[Operation]:
         """Runs one mutating operation: role check, transaction, audit entry, all or nothing.
 
+        One that finds its work done already sets `unchanged` and leaves no entry.
+
         Raises:
             NotAllowedError: the role is too low; the refusal itself is in the audit log.
             UsageError: a live desk was given no reason.
@@ -104,7 +109,12 @@ class Desk:
             raise UsageError(f"{action} on a live desk needs a reason: add --reason TEXT")
         with self.state.write() as transaction:
             operation = Operation(transaction)
+            written = transaction.connection.total_changes
             yield operation
+            if operation.unchanged:
+                if transaction.connection.total_changes != written:
+                    raise RuntimeError(f"{action} changed something and said that it did not")
+                return
             self._append(
                 transaction,
                 action,

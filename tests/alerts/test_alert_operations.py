@@ -387,33 +387,3 @@ def test_on_call_now_says_who_and_whether_it_is_quiet(
     clock.advance(NIGHT - START)
     quiet = oncall.now(desk)
     assert (quiet.quiet_hours, quiet.quiet_until) == (True, datetime(2026, 3, 3, 6, tzinfo=UTC))
-
-
-def test_doing_again_what_is_done_leaves_no_second_audit_entry(desk: Desk) -> None:
-    alert_id = raise_one(desk)
-    alerts.acknowledge(desk, alert_id, note="on it")
-    made = alerts.silence(desk, matchers={"key": "feed"}, duration=timedelta(hours=1), reason="r")
-    ended = alerts.unsilence(desk, made.id)
-    recorded = desk.audit_entries()
-    assert alerts.acknowledge(desk, alert_id, note="me too").acknowledged_at == START
-    assert alerts.unsilence(desk, made.id) == ended
-    assert desk.audit_entries() == recorded
-    assert kinds(desk, alert_id).count("acknowledged") == 1
-
-
-def test_a_silence_covers_what_it_matches_and_nothing_that_another_one_does(desk: Desk) -> None:
-    raise_one(desk)
-    mine = alerts.silence(desk, matchers={"key": "feed"}, duration=timedelta(hours=1), reason="r")
-    other = alerts.silence(desk, matchers={"foo": "bar"}, duration=timedelta(hours=1), reason="r")
-    assert [alert.key for alert in alerts.covered(desk, mine)] == ["feed"]
-    assert alerts.covered(desk, other) == ()
-
-
-def test_the_note_of_the_last_acknowledgement_is_known(desk: Desk) -> None:
-    first, silent, untouched = raise_one(desk), raise_one(desk, "quiet"), raise_one(desk, "other")
-    alerts.acknowledge(desk, first, note="on it")
-    alerts.acknowledge(desk, silent)
-    alerts.observe(desk, [trouble("feed", "critical")])
-    alerts.acknowledge(desk, first, note="calling the vendor")
-    found = alerts.acknowledgement_notes(desk, (first, silent, untouched))
-    assert found == {first: "calling the vendor"}

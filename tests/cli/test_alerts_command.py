@@ -221,7 +221,7 @@ def test_a_silence_counts_only_what_it_covers_itself(program: Program) -> None:
     assert program.said == "open alerts that it covers: 0\n"
 
 
-def test_an_acknowledgement_or_unsilence_done_again_says_since_when_it_stands(
+def test_what_is_done_again_says_since_when_it_stands(
     program: Program,
 ) -> None:
     program(*RAISE)
@@ -236,6 +236,10 @@ def test_an_acknowledgement_or_unsilence_done_again_says_since_when_it_stands(
     code, out = program("unsilence", "1")
     assert code == 0
     assert out.startswith("silence 1: already ended ")
+    assert program("resolve", "1") == (0, "alert 1 resolved\n")
+    code, out = program("resolve", "1")
+    assert code == 0
+    assert out.startswith("alert 1: already resolved ")
 
 
 def test_list_and_show_tell_the_note_of_the_acknowledgement_and_the_end_of_the_silence(

@@ -194,6 +194,28 @@ def test_a_failed_operation_leaves_no_entry(desk: Desk) -> None:
     assert desk.state.row("SELECT 1 FROM sqlite_master WHERE name = 'half'") is None
 
 
+def test_an_operation_that_finds_its_work_done_leaves_no_entry(desk: Desk) -> None:
+    version = desk.state.data_version()
+    with desk.operation("test.do", "it", needs=Role.VIEWER) as operation:
+        operation.unchanged = True
+    assert desk.audit_entries() == ()
+    assert desk.state.data_version() == version
+
+
+def write_in_secret(desk: Desk) -> None:
+    """An operation that writes and says that it did not."""
+    with desk.operation("test.do", "it", needs=Role.VIEWER) as operation:
+        operation.transaction.execute("INSERT INTO migration VALUES ('secret')")
+        operation.unchanged = True
+
+
+def test_nothing_is_written_by_an_operation_that_says_it_changed_nothing(desk: Desk) -> None:
+    with pytest.raises(RuntimeError, match=r"test\.do changed something"):
+        write_in_secret(desk)
+    assert desk.state.row("SELECT 1 FROM migration WHERE name = 'secret'") is None
+    assert desk.audit_entries() == ()
+
+
 def test_words_that_are_no_utf8_are_kept_readable(desk: Desk) -> None:
     with desk.operation("test.do", "caf\udce9", needs=Role.VIEWER, reason="\udcff"):
         pass

@@ -114,10 +114,6 @@ def acknowledge(desk: Desk, alert_id: int, *, note: str = "") -> Alert:
     """
     # An acknowledgement is its own reason: nobody shall have to find words at night.
     reason, now = clean(note) or "acknowledged", desk.clock.now()
-    desk.require("alerts.acknowledge", str(alert_id), Role.RESPONDER)
-    before = records.alert_by_id(desk.state.reader(), alert_id)
-    if before is not None and before.state is AlertState.ACKNOWLEDGED:
-        return as_of(before, now)
     with desk.operation(
         "alerts.acknowledge", str(alert_id), needs=Role.RESPONDER, reason=reason
     ) as operation:
@@ -128,6 +124,9 @@ def acknowledge(desk: Desk, alert_id: int, *, note: str = "") -> Alert:
                 f"alert {alert_id} was resolved at {iso_z(alert.resolved_at)}; "
                 "there is nothing to acknowledge"
             )
+        if alert.state is AlertState.ACKNOWLEDGED:
+            operation.unchanged = True
+            return as_of(alert, now)
         taken, effects = rules.acknowledge(alert, now, desk.actor.name, clean(note))
         operation.before = {"state": alert.state.value, "by": alert.acknowledged_by}
         operation.after = {"state": taken.state.value, "by": taken.acknowledged_by}
@@ -138,6 +137,8 @@ def acknowledge(desk: Desk, alert_id: int, *, note: str = "") -> Alert:
 def resolve(desk: Desk, alert_id: int, *, reason: str = "") -> Alert:
     """Closes an alert by hand. If its source still sees the trouble, a new alert opens.
 
+    One that is resolved stays as it is, without an entry in the audit log.
+
     Raises:
         NotFoundError: there is no alert with this id.
     """
@@ -147,6 +148,9 @@ def resolve(desk: Desk, alert_id: int, *, reason: str = "") -> Alert:
     ) as operation:
         connection = operation.transaction.connection
         alert = known(records.alert_by_id(connection, alert_id), alert_id, desk)
+        if not alert.is_open:
+            operation.unchanged = True
+            return alert
         over, effects = rules.resolve(alert, now, desk.actor.name, clean(reason))
         operation.before, operation.after = {"state": alert.state}, {"state": over.state}
         store(operation.transaction, effects, now)

@@ -77,23 +77,22 @@ def unsilence(desk: Desk, silence_id: int, *, reason: str = "") -> Silence:
     Raises:
         NotFoundError: there is no silence with this id.
     """
-    now = desk.clock.now()
-    desk.require("alerts.unsilence", str(silence_id), Role.RESPONDER)
-    before = records.silence_by_id(desk.state.reader(), silence_id)
-    if before is not None and before.ends_at <= now:
-        return before
     with desk.operation(
         "alerts.unsilence",
         str(silence_id),
         needs=Role.RESPONDER,
         reason=clean(reason) or "ended by hand",
     ) as operation:
-        connection = operation.transaction.connection
+        # Only now, when the others have had their turn: one of them may have ended it meanwhile.
+        now, connection = desk.clock.now(), operation.transaction.connection
         known = records.silence_by_id(connection, silence_id)
         if known is None:
             active = ", ".join(str(each.id) for each in records.active_silences(connection, now))
             raise NotFoundError(f"there is no silence {silence_id}; active: {active or 'none'}")
-        ended = replace(known, ends_at=min(known.ends_at, now))
+        if known.ends_at <= now:
+            operation.unchanged = True
+            return known
+        ended = replace(known, ends_at=now)
         operation.before, operation.after = iso_z(known.ends_at), iso_z(ended.ends_at)
         records.end_silence(connection, silence_id, ended.ends_at)
         apply_step(desk, operation.transaction, now, (), whole=True)

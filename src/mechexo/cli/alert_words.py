@@ -44,15 +44,18 @@ def fate(desk: Desk, alert: Alert, messages: Sequence[Delivery]) -> str:
 
 def acknowledged(alert: Alert, began: datetime) -> str:
     """What an acknowledgement begun at that moment came to."""
-    if not was_known(alert, began):
-        return f"alert {alert.id} acknowledged by {alert.acknowledged_by}"
-    age = format_duration(began - (alert.acknowledged_at or began))
-    return f"alert {alert.id}: already acknowledged by {alert.acknowledged_by} {age} ago"
+    return _since(alert, f"acknowledged by {alert.acknowledged_by}", alert.acknowledged_at, began)
 
 
-def was_known(alert: Alert, began: datetime) -> bool:
-    """Whether somebody had acknowledged the alert before that moment."""
-    return alert.acknowledged_at is not None and alert.acknowledged_at < began
+def resolved(alert: Alert, began: datetime) -> str:
+    """What a resolution begun at that moment came to."""
+    return _since(alert, "resolved", alert.resolved_at, began)
+
+
+def _since(alert: Alert, what: str, at: datetime | None, began: datetime) -> str:
+    if at is None or at >= began:
+        return f"alert {alert.id} {what}"
+    return f"alert {alert.id}: already {what} {format_duration(began - at)} ago"
 
 
 def facts(

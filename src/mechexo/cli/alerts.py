@@ -93,12 +93,14 @@ def ack(
 ) -> None:
     """Say that you know: nothing more is sent unless it gets worse. The first one stands."""
     from mechexo.alerts import operations
+    from mechexo.alerts.text import clean
 
     desk = open_desk(ctx)
     began = desk.clock.now()
     alert = operations.acknowledge(desk, alert_id, note=note)
     _print_one(desk, alert, alert_words.acknowledged(alert, began), json_)
-    if note and alert_words.was_known(alert, began):
+    kept = operations.acknowledgement_notes(desk, [alert_id]).get(alert_id, "")
+    if clean(note) not in ("", kept):
         render.note("the first acknowledgement stands; this note is not kept")
 
 
@@ -114,8 +116,9 @@ def resolve(
     from mechexo.alerts import operations
 
     desk = open_desk(ctx)
+    began = desk.clock.now()
     alert = operations.resolve(desk, alert_id, reason=reason)
-    _print_one(desk, alert, f"alert {alert.id} resolved", json_)
+    _print_one(desk, alert, alert_words.resolved(alert, began), json_)
 
 
 @app.command("raise")
