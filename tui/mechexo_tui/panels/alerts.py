@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from itertools import compress
 from typing import TYPE_CHECKING
 
 from mechexo.alerts.values import (
@@ -17,7 +18,7 @@ from mechexo.alerts.values import (
     Delivery,
     Silence,
 )
-from mechexo_tui.panels.words import kept_by
+from mechexo_tui.panels.words import kept_among
 from mechexo_tui.widgets import format as shown_as
 from mechexo_tui.widgets.lines import Line, Row, Span, rows_of
 from mechexo_tui.widgets.table import Column, Table, natural
@@ -96,16 +97,14 @@ def matching(alerts: Sequence[Alert], words: str) -> Sequence[Alert]:
     """The alerts that carry all words somewhere; a leading `!` keeps the others."""
     if not words.strip(" !"):
         return alerts
-    keeps = kept_by(words)
     texts = _searched.texts_of(alerts)
-    return [alert for alert, text in zip(alerts, texts, strict=True) if keeps(text)]
+    return list(compress(alerts, kept_among(texts, words)))
 
 
-def filtered_aside(words: str, alerts: Sequence[Alert]) -> str:
+def filtered_aside(words: str, kept: int, among: int) -> str:
     """How many alerts a filter keeps, in words; a leading `!` has turned it round."""
     with_or_without = "without" if words.strip().startswith("!") else "with"
-    kept = len(matching(alerts, words))
-    return f"{kept:,} of {len(alerts):,}, {with_or_without} the words: {words.strip(' !')}"
+    return f"{kept:,} of {among:,}, {with_or_without} the words: {words.strip(' !')}"
 
 
 class _Searched:

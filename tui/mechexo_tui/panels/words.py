@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 
 
 def fits(text: str, words: str) -> bool:
     """Whether a text has all words of a filter; a leading `!` turns it round."""
-    return kept_by(words)(text.lower())
+    return kept_among([text.lower()], words)[0]
 
 
-def kept_by(words: str) -> Callable[[str], bool]:
-    """The filter for many texts in lower case."""
+def kept_among(texts: Sequence[str], words: str) -> list[bool]:
+    """For each of many texts in lower case, whether the filter keeps it."""
     wanted = words.strip().lower()
     terms = wanted.lstrip("!").split()
     if not terms:
-        return lambda text: True
+        return [True] * len(texts)
     keeps = not wanted.startswith("!")
+    # Plain loops: a call for each of a hundred thousand texts would be felt while typing.
     if len(terms) == 1:
-        return lambda text: (terms[0] in text) is keeps
-    return lambda text: all(term in text for term in terms) is keeps
+        (term,) = terms
+        return [(term in text) is keeps for text in texts]
+    return [all(term in text for term in terms) is keeps for text in texts]

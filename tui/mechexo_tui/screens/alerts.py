@@ -60,7 +60,7 @@ class AlertsScreen(ConsoleScreen):
         mark = {False: " v", True: " ^"}[self._turned_round]
         aside = alerts.tally(status.alerts) if status else ""
         if self.words:
-            aside = alerts.filtered_aside(self.words, part.value or ())
+            aside = alerts.filtered_aside(self.words, len(found), len(part.value or ()))
         head = [title("Alerts", look, aside=aside), table.head(sorted_by=self._sort, mark=mark)]
         head += [row.line for row in trouble(part, "the alerts", look)]
         if part.value is not None and not found:

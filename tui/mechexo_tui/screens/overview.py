@@ -152,11 +152,11 @@ class OverviewScreen(ConsoleScreen):
     def _alerts(self, look: Look, room: int) -> list[Row]:
         """The worst alerts, as many as there is room for."""
         part, status = self.overview.alerts, self.overview.status.value
+        found = alerts.matching(part.value or (), self.words)
         aside = alerts.tally(status.alerts) if status else ""
         if self.words:
-            aside = alerts.filtered_aside(self.words, part.value or ())
+            aside = alerts.filtered_aside(self.words, len(found), len(part.value or ()))
         rows = [Row(title("Alerts", look, aside=aside)), *trouble(part, "the alerts", look)]
-        found = alerts.matching(part.value or (), self.words)
         table = alerts.list_table(look)
         space = room - len(rows)
         shown = found if len(found) <= space else found[: max(1, space - 1)]
