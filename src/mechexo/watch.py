@@ -1,8 +1,8 @@
 """The tick: probes, then alerts, then messages, then how the desk is. One pass for cron.
 
-The meeting place of the health, flows and alerts wings; they know nothing of each other. Each
-stage runs in its own thread with its share of the deadline, so that one that hangs or fails is
-recorded and shown but keeps no later stage, least of all the sending, from its work.
+The meeting place of the health, flows, alerts and runbook wings; they know nothing of each other.
+Each stage runs in its own thread with its share of the deadline, so that one that hangs or fails
+is recorded and shown but keeps no later stage, least of all the sending, from its work.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import fcntl
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -36,6 +36,9 @@ CLOSING_SHARE = 0.08
 """Shares of the whole deadline. Of 11 s the probes get 6 at most, so that their usual timeout of
 5 s fits. Every later stage may take what is left, less what those after it are kept: a slow disk
 is no failure, and a hanging stage leaves 1.3 s to the alerts and 2.2 s to the sending."""
+LOOK_UP_S = 1.0
+"""How long a message waits for the runbook to be read. It is read only for one whose alert names no
+entry, and what it does not answer in time is not said: a page goes out without it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,15 +137,25 @@ def _tick(desk: Desk, deadline_s: float) -> TickReport:
         observations += flow_observations(*seen)
     observations += stage_observations(this.stages)
 
-    def observe() -> tuple[Alert, ...]:
+    def observe() -> tuple[tuple[Alert, ...], tuple[str, ...]]:
         before = alerts.list_alerts(desk)
         said = [*observations, *gone(before, observations, desk.settings)]
         standing = {_standing(alert) for alert in before}
-        return tuple(a for a in alerts.observe(desk, said) if _standing(a) not in standing)
+        told = tuple(a for a in alerts.observe(desk, said) if _standing(a) not in standing)
+        return told, alerts.without_entry(desk)
 
-    changed = this.run("alerts", this.left_s(keeping_s=sending_s + closing_s), observe)
+    observed = this.run("alerts", this.left_s(keeping_s=sending_s + closing_s), observe)
+    changed, unguided = observed or ((), ())
+    entries: dict[str, str] = {}
+    if unguided:
+        look_up_s = min(LOOK_UP_S, this.left_s(keeping_s=sending_s + closing_s))
+        entries = this.run("runbook", look_up_s, lambda: _entries_for(desk, unguided)) or {}
     send_s = this.left_s(keeping_s=closing_s)
-    sent = this.run("deliveries", send_s, lambda: alerts.deliver_due(desk, deadline_s=send_s * 0.9))
+    sent = this.run(
+        "deliveries",
+        send_s,
+        lambda: alerts.deliver_due(desk, deadline_s=send_s * 0.9, entries=entries),
+    )
 
     def close() -> DeskStatus:
         status = status_after_tick(desk, at, [s for s in this.stages if not s.ok])
@@ -159,7 +172,7 @@ def _tick(desk: Desk, deadline_s: float) -> TickReport:
         duration_s=round(time.monotonic() - began_s, 3),
         stages=tuple(this.stages),
         probes=probes or (),
-        alerts=changed or (),
+        alerts=changed,
         deliveries=sent or (),
         ops_ok=status.ops_ok if status else None,
         reasons=status.reasons if status else (),
@@ -188,6 +201,13 @@ def _flows_seen(desk: Desk) -> tuple[tuple[FlowSummary, ...], tuple[FlowRun, ...
         if run is not None:
             finished.append(run)
     return summaries, tuple(finished)
+
+
+def _entries_for(desk: Desk, alert_names: Iterable[str]) -> dict[str, str]:
+    """The runbook entries that these alerts surely lead to, by alert name."""
+    from mechexo.runbook import operations as runbook
+
+    return runbook.unmistakable(desk, alert_names)
 
 
 def _in_words(error: BaseException) -> str:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mechexo.runbook.library import read_library
-from mechexo.runbook.lookup import match_entry, name_of_key, search_entries
+from mechexo.runbook.lookup import entries_for, match_entry, name_of_key, search_entries
 from mechexo.runbook.parse import parse
 
 ENTRIES = read_library().entries
@@ -91,6 +91,28 @@ def test_an_exact_name_wins_over_a_pattern() -> None:
     found = match_entry(entries, "flow_x")
     assert found is not None
     assert found.entry.id == "b"
+
+
+@pytest.mark.parametrize(
+    ("alert", "found"),
+    [
+        ("feed_stale", ["a"]),
+        ("order_rejects", ["a", "b"]),
+        ("c", ["c"]),
+        ("desk_late", ["b", "c"]),
+        ("order_reject", ["b", "a"]),
+        ("lunch", []),
+    ],
+)
+def test_all_entries_are_known_that_a_name_leads_to_as_surely(alert: str, found: list[str]) -> None:
+    entries = [
+        parse("---\nalerts: [feed_stale, OrderRejects, order_rejects]\n---\n", name="a.md"),
+        parse("---\nalerts: [order_rejects, 'desk_*']\n---\n", name="b.md"),
+        parse("---\nalerts: ['*_late', 'feed_*']\n---\n", name="c.md"),
+    ]
+    assert [each.entry.id for each in entries_for(entries, alert)] == found
+    first = match_entry(entries, alert)
+    assert (first.entry.id if first else None) == next(iter(found), None)
 
 
 @pytest.mark.parametrize(

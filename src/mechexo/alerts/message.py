@@ -23,8 +23,9 @@ def title(alert: Alert, desk_name: str, mode: str, *, resend: bool) -> str:
     return _cut(words, TITLE_LIMIT - len(mark)) + mark
 
 
-def body(alert: Alert) -> str:
-    """What is the matter, since when, and what to type."""
+def body(alert: Alert, entry: str = "") -> str:
+    """What is the matter, since when, and what to type. `entry` is the runbook entry that was
+    found for an alert that names none."""
     times = "once" if alert.count == 1 else f"{alert.count} times"
     lines = [
         _cut(alert.summary, BODY_LIMIT // 2),
@@ -37,6 +38,8 @@ def body(alert: Alert) -> str:
         lines.append("Labels: " + _cut(labels, BODY_LIMIT // 4))
     if alert.runbook:
         lines.append(f"What to do: mechexo runbook show {alert.runbook}")
+    elif entry:
+        lines.append(f"What to do, going by the alert's name: mechexo runbook show {entry}")
     lines.append(f"Say that you know: mechexo alerts ack {alert.id}")
     return _cut("\n".join(lines), BODY_LIMIT)
 

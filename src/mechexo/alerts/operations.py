@@ -22,6 +22,7 @@ from mechexo.alerts.reading import (
     timeline,
     unacknowledged_critical_since,
     undelivered,
+    without_entry,
 )
 from mechexo.alerts.sender import channels_gone, deliver_due
 from mechexo.alerts.silencing import covered, silence, silences, unsilence
@@ -58,6 +59,7 @@ __all__ = [
     "unacknowledged_critical_since",
     "undelivered",
     "unsilence",
+    "without_entry",
 ]
 
 

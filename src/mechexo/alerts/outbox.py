@@ -128,6 +128,18 @@ def channels_with_work(connection: sqlite3.Connection, now: datetime) -> tuple[s
     return tuple(row[0] for row in rows)
 
 
+def without_entry(connection: sqlite3.Connection, now: datetime) -> tuple[str, ...]:
+    """The names of the alerts of which a message can be sent now and which name no runbook
+    entry."""
+    rows = connection.execute(
+        "SELECT DISTINCT alert.name FROM delivery "  # noqa: S608
+        "JOIN alert ON alert.id = delivery.alert_id "
+        f"WHERE alert.runbook = '' AND {_CLAIMABLE} ORDER BY alert.name",
+        _moments(now),
+    )
+    return tuple(row[0] for row in rows)
+
+
 def claim(connection: sqlite3.Connection, channel: str, now: datetime) -> Claim | None:
     """Leases the channel's most pressing message; None when there is none.
 

@@ -59,6 +59,11 @@ def acknowledgement_notes(desk: Desk, alert_ids: Collection[int]) -> dict[int, s
     return records.acknowledgement_notes(desk.state.reader(), alert_ids)
 
 
+def without_entry(desk: Desk) -> tuple[str, ...]:
+    """The names of the alerts that a message is due for and that name no runbook entry."""
+    return outbox.without_entry(desk.state.reader(), desk.clock.now())
+
+
 def oldest_due_s(desk: Desk) -> float | None:
     """For how long the oldest unfinished message has been due, in seconds; None when none is."""
     now = desk.clock.now()

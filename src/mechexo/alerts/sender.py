@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -39,11 +39,14 @@ _LEAST_S = 0.3
 """No attempt starts with less time than this before it."""
 
 
-def deliver_due(desk: Desk, *, deadline_s: float = 10.0) -> tuple[Delivery, ...]:
+def deliver_due(
+    desk: Desk, *, deadline_s: float = 10.0, entries: Mapping[str, str] | None = None
+) -> tuple[Delivery, ...]:
     """Sends what is due, all channels at once; returns the deliveries it tried, as they are now.
 
     Returns within `deadline_s` seconds: an attempt still under way then is ended by force and
-    its message is due again, with the reason.
+    its message is due again, with the reason. `entries` are the runbook entries to point at, by
+    alert name, for alerts that name none.
 
     Raises:
         BusyError: the state file stayed locked; what was sent and could not be recorded is sent
@@ -56,7 +59,8 @@ def deliver_due(desk: Desk, *, deadline_s: float = 10.0) -> tuple[Delivery, ...]
     names = outbox.channels_with_work(desk.state.reader(), desk.clock.now())
     if not names:
         return ()
-    drains = [_Drain(desk, name, began_s + deadline_s - _SETTLING_S) for name in names]
+    ends_at_s = began_s + deadline_s - _SETTLING_S
+    drains = [_Drain(desk, name, ends_at_s, entries or {}) for name in names]
     threads = [
         threading.Thread(target=drain.run, name=f"send-{drain.channel}", daemon=True)
         for drain in drains
@@ -121,6 +125,7 @@ class _Drain:
     desk: Desk
     channel: str
     ends_at_s: float
+    entries: Mapping[str, str]
     done: list[Delivery] = field(default_factory=list)
     error: BaseException | None = None
     process: SendingProcess | None = None
@@ -198,7 +203,7 @@ class _Drain:
             alert_id=claim.alert.id,
             severity=claim.alert.severity,
             title=message.title(claim.alert, desk.name, desk.mode, resend=claim.resend),
-            body=message.body(claim.alert),
+            body=message.body(claim.alert, self.entries.get(claim.alert.name, "")),
         )
         return process.send(words, min(time.monotonic() + limit_s, self.ends_at_s))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
@@ -65,31 +65,54 @@ def match_entry(entries: Sequence[Entry], alert_name: str, runbook_id: str = "")
     Only near-certain matches: a wrong page at night costs more than none.
     """
     named = runbook_id.strip().rstrip("/").rpartition("/")[2].removesuffix(".md").lower()
-    by_id = {entry.id.lower(): entry for entry in entries}
-    if named and named in by_id:
-        return Found(by_id[named], 1.0, f"the alert names the entry {named}")
+    for entry in entries:
+        if named and entry.id.lower() == named:
+            return Found(entry, 1.0, f"the alert names the entry {named}")
+    return next(iter(entries_for(entries, alert_name)), None)
+
+
+def entries_for(entries: Sequence[Entry], alert_name: str) -> tuple[Found, ...]:
+    """The entries for an alert by its name, the best first: of all ways of finding one, those of
+    the surest that finds any. Several say that the name alone does not tell."""
     wanted = _one_form(alert_name)
     if not wanted:
-        return None
+        return ()
     forms = [(entry, alert, _one_form(alert)) for entry in entries for alert in entry.alerts]
-    for entry, alert, form in forms:
-        if form == wanted:
-            return Found(entry, 1.0, f"alert name {alert}")
-    if wanted in {_one_form(entry_id) for entry_id in by_id}:
-        entry = next(each for each in entries if _one_form(each.id) == wanted)
-        return Found(entry, 0.95, f"the alert is called like the entry {entry.id}")
-    for entry, alert, _ in forms:
-        if "*" in alert and fnmatchcase(alert_name.lower(), alert.lower()):
-            return Found(entry, 0.9, f"alert pattern {alert}")
+    ways = (
+        (
+            Found(entry, 1.0, f"alert name {alert}")
+            for entry, alert, form in forms
+            if form == wanted
+        ),
+        (
+            Found(entry, 0.95, f"the alert is called like the entry {entry.id}")
+            for entry in entries
+            if _one_form(entry.id) == wanted
+        ),
+        (
+            Found(entry, 0.9, f"alert pattern {alert}")
+            for entry, alert, _ in forms
+            if "*" in alert and fnmatchcase(alert_name.lower(), alert.lower())
+        ),
+        _nearly(wanted, forms),
+    )
+    for way in ways:
+        found: dict[str, Found] = {}
+        for each in way:
+            found.setdefault(each.entry.id, each)
+        if found:
+            return tuple(found.values())
+    return ()
+
+
+def _nearly(wanted: str, forms: Sequence[tuple[Entry, str, str]]) -> Iterator[Found]:
     near = [
         (ratio, entry, alert)
         for entry, alert, form in forms
         if (ratio := difflib.SequenceMatcher(None, wanted, form).ratio()) >= CLOSE_ALERT
     ]
-    if not near:
-        return None
-    ratio, entry, alert = max(near, key=lambda each: (each[0], each[1].id))
-    return Found(entry, round(0.9 * ratio, 3), f"closest alert name {alert}")
+    for ratio, entry, alert in sorted(near, key=lambda each: (each[0], each[1].id), reverse=True):
+        yield Found(entry, round(0.9 * ratio, 3), f"closest alert name {alert}")
 
 
 def name_of_key(key: str) -> str:

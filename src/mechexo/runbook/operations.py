@@ -6,13 +6,13 @@ The functions that take a `Library` serve the command line, which must answer wi
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mechexo.errors import NotFoundError
 from mechexo.runbook.library import Library, read_library
-from mechexo.runbook.lookup import match_entry, search_entries
+from mechexo.runbook.lookup import entries_for, match_entry, search_entries
 
 if TYPE_CHECKING:
     from mechexo.desk import Desk
@@ -48,6 +48,14 @@ def match(desk: Desk, alert_name: str, runbook_id: str = "") -> Entry | None:
     """The entry for an alert; None when none surely fits."""
     found = match_entry(entries(desk), alert_name, runbook_id)
     return found.entry if found else None
+
+
+def unmistakable(desk: Desk, alert_names: Iterable[str]) -> dict[str, str]:
+    """The ids of the entries for these alerts, by alert name; a name that none fits, or several
+    fit alike, is not in it."""
+    known = entries(desk)
+    found = {name: entries_for(known, name) for name in alert_names}
+    return {name: fits[0].entry.id for name, fits in found.items() if len(fits) == 1}
 
 
 def export(desk: Desk, out: Path, *, format: str = "md") -> Exported:
