@@ -14,6 +14,8 @@ import polars as pl
 import pytest
 
 from mechexo.cli import main
+from support.program import mechexo, one_line
+from support.small_disk import FILLER, fill
 
 OPEN = datetime(2026, 3, 2, 14, 30, tzinfo=UTC)
 PERIOD = ["--from", "2026-03-02", "--to", "2026-03-02"]
@@ -122,6 +124,36 @@ def test_a_file_that_cannot_be_written_is_said(run, tmp_path: Path) -> None:
     assert code == 5
     assert err.count("\n") == 1
     assert "cannot be written" in err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("before", [b"what was there", None], ids=["old file", "no file"])
+@pytest.mark.parametrize("room_bytes", [0, 4096])
+def test_a_disk_that_fills_up_under_the_csv_leaves_no_half_file(
+    config: Path, small_disk: Path, room_bytes: int, before: bytes | None
+) -> None:
+    many = pl.concat(
+        pl.read_parquet(config.parent / "fills.parquet").with_columns(symbol=pl.lit(f"S{n}"))
+        for n in range(300)
+    )
+    many.with_columns(fill_id=pl.int_range(pl.len()).cast(pl.String)).write_parquet(
+        config.parent / "fills.parquet"
+    )
+    target = small_disk / "costs.csv"
+    if before is not None:
+        target.write_bytes(before)
+    fill(small_disk, but_bytes=room_bytes)
+    names = {path.name for path in small_disk.iterdir()}
+    words = ("costs", *PERIOD, "--csv", target)
+    done = mechexo(*words, config=config)
+    assert (done.returncode, done.stdout) == (5, "")
+    one_line(done, f"{target} cannot be written: No space left on device")
+    assert {path.name for path in small_disk.iterdir()} == names
+    assert before is None or target.read_bytes() == before
+    (small_disk / FILLER).unlink()
+    assert mechexo(*words, config=config).returncode == 0
+    assert target.stat().st_size > room_bytes
+    assert len(list(csv.DictReader(target.open()))) == 304
 
 
 def test_trades_lists_the_fills(run) -> None:

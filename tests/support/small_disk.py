@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,9 +29,11 @@ def mounted(folder: Path) -> Iterator[Path]:
         subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
-def fill(disk: Path) -> None:
-    """Takes the rest of the disk."""
+def fill(disk: Path, *, but_bytes: int = 0) -> None:
+    """Takes the rest of the disk, or all `but_bytes` of it."""
     filled = subprocess.run(
         ["dd", "if=/dev/zero", f"of={disk / FILLER}", "bs=4096"], capture_output=True
     )
     assert b"No space left" in filled.stderr
+    filler = disk / FILLER
+    os.truncate(filler, filler.stat().st_size - but_bytes)
