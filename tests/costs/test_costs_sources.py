@@ -13,7 +13,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from mechexo.config.models import CostSettings
+from mechexo.config.costs import CostSettings
 from mechexo.costs.sources import read_fills, read_quotes
 from mechexo.costs.sources.protocol import Window
 from mechexo.errors import ConfigError, MechexoError, UnreachableError

@@ -53,6 +53,9 @@ def test_every_key_of_every_table_is_in_it(uncommented: Path, name: str) -> None
         model = get_args(model)[-1]
         written = set().union(*written.values())
     assert set(tables(model)) - {"options"} <= set(written)
+    for key, inner in tables(model).items():
+        if dataclasses.is_dataclass(inner):
+            assert set(tables(inner)) <= set(written[key])
 
 
 @pytest.mark.parametrize("kind", BUILT_IN)

@@ -1,5 +1,6 @@
 """mechexo.toml to typed settings; an error names file, table, key, value and expectation."""
 
+from mechexo.config.costs import CostAlertSettings, CostSettings
 from mechexo.config.loading import find_config, load_settings
 from mechexo.config.models import (
     AccessSettings,
@@ -7,7 +8,6 @@ from mechexo.config.models import (
     CardSettings,
     ChannelSettings,
     ConsoleSettings,
-    CostSettings,
     DeskSettings,
     FlowSettings,
     OnCallSettings,
@@ -27,6 +27,7 @@ __all__ = [
     "CardSettings",
     "ChannelSettings",
     "ConsoleSettings",
+    "CostAlertSettings",
     "CostSettings",
     "DeskSettings",
     "FlowSettings",

@@ -1,132 +1,37 @@
 """The shape of mechexo.toml. Each field's docstring is its documentation.
 
-The tables are plain frozen dataclasses which pydantic validates (`config/loading.py`). They carry
-their checks as annotations that do not import pydantic, so that a command that starts from
-settings validated earlier need not import it either: it costs more than all the rest of `status`.
-
-Unknown keys are errors everywhere but in `[probes.*]`, whose further keys belong to the probe's
-kind and are checked by it.
+The tables are plain frozen dataclasses which pydantic validates (`config/loading.py`); their checks
+are in `config/fields.py`. Unknown keys are errors everywhere but in `[probes.*]`, whose further
+keys belong to the probe's kind and are checked by it.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from datetime import time, timedelta
-from typing import Annotated, Any, ClassVar, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from typing import Annotated, Any, Literal
 
 from mechexo.actor import Role
-from mechexo.errors import UsageError
-from mechexo.times import parse_duration
-
-Severity = Literal["critical", "high", "medium", "low", "info"]
-RoleName = Literal["viewer", "responder", "operator", "admin"]
-
-
-class Before:
-    """A check (and conversion) that runs before pydantic's own for the annotated type."""
-
-    def __init__(self, check: Callable[[Any], Any]) -> None:
-        self._check = check
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: Callable[[Any], Any]) -> Any:
-        from pydantic_core import core_schema
-
-        return core_schema.no_info_before_validator_function(self._check, handler(source))
-
-
-class After:
-    """A check that runs on the value after pydantic's own for the annotated type."""
-
-    def __init__(self, check: Callable[[Any], Any]) -> None:
-        self._check = check
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: Callable[[Any], Any]) -> Any:
-        from pydantic_core import core_schema
-
-        return core_schema.no_info_after_validator_function(self._check, handler(source))
-
-
-def _duration(value: object) -> object:
-    if isinstance(value, timedelta):
-        return value
-    if not isinstance(value, str):
-        raise ValueError("a duration in quotes, like 90s, 15m, 2h or 7d")
-    try:
-        return parse_duration(value)
-    except UsageError:
-        raise ValueError("a duration like 90s, 15m, 2h or 7d") from None
-
-
-def _longer_than_zero(value: timedelta) -> timedelta:
-    if value <= timedelta(0):
-        raise ValueError("a duration longer than zero")
-    return value
-
-
-def _at_most(longest: str, why: str) -> After:
-    limit = parse_duration(longest)
-
-    def check(value: timedelta) -> timedelta:
-        if value > limit:
-            raise ValueError(f"a duration of at most {longest}: {why}")
-        return value
-
-    return After(check)
-
-
-def _zone(value: str) -> str:
-    try:
-        ZoneInfo(value)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError("an IANA time zone like America/New_York or UTC") from None
-    return value
-
-
-def _clock_time(value: object) -> object:
-    if isinstance(value, str) and re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", value):
-        return time.fromisoformat(value)
-    if isinstance(value, time):
-        return value
-    raise ValueError("a time of day in quotes, like 22:00")
-
-
-def _between(low: float, high: float) -> After:
-    def check(value: float) -> float:
-        if not low <= value <= high:
-            raise ValueError(f"a number from {low:g} to {high:g}")
-        return value
-
-    return After(check)
-
-
-def _text(longest: int = 4096) -> After:
-    def check(value: str) -> str:
-        if not 1 <= len(value) <= longest:
-            raise ValueError(f"a text of 1 to {longest} characters")
-        return value
-
-    return After(check)
-
-
-Duration = Annotated[timedelta, Before(_duration), After(_longer_than_zero)]
-Zone = Annotated[str, After(_zone)]
-ClockTime = Annotated[time, Before(_clock_time)]
-
-
-class Table:
-    """A table of the file: no key that we do not know."""
-
-    __pydantic_config__: ClassVar[dict[str, object]] = {"extra": "forbid"}
+from mechexo.config.costs import CostSettings
+from mechexo.config.fields import (
+    ClockTime,
+    Duration,
+    RoleName,
+    Severity,
+    Table,
+    Zone,
+    at_most,
+    between,
+    text,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class DeskSettings(Table):
     """`[desk]`: which desk this is."""
 
-    name: Annotated[str, _text(40)]
+    name: Annotated[str, text(40)]
     """Shown in the header and in every message."""
     mode: Literal["paper", "live"] = "paper"
     """`live` when real money is at stake: changes then need a reason."""
@@ -183,11 +88,11 @@ class ProbeSettings(Table):
     severity: Severity = "high"
     """How bad it is when it fails; `critical` also takes ops_ok away."""
     every: Duration = timedelta(minutes=1)
-    timeout: Annotated[Duration, _at_most("5s", "a tick looks no longer")] = timedelta(seconds=5)
+    timeout: Annotated[Duration, at_most("5s", "a tick looks no longer")] = timedelta(seconds=5)
     """How long one look may take; at most 5s, because the whole tick ends within 12s."""
-    fail_after: Annotated[int, _between(1, 100)] = 2
+    fail_after: Annotated[int, between(1, 100)] = 2
     """Failures in a row until it is critical."""
-    recover_after: Annotated[int, _between(1, 100)] = 2
+    recover_after: Annotated[int, between(1, 100)] = 2
     """Successes in a row until it is well again."""
     runbook: str = ""
     """The runbook entry of its alert."""
@@ -226,11 +131,11 @@ class AlertSettings(Table):
 class ChannelSettings(Table):
     """`[channels.NAME]`: where alerts go."""
 
-    url: Annotated[str, _text()]
+    url: Annotated[str, text()]
     """An Apprise URL with its secrets by reference, or `file:///path` for a mailbox file."""
     severities: tuple[Severity, ...] = ("critical", "high", "medium")
     """Which alerts it gets."""
-    timeout: Annotated[Duration, _at_most("10s", "a tick sends no longer")] = timedelta(seconds=8)
+    timeout: Annotated[Duration, at_most("10s", "a tick sends no longer")] = timedelta(seconds=8)
     """How long one attempt may take; at most 10s, because the whole tick ends within 12s."""
 
 
@@ -252,32 +157,6 @@ class QuietHoursSettings(Table):
     end: ClockTime = time(6, 0)
     zone: Zone | None = None
     """The desk's zone unless set."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class CostSettings(Table):
-    """`[costs]`: where fills and quotes are and how they are matched."""
-
-    fills: str = ""
-    """Parquet or CSV glob, or `sqlite:///path?table=NAME`. Columns that may be there besides the
-    needed ones: commission, currency, fx, multiplier, strategy, venue, order_id, liquidity."""
-    quotes: str = ""
-    """Parquet or CSV glob, or `sqlite:///path?table=NAME`."""
-    currency: str = "USD"
-    """The desk's base currency: the unit of every amount."""
-    zone: Zone | None = None
-    """The exchange's zone, for days and hours; the desk's unless set."""
-    naive_zone: Zone | None = None
-    """The zone of timestamps that carry none; without it they are refused."""
-    max_age: Duration = timedelta(seconds=60)
-    """A quote older than this is stale: used up to five times this age, and counted as such."""
-    quote_rule: Literal["strictly_before", "at_or_before"] = "strictly_before"
-    suspect_pct: Annotated[float, _between(0.01, 100)] = 5.0
-    """A fill further than this from its mid is listed as suspect and left out of the headline."""
-    fill_columns: dict[str, str] = field(default_factory=dict)
-    """Our column name = the file's, where they differ."""
-    quote_columns: dict[str, str] = field(default_factory=dict)
-    """Our column name = the file's, where they differ."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -316,8 +195,8 @@ class FlowSettings(Table):
 class UptimeSettings(Table):
     """`[uptime]`: the objective that `status` measures against."""
 
-    objective_pct: Annotated[float, _between(1, 99.999)] = 99.5
-    window_days: Annotated[int, _between(1, 366)] = 30
+    objective_pct: Annotated[float, between(1, 99.999)] = 99.5
+    window_days: Annotated[int, between(1, 366)] = 30
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,6 +25,7 @@ from mechexo.config import models
 from mechexo.config.models import Settings
 
 _KEPT_AT_MOST = 20
+_SHAPE = ("models.py", "costs.py", "fields.py")
 
 
 def recall(path: Path, source: bytes) -> Settings | None:
@@ -59,10 +60,9 @@ def remember(path: Path, source: bytes, settings: Settings) -> None:
 
 def _place(path: Path, source: bytes) -> Path:
     # The shape of the settings counts too: a checkout changes without a new version.
-    shape = Path(models.__file__).stat()
-    digest = hashlib.sha256(
-        f"{__version__}\0{shape.st_mtime_ns}\0{shape.st_size}\0{path}\0".encode() + source
-    )
+    files = [Path(models.__file__).with_name(name).stat() for name in _SHAPE]
+    shape = "\0".join(f"{each.st_mtime_ns}\0{each.st_size}" for each in files)
+    digest = hashlib.sha256(f"{__version__}\0{shape}\0{path}\0".encode() + source)
     base = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
     return base / "mechexo" / f"settings-{digest.hexdigest()[:32]}.json"
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import polars as pl
 from polars.exceptions import PanicException, PolarsError
 
-from mechexo.config.models import CostSettings
+from mechexo.config.costs import CostSettings
 from mechexo.costs.interrupts import interrupts_kept, interrupts_told
 from mechexo.costs.sources.columns import (
     FILL_COLUMNS,

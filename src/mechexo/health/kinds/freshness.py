@@ -7,7 +7,7 @@ from typing import Literal, Self
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from mechexo.config.models import Duration, Zone
+from mechexo.config.fields import Duration, Zone
 from mechexo.errors import UnreachableError
 from mechexo.health import newest
 from mechexo.health.context import Context

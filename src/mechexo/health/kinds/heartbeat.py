@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from mechexo.config.models import Duration
+from mechexo.config.fields import Duration
 from mechexo.health.context import Context
 from mechexo.health.options import ProbeOptions
 from mechexo.health.staleness import CLOCK_TOLERANCE
