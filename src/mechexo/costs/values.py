@@ -8,15 +8,32 @@ base currency, reference quote (bid, ask) with mid M. Reference notional N = q k
 - `beyond`, slippage beyond the touch I = E - S; negative is price improvement
 - `commission`, explicit costs C; a rebate is negative
 - `total` T = E + C = S + I + C
+- with the mid M' of a horizon after the fill: `realised` R = s q k X (P - M'), the realised
+  half-spread, and `impact` G = s q k X (M' - M); E = R + G. A markout is -R: positive is good
 
-A group's bps are 1e4 sum(Y) / sum(N) over the priced fills that have Y.
+A group's bps are 1e4 sum(Y) / sum(N) over the priced fills that have Y, so that groups add up with
+their notional as weight. What a comparison, an exception or a fit says is in `costs/findings.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+
+FEW = 20
+"""With fewer fills than this, outer percentiles are shown with a mark: they are a fill or two."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceShare:
+    """How much of a group one source of reference prices carries."""
+
+    fills: int
+    fills_share: float
+    """Of the group's accepted fills, 0 to 1."""
+    notional_share: float
+    """Of the group's notional, 0 to 1; each fill at its own price, as some have no mid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +55,8 @@ class CostRow:
     slippage_bps: float | None
     total_bps: float | None
     p50_bps: float | None
-    """Percentiles of the fills' own total_bps, each fill counting once (type 7, linear)."""
+    """Percentiles of the fills' own total_bps, each fill counting once (type 7, linear). Those of
+    components do not add up."""
     p95_bps: float | None
     p99_bps: float | None
     commission_ccy: float | None
@@ -48,6 +66,36 @@ class CostRow:
     beyond_bps: float | None = None
     commission_all_ccy: float | None = None
     """Commission of all accepted fills, unpriced and suspect ones included."""
+    beyond_ccy: float | None = None
+    with_total: int = 0
+    """Fills with a total_bps: the n of the statistics below and of the percentiles above."""
+    few: bool = False
+    """Whether `with_total` is under `FEW`: the percentiles are then shown with a mark."""
+    mean_bps: float | None = None
+    """Simple mean of the fills' total_bps; the headline beside it is weighted by notional."""
+    sd_bps: float | None = None
+    """Their standard deviation (n - 1); None with fewer than two."""
+    se_bps: float | None = None
+    """Standard error of the simple mean, sd / sqrt(n)."""
+    min_bps: float | None = None
+    p5_bps: float | None = None
+    p25_bps: float | None = None
+    p75_bps: float | None = None
+    max_bps: float | None = None
+    weighted_p50_bps: float | None = None
+    """The smallest total_bps with a cumulative notional of at least half of the whole."""
+    weighted_p95_bps: float | None = None
+    winsorised_mean_bps: float | None = None
+    """Simple mean with the values beyond p1 and p99 drawn in to them; no fill is deleted."""
+    component_notional: Mapping[str, float] = field(default_factory=dict)
+    """The notional behind each component's bps (commission, spread, beyond, slippage, total): less
+    than `notional` where some priced fills lack that component."""
+    sources: Mapping[str, SourceShare] = field(default_factory=dict)
+    """The coverage: a share for each ref_source, with `suspect` and `none` apart; they add to 1."""
+    realised_bps: Mapping[str, float | None] | None = None
+    """Realised half-spread by horizon label (`1s`, `5m`); None without markouts."""
+    impact_bps: Mapping[str, float | None] | None = None
+    """Price impact by horizon label; None without markouts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +134,37 @@ class Coverage:
 
 
 @dataclass(frozen=True, slots=True)
+class MarkoutPoint:
+    """One horizon of the markout curve, over the priced fills whose market was known then.
+
+    All figures stand on those fills alone, so slippage_bps = realised_bps + impact_bps.
+    """
+
+    label: str
+    """The horizon as in the columns: `50ms`, `1s`, `5m`."""
+    horizon_s: float
+    fills: int
+    notional: float
+    """Reference notional of these fills, base currency."""
+    slippage_bps: float | None
+    realised_bps: float | None
+    impact_bps: float | None
+    markout_bps: float | None
+    """-realised_bps: what the fills had earned by then; positive is good."""
+    se_bps: float | None = None
+    """Standard error of the simple mean of the fills' realised_bps."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sensitivity:
+    """The slippage of the same fills under another rule for the reference quote."""
+
+    quote_rule: str
+    priced: int
+    slippage_bps: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class CostReport:
     """Costs of a period. `by` maps a dimension name to its rows in order."""
 
@@ -104,6 +183,10 @@ class CostReport:
     """The time of the newest fill read, None without fills: how fresh the answer is."""
     newest_quote_at: datetime | None = None
     """The time of the newest quote read for these fills."""
+    markouts: tuple[MarkoutPoint, ...] = ()
+    """The markout curve of all priced fills, shortest horizon first."""
+    sensitivity: tuple[Sensitivity, ...] = ()
+    """What the slippage would be under other reference rules."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +203,7 @@ class FillCost:
     ask: float | None
     quote_age_s: float | None
     ref_source: str
-    """`quote`, `stale` or `none`."""
+    """`quote`, `stale`, `trade`, `bar`, `arrival`, `auction` or `none`."""
     flags: str
     """`suspect`, `locked`, `after_crossed`, `after_wide`, in that order, separated by spaces."""
     reason: str
@@ -138,6 +221,18 @@ class FillCost:
     venue: str | None = None
     order_id: str | None = None
     liquidity: str | None = None
+    broker: str | None = None
+    order_type: str | None = None
+    mid: float | None = None
+    """The reference price: the mid, or what stood in for it (`ref_source`)."""
+    spread_ccy: float | None = None
+    beyond_ccy: float | None = None
+    residual_bps: float | None = None
+    realised_bps: Mapping[str, float | None] | None = None
+    """Realised half-spread by horizon label; None without markouts."""
+    impact_bps: Mapping[str, float | None] | None = None
+    tags: Mapping[str, str | None] = field(default_factory=dict)
+    """The desk's own tags, `[costs] tags`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,3 +245,82 @@ class FillList:
     quote_rule: str
     fills: tuple[FillCost, ...]
     count: int
+
+
+@dataclass(frozen=True, slots=True)
+class BenchmarkCost:
+    """An order's average price against one benchmark price.
+
+    slippage_bps = 1e4 s (average_price - price) / price.
+    """
+
+    price: float | None
+    slippage_bps: float | None
+    note: str = ""
+    """Why there is none, or what it leaves out."""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderCost:
+    """One order's implementation shortfall, the paper portfolio at the decision against the actual.
+
+    With ordered quantity Q, filled F, decision mid D, arrival mid A, mid M_i at fill i, mid Me at
+    the end, s, k and X as above:
+
+        total = delay s F (A - D) + drift sum s q_i (M_i - A) + slippage sum E_i
+                + opportunity s (Q - F) (Me - D) + fees sum C_i          (all times k X)
+
+    and slippage = spread sum S_i + beyond sum I_i. It is exact; `residual_ccy` is the check. (Where
+    Wagner counts delay on Q and opportunity from A, the total is the same.) All bps are of Q k D X.
+    A part that cannot be known is None, and so is the total then.
+    """
+
+    order_id: str
+    symbol: str
+    side: str
+    ordered: float
+    """Q, in units."""
+    filled: float
+    """F, in units."""
+    fills: int
+    unpriced_fills: int
+    """Fills without a reference: with any, drift and slippage are None."""
+    decided_at: datetime | None
+    """None when no decision time is known: then D is A, and the delay is None, not zero."""
+    arrival_at: datetime | None
+    ended_at: datetime | None
+    decision_price: float | None
+    arrival_price: float | None
+    average_price: float | None
+    """Of the fills, by quantity; None without any."""
+    end_price: float | None
+    notional: float | None
+    """Q k D X in the base currency: the denominator of every bps here."""
+    delay_ccy: float | None = None
+    drift_ccy: float | None = None
+    slippage_ccy: float | None = None
+    spread_ccy: float | None = None
+    """None when a fill's reference has no spread (`trade`, `bar`, `arrival`); so is beyond."""
+    beyond_ccy: float | None = None
+    opportunity_ccy: float | None = None
+    fees_ccy: float | None = None
+    total_ccy: float | None = None
+    delay_bps: float | None = None
+    drift_bps: float | None = None
+    slippage_bps: float | None = None
+    spread_bps: float | None = None
+    beyond_bps: float | None = None
+    opportunity_bps: float | None = None
+    fees_bps: float | None = None
+    total_bps: float | None = None
+    residual_ccy: float | None = None
+    """Paper minus actual, less the sum of the parts: the self-check."""
+    benchmarks: Mapping[str, BenchmarkCost] = field(default_factory=dict)
+    """By name: `arrival`, `vwap`, `twap`, `close`, and those that the order carries."""
+    reason: str = ""
+    """Why figures are missing; empty for a whole one."""
+    strategy: str | None = None
+    broker: str | None = None
+    order_type: str | None = None
+    sources: Mapping[str, int] = field(default_factory=dict)
+    """Its fills by ref_source."""
