@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
@@ -24,11 +24,23 @@ class Columns:
     setting: str
     needed: Mapping[str, Kind]
     optional: Mapping[str, Kind]
+    dates: bool = False
+    """Whether a date stands for its first moment, in the naive zone or else UTC."""
 
     @property
     def kinds(self) -> dict[str, Kind]:
         """All columns, in our order."""
         return {**self.needed, **self.optional}
+
+    @property
+    def times(self) -> tuple[str, ...]:
+        """The times: one, or the several moments between which an order lived."""
+        return tuple(name for name, kind in self.kinds.items() if kind == "time")
+
+    def with_tags(self, tags: Iterable[str]) -> Columns:
+        """These columns and the desk's own tags, as optional text."""
+        further: dict[str, Kind] = {tag: "text" for tag in tags if tag not in self.kinds}
+        return replace(self, optional={**self.optional, **further})
 
 
 FILL_COLUMNS = Columns(
@@ -36,20 +48,64 @@ FILL_COLUMNS = Columns(
     {"fill_id": "text", "ts": "time", "symbol": "text", "quantity": "number", "price": "number"},
     {
         "side": "text",
+        # Costs are positive amounts; a rebate is what we were given.
         "commission": "number",
+        "fees": "number",
+        "taxes": "number",
+        "rebate": "number",
+        "commission_currency": "text",
         "multiplier": "number",
         "fx": "number",
         "currency": "text",
         "strategy": "text",
         "venue": "text",
+        "broker": "text",
         "order_id": "text",
+        "order_type": "text",
         "liquidity": "text",
+        # What the broker says the market was when it took the order.
+        "arrival_price": "number",
+        # `open` or `close`, and the price at which that auction uncrossed.
+        "auction": "text",
+        "auction_price": "number",
+        # `bust` takes the fill of this id back, `correct` stands in for it; null for a plain fill.
+        "correction": "text",
     },
 )
 QUOTE_COLUMNS = Columns(
     "quote_columns",
     {"ts": "time", "symbol": "text", "bid": "number", "ask": "number"},
-    {"seq": "integer"},
+    {"seq": "integer", "venue": "text", "bid_size": "number", "ask_size": "number"},
+)
+TRADE_COLUMNS = Columns(
+    "trade_columns",
+    {"ts": "time", "symbol": "text", "price": "number"},
+    {"size": "number", "seq": "integer"},
+)
+BAR_COLUMNS = Columns(
+    "bar_columns",
+    {"ts": "time", "symbol": "text"},
+    {"high": "number", "low": "number", "close": "number", "volume": "number"},
+)
+ORDER_COLUMNS = Columns(
+    "order_columns",
+    {"order_id": "text", "symbol": "text", "side": "text", "quantity": "number"},
+    {
+        "decision_at": "time",
+        "arrival_at": "time",
+        "end_at": "time",
+        "limit_price": "number",
+        "benchmark_price": "number",
+        "strategy": "text",
+        "broker": "text",
+        "algo": "text",
+    },
+)
+RATE_COLUMNS = Columns(
+    "rate_columns",
+    {"ts": "time", "currency": "text", "rate": "number"},
+    {},
+    dates=True,
 )
 
 _DTYPES: dict[Kind, pl.DataType] = {
@@ -88,6 +144,8 @@ def typed(
 
     Columns that the table lacks are null; values that cannot be read are null. The window is
     applied to the table's own time first, so that files and row groups outside it are not read.
+    A row with several times is in the window when any moment between them is; one without a
+    readable time is always in.
 
     Raises:
         ConfigError: a needed column is missing, or times lack a zone that nothing declares.
@@ -101,20 +159,31 @@ def typed(
                 f"{table.where}: no column {theirs!r}; {_closest(theirs, schema.names())} "
                 f"(name it in [costs.{columns.setting}] {ours})"
             )
-    time_name = mapping.get("ts", "ts")
+    times = {ours: mapping.get(ours, ours) for ours in columns.times if ours in present}
     frame = table.frame
-    if isinstance(schema[time_name], pl.Datetime):
-        frame = frame.filter(_coarse(pl.col(time_name), schema[time_name], window))
-    moment, naive = _moment(pl.col(time_name), schema[time_name], naive_zone, table.where)
+    if len(times) == 1:
+        (time_name,) = times.values()
+        if isinstance(schema[time_name], pl.Datetime):
+            frame = frame.filter(_coarse(pl.col(time_name), schema[time_name], window))
+    moments = {
+        ours: _moment(pl.col(theirs), schema[theirs], naive_zone, columns.dates, table.where)
+        for ours, theirs in times.items()
+    }
     expressions = [
-        moment.alias("ts") if ours == "ts" else _value(ours, mapping.get(ours, ours), kind, schema)
+        moments[ours][0].alias(ours)
+        if ours in moments
+        else _value(ours, mapping.get(ours, ours), kind, schema)
         for ours, kind in columns.kinds.items()
     ]
+    naive = pl.any_horizontal(pl.lit(False), *(naive for _, naive in moments.values()))
     rows = frame.select(*expressions, naive.alias(NAIVE))
-    if window.symbols is not None:
+    if window.symbols is not None and "symbol" in columns.kinds:
         rows = rows.filter(pl.col("symbol").is_in(list(window.symbols)))
-    inside = (pl.col("ts") >= window.start) & (pl.col("ts") < window.end)
-    return rows.filter(inside | pl.col("ts").is_null()), frozenset(present)
+    if not times:
+        return rows, frozenset(present)
+    first, last = pl.min_horizontal(*times), pl.max_horizontal(*times)
+    inside = (last >= window.start) & (first < window.end)
+    return rows.filter(inside | first.is_null()), frozenset(present)
 
 
 def _closest(name: str, present: Iterable[str]) -> str:
@@ -153,7 +222,7 @@ def _coarse(column: pl.Expr, dtype: pl.DataType, window: Window) -> pl.Expr:
 
 
 def _moment(
-    column: pl.Expr, dtype: pl.DataType, naive_zone: str | None, where: str
+    column: pl.Expr, dtype: pl.DataType, naive_zone: str | None, dates: bool, where: str
 ) -> tuple[pl.Expr, pl.Expr]:
     """The time in UTC microseconds (null when it cannot be read), and whether it lacks a zone."""
     utc = pl.Datetime("us", "UTC")
@@ -165,6 +234,8 @@ def _moment(
         return _placed(column.dt.cast_time_unit("us"), naive_zone), pl.lit(True)
     if dtype == pl.Null:  # an empty table
         return column.cast(utc), pl.lit(False)
+    if dates and dtype == pl.Date:
+        return _placed(column.cast(pl.Datetime("us")), naive_zone or "UTC"), pl.lit(False)
     if dtype != pl.String:
         raise ConfigError(
             f"{where}: the time is {dtype}, not a timestamp with hours and a zone; "
@@ -184,6 +255,9 @@ def _moment(
     bare = text.str.to_datetime("%Y-%m-%d %H:%M:%S%.f", time_unit="us", strict=False)
     local = pl.lit(None, dtype=utc) if naive_zone is None else _placed(bare, naive_zone)
     naive = bare.is_not_null() & ~has_zone.fill_null(False)
+    if dates:
+        day = text.str.to_date("%Y-%m-%d", strict=False).cast(pl.Datetime("us"))
+        local = pl.coalesce(local, _placed(day, naive_zone or "UTC"))
     return pl.when(has_zone).then(zoned).otherwise(local), naive
 
 

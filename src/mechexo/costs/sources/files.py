@@ -10,6 +10,7 @@ from pathlib import Path
 
 import polars as pl
 
+from mechexo.access import barrier, glob_start
 from mechexo.costs.sources.protocol import RawTable, Window
 from mechexo.errors import ConfigError, UnreachableError
 
@@ -44,7 +45,7 @@ class FileSource:
         )
 
     def batches(
-        self, window: Window, time_column: str
+        self, window: Window, time_column: str | None
     ) -> Generator[Sequence[RawTable], None, None]:
         """See `Source.batches`. Each file stays open while it is read, so that a file replaced
         meanwhile is read as it was."""
@@ -59,6 +60,8 @@ class FileSource:
             for name in sorted(glob.glob(self.pattern, recursive=True))  # noqa: PTH207 (absolute)
             if (path := Path(name)).is_file()
         ]
+        if not paths and (barred := barrier(glob_start(self.pattern))):
+            raise UnreachableError(f"[costs] {self.setting}: {barred}")
         if not paths:
             raise UnreachableError(f"[costs] {self.setting}: no file matches {self.pattern}")
         return paths

@@ -32,12 +32,13 @@ class Source(Protocol):
     """Something that holds fills or quotes."""
 
     def batches(
-        self, window: Window, time_column: str
+        self, window: Window, time_column: str | None
     ) -> Generator[Sequence[RawTable], None, None]:
         """The tables that may hold rows of the window, some at a time.
 
         A batch may be read until the next one is asked for. More rows than the window's may
-        come: the reader filters. `time_column` is the source's own name of the time.
+        come: the reader filters. `time_column` is the source's own name of the time, None when
+        rows have several and none of them alone says whether the row is wanted.
 
         Raises:
             UnreachableError: the source is not there or cannot be read.

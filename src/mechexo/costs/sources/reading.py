@@ -13,9 +13,13 @@ from polars.exceptions import PanicException, PolarsError
 from mechexo.config.costs import CostSettings
 from mechexo.costs.interrupts import interrupts_kept, interrupts_told
 from mechexo.costs.sources.columns import (
+    BAR_COLUMNS,
     FILL_COLUMNS,
     NAIVE,
+    ORDER_COLUMNS,
     QUOTE_COLUMNS,
+    RATE_COLUMNS,
+    TRADE_COLUMNS,
     Columns,
     check_mapping,
     naive_times,
@@ -35,14 +39,14 @@ class Rows:
 
 
 def read_fills(settings: CostSettings, root: Path, window: Window) -> Rows:
-    """The fills of a window, as `costs.fills.normalise_fills` takes them.
+    """The fills of a window, as `costs.fills.normalise_fills` takes them, tags included.
 
     Raises:
         ConfigError: no source is configured, or it does not fit its mapping.
         UnreachableError: the source cannot be read.
     """
-    source = _opened(settings.fills, "fills", root)
-    return _read(source, FILL_COLUMNS, settings.fill_columns, settings.naive_zone, window)
+    columns = FILL_COLUMNS.with_tags(settings.tags)
+    return _configured("fills", columns, settings, root, window)
 
 
 def read_quotes(settings: CostSettings, root: Path, window: Window) -> Rows:
@@ -52,8 +56,63 @@ def read_quotes(settings: CostSettings, root: Path, window: Window) -> Rows:
         ConfigError: no source is configured, or it does not fit its mapping.
         UnreachableError: the source cannot be read.
     """
-    source = _opened(settings.quotes, "quotes", root)
-    return _read(source, QUOTE_COLUMNS, settings.quote_columns, settings.naive_zone, window)
+    return _configured("quotes", QUOTE_COLUMNS, settings, root, window)
+
+
+def read_trades(settings: CostSettings, root: Path, window: Window) -> Rows | None:
+    """The market's trades of a window: ts, symbol, price, and size and seq where there are any.
+
+    None when no source of trades is configured.
+
+    Raises:
+        ConfigError: the source does not fit its mapping.
+        UnreachableError: the source cannot be read.
+    """
+    return _optional("trades", TRADE_COLUMNS, settings, root, window)
+
+
+def read_bars(settings: CostSettings, root: Path, window: Window) -> Rows | None:
+    """The bars that end in a window: ts (of the end), symbol, and those of high, low, close and
+    volume that there are.
+
+    None when no source of bars is configured. Raises as `read_trades`.
+    """
+    return _optional("bars", BAR_COLUMNS, settings, root, window)
+
+
+def read_orders(settings: CostSettings, root: Path, window: Window) -> Rows | None:
+    """The desk's orders that lived in a window: order_id, symbol, side (text), quantity, and those
+    of decision_at, arrival_at, end_at, limit_price, benchmark_price, strategy, broker and algo
+    that there are. An order without any time is always among them.
+
+    None when no source of orders is configured. Raises as `read_trades`.
+    """
+    return _optional("orders", ORDER_COLUMNS, settings, root, window)
+
+
+def read_rates(settings: CostSettings, root: Path, window: Window) -> Rows | None:
+    """The exchange rates of a window: ts, currency, rate (base currency for one of it). A date
+    stands for its first moment.
+
+    None when no source of rates is configured. Raises as `read_trades`.
+    """
+    return _optional("rates", RATE_COLUMNS, settings, root, window)
+
+
+def _optional(
+    setting: str, columns: Columns, settings: CostSettings, root: Path, window: Window
+) -> Rows | None:
+    if not getattr(settings, setting):
+        return None
+    return _configured(setting, columns, settings, root, window)
+
+
+def _configured(
+    setting: str, columns: Columns, settings: CostSettings, root: Path, window: Window
+) -> Rows:
+    source = _opened(getattr(settings, setting), setting, root)
+    mapping: Mapping[str, str] = getattr(settings, columns.setting)
+    return _read(source, columns, mapping, settings.naive_zone, window)
 
 
 def _opened(text: str, setting: str, root: Path) -> Source:
@@ -78,7 +137,8 @@ def _read(
     parts: list[pl.DataFrame] = []
     present: set[str] = set()
     # Closed here, where an interrupt while closing is still an interrupt.
-    with closing(source.batches(window, mapping.get("ts", "ts"))) as batches:
+    time_column = mapping.get("ts", "ts") if columns.times == ("ts",) else None
+    with closing(source.batches(window, time_column)) as batches:
         for batch in batches:
             frames = []
             for table in batch:

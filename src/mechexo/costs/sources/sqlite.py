@@ -42,7 +42,7 @@ class SqliteSource:
         return cls(root / Path(name).expanduser(), tables[0], setting)
 
     def batches(
-        self, window: Window, time_column: str
+        self, window: Window, time_column: str | None
     ) -> Generator[Sequence[RawTable], None, None]:
         """See `Source.batches`. Rows whose time is ISO text are narrowed down by date."""
         where = f"{self.path} table {self.table}"
