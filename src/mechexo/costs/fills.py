@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import polars as pl
 
+from mechexo.costs.rates import rate_at
 from mechexo.errors import MechexoError
 
-TAGS = ("strategy", "venue", "order_id", "liquidity")
+TAGS = ("strategy", "venue", "broker", "order_id", "liquidity", "order_type")
 """Optional text columns that a fill may carry."""
+
+AUCTIONS = {"open": ("open", "opening", "o"), "close": ("close", "closing", "c")}
+"""How a fill says that it was made in an auction."""
 
 BUY = ("buy", "b", "bot", "bought", "1", "+1", "1.0")
 SELL = ("sell", "s", "sld", "sold", "-1", "-1.0")
@@ -19,8 +24,9 @@ SELL = ("sell", "s", "sld", "sold", "-1", "-1.0")
 class Fills:
     """The accepted fills in time order, and the rejected rows with their reasons.
 
-    `accepted`: fill_id, ts (UTC, us), symbol, side (+1, -1), quantity (> 0), price, commission
-    (base currency, null when unknown), multiplier, fx, and the tags (null where absent).
+    `accepted`: fill_id, ts (UTC, us), symbol, side (+1, -1), quantity (> 0), price, commission (all
+    explicit costs in the base currency, null when unknown), multiplier, fx, arrival_price, auction
+    (`open`, `close`), auction_price, and the tags, all of these null where absent.
     `rejected`: fill_id, ts, symbol, reason.
     """
 
@@ -28,19 +34,39 @@ class Fills:
     rejected: pl.DataFrame
 
 
-def normalise_fills(rows: pl.DataFrame | pl.LazyFrame, currency: str) -> Fills:
+def normalise_fills(
+    rows: pl.DataFrame | pl.LazyFrame,
+    currency: str,
+    *,
+    rates: pl.DataFrame | None = None,
+    tags: Sequence[str] = (),
+) -> Fills:
     """Checks fills and parts them into accepted and rejected.
 
     Needed columns: fill_id, ts (aware), symbol, quantity, price. Optional: side (without it the
-    quantity's sign says it), commission, multiplier, fx (rate to `currency`), currency, tags.
-    A missing multiplier column means 1; a missing commission column means unknown, not zero.
+    quantity's sign says it), commission, fees, taxes, rebate (positive when paid to us),
+    commission_currency (the base currency unless named), multiplier, fx (rate to `currency`),
+    currency, arrival_price, auction, auction_price, tags. A missing multiplier column means 1; a
+    missing commission means unknown, not zero, whatever the fees are.
+
+    Args:
+        rows: the fills as they were read.
+        currency: the base currency.
+        rates: ts, currency, rate: for fills and commissions that carry no rate of their own.
+        tags: further text columns to keep.
 
     Raises:
         MechexoError: ts has no zone.
     """
     frame = rows.lazy().collect(engine="in-memory")
     require_zone(frame, "fills")
-    checked = frame.select(_typed(frame)).with_columns(reason=_reason(frame, currency))
+    typed = frame.select(_typed(frame, tags))
+    if "currency" in frame.columns:
+        own = pl.col("fx").fill_null(rate_at(typed, "currency", rates))
+        typed = typed.with_columns(fx=own)
+    checked = typed.with_columns(commission=_explicit_costs(typed, currency, rates)).with_columns(
+        reason=_reason(frame, currency)
+    )
     good = checked.filter(pl.col("reason").is_null()).with_columns(
         quantity=pl.col("quantity").abs(), fx=_rate(frame, currency)
     )
@@ -51,7 +77,7 @@ def normalise_fills(rows: pl.DataFrame | pl.LazyFrame, currency: str) -> Fills:
             for part in (checked, good)
         ]
     )
-    accepted = good.filter(pl.col("reason").is_null()).drop("reason", "currency")
+    accepted = good.filter(pl.col("reason").is_null()).drop("reason", "currency", *_ONLY_READ)
     return Fills(
         accepted.sort("ts", "fill_id", maintain_order=True),
         rejected.sort("ts", "fill_id", maintain_order=True),
@@ -65,7 +91,10 @@ def require_zone(frame: pl.DataFrame, what: str) -> None:
         raise MechexoError(f"costs: the times of the {what} are {kind}, without a zone")
 
 
-def _typed(frame: pl.DataFrame) -> list[pl.Expr]:
+_ONLY_READ = ("fees", "taxes", "rebate", "commission_currency")
+
+
+def _typed(frame: pl.DataFrame, tags: Sequence[str]) -> list[pl.Expr]:
     def column(name: str, kind: type[pl.DataType], default: object = None) -> pl.Expr:
         if name not in frame.columns:
             return pl.lit(default, dtype=kind()).alias(name)
@@ -82,8 +111,43 @@ def _typed(frame: pl.DataFrame) -> list[pl.Expr]:
         column("multiplier", pl.Float64, 1.0),
         column("fx", pl.Float64),
         column("currency", pl.String),
-        *(column(name, pl.String) for name in TAGS),
+        *(column(name, pl.Float64) for name in ("fees", "taxes", "rebate")),
+        column("commission_currency", pl.String),
+        column("arrival_price", pl.Float64),
+        _auction(frame).alias("auction"),
+        column("auction_price", pl.Float64),
+        *(column(name, pl.String) for name in dict.fromkeys((*TAGS, *tags))),
     ]
+
+
+def _auction(frame: pl.DataFrame) -> pl.Expr:
+    if "auction" not in frame.columns:
+        return pl.lit(None, dtype=pl.String)
+    text = pl.col("auction").cast(pl.String).str.strip_chars().str.to_lowercase()
+    return (
+        pl.when(text.is_in(AUCTIONS["open"]))
+        .then(pl.lit("open"))
+        .when(text.is_in(AUCTIONS["close"]))
+        .then(pl.lit("close"))
+    )
+
+
+def _explicit_costs(typed: pl.DataFrame, currency: str, rates: pl.DataFrame | None) -> pl.Expr:
+    """Commission, fees and taxes less rebates, in the base currency; null where it is not known
+    what they are or what their currency is worth."""
+    paid = pl.col("commission") + pl.col("fees").fill_null(0.0) + pl.col("taxes").fill_null(0.0)
+    amount = paid - pl.col("rebate").fill_null(0.0)
+    named = pl.col("commission_currency")
+    if not typed.select(named.is_not_null().any()).item():
+        return amount
+    worth = (
+        pl.when(named.is_null() | (named == currency))
+        .then(pl.lit(1.0))
+        .when(named == pl.col("currency"))
+        .then(pl.col("fx"))
+        .otherwise(rate_at(typed, "commission_currency", rates))
+    )
+    return amount * worth
 
 
 def _side(frame: pl.DataFrame) -> pl.Expr:

@@ -1,8 +1,7 @@
-"""Each fill's reference quote and costs: pure functions of two frames.
+"""Each fill's reference price and costs: pure functions of frames.
 
-Formulas and signs: `costs/values.py`. The as-of match runs on one integer key, symbol and time
-together, whose symbols lie further apart than the oldest usable quote: one sorted pass, and no
-match can cross from one symbol into another.
+Formulas and signs: `costs/values.py`. The match is in `costs/matching.py`, what takes the place of
+a missing quote in `costs/ladder.py`.
 """
 
 from __future__ import annotations
@@ -10,6 +9,8 @@ from __future__ import annotations
 import polars as pl
 
 from mechexo.costs.fills import Fills
+from mechexo.costs.ladder import climbed
+from mechexo.costs.matching import KeySpace, known_before, numbered
 from mechexo.costs.quotes import CROSSED, WIDE, Quotes
 from mechexo.costs.rules import QuoteRule
 from mechexo.errors import MechexoError
@@ -18,19 +19,41 @@ TOLERANCE = 1e-9
 """The largest residual of an identity, in bps, or relative to the total where that is larger."""
 
 
-def price_fills(fills: Fills, quotes: Quotes, rule: QuoteRule) -> pl.DataFrame:
-    """The accepted fills, each with its reference quote and its costs in cash and bps.
+def price_fills(
+    fills: Fills,
+    quotes: Quotes,
+    rule: QuoteRule,
+    *,
+    trades: pl.DataFrame | None = None,
+    bars: pl.DataFrame | None = None,
+) -> pl.DataFrame:
+    """The accepted fills, each with its reference price and its costs in cash and bps.
 
-    Adds bid, ask, mid, quote_age_us, ref_source (`quote`, `stale`, `none`), suspect, locked,
-    after_crossed, after_wide, reason (null when priced), notional, `X_ccy` and `X_bps` for X of
-    slippage, spread, beyond, commission and total, and residual_bps. What is unknown is null.
+    Args:
+        fills: checked fills.
+        quotes: the quotes of their symbols.
+        rule: which quote is a fill's reference.
+        trades: the market's trades (ts, symbol, price), the rung below quotes.
+        bars: bars of a minute (ts of the end, symbol, high, low), the rung below trades.
+
+    Returns:
+        The fills in (ts, fill_id) order with bid, ask, mid, quote_age_us, ref_source (`quote`,
+        `stale`, `trade`, `bar`, `arrival`, `auction`, `none`), suspect, locked, after_crossed,
+        after_wide, reason (null when priced), notional, `X_ccy` and `X_bps` for X of slippage,
+        spread, beyond, commission and total, and residual_bps. What is unknown is null: spread and
+        beyond have no meaning against a price that is no quote.
 
     Raises:
         MechexoError: a fill's parts do not add up to its total within `TOLERANCE`.
     """
+    matched = match_quotes(fills.accepted, quotes, rule).with_columns(
+        _quote_reference(quotes, rule)
+    )
     priced = (
-        match_quotes(fills.accepted, quotes, rule)
-        .with_columns(_reference(quotes, rule))
+        climbed(matched, trades, bars, rule)
+        .with_columns(suspect=_suspect(rule))
+        .with_columns(reason=_reason(rule))
+        .drop("none_reason", "sid", "ref_ts", "kind")
         .with_columns(_cash())
         .with_columns(_basis_points())
         .with_columns(residual_bps=_residual())
@@ -43,50 +66,33 @@ def match_quotes(fills: pl.DataFrame, quotes: Quotes, rule: QuoteRule) -> pl.Dat
     """The fills, in time order, each with the quote row before it: bid, ask, ref_ts, kind.
 
     A row older than the rule's usable age is not matched.
+
+    Raises:
+        MechexoError: the quotes are not in order.
     """
-    symbol_number = pl.col("symbol").cast(pl.Enum(quotes.symbols), strict=False)
-    left = fills.with_columns(sid=symbol_number.to_physical().cast(pl.Int64).fill_null(-1))
-    key = _key(left, quotes.frame, len(quotes.symbols), rule)
-    left = left.with_columns(key=key).sort("key", maintain_order=True)
-    right = quotes.frame.select(key, "ref_ts", "bid", "ask", "kind")
-    if not (left["key"].is_sorted() and right["key"].is_sorted()):
-        raise MechexoError("costs: the quotes are not in order; this is a fault of mechexo")
-    joined = left.join_asof(
-        right.set_sorted("key"),
-        on="key",
-        strategy="backward",
-        allow_exact_matches=not rule.strictly_before,
-        tolerance=rule.usable_age_us,
-        check_sortedness=False,
+    space = KeySpace.over(
+        fills["ts"],
+        quotes.frame["ts"],
+        symbols=len(quotes.symbols),
+        reach_us=rule.usable_age_us + rule.lag_us,
+    )
+    left = numbered(fills, quotes.symbols).with_columns(space.key(-rule.lag_us))
+    joined = known_before(
+        left.sort("key", maintain_order=True),
+        quotes.frame.select(space.key(), "ref_ts", "bid", "ask", "kind"),
+        strictly=rule.strictly_before,
+        reach_us=rule.usable_age_us,
     )
     return joined.drop("key").sort("ts", "fill_id", maintain_order=True)
 
 
-def _key(fills: pl.DataFrame, quotes: pl.DataFrame, symbols: int, rule: QuoteRule) -> pl.Expr:
-    moments = pl.concat([fills["ts"], quotes["ts"]]).dt.epoch("us")
-    first_us, last_us = (moments.min(), moments.max()) if len(moments) else (0, 0)
-    assert isinstance(first_us, int)
-    assert isinstance(last_us, int)
-    span = last_us - first_us + rule.usable_age_us + 1
-    if symbols * span >= 2**63:
-        raise MechexoError(
-            f"costs: {symbols} symbols over this period are too many at once; take a shorter period"
-        )
-    return (pl.col("sid") * span + (pl.col("ts").dt.epoch("us") - first_us)).alias("key")
-
-
-def _reference(quotes: Quotes, rule: QuoteRule) -> list[pl.Expr]:
+def _quote_reference(quotes: Quotes, rule: QuoteRule) -> list[pl.Expr]:
+    """The quote that is the reference, if one is, and why else none is."""
     age = (pl.col("ts") - pl.col("ref_ts")).dt.total_microseconds()
     usable = (age <= rule.usable_age_us).fill_null(False)
-    mid = (pl.col("bid") + pl.col("ask")) / 2
-    suspect = ((pl.col("price") - mid).abs() > rule.suspect_pct / 100 * mid) & usable
     seen = quotes.frame["sid"].unique()
     reason = (
-        pl.when(usable & suspect)
-        .then(pl.lit(f"further than {rule.suspect_pct:g} % from the mid"))
-        .when(usable)
-        .then(pl.lit(None, dtype=pl.String))
-        .when(~pl.col("sid").is_in(seen.implode()))
+        pl.when(~pl.col("sid").is_in(seen.implode()))
         .then(pl.lit("no quote of this symbol"))
         .when(pl.col("kind").is_null())
         .then(pl.lit("no quote recent enough before it"))
@@ -105,15 +111,29 @@ def _reference(quotes: Quotes, rule: QuoteRule) -> list[pl.Expr]:
     )
     return [
         *(pl.when(usable).then(pl.col(side)).alias(side) for side in ("bid", "ask")),
-        pl.when(usable).then(mid).alias("mid"),
+        pl.when(usable).then((pl.col("bid") + pl.col("ask")) / 2).alias("mid"),
         pl.when(usable).then(age).alias("quote_age_us"),
         source.alias("ref_source"),
-        suspect.fill_null(False).alias("suspect"),
         (usable & (pl.col("bid") == pl.col("ask"))).fill_null(False).alias("locked"),
         (usable & (pl.col("kind") == CROSSED)).fill_null(False).alias("after_crossed"),
         (usable & (pl.col("kind") == WIDE)).fill_null(False).alias("after_wide"),
-        reason.alias("reason"),
+        pl.when(~usable).then(reason).alias("none_reason"),
     ]
+
+
+def _suspect(rule: QuoteRule) -> pl.Expr:
+    far = (pl.col("price") - pl.col("mid")).abs() > rule.suspect_pct / 100 * pl.col("mid")
+    return far.fill_null(False)
+
+
+def _reason(rule: QuoteRule) -> pl.Expr:
+    """Why a fill is not in the figures; null when it is."""
+    return (
+        pl.when(pl.col("suspect"))
+        .then(pl.lit(f"further than {rule.suspect_pct:g} % from the mid"))
+        .when(pl.col("ref_source") == "none")
+        .then(pl.col("none_reason"))
+    )
 
 
 def _touch() -> pl.Expr:
@@ -147,13 +167,15 @@ def _basis_points() -> list[pl.Expr]:
 
 
 def _residual() -> pl.Expr:
-    """The larger of |E - (S + I)| and |T - (S + I + C)|, each part by its own formula, in bps."""
+    """The largest of |E - (S + I)|, |T - (S + I + C)| and |T - (E + C)| in cash, each part by its
+    own formula, in bps; those without a spread are held to the last only."""
     parts = pl.col("spread_bps") + pl.col("beyond_bps")
     cash = 1e4 * (pl.col("slippage_ccy") + pl.col("commission_ccy")) / pl.col("notional")
     return pl.max_horizontal(
         (pl.col("slippage_bps") - parts).abs(),
         (pl.col("total_bps") - (parts + pl.col("commission_bps"))).abs(),
         (pl.col("total_bps") - cash).abs(),
+        (pl.col("slippage_bps") - 1e4 * pl.col("slippage_ccy") / pl.col("notional")).abs(),
     )
 
 

@@ -7,8 +7,10 @@ from datetime import datetime
 
 import polars as pl
 
+from mechexo.costs.consolidating import consolidated
 from mechexo.costs.fills import require_zone
-from mechexo.costs.rules import WIDE_FACTOR, QuoteRule
+from mechexo.costs.rules import QuoteRule
+from mechexo.errors import ConfigError
 
 USED = 0
 WITHDRAWN = 1
@@ -44,17 +46,26 @@ def normalise_quotes(
     """Orders the quotes of `symbols` and resolves each row to the quote that stood after it.
 
     Needed columns: ts (aware), symbol, bid, ask. Optional: seq; rows of one symbol and moment are
-    ordered by it, and where it is missing or equal by their place in the input.
+    ordered by it, and where it is missing or equal by their place in the input. With the rule's
+    `venue_expiry`, a column venue: its quotes are brought together (`costs/consolidating.py`).
 
     Raises:
         MechexoError: ts has no zone.
+        ConfigError: quotes of several venues are expected, but no venue is named.
     """
     frame = rows.lazy().collect(engine="in-memory")
     require_zone(frame, "quotes")
     if "seq" not in frame.columns:
         frame = frame.with_columns(seq=pl.lit(None, dtype=pl.Int64))
     placed = frame.filter(pl.col("ts").is_not_null() & pl.col("symbol").is_not_null())
+    consolidating = rule.venue_expiry is not None
+    if consolidating and "venue" not in frame.columns:
+        raise ConfigError(
+            "[costs] venue_expiry is set, but the quotes have no column venue; "
+            "map it in [costs.quote_columns], or take venue_expiry out"
+        )
     typed = placed.select(
+        *([pl.col("venue").cast(pl.String)] if consolidating else []),
         sid=pl.col("symbol")
         .cast(pl.String)
         .cast(pl.Enum(symbols), strict=False)
@@ -66,6 +77,8 @@ def normalise_quotes(
         ask=pl.col("ask").cast(pl.Float64, strict=False),
     ).filter(pl.col("sid").is_not_null())
     ordered = typed.sort("sid", "ts", "seq", maintain_order=True, nulls_last=False)
+    if rule.venue_expiry is not None:
+        ordered = consolidated(ordered, rule.venue_expiry)
     return Quotes(_resolved(_classified(ordered, rule)), symbols, len(frame) - len(placed))
 
 
@@ -92,13 +105,13 @@ def _classified(ordered: pl.DataFrame, rule: QuoteRule) -> pl.DataFrame:
             usual=(pl.col("ask") - pl.col("bid")).median(),
             widest=(pl.col("ask") - pl.col("bid")).max(),
         )
-        .filter((pl.col("usual") > 0) & (pl.col("widest") > WIDE_FACTOR * pl.col("usual")))
+        .filter((pl.col("usual") > 0) & (pl.col("widest") > rule.wide_factor * pl.col("usual")))
         .select("sid", "day", "usual")
         .collect(engine="in-memory")
     )
     if usual.is_empty():
         return frame.drop("day", "seq")
-    wide = (pl.col("kind") == USED) & (ask - bid > WIDE_FACTOR * pl.col("usual"))
+    wide = (pl.col("kind") == USED) & (ask - bid > rule.wide_factor * pl.col("usual"))
     return (
         frame.join(usual, on=["sid", "day"], how="left", maintain_order="left")
         .with_columns(

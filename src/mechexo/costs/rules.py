@@ -1,4 +1,4 @@
-"""The rule by which a fill finds its reference quote."""
+"""The rule by which a fill finds its reference price."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from mechexo.times import format_duration
 STALE_FACTOR = 5
 """A valid quote up to this many times `max_age` old is still used, and flagged stale."""
 
-WIDE_FACTOR = 50.0
-"""A spread above this many times its symbol-day's median is no reference."""
+_US = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +25,17 @@ class QuoteRule:
     """A fill further than this from the mid is set apart."""
     zone: str = "UTC"
     """The exchange's zone: the day of a symbol-day's median spread."""
+    lag_us: int = 0
+    """How much later than its stamp a quote could be known, in microseconds."""
+    wide_factor: float = 50.0
+    """A spread above this many times its symbol-day's median is no reference."""
+    venue_expiry: timedelta | None = None
+    """How long a venue's quote stands; None when the quotes are one consolidated stream."""
 
     @property
     def max_age_us(self) -> int:
         """The oldest fresh quote, in microseconds."""
-        return self.max_age // timedelta(microseconds=1)
+        return self.max_age // _US
 
     @property
     def usable_age(self) -> timedelta:
@@ -45,6 +50,11 @@ class QuoteRule:
     def __str__(self) -> str:
         when = "strictly before" if self.strictly_before else "at or before"
         fresh, usable = format_duration(self.max_age), format_duration(self.usable_age)
+        lag = f", known {self.lag_us / 1000:g} ms after its stamp" if self.lag_us else ""
+        venues = ""
+        if self.venue_expiry is not None:
+            venues = f" of the venues together, each for {self.venue_expiry.total_seconds():g}s"
         return (
-            f"mid of the last valid quote {when} the fill, at most {fresh} old (stale to {usable})"
+            f"mid of the last valid quote{venues} {when} the fill{lag}, at most {fresh} old "
+            f"(stale to {usable})"
         )

@@ -1,0 +1,78 @@
+"""Matching moments with what was known before them, on one integer key.
+
+Symbol and time make one sorted integer whose symbols lie further apart than the oldest usable row:
+one pass without groups, and no match can cross from one symbol into another.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from mechexo.errors import MechexoError
+
+
+@dataclass(frozen=True, slots=True)
+class KeySpace:
+    """How `sid` (a symbol's number) and `ts` make a key: sid x span + microseconds since first."""
+
+    first_us: int
+    span_us: int
+
+    @classmethod
+    def over(cls, *moments: pl.Series, symbols: int, reach_us: int) -> KeySpace:
+        """The space of all these times, whose symbols are more than `reach_us` apart.
+
+        Raises:
+            MechexoError: the keys would not fit into 64 bits.
+        """
+        known = [each.drop_nulls() for each in moments]
+        ends = [
+            end
+            for each in known
+            if len(each)
+            for end in (each.dt.epoch("us").min(), each.dt.epoch("us").max())
+            if isinstance(end, int)
+        ]
+        first, last = (min(ends), max(ends)) if ends else (0, 0)
+        span = last - first + reach_us + 1
+        if (symbols + 1) * span >= 2**63:
+            raise MechexoError(
+                f"costs: {symbols} symbols over this period are too many at once; "
+                "take a shorter period"
+            )
+        return cls(first, span)
+
+    def key(self, shift_us: int = 0) -> pl.Expr:
+        """The key of each row's `sid` and `ts`, the time shifted."""
+        elapsed = pl.col("ts").dt.epoch("us") + (shift_us - self.first_us)
+        return (pl.col("sid") * self.span_us + elapsed).alias("key")
+
+
+def numbered(frame: pl.DataFrame, symbols: tuple[str, ...]) -> pl.DataFrame:
+    """The frame with `sid`, the place of its symbol among `symbols`; -1 for any other."""
+    number = pl.col("symbol").cast(pl.Enum(symbols), strict=False).to_physical()
+    return frame.with_columns(sid=number.cast(pl.Int64).fill_null(-1))
+
+
+def known_before(
+    left: pl.DataFrame, right: pl.DataFrame, *, strictly: bool, reach_us: int
+) -> pl.DataFrame:
+    """Each row of `left` with the last row of `right` whose key is before its own.
+
+    Both are sorted by `key`; rows further apart than `reach_us` do not match.
+
+    Raises:
+        MechexoError: one of them is not in order, so that the match would be silently wrong.
+    """
+    if not (left["key"].is_sorted() and right["key"].is_sorted()):
+        raise MechexoError("costs: the quotes are not in order; this is a fault of mechexo")
+    return left.set_sorted("key").join_asof(
+        right.set_sorted("key"),
+        on="key",
+        strategy="backward",
+        allow_exact_matches=not strictly,
+        tolerance=reach_us,
+        check_sortedness=False,
+    )
