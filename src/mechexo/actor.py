@@ -46,8 +46,12 @@ def current_actor(environ: Mapping[str, str] | None = None) -> Actor:
     """The actor of this process, by its real uid: `$USER` and `$LOGNAME` can say anything."""
     env = os.environ if environ is None else environ
     uid = os.getuid()
+    return Actor(uid, user_name(uid), env.get("SSH_CONNECTION", ""), env.get("SUDO_USER", ""))
+
+
+def user_name(uid: int) -> str:
+    """The user's name in the password database, or `uid-N`."""
     try:
-        name = pwd.getpwuid(uid).pw_name
+        return pwd.getpwuid(uid).pw_name
     except KeyError:
-        name = f"uid-{uid}"
-    return Actor(uid, name, env.get("SSH_CONNECTION", ""), env.get("SUDO_USER", ""))
+        return f"uid-{uid}"

@@ -53,9 +53,26 @@ class Desk:
             ConfigError: the configuration is missing or wrong.
             StateError: the state file cannot be used.
         """
+        desk = cls.unopened(config_path, clock=clock, actor=actor)
+        return replace(desk, state=State.open(desk.state.path))
+
+    @classmethod
+    def unopened(
+        cls,
+        config_path: Path | None = None,
+        *,
+        clock: Clock | None = None,
+        actor: Actor | None = None,
+    ) -> Desk:
+        """Reads the configuration only: for what is to be answered also when the state file
+        cannot be used.
+
+        Raises:
+            ConfigError: the configuration is missing or wrong.
+        """
         path = find_config(config_path)
         settings = load_settings(path)
-        state = State.open((path.parent / Path(settings.desk.state).expanduser()).resolve())
+        state = State((path.parent / Path(settings.desk.state).expanduser()).resolve())
         return cls(settings, path, state, clock or SystemClock(), actor or current_actor())
 
     @property

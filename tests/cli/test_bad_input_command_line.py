@@ -15,6 +15,7 @@ import pytest
 
 from mechexo.desk import Desk
 from mechexo.times import iso_z
+from support.other_users import as_anyone
 from support.program import command, environment, mechexo, one_line
 from support.small_disk import FILLER, fill
 
@@ -24,15 +25,6 @@ pytestmark = pytest.mark.slow
 READERS = [("status",), ("tick",), ("report", "shift"), ("audit", "verify"), ("audit", "log")]
 
 readers = pytest.mark.parametrize("words", READERS, ids=" ".join)
-
-
-def as_anyone(words: list[str]) -> list[str]:
-    """The command without root's right to read and write everything."""
-    if os.getuid() != 0:
-        return words
-    if not Path("/usr/bin/setpriv").exists():
-        pytest.skip("needs setpriv when run as root")
-    return ["setpriv", "--bounding-set=-all", "--inh-caps=-all", *words]
 
 
 def run(words: list[str], cwd: Path | None = None, **env: str) -> subprocess.CompletedProcess[str]:
@@ -98,6 +90,37 @@ def test_a_configuration_in_a_folder_that_may_not_be_entered(desk: Desk) -> None
     desk.root.chmod(0o755)
     assert done.returncode == 2
     one_line(done, "Permission denied")
+
+
+def test_a_file_beside_the_state_file_that_may_not_be_written_is_the_one_named(desk: Desk) -> None:
+    lock = Path(f"{desk.state.path}.lock")
+    lock.chmod(0)
+    alert = ("--key", "k", "--severity", "low", "--name", "n", "--summary", "s")
+    done = run(as_anyone(command("alerts", "raise", *alert, config=desk.config_path)))
+    assert done.returncode == 5
+    one_line(done, f"{lock}: Permission denied")
+
+
+@pytest.mark.parametrize(
+    ("source", "closed"),
+    [
+        ("sqlite:///data/orders.sqlite?table=fills", "data/orders.sqlite"),
+        ("sqlite:///data/orders.sqlite?table=fills", "data"),
+        ("data/*.parquet", "data"),
+    ],
+)
+def test_fills_that_may_not_be_read_are_named_with_their_owner(
+    make_desk: Callable[..., Desk], source: str, closed: str
+) -> None:
+    desk = make_desk(f'[costs]\nfills = "{source}"\nquotes = "quotes.parquet"\n')
+    (desk.root / "data").mkdir()
+    (desk.root / "data/orders.sqlite").touch()
+    (desk.root / "data/1.parquet").touch()
+    (desk.root / closed).chmod(0)
+    done = run(as_anyone(command("costs", config=desk.config_path)))
+    (desk.root / closed).chmod(0o700)
+    assert done.returncode == 5
+    one_line(done, "[costs] fills: user ", "may not ", f"{desk.root / closed}, which is ")
 
 
 def test_a_working_folder_that_is_gone(tmp_path: Path) -> None:

@@ -52,10 +52,16 @@ def resolve_references(text: str, root: Path) -> str:
                 )
             return os.environ[name]
         if kind == "file":
+            file = root / Path(name).expanduser()
             try:
-                return (root / Path(name).expanduser()).read_text(encoding="utf-8").strip()
-            except (OSError, UnicodeDecodeError) as error:
-                raise ConfigError(f"${{file:{name}}} cannot be read: {error}") from error
+                return file.read_text(encoding="utf-8").strip()
+            except UnicodeDecodeError as error:
+                raise ConfigError(f"${{file:{name}}} is not UTF-8 text") from error
+            except OSError as error:
+                from mechexo.access import barrier
+
+                why = barrier(file) or f"{file}: {error.strerror}"
+                raise ConfigError(f"${{file:{name}}} cannot be read: {why}") from error
         try:
             import keyring  # type: ignore[import-not-found,unused-ignore]
         except ImportError:

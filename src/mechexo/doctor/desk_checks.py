@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import difflib
+import glob
 import os
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from mechexo.access import glob_start
 from mechexo.alerts.channels.address import address_of
 from mechexo.config import ChannelSettings, redact
 from mechexo.desk import Desk
-from mechexo.doctor.findings import Finding, doubtful, well, wrong
+from mechexo.doctor.findings import Finding, doubtful, kept_out, well, wrong
 from mechexo.errors import ConfigError, UnreachableError
 from mechexo.health.values import Status
 
@@ -57,6 +59,8 @@ def _channel(desk: Desk, name: str, channel: ChannelSettings) -> Finding:
 
 
 def _mailbox(name: str, file: Path, *, may_make_folder: bool) -> Finding:
+    if barred := kept_out("channels", file, read=False, write=True, about=f"{name}: "):
+        return barred
     nearest = next(each for each in (file, *file.parents) if each.exists())
     there = nearest in (file, file.parent) or may_make_folder
     usable = nearest.is_file() if nearest == file else nearest.is_dir()
@@ -80,7 +84,9 @@ def repository(desk: Desk) -> Iterator[Finding]:
     try:
         tracked = tracked_files(desk)
     except UnreachableError as error:
-        yield wrong("rollback", str(error), "install git, or see to it that you may read the files")
+        mend = "install git, or see to it that you may read the files"
+        barred = kept_out("rollback", folder) or kept_out("rollback", folder / ".git")
+        yield barred or wrong("rollback", str(error), mend)
         return
     except ConfigError as error:
         yield wrong("rollback", str(error), "correct [rollback] repository")
@@ -106,17 +112,23 @@ def cost_sources(desk: Desk) -> Iterator[Finding]:
         if not source:
             mend = "name them in [costs] quotes"
             yield doubtful("costs", "no quotes are configured: no fill can be priced", mend)
-        elif _is_there(desk, source):
-            yield well("costs", f"{key}: {source}")
         else:
-            yield wrong("costs", f"nothing is at {source}", f"correct [costs] {key}")
+            yield _source(desk, key, source)
 
 
-def _is_there(desk: Desk, source: str) -> bool:
+def _source(desk: Desk, key: str, source: str) -> Finding:
     if source.startswith("sqlite:///"):
-        return desk.path(source.removeprefix("sqlite:///").partition("?")[0]).is_file()
-    whole = desk.path(source)
-    return next(Path(whole.anchor).glob(str(whole.relative_to(whole.anchor))), None) is not None
+        wanted = source.removeprefix("sqlite:///").partition("?")[0]
+        pattern = glob.escape(str(desk.path(wanted)))
+    else:
+        pattern = str(Path(glob.escape(str(desk.root))) / Path(source).expanduser())
+    found = sorted(map(Path, glob.glob(pattern, recursive=True)))  # noqa: PTH207 (absolute)
+    for place in (glob_start(pattern), *found):
+        if barred := kept_out("costs", place, about=f"{key}: "):
+            return barred
+    if not found:
+        return wrong("costs", f"nothing is at {source}", f"correct [costs] {key}")
+    return well("costs", f"{key}: {source}")
 
 
 def runbook(desk: Desk) -> Iterator[Finding]:
@@ -124,10 +136,15 @@ def runbook(desk: Desk) -> Iterator[Finding]:
     from mechexo.runbook import operations
 
     folder = desk.settings.runbook.folder
-    if folder and not desk.path(folder).is_dir():
+    barred = kept_out("runbook", desk.path(folder)) if folder else None
+    if folder and not barred and not desk.path(folder).is_dir():
         mend = "make it, or correct [runbook] folder"
         yield wrong("runbook", f"there is no folder {desk.path(folder)}", mend)
-    known = [entry.id for entry in operations.entries(desk)]
+    entries = operations.entries(desk)
+    unread = [each.path for each in entries if each.path and each.problems]
+    closed = [barred] if barred else [kept_out("runbook", path) for path in unread]
+    yield from filter(None, closed)
+    known = [entry.id for entry in entries]
     unknown = False
     for name, probe in desk.settings.probes.items():
         if probe.runbook and probe.runbook not in known:
@@ -135,7 +152,7 @@ def runbook(desk: Desk) -> Iterator[Finding]:
             close = ", ".join(difflib.get_close_matches(probe.runbook, known)) or "none is close"
             detail = f"[probes.{name}] names the entry {probe.runbook!r}, which does not exist"
             yield wrong("runbook", detail, f"close names: {close}; see: mechexo runbook list")
-    if not unknown:
+    if not unknown and not any(closed):
         yield well("runbook", f"entries: {len(known)}")
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from mechexo.config import Settings, find_config, load_settings
+from mechexo.config import find_config, load_settings
 from mechexo.desk import Desk
 from mechexo.doctor import desk_checks, machine_checks, settings_checks, state_checks
-from mechexo.doctor.findings import Finding, well, wrong
+from mechexo.doctor.findings import Finding, kept_out, well, wrong
 from mechexo.errors import ConfigError, MechexoError
 from mechexo.health.values import Status
 
@@ -37,40 +37,39 @@ def examine(config_path: Path | None = None) -> tuple[Finding, ...]:
         path = find_config(config_path)
     except ConfigError as error:
         mend = "`mechexo init DIR` writes one; or name yours: mechexo --config FILE doctor"
-        return (*findings, wrong("configuration", str(error), mend))
+        return (*findings, _of_configuration(error, mend))
     try:
         settings = load_settings(path)
     except ConfigError as error:
         mend = "correct it; `mechexo init DIR` writes a commented example to compare with"
-        return (*findings, wrong("configuration", str(error), mend))
+        return (*findings, _of_configuration(error, mend))
     findings.append(well("configuration", f"{path} fits"))
     ask("probe options", lambda: settings_checks.probe_options(settings, path))
     ask("trading halt", lambda: settings_checks.trading_halt(settings))
     ask("permissions", lambda: settings_checks.permissions(path))
     ask("secrets", lambda: settings_checks.secrets(settings, path))
-    desk = _opened(path, findings)
-    if desk is not None:
-        _ask_about_desk(desk, settings, ask)
+    desk = Desk.unopened(path)
+    unusable = state_checks.unusable(desk)
+    findings += unusable
+    if not unusable:
+        ask("state file", lambda: state_checks.state_file(desk))
+        ask("state disk", lambda: state_checks.disk(desk.state.path))
+        ask("audit log", lambda: state_checks.audit_chain(desk))
+        ask("tick", lambda: state_checks.ticking(desk))
         desk.state.close()
+    _ask_about_desk(desk, ask)
     return tuple(findings)
 
 
-def _opened(path: Path, findings: list[Finding]) -> Desk | None:
-    try:
-        return Desk.open(path)
-    except MechexoError as error:
-        mend = "the message says what to do; everything else that needs the state file is not asked"
-        findings.append(wrong("state file", str(error), mend))
-        return None
+def _of_configuration(error: ConfigError, mend: str) -> Finding:
+    barred = isinstance(error.__cause__, PermissionError) and error.__cause__.filename
+    found = kept_out("configuration", Path(barred)) if barred else None
+    return found or wrong("configuration", str(error), mend)
 
 
 def _ask_about_desk(
-    desk: Desk, settings: Settings, ask: Callable[[str, Callable[[], Iterable[Finding]]], None]
+    desk: Desk, ask: Callable[[str, Callable[[], Iterable[Finding]]], None]
 ) -> None:
-    ask("state file", lambda: state_checks.state_file(desk))
-    ask("state disk", lambda: state_checks.disk(desk.state.path))
-    ask("audit log", lambda: state_checks.audit_chain(desk))
-    ask("tick", lambda: state_checks.ticking(desk))
     ask("role", lambda: desk_checks.role(desk))
     ask("channels", lambda: desk_checks.channels(desk))
     ask("rollback", lambda: desk_checks.repository(desk))

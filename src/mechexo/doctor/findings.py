@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
+from mechexo.access import barrier
 from mechexo.health.values import Status
 
 
@@ -38,3 +40,11 @@ def doubtful(check: str, detail: str, mend: str) -> Finding:
 def wrong(check: str, detail: str, mend: str) -> Finding:
     """It does not work."""
     return Finding(check, Status.CRITICAL, detail, mend)
+
+
+def kept_out(
+    check: str, path: Path, *, read: bool = True, write: bool = False, about: str = ""
+) -> Finding | None:
+    """What keeps us from this file or folder, if anything does: whose it is, what to do."""
+    found = barrier(path, read=read, write=write)
+    return wrong(check, f"{about}{found}", found.mend) if found else None

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 
+from mechexo.access import barrier
 from mechexo.config import Settings, resolve_references
 from mechexo.doctor.findings import Finding, doubtful, well, wrong
 from mechexo.errors import ConfigError
@@ -78,7 +79,9 @@ def secrets(settings: Settings, path: Path) -> Iterator[Finding]:
             found = resolve_references(reference, path.parent)
         except ConfigError as error:
             missing += 1
-            yield wrong("secrets", str(error), _how_to_provide(kind, name))
+            barred = barrier(path.parent / Path(name).expanduser()) if kind == "file" else None
+            mend = barred.mend if barred else _how_to_provide(kind, name)
+            yield wrong("secrets", str(error), mend)
             continue
         if not found:
             missing += 1

@@ -11,8 +11,9 @@ from pathlib import Path
 from mechexo import tick_log
 from mechexo.desk import Desk
 from mechexo.desk_status import STALE_AFTER_TICKS
-from mechexo.doctor.findings import Finding, doubtful, well, wrong
+from mechexo.doctor.findings import Finding, doubtful, kept_out, well, wrong
 from mechexo.errors import MechexoError
+from mechexo.state import State
 from mechexo.times import format_duration
 
 # File systems on which locks and shared memory between machines cannot be relied on.
@@ -42,6 +43,26 @@ _NETWORK = frozenset(
 _ROOM_BYTES = 100 * 1024 * 1024
 
 
+def unusable(desk: Desk) -> list[Finding]:
+    """Why it cannot be opened; nothing when it can. Makes an empty one where there is none."""
+    try:
+        State.open(desk.state.path).close()
+    except MechexoError as error:
+        mend = "the message says what to do; what else there is in the state file is not asked"
+        return [_kept_from(desk) or wrong("state file", str(error), mend)]
+    return []
+
+
+def _kept_from(desk: Desk) -> Finding | None:
+    """What keeps us from the file, its folder or the files that belong to it."""
+    path = desk.state.path
+    beside = (path.with_name(path.name + suffix) for suffix in ("-wal", "-shm", ".lock", ".tick"))
+    every = (path, path.parent, *beside)
+    about = "cannot be used: "
+    found = (kept_out("state file", each, write=True, about=about) for each in every)
+    return next(filter(None, found), None)
+
+
 def state_file(desk: Desk) -> Iterator[Finding]:
     """Whether it is whole, and may be written by us and read by nobody else."""
     path = desk.state.path
@@ -53,9 +74,12 @@ def state_file(desk: Desk) -> Iterator[Finding]:
         with desk.state.write(wait_s=2.0):
             pass
     except MechexoError as error:
-        yield wrong("state file", str(error), f"mechexo must be able to write {path}")
+        mend = f"mechexo must be able to write {path}"
+        yield _kept_from(desk) or wrong("state file", str(error), mend)
         return
-    if path.stat().st_mode & (stat.S_IROTH | stat.S_IWOTH):
+    if barred := _kept_from(desk):
+        yield barred
+    elif path.stat().st_mode & (stat.S_IROTH | stat.S_IWOTH):
         yield doubtful("state file", f"everyone may read or write {path}", f"chmod o-rw {path}")
     elif found == ["ok"]:
         yield well("state file", f"{path} is whole and can be written")

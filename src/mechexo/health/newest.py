@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, time
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from mechexo.access import barrier, glob_start
 from mechexo.errors import MechexoError, UnreachableError
 from mechexo.health.context import Context
 from mechexo.health.read_only import database_path, identifier, open_read_only
@@ -110,7 +111,8 @@ def _with_zone(moment: datetime, naive_zone: str | None) -> datetime:
 def _files(pattern: str, context: Context) -> list[tuple[float, Path]]:
     """The files of a glob with their modification times in seconds, the newest first."""
     found = []
-    for name in glob.iglob(str(context.path(pattern)), recursive=True):  # noqa: PTH207
+    whole = str(context.path(pattern))
+    for name in glob.iglob(whole, recursive=True):  # noqa: PTH207
         path = Path(name)
         try:
             if path.is_file():
@@ -119,6 +121,8 @@ def _files(pattern: str, context: Context) -> list[tuple[float, Path]]:
             continue  # Gone since it was listed.
         except OSError as error:
             raise UnreachableError(f"{path.name} cannot be looked at: {error.strerror}") from error
+    if not found and (barred := barrier(glob_start(whole))):
+        raise UnreachableError(f"{pattern} cannot be looked for: {barred}")
     if not found:
         raise NothingFoundError(f"nothing matches {pattern}")
     return sorted(found, key=lambda each: (each[0], str(each[1])), reverse=True)

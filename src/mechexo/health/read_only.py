@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
+from mechexo.access import barrier
 from mechexo.errors import UnreachableError
 from mechexo.health.context import Context
 
@@ -29,6 +30,9 @@ def open_read_only(path: Path, timeout_s: float) -> Iterator[sqlite3.Connection]
         UnreachableError: the database cannot be read; the text says why.
     """
     deadline = time.monotonic() + timeout_s
+    # SQLite would only say that it is unable to open it.
+    if barred := barrier(path):
+        raise UnreachableError(f"{path.name} cannot be read: {barred}")
     if not path.is_file():
         raise UnreachableError(f"there is no database {path}")
     connection: sqlite3.Connection | None = None

@@ -19,6 +19,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mechexo.access import barrier
 from mechexo.errors import ConfigError, UnreachableError
 
 TIMEOUT_S = 20.0
@@ -94,6 +95,8 @@ class Repository:
             UnreachableError: git is not installed or refuses to read it.
         """
         where = "[rollback] repository"
+        if barred := barrier(folder) or barrier(folder / ".git"):
+            raise UnreachableError(f"{folder} cannot be read: {barred}")
         if not folder.is_dir():
             raise ConfigError(f"{where}: {folder} is no folder")
         questions = (

@@ -85,7 +85,7 @@ def read_folder(folder: Path, *, shipped: bool) -> list[Entry]:
     try:
         paths = _markdown_files(folder)
     except OSError as error:
-        return [_unreadable(folder, "runbook-folder", error)]
+        return [_unreadable(Path(error.filename or folder), "runbook-folder", error)]
     return [_read(path, SHIPPED if shipped else str(path)) for path in paths]
 
 

@@ -133,8 +133,9 @@ class State:
     @contextmanager
     def _turn(self, wait_s: float) -> Iterator[None]:
         """Holds the writers' queue. `flock` is fair and the kernel frees it when we die."""
-        with _reachable(self.path):
-            descriptor = os.open(f"{self.path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        lock = Path(f"{self.path}.lock")
+        with _reachable(lock):
+            descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             deadline = time.monotonic() + wait_s
             while True:

@@ -12,6 +12,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import polars as pl
 
+from mechexo.access import barrier
 from mechexo.costs.sources.protocol import RawTable, Window
 from mechexo.errors import ConfigError, UnreachableError
 
@@ -46,6 +47,8 @@ class SqliteSource:
     ) -> Generator[Sequence[RawTable], None, None]:
         """See `Source.batches`. Rows whose time is ISO text are narrowed down by date."""
         where = f"{self.path} table {self.table}"
+        if barred := barrier(self.path):
+            raise UnreachableError(f"[costs] {self.setting}: {barred}")
         if not self.path.is_file():
             raise UnreachableError(f"[costs] {self.setting}: {self.path} is not there")
         try:

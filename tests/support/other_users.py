@@ -1,0 +1,58 @@
+"""The program as run by somebody who may not do everything."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from support.program import environment
+
+NOBODY = 65534
+
+# The interpreter itself may lie where only root can read it: all that the doctor imports is
+# imported, by looking at another desk, before root is given up.
+_AS_NOBODY = f"""
+import os, sys
+from pathlib import Path
+from mechexo.cli import doctor, main
+from mechexo.doctor import examine
+warm, *sys.argv[1:] = sys.argv[1:]
+examine(Path(warm))
+os.setgroups([])
+os.setresgid({NOBODY}, {NOBODY}, {NOBODY})
+os.setresuid({NOBODY}, {NOBODY}, {NOBODY})
+main()
+"""
+
+
+def as_anyone(words: list[str]) -> list[str]:
+    """The command without root's right to read and write everything."""
+    if os.getuid() != 0:
+        return words
+    if not shutil.which("setpriv"):
+        pytest.skip("needs setpriv when run as root")
+    return ["setpriv", "--bounding-set=-all", "--inh-caps=-all", *words]
+
+
+def doctor_as_nobody(config: Path, *options: str, warm: Path) -> subprocess.CompletedProcess[str]:
+    """`mechexo doctor` on a desk, by a user that owns nothing of what root owns.
+
+    `warm` is the configuration of a desk like it that root may look at first.
+    """
+    if os.getuid() != 0:
+        pytest.skip("only root can become somebody else")
+    return subprocess.run(
+        [sys.executable, "-c", _AS_NOBODY, warm, "--config", config, "doctor", *options],
+        capture_output=True,
+        text=True,
+        check=False,
+        # Nothing is taken from a cache: what reads a configuration is imported too.
+        env=environment({"XDG_CACHE_HOME": os.devnull}),
+        cwd="/",
+        timeout=60,
+    )
