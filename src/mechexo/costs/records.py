@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mechexo.costs.saved import DAY, Acknowledgement, SavedCost
 from mechexo.costs.values import FEW, CostRow, SourceShare
-from mechexo.state.audit import canonical
 from mechexo.times import from_iso_z, iso_z
 
 if TYPE_CHECKING:
@@ -119,14 +118,15 @@ def _values(saved: SavedCost) -> list[Any]:
     return [
         *(saved.day, saved.dimension, saved.key, saved.currency, saved.zone),
         *figures.values(),
-        *(canonical(dict(row.component_notional)), canonical(sources)),
-        *(_json(row.realised_bps), _json(row.impact_bps)),
+        *(_json(named) for named in (row.component_notional, sources)),
+        *(_json(named) for named in (row.realised_bps, row.impact_bps)),
         *(getattr(saved, name) for name in _ABOUT),
         iso_z(saved.computed_at),
     ]
 
 
-def _json(figures: Any) -> str | None:
+def _json(figures: Mapping[str, Any] | None) -> str | None:
+    """In the order in which they came: shortest horizon, best source first."""
     return None if figures is None else json.dumps(dict(figures), separators=(",", ":"))
 
 
@@ -134,7 +134,6 @@ def _saved(row: sqlite3.Row) -> SavedCost:
     figures = {name: row[name] for name in FIGURES}
     if figures["notional"] is None:
         figures["notional"] = 0.0
-    # Horizons are kept in their order, which is that of the text.
     realised, impact = (
         json.loads(row[name]) if row[name] is not None else None
         for name in ("realised_bps", "impact_bps")
