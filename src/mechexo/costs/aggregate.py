@@ -1,96 +1,265 @@
-"""Costs of groups of priced fills: notional-weighted figures and percentiles.
+"""Costs of groups of priced fills: notional-weighted figures and the spread of the fills' own.
 
-Every figure of a group stands on the same fills, the priced ones that are not suspect; where the
-commission of some is unknown, commission and total stand on those that have it, over their own
-notional, and the coverage says how many lack it.
+The priced fills, those without a `reason`, stand behind every figure. A component that some of
+them lack (the commission of a late statement, the spread against a trade's price) stands on those
+that have it, over their own notional, and the row says how much that is.
+
+Frames are those of `costs.kernel.price_fills`, with or without the markouts' columns.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import polars as pl
 
-from mechexo.costs.values import CostRow
-
-NO_VALUE = "(none)"
-"""The key of fills whose tag is missing."""
+from mechexo.costs.dimensions import (
+    NO_VALUE,
+    SOURCES,
+    Dimension,
+    Grouping,
+    dimensions_of,
+    source,
+    traded_value,
+)
+from mechexo.costs.values import FEW, CostRow, SourceShare
 
 PARTS = ("commission", "spread", "beyond", "slippage", "total")
-PERCENTILES = {"p50_bps": 0.50, "p95_bps": 0.95, "p99_bps": 0.99}
+PERCENTILES = {"p5": 0.05, "p25": 0.25, "p50": 0.50, "p75": 0.75, "p95": 0.95, "p99": 0.99}
+WEIGHTED_PERCENTILES = {"weighted_p50": 0.50, "weighted_p95": 0.95}
+WINSORISED = (0.01, 0.99)
+"""The percentiles to which values beyond them are drawn in."""
 
-
-def dimensions(zone: str) -> dict[str, pl.Expr]:
-    """What fills can be grouped by, as text; days and hours are those of `zone`."""
-    local = pl.col("ts").dt.convert_time_zone(zone)
-    return {
-        "day": local.dt.strftime("%Y-%m-%d"),
-        "symbol": pl.col("symbol"),
-        "hour": local.dt.strftime("%H:00"),
-        "strategy": pl.col("strategy"),
-        "venue": pl.col("venue"),
-        "side": pl.when(pl.col("side") > 0).then(pl.lit("buy")).otherwise(pl.lit("sell")),
-        "liquidity": pl.col("liquidity"),
-    }
+_TIE = 1 - 1e-12
+"""A cumulative weight this close to its mark has reached it: sums of floats round."""
 
 
 def totals(priced: pl.DataFrame) -> CostRow:
     """The costs of all fills together."""
-    return _row({}, _in_figures(priced).select(_sums()).row(0, named=True))
+    return _rows(priced, ())[0]
 
 
-def grouped(priced: pl.DataFrame, by: Sequence[str], zone: str) -> tuple[CostRow, ...]:
-    """The costs by one dimension or a combination, ordered by their keys."""
-    known = dimensions(zone)
-    keys = [known[name].fill_null(NO_VALUE).alias(name) for name in by]
-    groups = _in_figures(priced).group_by(keys, maintain_order=True).agg(_sums()).sort(by)
-    return tuple(
-        _row({name: str(row[name]) for name in by}, row) for row in groups.iter_rows(named=True)
+def grouped(
+    priced: pl.DataFrame, by: Sequence[str], grouping: Grouping | str
+) -> tuple[CostRow, ...]:
+    """The costs by one dimension, or by several at once, ordered by their values.
+
+    `grouping` holds the rules of days, sessions and buckets; a zone's name stands for the rules
+    with that zone and nothing else set.
+
+    Raises:
+        UsageError: a dimension is unknown.
+    """
+    rules = Grouping(zone=grouping) if isinstance(grouping, str) else grouping
+    return _rows(priced, dimensions_of(by, rules, priced.columns))
+
+
+def with_keys(priced: pl.DataFrame, by: Sequence[str], grouping: Grouping) -> pl.DataFrame:
+    """The fills with each dimension of `by` as text, in columns named `key_` and the dimension.
+
+    Raises:
+        UsageError: a dimension is unknown.
+    """
+    dimensions = dimensions_of(by, grouping, priced.columns)
+    names = [f"key_{each.name}" for each in dimensions]
+    keyed = priced.with_columns(
+        each.code.alias(name) for each, name in zip(dimensions, names, strict=True)
+    )
+    return keyed.with_columns(
+        _as_text(keyed[name], each) for each, name in zip(dimensions, names, strict=True)
     )
 
 
-def _in_figures(priced: pl.DataFrame) -> pl.DataFrame:
+def fills_of(priced: pl.DataFrame, key: Mapping[str, str], grouping: Grouping) -> pl.DataFrame:
+    """The fills behind a row: those whose dimensions have the values of its key.
+
+    Raises:
+        UsageError: a dimension is unknown.
+    """
+    chosen = pl.lit(True)
+    for name, value in key.items():
+        chosen &= pl.col(f"key_{name}") == value
+    return with_keys(priced, tuple(key), grouping).filter(chosen).select(priced.columns)
+
+
+def _as_text(codes: pl.Series, dimension: Dimension) -> pl.Series:
+    if codes.dtype == pl.String:
+        return codes
+    known = codes.unique().drop_nulls().to_list()
+    return codes.replace_strict(
+        known, [dimension.text(code) for code in known], default=NO_VALUE, return_dtype=pl.String
+    )
+
+
+def _rows(priced: pl.DataFrame, dimensions: Sequence[Dimension]) -> tuple[CostRow, ...]:
+    horizons = horizons_of(priced)
+    keys = [f"key_{each.name}" for each in dimensions]
+    frame = _figures_only(priced, horizons).with_columns(
+        each.code.alias(key) for each, key in zip(dimensions, keys, strict=True)
+    )
+    sums = _by(frame, keys, _sums(horizons))
+    spread = _by(
+        frame.filter(pl.col("total_bps").is_not_null()).sort("total_bps", maintain_order=True),
+        keys,
+        _statistics(),
+    )
+    mixes = _mixes(frame, keys)
+    statistics = {tuple(row[key] for key in keys): row for row in spread.iter_rows(named=True)}
+    rows = []
+    for row in sums.sort(keys).iter_rows(named=True) if keys else sums.iter_rows(named=True):
+        codes = tuple(row[key] for key in keys)
+        key = {
+            each.name: NO_VALUE if code is None else each.text(code)
+            for each, code in zip(dimensions, codes, strict=True)
+        }
+        rows.append(_row(key, row, statistics.get(codes, {}), mixes.get(codes, {}), horizons))
+    return tuple(rows)
+
+
+def horizons_of(priced: pl.DataFrame) -> tuple[str, ...]:
+    """The labels of the markouts that the frame has, in the order of its columns."""
+    return tuple(
+        name.removeprefix("realised_").removesuffix("_ccy")
+        for name in priced.columns
+        if name.startswith("realised_") and name.endswith("_ccy")
+    )
+
+
+def _figures_only(priced: pl.DataFrame, horizons: Sequence[str]) -> pl.DataFrame:
     """Blanks the figures of fills that do not count in them."""
-    counts = (pl.col("ref_source") != "none") & ~pl.col("suspect")
+    counts = pl.col("reason").is_null()
     blanked = ["notional", "total_bps", *(f"{part}_ccy" for part in PARTS)]
+    blanked += [f"{name}_{label}_ccy" for label in horizons for name in ("realised", "impact")]
     return priced.with_columns(
         counts.alias("counts"),
         pl.col("commission").alias("commission_all"),
+        traded_value().alias("traded_value"),
         *(pl.when(counts).then(pl.col(name)).alias(name) for name in blanked),
     )
 
 
-def _sums() -> list[pl.Expr]:
-    def known_sum(value: pl.Expr) -> pl.Expr:
-        return pl.when(value.count() > 0).then(value.sum())
+def _by(frame: pl.DataFrame, keys: Sequence[str], sums: Sequence[pl.Expr]) -> pl.DataFrame:
+    if not keys:
+        return frame.select(sums)
+    return frame.group_by(keys, maintain_order=True).agg(sums)
 
+
+def _known_sum(value: pl.Expr) -> pl.Expr:
+    """The sum of what is known; null, not zero, when nothing is."""
+    return pl.when(value.count() > 0).then(value.sum())
+
+
+def _weighted(amount: str) -> list[pl.Expr]:
+    """1e4 sum(Y) / sum(N) over the fills that have Y, and that sum(N)."""
+    weight = pl.when(pl.col(amount).is_not_null()).then(pl.col("notional"))
+    return [
+        (1e4 * _known_sum(pl.col(amount)) / _known_sum(weight)).alias(f"{amount}_mean"),
+        weight.sum().alias(f"{amount}_notional"),
+    ]
+
+
+def _sums(horizons: Sequence[str]) -> list[pl.Expr]:
     expressions = [
         pl.len().alias("fills"),
         pl.col("counts").sum().alias("priced"),
         pl.col("notional").sum().alias("notional_sum"),
-        known_sum(pl.col("commission_all")).alias("commission_all_ccy"),
+        _known_sum(pl.col("commission_all")).alias("commission_all_ccy"),
     ]
     for part in PARTS:
-        amount = pl.col(f"{part}_ccy")
-        weight = pl.when(amount.is_not_null()).then(pl.col("notional"))
-        expressions.append(known_sum(amount).alias(f"{part}_sum"))
-        expressions.append((1e4 * known_sum(amount) / known_sum(weight)).alias(f"{part}_mean"))
-    expressions += [
-        pl.col("total_bps").quantile(level, interpolation="linear").alias(name)
-        for name, level in PERCENTILES.items()
-    ]
+        expressions.append(_known_sum(pl.col(f"{part}_ccy")).alias(f"{part}_sum"))
+        expressions += _weighted(f"{part}_ccy")
+    for label in horizons:
+        expressions += _weighted(f"realised_{label}_ccy") + _weighted(f"impact_{label}_ccy")
     return expressions
 
 
-def _row(key: dict[str, str], sums: dict[str, Any]) -> CostRow:
+def _statistics() -> list[pl.Expr]:
+    """Of the fills' own total_bps, which are sorted and known. Percentiles are of type 7."""
+    own = pl.col("total_bps")
+
+    def percentile(level: float) -> pl.Expr:
+        return own.quantile(level, interpolation="linear")
+
+    reached = pl.col("notional").cum_sum()
+    whole = pl.col("notional").sum()
+    low, high = (percentile(level) for level in WINSORISED)
+    return [
+        pl.len().alias("with_total"),
+        own.mean().alias("mean_bps"),
+        own.std().alias("sd_bps"),
+        (own.std() / pl.len().sqrt()).alias("se_bps"),
+        own.min().alias("min_bps"),
+        own.max().alias("max_bps"),
+        own.clip(low, high).mean().alias("winsorised_mean_bps"),
+        *(percentile(level).alias(f"{name}_bps") for name, level in PERCENTILES.items()),
+        *(
+            own.filter(reached >= level * whole * _TIE).first().alias(f"{name}_bps")
+            for name, level in WEIGHTED_PERCENTILES.items()
+        ),
+    ]
+
+
+STATISTICS = (
+    *("with_total", "mean_bps", "sd_bps", "se_bps", "min_bps", "max_bps", "winsorised_mean_bps"),
+    *(f"{name}_bps" for name in (*PERCENTILES, *WEIGHTED_PERCENTILES)),
+)
+"""Fields of a row that stand on the fills' own total_bps."""
+
+
+def _mixes(
+    frame: pl.DataFrame, keys: Sequence[str]
+) -> dict[tuple[Any, ...], dict[str, SourceShare]]:
+    """The shares of each source of reference prices in each group, best source first."""
+    parts = (
+        frame.with_columns(source=source())
+        .group_by([*keys, "source"], maintain_order=True)
+        .agg(pl.len().alias("fills"), pl.col("traded_value").sum())
+    )
+    found: dict[tuple[Any, ...], dict[str, tuple[int, float]]] = {}
+    for row in parts.iter_rows(named=True):
+        group = found.setdefault(tuple(row[key] for key in keys), {})
+        group[row["source"]] = (row["fills"], row["traded_value"])
+    return {codes: _shares(group) for codes, group in found.items()}
+
+
+def _shares(group: Mapping[str, tuple[int, float]]) -> dict[str, SourceShare]:
+    fills = sum(count for count, _ in group.values())
+    value = sum(amount for _, amount in group.values())
+    return {
+        name: SourceShare(group[name][0], group[name][0] / fills, group[name][1] / value)
+        for name in SOURCES
+        if name in group
+    }
+
+
+def _row(
+    key: dict[str, str],
+    sums: Mapping[str, Any],
+    statistics: Mapping[str, Any],
+    mix: Mapping[str, SourceShare],
+    horizons: Sequence[str],
+) -> CostRow:
+    with_total = statistics.get("with_total", 0)
     return CostRow(
         key=key,
         fills=sums["fills"],
         priced=sums["priced"],
         notional=sums["notional_sum"],
-        **{f"{part}_bps": sums[f"{part}_mean"] for part in PARTS},
-        **{name: sums[name] for name in PERCENTILES},
-        **{f"{part}_ccy": sums[f"{part}_sum"] for part in PARTS if part != "beyond"},
+        **{f"{part}_bps": sums[f"{part}_ccy_mean"] for part in PARTS},
+        **{f"{part}_ccy": sums[f"{part}_sum"] for part in PARTS},
+        **{name: statistics.get(name) for name in STATISTICS[1:]},
         commission_all_ccy=sums["commission_all_ccy"],
+        with_total=with_total,
+        few=with_total < FEW,
+        component_notional={part: sums[f"{part}_ccy_notional"] for part in PARTS},
+        sources=mix,
+        realised_bps=dict(_by_horizon(sums, "realised", horizons)) if horizons else None,
+        impact_bps=dict(_by_horizon(sums, "impact", horizons)) if horizons else None,
     )
+
+
+def _by_horizon(
+    sums: Mapping[str, Any], name: str, horizons: Sequence[str]
+) -> Iterator[tuple[str, float | None]]:
+    return ((label, sums[f"{name}_{label}_ccy_mean"]) for label in horizons)

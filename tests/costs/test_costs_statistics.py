@@ -1,0 +1,311 @@
+"""Costs of groups: every figure against plain loops, and what holds of all of them."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import time
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from costs.oracle import percentile
+from costs.statistics_oracle import (
+    PARTS,
+    Row,
+    by_key,
+    cash_sum,
+    deviation,
+    own_totals,
+    session_date,
+    wall_bucket,
+    weighted_bps,
+    weighted_percentile,
+    winsorised_mean,
+)
+from costs.statistics_rows import HORIZON, ROWS, T0, priced_frame
+from mechexo.costs.aggregate import fills_of, grouped, totals
+from mechexo.costs.dimensions import DIMENSIONS, Grouping
+from mechexo.costs.values import CostRow
+
+some = settings(max_examples=50, deadline=None)
+EXCHANGE = Grouping("America/New_York", time(18), time(9, 30), time(16))
+
+
+def close(first: float | None, second: float | None, bound: float = 1e-9) -> bool:
+    if first is None or second is None:
+        return first is second
+    return math.isclose(first, second, rel_tol=bound, abs_tol=bound)
+
+
+def check(row: CostRow, rows: list[Row]) -> None:
+    """Every figure of a row against the loops over its fills."""
+    counting = [each for each in rows if each.counts]
+    assert (row.fills, row.priced) == (len(rows), len(counting))
+    assert close(row.notional, math.fsum(each.notional or 0.0 for each in counting))
+    for part in PARTS:
+        assert close(getattr(row, f"{part}_bps"), weighted_bps(rows, part)), part
+        assert close(getattr(row, f"{part}_ccy"), cash_sum(rows, part)), part
+        behind = [each.notional or 0.0 for each in counting if each.cash(part) is not None]
+        assert close(row.component_notional[part], math.fsum(behind)), part
+    for name, answer in (("realised", row.realised_bps), ("impact", row.impact_bps)):
+        assert answer is not None
+        assert close(answer[HORIZON], weighted_bps(rows, name))
+    known = [each.commission for each in rows if each.commission is not None]
+    assert close(row.commission_all_ccy, math.fsum(known) if known else None)
+    pairs = own_totals(rows)
+    values = [value for value, _ in pairs]
+    assert (row.with_total, row.few) == (len(values), len(values) < 20)
+    for level in (5, 25, 50, 75, 95, 99):
+        expected = percentile(values, level / 100) if values else None
+        assert close(getattr(row, f"p{level}_bps"), expected), level
+    assert close(row.mean_bps, math.fsum(values) / len(values) if values else None)
+    spread = deviation(values)
+    assert close(row.sd_bps, spread)
+    assert close(row.se_bps, None if spread is None else spread / math.sqrt(len(values)))
+    assert close(row.min_bps, min(values, default=None))
+    assert close(row.max_bps, max(values, default=None))
+    assert close(row.winsorised_mean_bps, winsorised_mean(values) if values else None)
+    assert close(row.weighted_p50_bps, weighted_percentile(pairs, 0.5) if values else None)
+    assert close(row.weighted_p95_bps, weighted_percentile(pairs, 0.95) if values else None)
+    for name, share in row.sources.items():
+        of_it = [each for each in rows if ("suspect" if each.suspect else each.source) == name]
+        assert share.fills == len(of_it) > 0
+        assert close(share.fills_share, len(of_it) / len(rows))
+        whole = math.fsum(each.value for each in rows)
+        assert close(share.notional_share, math.fsum(each.value for each in of_it) / whole)
+    assert sum(share.fills for share in row.sources.values()) == len(rows)
+
+
+def day_of(row: Row) -> str:
+    return session_date(row.ts, EXCHANGE.day_starts, EXCHANGE.zone).isoformat()
+
+
+def size_of(row: Row) -> str:
+    value = row.value if row.notional is None else row.notional
+    names = ("under 10k", "10k to 100k", "100k to 1M", "1M and over")
+    return names[sum(value >= edge for edge in (1e4, 1e5, 1e6))]
+
+
+def adv_of(row: Row) -> str:
+    if not row.adv:
+        return "(none)"
+    names = ("under 0.01%", "0.01% to 0.1%", "0.1% to 1%", "1% to 5%", "5% and over")
+    return names[sum(row.quantity / row.adv >= edge for edge in (0.0001, 0.001, 0.01, 0.05))]
+
+
+KEYS: dict[str, Callable[[Row], str]] = {
+    "day": day_of,
+    "month": lambda row: day_of(row)[:7],
+    "hour": lambda row: wall_bucket(row.ts, 60, EXCHANGE.zone),
+    "half_hour": lambda row: wall_bucket(row.ts, 30, EXCHANGE.zone),
+    "time_of_day": lambda row: wall_bucket(row.ts, 15, EXCHANGE.zone),
+    "hour_utc": lambda row: wall_bucket(row.ts, 60, "UTC"),
+    "symbol": lambda row: row.symbol,
+    "side": lambda row: "buy" if row.side > 0 else "sell",
+    "strategy": lambda row: row.strategy or "(none)",
+    "venue": lambda row: row.venue or "(none)",
+    "broker": lambda _: "(none)",
+    "size": size_of,
+    "adv": adv_of,
+    "source": lambda row: "suspect" if row.suspect else row.source,
+}
+
+
+@some
+@given(ROWS)
+def test_every_figure_of_the_totals_is_what_plain_loops_find(rows: list[Row]) -> None:
+    check(totals(priced_frame(rows, markouts=True)), rows)
+
+
+@some
+@given(ROWS, st.lists(st.sampled_from(sorted(KEYS)), min_size=1, max_size=3, unique=True))
+def test_every_figure_of_every_group_is_what_plain_loops_find(
+    rows: list[Row], by: list[str]
+) -> None:
+    found = grouped(priced_frame(rows, markouts=True), by, EXCHANGE)
+    expected = by_key(rows, lambda row: tuple(KEYS[name](row) for name in by))
+    assert [tuple(row.key) for row in found] == [tuple(by)] * len(found)
+    assert {tuple(row.key.values()) for row in found} == set(expected)
+    assert len(found) == len(expected)
+    for row in found:
+        check(row, expected[tuple(row.key.values())])
+
+
+@some
+@given(ROWS, st.lists(st.sampled_from(sorted(DIMENSIONS)), min_size=1, max_size=3, unique=True))
+def test_groups_add_up_to_the_total_with_their_notional_as_weight(
+    rows: list[Row], by: list[str]
+) -> None:
+    frame = priced_frame(rows, markouts=True)
+    whole, parts = totals(frame), grouped(frame, by, EXCHANGE)
+    assert sum(part.fills for part in parts) == whole.fills == len(rows)
+    assert sum(part.priced for part in parts) == whole.priced
+    for name in PARTS:
+        weights = [part.component_notional[name] for part in parts]
+        sums = [
+            (getattr(part, f"{name}_bps") or 0.0) * weight
+            for part, weight in zip(parts, weights, strict=True)
+        ]
+        assert close(math.fsum(weights), whole.component_notional[name])
+        if not any(weights):
+            assert getattr(whole, f"{name}_bps") is None
+        else:
+            assert close(math.fsum(sums) / math.fsum(weights), getattr(whole, f"{name}_bps"))
+
+
+@some
+@given(ROWS, st.sampled_from(sorted(DIMENSIONS)))
+def test_the_components_of_every_group_add_up_to_its_total(rows: list[Row], by: str) -> None:
+    whole = [
+        replace(row, commission=row.commission or 0.0)
+        for row in rows
+        if row.source in ("quote", "stale", "none")
+    ]
+    for row in grouped(priced_frame(whole, markouts=True), [by], EXCHANGE):
+        if row.total_bps is None:
+            assert row.priced == 0
+            continue
+        assert row.slippage_bps is not None
+        assert close(row.slippage_bps, (row.spread_bps or 0.0) + (row.beyond_bps or 0.0))
+        assert close(row.total_bps, row.slippage_bps + (row.commission_bps or 0.0))
+        assert row.slippage_ccy is not None
+        assert close(row.slippage_ccy, (row.spread_ccy or 0.0) + (row.beyond_ccy or 0.0))
+        assert close(row.total_ccy, row.slippage_ccy + (row.commission_ccy or 0.0))
+
+
+@some
+@given(ROWS)
+def test_realised_spread_and_impact_add_up_to_the_slippage(rows: list[Row]) -> None:
+    known = [row for row in rows if row.later_mid is not None]
+    row = totals(priced_frame(known, markouts=True))
+    assert row.realised_bps is not None
+    assert row.impact_bps is not None
+    if row.slippage_bps is not None:
+        parts = (row.realised_bps[HORIZON] or 0.0) + (row.impact_bps[HORIZON] or 0.0)
+        assert close(parts, row.slippage_bps)
+
+
+def same(first: CostRow, second: CostRow) -> bool:
+    """Whether two rows differ in nothing but the last digits of their sums."""
+    for name in CostRow.__dataclass_fields__:
+        one, other = getattr(first, name), getattr(second, name)
+        if isinstance(one, float) and isinstance(other, float):
+            if not close(one, other):
+                return False
+        elif isinstance(one, dict) and name not in ("key", "sources"):
+            if set(one) != set(other) or not all(close(one[key], other[key]) for key in one):
+                return False
+        elif name != "sources" and one != other:
+            return False
+    return True
+
+
+@some
+@given(ROWS, st.sampled_from(sorted(DIMENSIONS)), st.randoms(use_true_random=False))
+def test_the_order_of_the_fills_changes_nothing(
+    rows: list[Row], by: str, dice: random.Random
+) -> None:
+    frame = priced_frame(rows, markouts=True)
+    order = list(range(len(rows)))
+    dice.shuffle(order)
+    shuffled = frame[order] if order else frame
+    before, after = grouped(frame, [by], EXCHANGE), grouped(shuffled, [by], EXCHANGE)
+    assert [row.key for row in before] == [row.key for row in after]
+    assert all(same(one, other) for one, other in zip(before, after, strict=True))
+
+
+@some
+@given(ROWS, st.lists(st.sampled_from(sorted(DIMENSIONS)), min_size=1, max_size=2, unique=True))
+def test_the_fills_behind_a_row_are_the_ones_that_give_it(rows: list[Row], by: list[str]) -> None:
+    frame = priced_frame(rows, markouts=True)
+    for row in grouped(frame, by, EXCHANGE):
+        behind = fills_of(frame, row.key, EXCHANGE)
+        assert behind.columns == frame.columns
+        assert same(replace(totals(behind), key=row.key), row)
+
+
+def fill(fill_id: str, price: float, quantity: float = 100, **changes: object) -> Row:
+    return replace(Row(fill_id, T0, "AAA", 1, quantity, price, 100.0, 0.01), **changes)  # type: ignore[arg-type]
+
+
+def test_percentiles_are_of_type_seven() -> None:
+    row = totals(priced_frame([fill(str(n), 100 + n / 100) for n in (1, 2, 3, 4)]))
+    assert row.p95_bps == pytest.approx(3.85)
+    assert row.p50_bps == pytest.approx(2.5)
+    assert row.p5_bps == pytest.approx(1.15)
+
+
+def test_a_weighted_percentile_is_a_value_that_some_fill_had() -> None:
+    cheap, dear = fill("a", 100.01, quantity=50), fill("b", 100.05, quantity=50)
+    row = totals(priced_frame([cheap, dear]))
+    assert row.weighted_p50_bps == pytest.approx(1.0)
+    assert row.weighted_p95_bps == pytest.approx(5.0)
+    heavier = totals(priced_frame([cheap, replace(dear, quantity=51.0)]))
+    assert heavier.weighted_p50_bps == pytest.approx(5.0)
+
+
+def test_equal_weights_whose_sum_rounds_still_reach_their_half() -> None:
+    row = totals(priced_frame([fill(str(n), 100 + n / 100, quantity=0.1) for n in range(10)]))
+    assert row.weighted_p50_bps == pytest.approx(4.0)
+
+
+def test_an_outlier_is_drawn_in_and_not_deleted() -> None:
+    row = totals(priced_frame([fill(f"{n:03}", 100.01) for n in range(199)] + [fill("out", 104.0)]))
+    assert row.max_bps == pytest.approx(400.0)
+    assert row.mean_bps == pytest.approx((199 + 400) / 200)
+    assert row.winsorised_mean_bps == pytest.approx(1.0)
+    assert row.with_total == 200
+
+
+def test_nineteen_fills_are_few_and_twenty_are_not() -> None:
+    fills = [fill(f"{n:02}", 100.01) for n in range(20)]
+    assert totals(priced_frame(fills[:19])).few
+    assert not totals(priced_frame(fills)).few
+
+
+def test_one_fill_has_no_deviation_rather_than_zero() -> None:
+    row = totals(priced_frame([fill("a", 100.01)]))
+    assert (row.sd_bps, row.se_bps) == (None, None)
+    assert row.mean_bps == row.p99_bps == row.weighted_p95_bps == pytest.approx(1.0)
+
+
+def test_a_component_that_some_lack_stands_on_the_others_and_says_so() -> None:
+    quoted = fill("a", 100.02, commission=None)
+    against_trade = fill("b", 100.04, source="trade", half=None, commission=2.0)
+    row = totals(priced_frame([quoted, against_trade]))
+    assert row.slippage_bps == pytest.approx(3.0)
+    assert row.spread_bps == pytest.approx(1.0)
+    assert row.total_bps == pytest.approx(6.0)
+    assert row.component_notional == pytest.approx(
+        {"slippage": 20_000, "spread": 10_000, "beyond": 10_000, "commission": 1e4, "total": 1e4}
+    )
+
+
+def test_without_markouts_there_is_no_realised_spread() -> None:
+    row = totals(priced_frame([fill("a", 100.01)]))
+    assert (row.realised_bps, row.impact_bps) == (None, None)
+
+
+def test_without_fills_there_is_nothing_and_nothing_is_zero() -> None:
+    frame = priced_frame([], markouts=True)
+    assert grouped(frame, ["day", "size"], EXCHANGE) == ()
+    row = totals(frame)
+    assert (row.fills, row.with_total, row.sources) == (0, 0, {})
+    assert {row.total_bps, row.mean_bps, row.p95_bps, row.weighted_p50_bps, row.sd_bps} == {None}
+    assert row.realised_bps == {HORIZON: None}
+
+
+def test_a_tag_of_the_desk_is_a_dimension_and_may_be_missing_in_the_fills() -> None:
+    frame = priced_frame([fill("a", 100.01), fill("b", 100.02)])
+    rules = Grouping(tags=("algo", "desk"))
+    tagged = frame.with_columns(algo=pl.Series(["twap", None]))
+    keys = [tuple(row.key.items()) for row in grouped(tagged, ["algo", "desk"], rules)]
+    assert keys == [
+        (("algo", "(none)"), ("desk", "(none)")),
+        (("algo", "twap"), ("desk", "(none)")),
+    ]
