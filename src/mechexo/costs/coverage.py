@@ -7,6 +7,9 @@ import polars as pl
 from mechexo.costs.fills import Fills
 from mechexo.costs.values import Coverage, UnpricedFill
 
+SOURCES = ("quote", "stale", "auction", "trade", "bar", "arrival", "suspect", "none")
+"""Where fills stand by the source of their reference price, best first."""
+
 LISTED = 1000
 """How many fills of each kind are listed; the counts are always whole."""
 
@@ -15,11 +18,11 @@ def coverage(fills: Fills, priced: pl.DataFrame) -> Coverage:
     """Counts every row read once: priced, unpriced, suspect or rejected."""
     source = pl.when("suspect").then(pl.lit("suspect")).otherwise(pl.col("ref_source"))
     sources = priced.select(source.alias("source"))["source"]
-    counts = {name: int((sources == name).sum()) for name in ("quote", "stale", "suspect", "none")}
+    counts = {name: int((sources == name).sum()) for name in SOURCES}
     outside = priced.filter(pl.col("reason").is_not_null())
     unpriced = outside.filter(~pl.col("suspect"))
     suspects = outside.filter(pl.col("suspect"))
-    in_figures = counts["quote"] + counts["stale"]
+    in_figures = len(priced) - counts["suspect"] - counts["none"]
     lacking = priced.filter(pl.col("reason").is_null() & pl.col("commission").is_null())
     return Coverage(
         fills=len(priced),

@@ -2,40 +2,34 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
-from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
+from typing import TYPE_CHECKING, Any
 
-from mechexo.costs.rules import QuoteRule
-from mechexo.costs.values import CostReport, FillCost, FillList
+from mechexo.costs.running import (
+    Run,
+    exchange_zone,
+    grouping,
+    markout_curve,
+    price_period,
+    sensitivity,
+)
+from mechexo.costs.values import CostReport, FillCost, FillList, OrderCost
 from mechexo.desk import Desk
-from mechexo.errors import UsageError
-from mechexo.times import iso_z
+from mechexo.errors import ConfigError
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from mechexo.costs.fills import Fills
+__all__ = ["default_period", "exchange_zone", "orders", "report", "report_of", "trades"]
 
-DIMENSIONS = ("day", "symbol", "hour", "strategy", "venue", "side", "liquidity")
-"""What a report can be grouped by."""
+_price = price_period  # until costs/results.py calls report_of
+
+COMBINED = "+"
+"""Between the dimensions of one combined grouping: `symbol+hour`."""
 
 SESSION_DAYS_BACK = 5
 _SATURDAY = 5
-
-
-def exchange_zone(desk: Desk) -> ZoneInfo:
-    """The zone of days and hours: the exchange's when it is set, else the desk's."""
-    return ZoneInfo(desk.settings.costs.zone or desk.settings.desk.zone)
-
-
-def day_start(desk: Desk, day: datetime) -> datetime:
-    """The start, in UTC, of the exchange's day in which a moment lies."""
-    zone = exchange_zone(desk)
-    return datetime.combine(day.astimezone(zone).date(), time(), zone).astimezone(UTC)
 
 
 def default_period(desk: Desk) -> tuple[datetime, datetime]:
@@ -59,33 +53,46 @@ def report(
     end: datetime,
     by: Sequence[str] = ("day", "symbol", "hour"),
 ) -> CostReport:
-    """The costs of the fills with start <= time < end, in all and by each dimension of `by`.
+    """The costs of the fills with start <= time < end, in all and by each grouping of `by`.
+
+    A grouping is a dimension, or several with `+` between them: `symbol+hour`.
 
     Raises:
         UsageError: the period is empty or reversed, or a dimension is unknown.
         ConfigError: no source is configured, or it does not fit its mapping.
         UnreachableError: a source cannot be read.
     """
-    _check_dimensions(by)
-    run = _price(desk, start, end)
+    from mechexo.costs.dimensions import check_dimensions
+
+    for name in by:
+        check_dimensions(name.split(COMBINED), desk.settings.costs.tags)
+    return report_of(desk, price_period(desk, start, end), start=start, end=end, by=by)
+
+
+def report_of(
+    desk: Desk, run: Run, *, start: datetime, end: datetime, by: Sequence[str]
+) -> CostReport:
+    """The report on a period that was priced."""
     from mechexo.costs.aggregate import grouped, totals
     from mechexo.costs.coverage import coverage
 
     residual = run.priced["residual_bps"].max()
     newest_fill = run.priced["ts"].max()
-    zone = exchange_zone(desk).key
+    rules = grouping(desk)
     return CostReport(
         start=start,
         end=end,
         currency=desk.settings.costs.currency,
-        zone=zone,
+        zone=rules.zone,
         quote_rule=str(run.rule),
         totals=totals(run.priced),
-        by={name: grouped(run.priced, [name], zone) for name in by},
+        by={name: grouped(run.priced, name.split(COMBINED), rules) for name in by},
         coverage=coverage(run.fills, run.priced),
         residual_bps=residual if isinstance(residual, float) else None,
         newest_fill_at=newest_fill if isinstance(newest_fill, datetime) else None,
         newest_quote_at=run.newest_quote_at,
+        markouts=markout_curve(run, desk.settings.costs.horizons),
+        sensitivity=sensitivity(run),
     )
 
 
@@ -95,88 +102,91 @@ def trades(desk: Desk, *, start: datetime, end: datetime, limit: int | None = No
     Raises:
         As `report`.
     """
-    run = _price(desk, start, end)
+    run = price_period(desk, start, end)
     rows = run.priced if limit is None else run.priced.tail(limit)
     return FillList(
         start=start,
         end=end,
         currency=desk.settings.costs.currency,
         quote_rule=str(run.rule),
-        fills=_fill_costs(rows),
+        fills=fill_costs(rows, desk.settings.costs.tags),
         count=len(run.priced),
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Run:
-    fills: Fills
-    priced: pl.DataFrame
-    rule: QuoteRule
-    newest_quote_at: datetime | None
+def orders(desk: Desk, *, start: datetime, end: datetime) -> tuple[OrderCost, ...]:
+    """The implementation shortfall and benchmarks of the orders that lived in the period.
 
-
-def _price(desk: Desk, start: datetime, end: datetime) -> _Run:
+    Raises:
+        ConfigError: no source of orders is configured.
+        As `report`.
+    """
     from mechexo.costs.interrupts import interrupts_told
-
-    with interrupts_told():
-        return _priced(desk, start, end)
-
-
-def _priced(desk: Desk, start: datetime, end: datetime) -> _Run:
-    if start >= end:
-        raise UsageError(
-            f"the period from {iso_z(start)} to {iso_z(end)} is empty: it must end after its start"
-        )
-    from mechexo.costs.fills import normalise_fills
-    from mechexo.costs.kernel import price_fills
-    from mechexo.costs.quotes import normalise_quotes
+    from mechexo.costs.orders import Session, order_costs
     from mechexo.costs.sources.protocol import Window
-    from mechexo.costs.sources.reading import read_fills, read_quotes
+    from mechexo.costs.sources.reading import read_orders
 
     settings = desk.settings.costs
-    rule = QuoteRule(
-        settings.max_age,
-        settings.quote_rule == "strictly_before",
-        settings.suspect_pct,
-        exchange_zone(desk).key,
-    )
-    fills = normalise_fills(
-        read_fills(settings, desk.root, Window(start, end)).frame, settings.currency
-    )
-    symbols = tuple(fills.accepted["symbol"].unique().sort().to_list())
-    # Whole days, so that a day's median spread does not depend on where the period was cut.
-    window = Window(
-        day_start(desk, start - rule.usable_age), day_start(desk, end) + timedelta(days=1), symbols
-    )
-    rows = read_quotes(settings, desk.root, window).frame
-    quotes = normalise_quotes(rows, symbols, rule)
-    return _Run(fills, price_fills(fills, quotes, rule), rule, quotes.newest_at)
-
-
-def _check_dimensions(by: Sequence[str]) -> None:
-    for name in by:
-        if name not in DIMENSIONS:
-            near = difflib.get_close_matches(name, DIMENSIONS, n=1)
-            hint = f"did you mean {near[0]}?" if near else "known: " + ", ".join(DIMENSIONS)
-            raise UsageError(f"costs cannot be grouped by {name!r}; {hint}")
-
-
-def _fill_costs(rows: pl.DataFrame) -> tuple[FillCost, ...]:
-    listed = []
-    for row in rows.iter_rows(named=True):
-        flags = ("suspect", "locked", "after_crossed", "after_wide")
-        age_us = row["quote_age_us"]
-        listed.append(
-            FillCost(
-                at=row["ts"],
-                side="buy" if row["side"] > 0 else "sell",
-                quote_age_s=None if age_us is None else age_us / 1e6,
-                flags=" ".join(flag for flag in flags if row[flag]),
-                reason=row["reason"] or "",
-                **{name: row[name] for name in _AS_THEY_ARE},
-            )
+    if not settings.orders:
+        raise ConfigError(
+            "[costs] orders is not set: name where the desk's orders are, with at least "
+            "order_id, symbol, side, quantity and arrival_at"
         )
-    return tuple(listed)
+    with interrupts_told():
+        known = read_orders(settings, desk.root, Window(start, end))
+        asked = known.frame if known else None
+        if asked is None or asked.is_empty():
+            return ()
+        first, last = lifetimes(asked, start, end)
+        symbols = tuple(asked["symbol"].drop_nulls().unique().sort().to_list())
+        run = price_period(desk, first, last, also=symbols)
+        return order_costs(
+            asked,
+            run.priced,
+            run.quotes,
+            run.rule,
+            session=Session(exchange_zone(desk), settings.session_closes),
+            as_of=desk.clock.now(),
+            trades=run.trades,
+        )
+
+
+def lifetimes(orders: pl.DataFrame, start: datetime, end: datetime) -> tuple[datetime, datetime]:
+    """From before the first moment of any order to after the last, at least the period."""
+    moments = [
+        moment
+        for name in ("decision_at", "arrival_at", "end_at")
+        if name in orders.columns
+        for moment in (orders[name].min(), orders[name].max())
+        if isinstance(moment, datetime)
+    ]
+    return min([start, *moments]), max([end, *(m + timedelta(microseconds=1) for m in moments)])
+
+
+def fill_costs(rows: pl.DataFrame, tags: Sequence[str] = ()) -> tuple[FillCost, ...]:
+    """Priced fills as values, in their order."""
+    from mechexo.costs.aggregate import horizons_of
+
+    labels = horizons_of(rows)
+    flags = ("suspect", "locked", "after_crossed", "after_wide")
+
+    def by_horizon(row: dict[str, Any], name: str) -> dict[str, float | None] | None:
+        return {label: row[f"{name}_{label}_bps"] for label in labels} if labels else None
+
+    return tuple(
+        FillCost(
+            at=row["ts"],
+            side="buy" if row["side"] > 0 else "sell",
+            quote_age_s=None if row["quote_age_us"] is None else row["quote_age_us"] / 1e6,
+            flags=" ".join(flag for flag in flags if row[flag]),
+            reason=row["reason"] or "",
+            realised_bps=by_horizon(row, "realised"),
+            impact_bps=by_horizon(row, "impact"),
+            tags={name: row[name] for name in tags},
+            **{name: row[name] for name in _AS_THEY_ARE},
+        )
+        for row in rows.iter_rows(named=True)
+    )
 
 
 _AS_THEY_ARE = (
@@ -200,4 +210,10 @@ _AS_THEY_ARE = (
     "venue",
     "order_id",
     "liquidity",
+    "broker",
+    "order_type",
+    "mid",
+    "spread_ccy",
+    "beyond_ccy",
+    "residual_bps",
 )

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, time, timedelta
 
-from mechexo.costs.operations import default_period, exchange_zone
+from mechexo.costs.operations import default_period
+from mechexo.costs.running import exchange_zone
 from mechexo.desk import Desk
 from mechexo.errors import UsageError
 from mechexo.times import parse_instant
