@@ -119,6 +119,11 @@ NAIVE = "naive time"
 """The helper column that marks times written without a zone."""
 
 
+def nothing(columns: Columns) -> pl.DataFrame:
+    """No rows, with the needed columns."""
+    return pl.DataFrame(schema={ours: _DTYPES[kind] for ours, kind in columns.needed.items()})
+
+
 def check_mapping(columns: Columns, mapping: Mapping[str, str]) -> None:
     """Refuses a mapping of a column that we do not have.
 
@@ -143,14 +148,25 @@ def typed(
     """The table's rows of the window under our names and types, and which of ours it has.
 
     Columns that the table lacks are null; values that cannot be read are null. The window is
-    applied to the table's own time first, so that files and row groups outside it are not read.
+    applied to the table's own time and symbol first, so that files and row groups outside it are
+    not read.
     A row with several times is in the window when any moment between them is; one without a
     readable time is always in.
 
     Raises:
         ConfigError: a needed column is missing, or times lack a zone that nothing declares.
     """
-    schema = table.frame.collect_schema()
+    frame = table.frame
+    schema = frame.collect_schema()
+    constants = {name: each for name, each in table.constants.items() if name not in schema}
+    if constants:
+        symbol = mapping.get("symbol", "symbol")
+        if symbol in constants and not _wanted(constants[symbol], window):
+            frame = frame.head(0)
+        frame = frame.with_columns(
+            pl.lit(value, dtype=pl.String()).alias(name) for name, value in constants.items()
+        )
+        schema = frame.collect_schema()
     present = {ours for ours in columns.kinds if mapping.get(ours, ours) in schema}
     for ours in columns.kinds:
         theirs = mapping.get(ours, ours)
@@ -160,11 +176,13 @@ def typed(
                 f"(name it in [costs.{columns.setting}] {ours})"
             )
     times = {ours: mapping.get(ours, ours) for ours in columns.times if ours in present}
-    frame = table.frame
     if len(times) == 1:
         (time_name,) = times.values()
         if isinstance(schema[time_name], pl.Datetime):
             frame = frame.filter(_coarse(pl.col(time_name), schema[time_name], window))
+    symbol = mapping.get("symbol", "symbol")
+    if window.symbols is not None and "symbol" in columns.kinds and schema[symbol] == pl.String:
+        frame = frame.filter(pl.col(symbol).is_in(list(window.symbols)))
     moments = {
         ours: _moment(pl.col(theirs), schema[theirs], naive_zone, columns.dates, table.where)
         for ours, theirs in times.items()
@@ -184,6 +202,10 @@ def typed(
     first, last = pl.min_horizontal(*times), pl.max_horizontal(*times)
     inside = (last >= window.start) & (first < window.end)
     return rows.filter(inside | first.is_null()), frozenset(present)
+
+
+def _wanted(symbol: str | None, window: Window) -> bool:
+    return window.symbols is None or symbol in window.symbols
 
 
 def _closest(name: str, present: Iterable[str]) -> str:

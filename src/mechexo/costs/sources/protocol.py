@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
@@ -26,10 +26,15 @@ class RawTable:
     where: str
     """What an error calls it."""
     frame: pl.LazyFrame
+    constants: Mapping[str, str | None] = field(default_factory=dict)
+    """Columns of one value throughout, as hive partitions have; the frame's own come first."""
 
 
 class Source(Protocol):
-    """Something that holds fills or quotes."""
+    """Something that holds fills, quotes or what goes with them.
+
+    One whose columns are ours already says so with `in_our_names = True`: it is not mapped.
+    """
 
     def batches(
         self, window: Window, time_column: str | None

@@ -23,12 +23,13 @@ from mechexo.costs.sources.columns import (
     Columns,
     check_mapping,
     naive_times,
+    nothing,
     typed,
 )
-from mechexo.costs.sources.files import FileSource
+from mechexo.costs.sources.kinds import open_source
 from mechexo.costs.sources.protocol import RawTable, Source, Window
-from mechexo.costs.sources.sqlite import SqliteSource
-from mechexo.errors import ConfigError, UnreachableError
+from mechexo.costs.sources.telling import told, unreadable
+from mechexo.errors import UnreachableError
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,20 +111,12 @@ def _optional(
 def _configured(
     setting: str, columns: Columns, settings: CostSettings, root: Path, window: Window
 ) -> Rows:
-    source = _opened(getattr(settings, setting), setting, root)
+    source = open_source(getattr(settings, setting), setting, root)
     mapping: Mapping[str, str] = getattr(settings, columns.setting)
+    check_mapping(columns, mapping)
+    if getattr(source, "in_our_names", False):
+        mapping = {}
     return _read(source, columns, mapping, settings.naive_zone, window)
-
-
-def _opened(text: str, setting: str, root: Path) -> Source:
-    if not text:
-        raise ConfigError(
-            f"[costs] {setting} is not set: name a Parquet or CSV glob, "
-            "or sqlite:///path?table=NAME"
-        )
-    if text.startswith("sqlite:"):
-        return SqliteSource.parse(text, setting, root)
-    return FileSource.parse(text, setting, root)
 
 
 def _read(
@@ -133,7 +126,6 @@ def _read(
     naive_zone: str | None,
     window: Window,
 ) -> Rows:
-    check_mapping(columns, mapping)
     parts: list[pl.DataFrame] = []
     present: set[str] = set()
     # Closed here, where an interrupt while closing is still an interrupt.
@@ -147,6 +139,8 @@ def _read(
                 present |= has
             parts.append(_collected(batch, frames))
             _refuse_naive(parts[-1], batch, naive_zone)
+    if not parts:
+        return Rows(nothing(columns))
     whole = pl.concat(parts, rechunk=True)
     return Rows(whole.select(name for name in columns.kinds if name in present))
 
@@ -162,7 +156,7 @@ def _typed(
         with interrupts_told(), interrupts_kept():
             return typed(table, columns, mapping, naive_zone, window)
     except (PolarsError, PanicException, OSError) as error:
-        raise _unreadable(table, error) from error
+        raise unreadable(table.where, error) from error
 
 
 def _collected(batch: Sequence[RawTable], frames: Sequence[pl.LazyFrame]) -> pl.DataFrame:
@@ -176,16 +170,8 @@ def _collected(batch: Sequence[RawTable], frames: Sequence[pl.LazyFrame]) -> pl.
                 with interrupts_told():
                     frame.collect(engine="in-memory")
             except (PolarsError, PanicException, OSError) as its_own:
-                raise _unreadable(table, its_own) from its_own
-        raise UnreachableError(f"{batch[0].where} and its like: {_line(error)}") from error
-
-
-def _unreadable(table: RawTable, error: BaseException) -> UnreachableError:
-    return UnreachableError(f"{table.where} cannot be read: {_line(error)}")
-
-
-def _line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+                raise unreadable(table.where, its_own) from its_own
+        raise UnreachableError(f"{batch[0].where} and its like: {told(error)}") from error
 
 
 def _refuse_naive(rows: pl.DataFrame, batch: Sequence[RawTable], naive_zone: str | None) -> None:
