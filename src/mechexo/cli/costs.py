@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,26 +10,11 @@ from mechexo.cli import render
 from mechexo.cli.invocation import open_desk
 
 if TYPE_CHECKING:
-    from mechexo.costs.values import CostReport, CostRow, FillList
+    from datetime import datetime
 
-FIGURES = (
-    "fills",
-    "priced",
-    "notional",
-    "commission_bps",
-    "spread_bps",
-    "beyond_bps",
-    "slippage_bps",
-    "total_bps",
-    "p50_bps",
-    "p95_bps",
-    "p99_bps",
-    "commission_ccy",
-    "spread_ccy",
-    "slippage_ccy",
-    "total_ccy",
-    "commission_all_ccy",
-)
+    from mechexo.costs.results import Results
+    from mechexo.desk import Desk
+
 app = typer.Typer(
     rich_markup_mode=None,
     add_completion=False,
@@ -46,6 +30,18 @@ From = Annotated[
 ]
 To = Annotated[str | None, typer.Option("--to", help="Until; a date is included. Default: now.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document.")]
+Parquet = Annotated[
+    str | None,
+    typer.Option("--parquet", metavar="FILE", help="Every fill with its costs into FILE."),
+]
+By = Annotated[
+    str,
+    typer.Option(
+        help="A comma parts groupings, + combines: day,symbol+hour. Of day, week, month, weekday,"
+        " hour, half_hour, time_of_day, hour_utc, session, symbol, side, strategy, venue, broker,"
+        " liquidity, order_type, order_id, size, adv, source and your [costs] tags."
+    ),
+]
 
 
 @app.callback()
@@ -53,13 +49,20 @@ def costs(
     ctx: typer.Context,
     start: From = None,
     end: To = None,
-    by: Annotated[
-        str, typer.Option(help="Of day, symbol, hour, strategy, venue, side, liquidity.")
-    ] = "day,symbol,hour",
+    by: By = "day,symbol,hour",
     json_: Json = False,
     csv: Annotated[
         str | None, typer.Option("--csv", metavar="FILE", help="CSV into FILE; - is stdout.")
     ] = None,
+    parquet: Parquet = None,
+    save: Annotated[
+        bool,
+        typer.Option("--save", help="Keep each whole day: trade_costs, and a file of its fills."),
+    ] = False,
+    reason: Annotated[str, typer.Option(help="Why it is saved; required on a live desk.")] = "",
+    yes: Annotated[
+        bool, typer.Option("--yes", help="For scripts; nothing is asked here anyway.")
+    ] = False,
 ) -> None:
     """Trading costs by day, symbol and hour: commission, spread, slippage in basis points.
 
@@ -69,21 +72,23 @@ def costs(
     if ctx.invoked_subcommand is not None:
         _refuse_lost_options(ctx)
         return
-    from mechexo.costs.operations import report
+    from mechexo.costs import results
     from mechexo.costs.period import read_period
 
     if json_ and csv == "-":
         raise typer.BadParameter("stdout has room for one answer: --json or --csv -")
     desk = open_desk(ctx)
     first, last = read_period(desk, start, end)
+    if save:
+        first, last = _whole_days(desk, first, last)
     names = tuple(dict.fromkeys(name.strip() for name in by.split(",") if name.strip()))
-    answer = report(desk, start=first, end=last, by=names)
-    if json_:
-        render.json_document("costs", desk.clock.now(), _document(answer))
-    if csv is not None:
-        _write_csv(answer, csv)
-    if not json_ and csv is None:
-        _print_tables(answer)
+    answer = results.compute(desk, start=first, end=last, by=names)
+    _give(desk, answer, names, json_=json_, csv=csv, parquet=parquet)
+    if save:
+        saved = results.save(desk, answer, reason=reason)
+        render.note(
+            f"saved {saved.rows} rows of {len(saved.days)} days, {len(saved.files)} files of fills"
+        )
 
 
 @app.command("trades")
@@ -94,23 +99,77 @@ def trades(
     limit: Annotated[int, typer.Option(min=1, help="The newest N fills.")] = 50,
     json_: Json = False,
     csv: Annotated[bool, typer.Option("--csv", help="CSV.")] = False,
+    parquet: Parquet = None,
 ) -> None:
     """Each fill with its reference quote and its costs, oldest first."""
+    from mechexo.cli import costs_documents, costs_tables
+    from mechexo.costs import results
     from mechexo.costs.operations import trades as list_trades
     from mechexo.costs.period import read_period
 
     desk = open_desk(ctx)
     first, last = read_period(desk, start, end)
+    if parquet is not None:
+        _write_fills(desk, results.compute(desk, start=first, end=last, by=()), parquet)
+        if not (json_ or csv):
+            return None
     answer = list_trades(desk, start=first, end=last, limit=limit)
     if json_:
-        return render.json_document("cost_trades", desk.clock.now(), _fills_document(answer))
+        body = costs_documents.fills_document(answer)
+        return render.json_document("cost_trades", desk.clock.now(), body)
     if csv:
-        from mechexo.costs.values import FillCost
+        return costs_documents.print_fills_csv(answer)
+    return costs_tables.print_fills(answer)
 
-        names = [each.name for each in fields(FillCost)]
-        rows = ([getattr(fill, name) for name in names] for fill in answer.fills)
-        return render.csv_rows(names, rows)
-    return _print_fills(answer)
+
+def _give(
+    desk: Desk,
+    answer: Results,
+    by: tuple[str, ...],
+    *,
+    json_: bool,
+    csv: str | None,
+    parquet: str | None,
+) -> None:
+    """Gives the answer in every form that was asked for; in tables when none was."""
+    from mechexo.cli import costs_documents
+
+    if json_:
+        body = costs_documents.document(answer.report, by, answer.provenance)
+        render.json_document("costs", desk.clock.now(), body)
+    if csv is not None:
+        columns, cells = costs_documents.csv_of(answer.report, by)
+        if csv == "-":
+            render.csv_rows(columns, cells)
+        else:
+            from mechexo.costs.export import write_csv
+
+            path = write_csv(csv, columns, cells)
+            render.note(f"wrote {len(cells)} rows to {path}")
+    if parquet is not None:
+        _write_fills(desk, answer, parquet)
+    if not json_ and csv is None and parquet is None:
+        from mechexo.cli.costs_tables import print_report
+
+        print_report(answer.report, by)
+
+
+def _write_fills(desk: Desk, answer: Results, target: str) -> None:
+    from mechexo.costs.results import write_fills
+
+    path = write_fills(desk, answer, target)
+    render.note(f"wrote {len(answer.priced)} fills to {path}")
+
+
+def _whole_days(desk: Desk, first: datetime, last: datetime) -> tuple[datetime, datetime]:
+    from mechexo.costs.results import whole_days
+    from mechexo.times import iso_z
+
+    widened = whole_days(desk, first, last) if first < last else (first, last)
+    if widened != (first, last):
+        begin, end = (iso_z(moment)[:19] for moment in widened)
+        render.note(f"whole days are saved, and shown: {begin}Z to {end}Z")
+    return widened
 
 
 def _refuse_lost_options(ctx: typer.Context) -> None:
@@ -125,165 +184,3 @@ def _refuse_lost_options(ctx: typer.Context) -> None:
         raise UsageError(
             f"write the options after the subcommand: mechexo costs {ctx.invoked_subcommand} ..."
         )
-
-
-def _document(answer: CostReport) -> dict[str, object]:
-    return {
-        "from": answer.start,
-        "to": answer.end,
-        "currency": answer.currency,
-        "zone": answer.zone,
-        "quote_rule": answer.quote_rule,
-        "totals": _figures(answer.totals),
-        "by": {name: [_figures(row) for row in rows] for name, rows in answer.by.items()},
-        "coverage": answer.coverage,
-        "residual_bps": answer.residual_bps,
-        "newest_fill_at": answer.newest_fill_at,
-        "newest_quote_at": answer.newest_quote_at,
-    }
-
-
-def _figures(row: CostRow) -> dict[str, object]:
-    figures = {name: getattr(row, name) for name in FIGURES}
-    if not row.priced:
-        figures["notional"] = None
-    return {**row.key, **figures}
-
-
-def _write_csv(answer: CostReport, target: str) -> None:
-    rows = [("total", "", answer.totals)]
-    rows += [
-        (name, row.key[name], row)
-        for name, of_dimension in answer.by.items()
-        for row in of_dimension
-    ]
-    cells = [[name, key, *list(_figures(row).values())[-len(FIGURES) :]] for name, key, row in rows]
-    columns = ("by", "key", *FIGURES)
-    if target == "-":
-        return render.csv_rows(columns, cells)
-    from mechexo.costs.export import write_csv
-
-    path = write_csv(target, columns, cells)
-    return render.note(f"wrote {len(cells)} rows to {path}")
-
-
-def _print_tables(answer: CostReport) -> None:
-    from mechexo.times import iso_z
-
-    render.text(
-        f"Costs {iso_z(answer.start)[:19]}Z to {iso_z(answer.end)[:19]}Z; "
-        f"days and hours of {answer.zone}; in bps of the notional, positive hurts"
-    )
-    render.text(f"Reference: {answer.quote_rule}")
-    render.text(_coverage_line(answer))
-    for line in _remarks(answer):
-        render.text(line)
-    _print_rows("Total", "", [answer.totals], answer.currency)
-    for name, rows in answer.by.items():
-        _print_rows(f"By {name}", name, rows, answer.currency)
-
-
-def _coverage_line(answer: CostReport) -> str:
-    covered = answer.coverage
-    sources = ", ".join(f"{count} {name}" for name, count in covered.by_benchmark.items())
-    share = f" ({covered.priced / covered.fills:.1%})" if covered.fills else ""
-    return (
-        f"Coverage: {covered.priced} of {covered.fills} fills priced{share}; by source: {sources}; "
-        f"{covered.unpriced_count} unpriced, {covered.suspect_count} suspect, "
-        f"{covered.rejected_count} rejected; newest fill {_moment(answer.newest_fill_at)}, "
-        f"newest quote {_moment(answer.newest_quote_at)}"
-    )
-
-
-def _remarks(answer: CostReport) -> list[str]:
-    lines = [
-        f"▲ {count} left out: {reason}" for reason, count in (answer.coverage.reasons or {}).items()
-    ]
-    if answer.coverage.without_commission:
-        lines.append(
-            f"▲ {answer.coverage.without_commission} priced fills without a commission: "
-            "in the slippage, not in the total"
-        )
-    if answer.residual_bps is not None:
-        lines.append(
-            f"Self-check: the parts add up to the total within {answer.residual_bps:.1e} bps"
-        )
-    return lines
-
-
-def _print_rows(title: str, name: str, rows: list[CostRow] | tuple[CostRow, ...], ccy: str) -> None:
-    columns = [
-        *([name] if name else []),
-        ">fills",
-        ">priced",
-        f">notional {ccy}",
-        ">commission",
-        ">slippage",
-        ">of it spread",
-        ">total",
-        ">p50",
-        ">p95",
-        ">p99",
-    ]
-    figures = ("commission", "slippage", "spread", "total", "p50", "p95", "p99")
-    cells = [
-        [
-            *row.key.values(),
-            row.fills,
-            row.priced,
-            f"{row.notional:,.0f}" if row.priced else None,
-            *(_bps(getattr(row, f"{figure}_bps")) for figure in figures),
-        ]
-        for row in rows
-    ]
-    render.table(title, columns, cells, empty="no fills")
-
-
-def _fills_document(answer: FillList) -> dict[str, object]:
-    return {
-        "from": answer.start,
-        "to": answer.end,
-        "currency": answer.currency,
-        "quote_rule": answer.quote_rule,
-        "count": answer.count,
-        "fills": answer.fills,
-    }
-
-
-def _print_fills(answer: FillList) -> None:
-    cells = [
-        (
-            f"{_moment(fill.at)[:23]}Z",
-            fill.fill_id,
-            fill.symbol,
-            fill.side,
-            f"{fill.quantity:g}",
-            f"{fill.price:g}",
-            fill.bid,
-            fill.ask,
-            None if fill.quote_age_s is None else f"{fill.quote_age_s:.3f}",
-            " ".join(filter(None, (fill.ref_source, fill.flags))),
-            _bps(fill.commission_bps),
-            _bps(fill.slippage_bps),
-            _bps(fill.spread_bps),
-            _bps(fill.total_bps),
-        )
-        for fill in answer.fills
-    ]
-    render.text(f"Reference: {answer.quote_rule}")
-    about = ("time", "fill", "symbol", "side", ">quantity", ">price", ">bid", ">ask", ">age s")
-    columns = (*about, "reference", ">commission", ">slippage", ">of it spread", ">total")
-    title = f"Fills: the newest {len(answer.fills)} of {answer.count}, in bps, positive hurts"
-    render.table(title, columns, cells, empty="no fills")
-
-
-def _bps(value: float | None) -> str | None:
-    return None if value is None else f"{value:.2f}"
-
-
-def _moment(at: object) -> str:
-    from datetime import datetime
-
-    from mechexo.times import iso_z
-
-    return iso_z(at) if isinstance(at, datetime) else "none"

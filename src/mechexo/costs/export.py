@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import csv
 import io
-import os
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import IO, TYPE_CHECKING, BinaryIO, cast
 
 from mechexo.errors import UnreachableError
 from mechexo.files import whole_file
 
 if TYPE_CHECKING:
     import polars as pl
-
-_SYSTEM_ERROR = re.compile(r"os error (\d+)")
+    from _typeshed import ReadableBuffer
 
 
 def write_csv(target: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Path:
@@ -66,20 +63,40 @@ def put_parquet(file: BinaryIO, frame: pl.DataFrame, about: Mapping[str, str]) -
     Raises:
         OSError: the file cannot be written.
     """
-    from polars.exceptions import ComputeError
-
-    from mechexo.costs.interrupts import interrupts_told
-
+    through = _Remembering(file)
     try:
-        with interrupts_told():
-            frame.write_parquet(file, compression="zstd", metadata=dict(about))
-    except ComputeError as error:
-        # Polars reports what the system said in words of its own.
-        said = _SYSTEM_ERROR.search(str(error))
-        if said is None:
+        frame.write_parquet(cast("IO[bytes]", through), compression="zstd", metadata=dict(about))
+    except BaseException:
+        # Polars loses what the system said, and makes a panic of an interrupt.
+        if through.failure is not None:
+            raise through.failure from None
+        raise
+
+
+class _Remembering(io.RawIOBase):
+    """A file to write to that keeps the exception that a write ended in."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        super().__init__()
+        self._file = file
+        self.failure: BaseException | None = None
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: ReadableBuffer) -> int:
+        try:
+            return self._file.write(data)
+        except BaseException as error:
+            self.failure = error
             raise
-        number = int(said[1])
-        raise OSError(number, os.strerror(number)) from error
+
+    def flush(self) -> None:
+        try:
+            self._file.flush()
+        except BaseException as error:
+            self.failure = error
+            raise
 
 
 @contextmanager

@@ -1,0 +1,167 @@
+"""Costs as tables for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from mechexo.cli import render
+from mechexo.times import iso_z
+
+if TYPE_CHECKING:
+    from mechexo.costs.values import CostReport, CostRow, FillList
+
+FEW_MARK = "*"
+"""After an outer percentile of so few fills that it is one or two of them."""
+
+
+def print_report(answer: CostReport, by: Iterable[str]) -> None:
+    """The report in words and tables, with the groupings `by`."""
+    render.text(
+        f"Costs {iso_z(answer.start)[:19]}Z to {iso_z(answer.end)[:19]}Z; "
+        f"days and hours of {answer.zone}; in bps of the notional, positive hurts"
+    )
+    render.text(f"Reference: {answer.quote_rule}")
+    render.text(coverage_line(answer))
+    for line in _remarks(answer):
+        render.text(line)
+    _print_rows("Total", (), [answer.totals], answer.currency)
+    _print_distribution(answer.totals)
+    _print_markouts(answer)
+    for name in by:
+        _print_rows(f"By {name}", name.split("+"), answer.by[name], answer.currency)
+
+
+def coverage_line(answer: CostReport) -> str:
+    """How much of the input stands behind the figures."""
+    covered = answer.coverage
+    sources = ", ".join(f"{count} {name}" for name, count in covered.by_benchmark.items())
+    share = f" ({covered.priced / covered.fills:.1%})" if covered.fills else ""
+    return (
+        f"Coverage: {covered.priced} of {covered.fills} fills priced{share}; by source: {sources}; "
+        f"{covered.unpriced_count} unpriced, {covered.suspect_count} suspect, "
+        f"{covered.rejected_count} rejected; newest fill {_moment(answer.newest_fill_at)}, "
+        f"newest quote {_moment(answer.newest_quote_at)}"
+    )
+
+
+def _remarks(answer: CostReport) -> list[str]:
+    lines = [
+        f"▲ {count} left out: {reason}" for reason, count in (answer.coverage.reasons or {}).items()
+    ]
+    if answer.coverage.without_commission:
+        lines.append(
+            f"▲ {answer.coverage.without_commission} priced fills without a commission: "
+            "in the slippage, not in the total"
+        )
+    lines += [
+        f"Slippage would be {_bps(other.slippage_bps)} bps of {other.priced} fills by: "
+        f"{other.quote_rule}"
+        for other in answer.sensitivity
+    ]
+    if answer.residual_bps is not None:
+        lines.append(
+            f"Self-check: the parts add up to the total within {answer.residual_bps:.1e} bps"
+        )
+    return lines
+
+
+def _print_rows(title: str, names: Sequence[str], rows: Iterable[CostRow], ccy: str) -> None:
+    columns = [
+        *names,
+        ">fills",
+        ">priced",
+        f">notional {ccy}",
+        ">commission",
+        ">slippage",
+        ">of it spread",
+        ">total",
+        ">p50",
+        ">p95",
+        ">p99",
+    ]
+    figures = ("commission", "slippage", "spread", "total", "p50")
+    cells = [
+        [
+            *row.key.values(),
+            row.fills,
+            row.priced,
+            f"{row.notional:,.0f}" if row.priced else None,
+            *(_bps(getattr(row, f"{figure}_bps")) for figure in figures),
+            *(_marked(value, row) for value in (row.p95_bps, row.p99_bps)),
+        ]
+        for row in rows
+    ]
+    render.table(title, columns, cells, empty="no fills")
+
+
+def _print_distribution(row: CostRow) -> None:
+    """How the fills' own totals are spread; each fill counts once except where it says so."""
+    if not row.with_total:
+        return
+    columns = (">n", ">mean", ">s.d.", ">s.e.", ">winsorised", ">min", ">p5", ">p25", ">p50")
+    more = (">p75", ">p95", ">p99", ">max", ">p50 by notional", ">p95 by notional")
+    plain = (row.mean_bps, row.sd_bps, row.se_bps, row.winsorised_mean_bps, row.min_bps)
+    cells = [
+        row.with_total,
+        *(_bps(value) for value in plain),
+        *(_marked(row.p5_bps, row), _bps(row.p25_bps), _bps(row.p50_bps), _bps(row.p75_bps)),
+        *(_marked(row.p95_bps, row), _marked(row.p99_bps, row), _bps(row.max_bps)),
+        *(_bps(row.weighted_p50_bps), _marked(row.weighted_p95_bps, row)),
+    ]
+    few = f"; {FEW_MARK} a fill or two" if row.few else ""
+    render.table(f"Spread of the fills' own totals, bps{few}", (*columns, *more), [cells])
+
+
+def _print_markouts(answer: CostReport) -> None:
+    columns = ("after", ">fills", ">slippage", ">realised", ">impact", ">markout", ">s.e.")
+    cells = [
+        (
+            *(point.label, point.fills, _bps(point.slippage_bps), _bps(point.realised_bps)),
+            *(_bps(point.impact_bps), _bps(point.markout_bps), _bps(point.se_bps)),
+        )
+        for point in answer.markouts
+    ]
+    if cells:
+        render.table("After the fill, bps; a positive markout is good", columns, cells)
+
+
+def print_fills(answer: FillList) -> None:
+    """Each fill with its reference and its costs."""
+    cells = [
+        (
+            f"{_moment(fill.at)[:23]}Z",
+            fill.fill_id,
+            fill.symbol,
+            fill.side,
+            f"{fill.quantity:g}",
+            f"{fill.price:g}",
+            fill.bid,
+            fill.ask,
+            None if fill.quote_age_s is None else f"{fill.quote_age_s:.3f}",
+            " ".join(filter(None, (fill.ref_source, fill.flags))),
+            _bps(fill.commission_bps),
+            _bps(fill.slippage_bps),
+            _bps(fill.spread_bps),
+            _bps(fill.total_bps),
+        )
+        for fill in answer.fills
+    ]
+    render.text(f"Reference: {answer.quote_rule}")
+    about = ("time", "fill", "symbol", "side", ">quantity", ">price", ">bid", ">ask", ">age s")
+    columns = (*about, "reference", ">commission", ">slippage", ">of it spread", ">total")
+    title = f"Fills: the newest {len(answer.fills)} of {answer.count}, in bps, positive hurts"
+    render.table(title, columns, cells, empty="no fills")
+
+
+def _marked(value: float | None, row: CostRow) -> str | None:
+    return None if value is None else f"{value:.2f}{FEW_MARK if row.few else ''}"
+
+
+def _bps(value: float | None) -> str | None:
+    return None if value is None else f"{value:.2f}"
+
+
+def _moment(at: datetime | None) -> str:
+    return "none" if at is None else iso_z(at)

@@ -1,0 +1,239 @@
+"""Results that last: per-fill files, saved days, and reading them back.
+
+What was saved is read without Polars, so that a screen or an alert need not load it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mechexo import __version__
+from mechexo.actor import Role
+from mechexo.costs import records, session_days
+from mechexo.costs.findings import DaySummary
+from mechexo.costs.running import exchange_zone, grouping
+from mechexo.costs.saved import DAY, SavedCost
+from mechexo.desk import Desk
+from mechexo.errors import UsageError
+from mechexo.times import iso_z
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from mechexo.costs.dimensions import Grouping
+    from mechexo.costs.provenance import Provenance
+    from mechexo.costs.values import CostReport, CostRow
+
+SAVED_DIMENSIONS = (
+    *("symbol", "hour", "session", "side", "strategy", "venue", "broker", "liquidity"),
+    *("order_type", "size", "source"),
+)
+"""What each saved day is grouped by beside its total, and the desk's own tags: always all of it, so
+that a day's rows do not depend on what somebody wanted to look at."""
+
+REPORTED = (DAY, "symbol", "hour")
+"""What the HTML report always shows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """A period's costs, the fills behind them, and where they come from."""
+
+    report: CostReport
+    priced: pl.DataFrame
+    """As `costs.kernel.price_fills` gives them."""
+    provenance: Provenance
+
+
+@dataclass(frozen=True, slots=True)
+class SaveResult:
+    """What `save` wrote."""
+
+    days: tuple[str, ...]
+    """All session days of the period, those without fills too."""
+    rows: int
+    replaced: int
+    """Rows of these days that stood there before."""
+    files: tuple[Path, ...]
+
+
+def compute(
+    desk: Desk, *, start: datetime, end: datetime, by: Sequence[str] = ("day", "symbol", "hour")
+) -> Results:
+    """The costs of the fills with start <= time < end, with all that stands behind them.
+
+    A name of `by` is a dimension or a combination of some, as `symbol+hour`.
+
+    Raises:
+        As `costs.operations.report`.
+    """
+    from mechexo.costs.dimensions import check_dimensions
+    from mechexo.costs.operations import COMBINED, report_of
+    from mechexo.costs.running import price_period
+
+    for name in by:
+        check_dimensions(name.split(COMBINED), desk.settings.costs.tags)
+    run = price_period(desk, start, end)
+    report = report_of(desk, run, start=start, end=end, by=by)
+    return Results(report, run.priced, provenance_of(desk, report, run.priced))
+
+
+def provenance_of(desk: Desk, report: CostReport, priced: pl.DataFrame) -> Provenance:
+    """Where a report's figures come from. It reads every fill once."""
+    from mechexo.costs import provenance
+
+    shaping = provenance.parameters(desk.settings.costs, report.zone)
+    days = {day: provenance.data_digest(fills) for day, fills in by_day(priced, grouping(desk))}
+    return provenance.Provenance(
+        quote_rule=report.quote_rule,
+        parameters=shaping,
+        parameters_digest=provenance.digest_of(shaping),
+        data_digest=provenance.whole_digest(days),
+        days=days,
+        currency=report.currency,
+        zone=report.zone,
+        version=__version__,
+        generated_at=desk.clock.now(),
+    )
+
+
+def by_day(priced: pl.DataFrame, rules: Grouping) -> Iterator[tuple[str, pl.DataFrame]]:
+    """The fills of each session day that has any, in the order of the days."""
+    from mechexo.costs.dimensions import session_date
+
+    dated = priced.with_columns(session_date(rules).alias("_day"))
+    for day in dated["_day"].unique().sort():
+        yield day.isoformat(), dated.filter(dated["_day"] == day).drop("_day")
+
+
+def whole_days(desk: Desk, start: datetime, end: datetime) -> tuple[datetime, datetime]:
+    """The period widened to the desk's whole session days: what is saved of a day is all of it."""
+    return session_days.whole_days(start, end, exchange_zone(desk), desk.settings.costs.day_starts)
+
+
+def write_fills(desk: Desk, results: Results, target: str) -> Path:
+    """Writes the per-fill results as one Parquet file: the columns of the priced fills after their
+    session `day` (Date), and where they come from in the key-value metadata (`mechexo.*`).
+
+    Raises:
+        UnreachableError: the file cannot be written; what was there before still is.
+    """
+    from mechexo.costs.dimensions import session_date
+    from mechexo.costs.export import write_parquet
+
+    days = session_date(grouping(desk)).alias("day")
+    frame = results.priced.select(days, *results.priced.columns)
+    source = results.provenance
+    return write_parquet(target, frame, _metadata(results.report, source, source.data_digest))
+
+
+def save(desk: Desk, results: Results, *, reason: str = "") -> SaveResult:
+    """Saves the results of whole days: their rows of `trade_costs`, and a file for each day.
+
+    The rows of all days are replaced in one transaction with its audit entry; the files, written
+    before, take their places within it. A day that has no fills any more loses what it had.
+
+    Raises:
+        NotAllowedError: only an operator may.
+        UsageError: a live desk was given no reason, or the period is not one of whole days.
+        UnreachableError: the files or the state file cannot be written.
+    """
+    from mechexo.costs.day_files import day_files
+
+    report, source = results.report, results.provenance
+    if whole_days(desk, report.start, report.end) != (report.start, report.end):
+        raise UsageError("only whole days can be saved; name dates: --from 2026-03-02")
+    days = session_days.names_of_days(
+        report.start, report.end, exchange_zone(desk), desk.settings.costs.day_starts
+    )
+    target = f"{days[0]}..{days[-1]}"
+    desk.require("costs.save", target, Role.OPERATOR)
+    rules = grouping(desk)
+    dimensions = (*SAVED_DIMENSIONS, *rules.tags)
+    rows: list[SavedCost] = []
+    with day_files(desk.path(desk.settings.costs.folder) / "results") as files:
+        for day, fills in by_day(results.priced, rules):
+            files.put(day, fills, _metadata(report, source, source.days[day]))
+            rows += _rows_of(day, fills, rules, dimensions, source)
+        with desk.operation("costs.save", target, needs=Role.OPERATOR, reason=reason) as operation:
+            replaced = records.replace_days(operation.transaction, days, rows)
+            placed = files.take_places(days)
+            operation.before = {"rows": replaced}
+            operation.after = {
+                "rows": len(rows),
+                "parameters": source.parameters_digest,
+                "data": source.data_digest,
+            }
+    return SaveResult(days, len(rows), replaced, placed)
+
+
+def saved_days(
+    desk: Desk, *, dimension: str = DAY, first: str, last: str, key: str | None = None
+) -> tuple[SavedCost, ...]:
+    """What was saved of the session days `first` to `last`, both included: the total of each day,
+    or its groups by one dimension (only `key`, when it is given), by day and key."""
+    return records.saved(desk.state, dimension=dimension, first=first, last=last, key=key)
+
+
+def trailing_days(desk: Desk, *, before: str | None, limit: int) -> tuple[DaySummary, ...]:
+    """The newest `limit` saved days before the session day `before`, oldest first: what a day is
+    judged against. With None the newest of all."""
+    found = records.newest_days(desk.state, before=before, limit=limit)
+    return tuple(
+        DaySummary(
+            day=each.day,
+            fills=each.row.fills,
+            unpriced=each.row.sources["none"].fills if "none" in each.row.sources else 0,
+            total_bps=each.row.total_bps,
+            slippage_bps=each.row.slippage_bps,
+        )
+        for each in found
+    )
+
+
+def _rows_of(
+    day: str,
+    fills: pl.DataFrame,
+    rules: Grouping,
+    dimensions: Iterable[str],
+    provenance: Provenance,
+) -> Iterator[SavedCost]:
+    from mechexo.costs.aggregate import grouped
+
+    def saved(dimension: str, row: CostRow) -> SavedCost:
+        return SavedCost(
+            day=day,
+            dimension=dimension,
+            row=row,
+            currency=provenance.currency,
+            zone=provenance.zone,
+            quote_rule=provenance.quote_rule,
+            parameters=provenance.parameters_digest,
+            data=provenance.days[day],
+            version=provenance.version,
+            computed_at=provenance.generated_at,
+        )
+
+    for dimension in (DAY, *dimensions):
+        yield from (saved(dimension, row) for row in grouped(fills, [dimension], rules))
+
+
+def _metadata(report: CostReport, source: Provenance, digest: str) -> dict[str, str]:
+    said = {
+        "from": iso_z(report.start),
+        "to": iso_z(report.end),
+        "quote_rule": source.quote_rule,
+        "parameters": json.dumps(dict(source.parameters)),
+        "parameters_digest": source.parameters_digest,
+        "data_digest": digest,
+        "currency": source.currency,
+        "zone": source.zone,
+        "version": source.version,
+        "generated_at": iso_z(source.generated_at),
+    }
+    return {f"mechexo.{name}": value for name, value in said.items()}
