@@ -25,7 +25,10 @@ from mechexo.errors import ConfigError, MechexoError, UnreachableError, close_na
 GROUP = "mechexo.cost_sources"
 BUILT_IN: Mapping[str, tuple[str, str]] = {
     "az": ("objects", "ObjectSource"),
+    "duckdb": ("duckdb", "DuckdbSource"),
     "gs": ("objects", "ObjectSource"),
+    "postgres": ("postgresql", "PostgresqlSource"),
+    "postgresql": ("postgresql", "PostgresqlSource"),
     "s3": ("objects", "ObjectSource"),
     "sqlite": ("sqlite", "SqliteSource"),
 }

@@ -29,6 +29,7 @@ from mechexo.costs.sources.columns import (
 from mechexo.costs.sources.kinds import open_source
 from mechexo.costs.sources.protocol import RawTable, Source, Window
 from mechexo.costs.sources.telling import told, unreadable
+from mechexo.costs.store import stored_source
 from mechexo.errors import UnreachableError
 
 
@@ -111,7 +112,8 @@ def _optional(
 def _configured(
     setting: str, columns: Columns, settings: CostSettings, root: Path, window: Window
 ) -> Rows:
-    source = open_source(getattr(settings, setting), setting, root)
+    address = getattr(settings, setting)
+    source = stored_source(settings, setting, root) or open_source(address, setting, root)
     mapping: Mapping[str, str] = getattr(settings, columns.setting)
     check_mapping(columns, mapping)
     if getattr(source, "in_our_names", False):
