@@ -29,7 +29,6 @@ from mechexo.costs.sources.columns import (
 from mechexo.costs.sources.kinds import open_source
 from mechexo.costs.sources.protocol import RawTable, Source, Window
 from mechexo.costs.sources.telling import told, unreadable
-from mechexo.costs.store import stored_source
 from mechexo.errors import UnreachableError
 
 
@@ -112,6 +111,8 @@ def _optional(
 def _configured(
     setting: str, columns: Columns, settings: CostSettings, root: Path, window: Window
 ) -> Rows:
+    from mechexo.costs.store import stored_source
+
     address = getattr(settings, setting)
     source = stored_source(settings, setting, root) or open_source(address, setting, root)
     mapping: Mapping[str, str] = getattr(settings, columns.setting)

@@ -1,0 +1,325 @@
+"""The tick store: quotes in one file per exchange day, ordered as the kernel wants them.
+
+    <store>/symbols.json           the symbol table: a symbol's place is its id, for good
+    <store>/days/2026-03-02.parquet   one exchange day, lz4, ordered by (sid, ts, seq)
+    <store>/manifest.json          the facts of every day, as they also stand in its own file
+    <store>/sources.json           which file of the source holds which days (`ingest` only)
+
+A day's rows: sid (UInt32, place in the symbol table), ts (Datetime us, UTC), bid, ask (Float64,
+null where a side was missing), and where the source has them seq (Int64), venue (String),
+bid_size, ask_size (Float64). An exchange day is a calendar day of the exchange's zone.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, ClassVar
+from zoneinfo import ZoneInfo
+
+import polars as pl
+from polars.exceptions import PanicException, PolarsError
+
+from mechexo.config.costs import CostSettings
+from mechexo.costs.sources.protocol import RawTable, Window
+from mechexo.costs.sources.telling import told
+from mechexo.errors import ConfigError, UnreachableError
+from mechexo.files import write_whole
+from mechexo.times import from_iso_z, iso_z
+
+STORE = "store"
+"""The value of `[costs] quotes` that means the tick store."""
+
+SCHEMA = "mechexo.ticks/1"
+COLUMNS: Mapping[str, pl.DataType] = {
+    "sid": pl.UInt32(),
+    "ts": pl.Datetime("us", "UTC"),
+    "seq": pl.Int64(),
+    "bid": pl.Float64(),
+    "ask": pl.Float64(),
+    "venue": pl.String(),
+    "bid_size": pl.Float64(),
+    "ask_size": pl.Float64(),
+}
+"""All columns that a day's file may have, in their order."""
+NAMES = tuple(COLUMNS)
+
+ALWAYS = ("sid", "ts", "bid", "ask")
+ORDER = ("sid", "ts", "seq")
+_FACTS = "mechexo.ticks"
+"""The key of a day's facts in the metadata of its file."""
+_AT_ONCE = 64
+"""How many files are open at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class DayFacts:
+    """What one day's file holds, and what its check at ingest found."""
+
+    day: date
+    zone: str
+    """The exchange's zone, whose calendar day this is."""
+    rows: int
+    symbols: int
+    first: datetime
+    last: datetime
+    disordered: int
+    """Rows that came ahead of the one of their symbol that they follow now."""
+    duplicates: int
+    """Rows equal in everything to a later one of their moment; dropped."""
+    ties: int
+    """Rows that share symbol, moment and seq with another and differ from it; in input order."""
+    columns: tuple[str, ...]
+    table: str
+    """Length and digest of the symbol table when the day was written (`table_mark`)."""
+    source: str
+    """Digest of what the day was made of."""
+    ingested_at: datetime
+    version: str
+    """Of mechexo."""
+
+    def as_record(self) -> dict[str, object]:
+        """The facts as JSON knows them."""
+        return {
+            "schema": SCHEMA,
+            **{name: getattr(self, name) for name in self.__slots__},
+            "day": self.day.isoformat(),
+            "columns": list(self.columns),
+            **{name: iso_z(getattr(self, name)) for name in ("first", "last", "ingested_at")},
+        }
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> DayFacts:
+        """Reads what `as_record` gave.
+
+        Raises:
+            KeyError, TypeError, ValueError: it is no such record.
+        """
+        if record["schema"] != SCHEMA:
+            raise ValueError(f"written as {record['schema']}, not as {SCHEMA}")
+        plain = {name: record[name] for name in cls.__slots__}
+        for name in ("first", "last", "ingested_at"):
+            plain[name] = from_iso_z(plain[name])
+        return cls(
+            **{
+                **plain,
+                "day": date.fromisoformat(plain["day"]),
+                "columns": tuple(plain["columns"]),
+            }
+        )
+
+    def as_metadata(self) -> dict[str, str]:
+        """The facts as the metadata of a Parquet file."""
+        return {_FACTS: json.dumps(self.as_record())}
+
+
+def market_day(zone: str) -> pl.Expr:
+    """The exchange day (Date) of `ts` (Datetime, UTC)."""
+    return pl.col("ts").dt.convert_time_zone(zone).dt.date()
+
+
+def day_bounds(day: date, zone: str) -> tuple[datetime, datetime]:
+    """Start and end of an exchange day, in UTC."""
+    place = ZoneInfo(zone)
+    first, following = (
+        datetime.combine(each, time(), place).astimezone(UTC)
+        for each in (day, day + timedelta(days=1))
+    )
+    return first, following
+
+
+class TickStore:
+    """The files of one store. Reading needs no lock: a day's file is there whole or not at all."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.days_folder = folder / "days"
+
+    def path(self, day: date) -> Path:
+        """The file of a day."""
+        return self.days_folder / f"{day.isoformat()}.parquet"
+
+    def symbols(self, days: Iterable[DayFacts] = ()) -> tuple[str, ...]:
+        """The symbol table, which is the one that `days` were written with or has grown since.
+
+        Raises:
+            UnreachableError: it is damaged, or another one.
+        """
+        found = self._json("symbols.json")
+        table = tuple(found["symbols"]) if found else ()
+        for mark in {facts.table for facts in days}:
+            if mark != table_mark(table[: int(mark.partition(" ")[0])]):
+                raise UnreachableError(
+                    f"{self.folder / 'symbols.json'} is not the table that the days of the store "
+                    "were written with; make them anew with: mechexo costs ingest --rebuild"
+                )
+        return table
+
+    def add_symbols(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Appends the names that the table lacks, in their order; returns the whole table."""
+        known = self.symbols()
+        table = tuple(dict.fromkeys((*known, *names)))
+        if len(table) == len(known):
+            return known
+        self.write("symbols.json", {"schema": SCHEMA, "symbols": table})
+        return table
+
+    def days(self) -> dict[date, DayFacts]:
+        """Every day with its facts, oldest first.
+
+        A day's own file is right about itself; the manifest only saves opening it.
+
+        Raises:
+            UnreachableError: a file cannot be read.
+        """
+        listed = self._json("manifest.json") or {"days": {}}
+        found = {}
+        for path in sorted(self.days_folder.glob("????-??-??.parquet")):
+            stamp = _stamp(path)
+            entry = listed["days"].get(path.stem)
+            facts = entry["facts"] if entry and entry["file"] == stamp else None
+            facts = DayFacts.from_record(facts) if facts else self.facts(path)
+            found[facts.day] = facts
+        return found
+
+    def facts(self, path: Path) -> DayFacts:
+        """The facts in a day's own file.
+
+        Raises:
+            UnreachableError: the file is damaged or none of a store.
+        """
+        try:
+            return DayFacts.from_record(json.loads(pl.read_parquet_metadata(path)[_FACTS]))
+        except (PolarsError, PanicException, OSError, KeyError, TypeError, ValueError) as error:
+            raise damaged(path, error) from error
+
+    def write_manifest(self, days: Mapping[date, DayFacts]) -> None:
+        """Writes down the facts of all days."""
+        entries = {
+            day.isoformat(): {"file": _stamp(self.path(day)), "facts": facts.as_record()}
+            for day, facts in sorted(days.items())
+        }
+        self.write("manifest.json", {"schema": SCHEMA, "days": entries})
+
+    def write(self, name: str, content: object) -> None:
+        """Writes one of the store's JSON files, whole.
+
+        Raises:
+            OSError: it cannot be written; what stood there stands there still.
+        """
+        write_whole(self.folder / name, json.dumps(content, indent=1).encode())
+
+    def sources(self) -> dict[str, Any]:
+        """What `ingest` wrote down about the files of its source."""
+        return self._json("sources.json") or {}
+
+    def _json(self, name: str) -> dict[str, Any] | None:
+        path = self.folder / name
+        try:
+            found = json.loads(path.read_bytes())
+            if found["schema"] != SCHEMA:
+                raise ValueError(f"written as {found['schema']}, not as {SCHEMA}")
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise damaged(path, error) from error
+        return dict(found)
+
+
+@dataclass(frozen=True, slots=True)
+class StoreSource:
+    """The store behind the protocol of every other source (`costs/sources/protocol.py`)."""
+
+    store: TickStore
+    in_our_names: ClassVar[bool] = True
+    """`[costs.quote_columns]` is for the files that the store was made of, not for its own."""
+
+    def batches(
+        self, window: Window, time_column: str | None
+    ) -> Generator[Sequence[RawTable], None, None]:
+        """See `Source.batches`: the days of the window, oldest first.
+
+        Raises:
+            UnreachableError: the store is empty or damaged.
+        """
+        days = self.store.days()
+        if not days:
+            raise UnreachableError(
+                f"the tick store {self.store.folder} is empty; fill it with: mechexo costs ingest"
+            )
+        wanted = [
+            day
+            for day, facts in days.items()
+            if facts.first < window.end and facts.last >= window.start
+        ]
+        for place in range(0, len(wanted), _AT_ONCE):
+            with ExitStack() as opened:
+                files = [
+                    (path, opened.enter_context(path.open("rb")))
+                    for path in map(self.store.path, wanted[place : place + _AT_ONCE])
+                ]
+                # Read after the files: a table that has grown since still has all of their ids.
+                symbols = self.store.symbols(days[day] for day in wanted)
+                yield [
+                    RawTable(str(path), named(pl.scan_parquet(file), symbols, window.symbols))
+                    for path, file in files
+                ]
+
+
+def stored_source(settings: CostSettings, setting: str, root: Path) -> StoreSource | None:
+    """The tick store when it is what a setting names: `quotes = "store"`."""
+    if setting != "quotes" or settings.quotes != STORE:
+        return None
+    return StoreSource(TickStore(root / Path(settings.store).expanduser()))
+
+
+def named(
+    frame: pl.LazyFrame, symbols: tuple[str, ...], wanted: tuple[str, ...] | None = None
+) -> pl.LazyFrame:
+    """Rows of the store with `symbol` (Enum) in the place of `sid`; of `wanted` symbols only."""
+    if wanted is not None:
+        frame = frame.filter(pl.col("sid").is_in(ids_of(wanted, symbols)))
+    return frame.with_columns(symbol=pl.col("sid").cat.to(pl.Enum(symbols))).drop("sid")
+
+
+def ids_of(wanted: Iterable[str], symbols: Sequence[str]) -> list[int]:
+    """The ids of the symbols that the table knows, ascending."""
+    places = {name: place for place, name in enumerate(symbols)}
+    return sorted(places[name] for name in wanted if name in places)
+
+
+def table_mark(table: Sequence[str]) -> str:
+    """What tells a symbol table from another: its length and the digest of its names."""
+    return f"{len(table)} {sha256(json.dumps(table).encode()).hexdigest()[:32]}"
+
+
+def check_zone(store: TickStore, days: Iterable[DayFacts], zone: str) -> None:
+    """Refuses a store whose days are not the exchange's.
+
+    Raises:
+        ConfigError: they are those of another zone.
+    """
+    for facts in days:
+        if facts.zone != zone:
+            raise ConfigError(
+                f"the tick store {store.folder} has days of {facts.zone}, the exchange's are of "
+                f"{zone}; make it anew with: mechexo costs ingest --rebuild"
+            )
+
+
+def damaged(path: Path, error: BaseException) -> UnreachableError:
+    """What to say of a file of the store that cannot be read."""
+    return UnreachableError(
+        f"{path} cannot be read: {told(error)}; make the store anew with: "
+        "mechexo costs ingest --rebuild"
+    )
+
+
+def _stamp(path: Path) -> list[int]:
+    found = path.stat()
+    return [found.st_size, found.st_mtime_ns]
