@@ -156,3 +156,16 @@ async def test_nothing_shifts_where_every_line_fits() -> None:
         await pilot.pause()
         shown.shift(8)
         assert shown.render_line(0).text.rstrip() == "short"
+
+
+async def test_after_a_change_of_size_lines_that_go_are_painted_over() -> None:
+    async with OneList().run_test(size=(80, 10)) as pilot:
+        shown = pilot.app.query_one(Watched)
+        shown.show(rows(*"abcdefgh"))
+        await pilot.pause()
+        await pilot.resize_terminal(80, 7)
+        await pilot.pause(0.1)
+        shown.painted.clear()
+        shown.show(rows("a"))
+        painted = {region.y for regions in shown.painted for region in regions}
+        assert set(range(1, 7)) <= painted

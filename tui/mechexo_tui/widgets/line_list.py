@@ -68,6 +68,7 @@ class LineList(Painted):
         super().__init__(id=id)
         self._rows: Rows = []
         self._shown: dict[int, Line] = {}
+        """The lines as they were last painted, by their place in the list."""
         self._cursor = cursor
         self.index = 0
         """The row the cursor stands on."""
@@ -111,7 +112,11 @@ class LineList(Painted):
             self.refresh()
         else:
             for y in range(self.size.height):
-                self.repaint_changes(y, shown.get(self.top + y, BLANK), self._line(self.top + y))
+                painted = shown.get(self.top + y)
+                if painted is None:
+                    self.refresh(Region(0, y, self.size.width, 1))
+                else:
+                    self.repaint_changes(y, painted, self._line(self.top + y))
         if self.key != key:
             self.post_message(self.Moved())
 
@@ -187,8 +192,10 @@ class LineList(Painted):
 
     def on_resize(self) -> None:
         """Keeps the cursor in view when the window changes."""
-        self._shown.clear()
+        top = self.top
         self._settle(self.key)
+        if self.top != top:
+            self.refresh()
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
         """Scrolls down."""
