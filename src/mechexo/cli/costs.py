@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mechexo.cli import render
+from mechexo.cli.costs_compare import compare
 from mechexo.cli.invocation import open_desk
 
 if TYPE_CHECKING:
@@ -184,3 +185,6 @@ def _refuse_lost_options(ctx: typer.Context) -> None:
         raise UsageError(
             f"write the options after the subcommand: mechexo costs {ctx.invoked_subcommand} ..."
         )
+
+
+app.command("compare")(compare)

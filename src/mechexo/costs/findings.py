@@ -13,6 +13,18 @@ from mechexo.costs.values import CostRow
 
 
 @dataclass(frozen=True, slots=True)
+class Resampling:
+    """How the intervals of a comparison are found."""
+
+    confidence: float = 0.95
+    """Of the intervals, 0 to 1."""
+    resamples: int = 2_000
+    """How often the fills of a side are drawn again."""
+    seed: int = 1
+    """Of the draws: the same seed gives the same intervals."""
+
+
+@dataclass(frozen=True, slots=True)
 class Difference:
     """One component of two samples, second minus first: positive when the second costs more."""
 
@@ -51,10 +63,7 @@ class Comparison:
     differences: tuple[Difference, ...]
     currency: str
     quote_rule: str
-    confidence: float
-    """Of the intervals, 0 to 1."""
-    resamples: int
-    seed: int
+    resampling: Resampling
     symbol_overlap: float | None
     """Share of notional that both trade in the same symbols: the sum over symbols of the smaller of
     the two shares, 0 to 1. None when a side has no priced fill."""
