@@ -26,7 +26,9 @@ GROUP = "mechexo.cost_sources"
 BUILT_IN: Mapping[str, tuple[str, str]] = {
     "az": ("objects", "ObjectSource"),
     "duckdb": ("duckdb", "DuckdbSource"),
+    "freqtrade": ("freqtrade", "FreqtradeSource"),
     "gs": ("objects", "ObjectSource"),
+    "hummingbot": ("hummingbot", "HummingbotSource"),
     "postgres": ("postgresql", "PostgresqlSource"),
     "postgresql": ("postgresql", "PostgresqlSource"),
     "s3": ("objects", "ObjectSource"),
