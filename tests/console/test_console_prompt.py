@@ -48,6 +48,21 @@ async def test_s_asks_how_long_and_why(busy_desk: Desk, show: Show) -> None:
     assert silence.ends_at - silence.starts_at == timedelta(hours=2)
 
 
+async def test_a_silence_covers_the_chosen_alert_and_no_other_of_its_name(
+    busy_desk: Desk, show: Show
+) -> None:
+    for number in (1, 2):
+        alerts.raise_alert(
+            busy_desk, key=f"channel:{number}", severity="critical", name="channel_failing",
+            summary="refused", labels={}, reason="made for a test",
+        )  # fmt: skip
+    async with show(busy_desk) as pilot:
+        await press(pilot, "slash", *"channel", "enter", "s", "enter", *"known", "enter")
+    (silence,) = alerts.silences(busy_desk)
+    (covered,) = alerts.covered(busy_desk, silence)
+    assert covered.key in {"channel:1", "channel:2"}
+
+
 async def test_a_bad_length_is_said_beside_the_text_which_stays_to_be_mended(
     busy_desk: Desk, show: Show
 ) -> None:

@@ -80,7 +80,7 @@ ACTIONS: tuple[Action, ...] = (
            LISTS, "rollback", words=("rollback", "diff")),
     Action("acknowledge", ("a",), "Acknowledge the alert", LISTS, "ack", changes=True,
            needs=Role.RESPONDER, on_alert=True, words=("ack",)),
-    Action("silence", ("s",), "Silence alerts like this one for a while", LISTS, "silence",
+    Action("silence", ("s",), "Silence the alert for a while", LISTS, "silence",
            changes=True, needs=Role.RESPONDER, on_alert=True, words=("silence",)),
     Action("filter", ("slash",), "Keep rows with these words; ! in front keeps the others",
            frozenset({"overview", "alerts", "flows", "resources", "risk", "runbook", "messages"}),

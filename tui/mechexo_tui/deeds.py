@@ -50,7 +50,7 @@ def _acknowledge(app: MechexoApp, alert: Alert, note: str) -> str:
 
 
 def silence(app: MechexoApp, alert: Alert) -> None:
-    """Asks how long and why, then silences alerts of the same name and source."""
+    """Asks how long and why, then silences this alert, and no other that is called alike."""
 
     from mechexo.alerts.silencing import silence_end
 
@@ -90,7 +90,7 @@ def silence(app: MechexoApp, alert: Alert) -> None:
 def _silence(app: MechexoApp, alert: Alert, duration: timedelta, reason: str) -> str:
     from mechexo.alerts import operations
 
-    matchers = {"name": alert.name, "source": alert.source}
+    matchers = {"key": alert.key}
     operations.silence(app.desk, matchers=matchers, duration=duration, reason=reason)
     return f"{alert.name} is silenced for {format_duration(duration)}"
 
