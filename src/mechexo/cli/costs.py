@@ -8,6 +8,8 @@ import typer
 
 from mechexo.cli import render
 from mechexo.cli.costs_compare import compare
+from mechexo.cli.costs_ingest import ingest
+from mechexo.cli.costs_orders import orders
 from mechexo.cli.invocation import open_desk
 
 if TYPE_CHECKING:
@@ -188,3 +190,5 @@ def _refuse_lost_options(ctx: typer.Context) -> None:
 
 
 app.command("compare")(compare)
+app.command("orders")(orders)
+app.command("ingest")(ingest)
