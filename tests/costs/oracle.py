@@ -57,7 +57,7 @@ def usable_number(value: float | None) -> bool:
     return value is not None and math.isfinite(value) and value > 0
 
 
-def kind_of(quote: Quote, quotes: Sequence[Quote], zone: ZoneInfo) -> str:
+def kind_of(quote: Quote, quotes: Sequence[Quote], zone: ZoneInfo, wide_factor: float) -> str:
     if not (usable_number(quote.bid) and usable_number(quote.ask)):
         return "withdrawn"
     if quote.ask < quote.bid:
@@ -73,7 +73,7 @@ def kind_of(quote: Quote, quotes: Sequence[Quote], zone: ZoneInfo) -> str:
         and other.ask >= other.bid
     ]
     usual = statistics.median(spreads)
-    return "wide" if usual > 0 and quote.ask - quote.bid > 50 * usual else "used"
+    return "wide" if usual > 0 and quote.ask - quote.bid > wide_factor * usual else "used"
 
 
 def price(fill: Fill, quotes: Sequence[Quote], rule: QuoteRule) -> Answer:
@@ -84,7 +84,7 @@ def price(fill: Fill, quotes: Sequence[Quote], rule: QuoteRule) -> Answer:
     for quote in own:
         if quote.ts > fill.ts or (rule.strictly_before and quote.ts == fill.ts):
             break
-        kind = kind_of(quote, quotes, zone)
+        kind = kind_of(quote, quotes, zone, rule.wide_factor)
         if kind == "used":
             standing = quote
         elif kind == "withdrawn":
