@@ -57,6 +57,10 @@ def costs(
     csv: Annotated[
         str | None, typer.Option("--csv", metavar="FILE", help="CSV into FILE; - is stdout.")
     ] = None,
+    html: Annotated[
+        str | None,
+        typer.Option("--html", metavar="FILE", help="A report to read, in one file by itself."),
+    ] = None,
     parquet: Parquet = None,
     save: Annotated[
         bool,
@@ -85,8 +89,9 @@ def costs(
     if save:
         first, last = _whole_days(desk, first, last)
     names = tuple(dict.fromkeys(name.strip() for name in by.split(",") if name.strip()))
-    answer = results.compute(desk, start=first, end=last, by=names)
-    _give(desk, answer, names, json_=json_, csv=csv, parquet=parquet)
+    needed = dict.fromkeys((*names, *results.REPORTED)) if html is not None else names
+    answer = results.compute(desk, start=first, end=last, by=tuple(needed))
+    _give(desk, answer, names, json_=json_, csv=csv, html=html, parquet=parquet)
     if save:
         saved = results.save(desk, answer, reason=reason)
         render.note(
@@ -132,6 +137,7 @@ def _give(
     *,
     json_: bool,
     csv: str | None,
+    html: str | None,
     parquet: str | None,
 ) -> None:
     """Gives the answer in every form that was asked for; in tables when none was."""
@@ -149,9 +155,13 @@ def _give(
 
             path = write_csv(csv, columns, cells)
             render.note(f"wrote {len(cells)} rows to {path}")
+    if html is not None:
+        from mechexo.costs.report_html import write_report
+
+        render.note(f"wrote the report to {write_report(html, desk, answer)}")
     if parquet is not None:
         _write_fills(desk, answer, parquet)
-    if not json_ and csv is None and parquet is None:
+    if not json_ and csv is None and html is None and parquet is None:
         from mechexo.cli.costs_tables import print_report
 
         print_report(answer.report, by)

@@ -42,6 +42,8 @@ class _Found:
     ties: int = 0
     moments: list[datetime] = field(default_factory=list)
     columns: set[str] = field(default_factory=set)
+    newest: tuple[int, int] = (-1, -1)
+    """The symbol and the place in the input of the last row."""
 
 
 def build_day(
@@ -80,7 +82,7 @@ def build_day(
         ConfigError: times lack a zone.
         OSError, PolarsError: the file cannot be written; what stood there stands there still.
     """
-    rows = pl.scan_parquet(list(runs))
+    rows = pl.scan_parquet(list(runs), row_index_name="place")
     counts = rows.group_by("symbol").agg(rows=pl.len(), naive=pl.col(NAIVE).any())
     by_symbol = counts.collect(engine="streaming").sort("symbol")
     if by_symbol.is_empty():
@@ -198,16 +200,16 @@ def _ordered(rows: pl.DataFrame, table: tuple[str, ...], found: _Found) -> pl.Da
     """The rows in the order of the store, under its columns; counts what it finds."""
     typed = rows.with_columns(
         sid=pl.col("symbol").cast(pl.Enum(table)).to_physical().cast(pl.UInt32)
-    ).select(NAMES)
+    ).select("place", *NAMES)
     del rows
-    placed = typed.with_row_index("place")
+    by = ORDER if typed["seq"].null_count() < len(typed) else ORDER[:2]
+    ordered = typed.sort(by, maintain_order=True, nulls_last=False)
     del typed
-    by = ORDER if placed["seq"].null_count() < len(placed) else ORDER[:2]
-    ordered = placed.sort(by, maintain_order=True, nulls_last=False)
-    del placed
-    same_symbol = pl.col("sid") == pl.col("sid").shift(1)
-    disordered = (same_symbol & (pl.col("place") < pl.col("place").shift(1))).sum()
-    found.disordered += ordered.select(disordered).item()
+    sid, place = found.newest
+    before = (pl.col("sid").shift(1, fill_value=sid), pl.col("place").shift(1, fill_value=place))
+    behind = (pl.col("sid") == before[0]) & (pl.col("place") < before[1])
+    found.disordered += int(ordered.select(behind.sum()).item())
+    found.newest = ordered.select("sid", "place").row(-1)
     ordered = _without_duplicates(ordered.drop("place"), found)
     found.rows += len(ordered)
     found.moments += [ordered["ts"].min(), ordered["ts"].max()]  # type: ignore[list-item]
