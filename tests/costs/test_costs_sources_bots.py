@@ -136,7 +136,8 @@ def test_a_database_of_an_older_freqtrade_is_read(tmp_path: Path) -> None:
         db.execute("CREATE TABLE trades (id INTEGER, exchange TEXT, pair TEXT, fee_open FLOAT)")
         db.execute(
             "CREATE TABLE orders (id INTEGER, ft_trade_id INTEGER, ft_order_side TEXT,"
-            " ft_pair TEXT, order_id TEXT, filled FLOAT, order_filled_date DATETIME, average FLOAT, price FLOAT)"
+            " ft_pair TEXT, order_id TEXT, filled FLOAT, order_filled_date DATETIME,"
+            " average FLOAT, price FLOAT)"
         )
         insert(db, "trades", {"id": 1, "exchange": "kraken", "fee_open": 0.0026})
         order = {
