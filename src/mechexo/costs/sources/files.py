@@ -13,6 +13,7 @@ from urllib.parse import unquote
 
 import polars as pl
 
+from mechexo.access import barrier, glob_start
 from mechexo.costs.sources.protocol import RawTable, Window
 from mechexo.errors import ConfigError, UnreachableError
 
@@ -62,13 +63,13 @@ class FileSource:
         """The files that match.
 
         Raises:
-            UnreachableError: none does.
+            UnreachableError: none does, or they may not be looked for.
         """
-        paths = [
-            path
-            for name in sorted(glob.glob(self.pattern, recursive=True))  # noqa: PTH207 (absolute)
-            if (path := Path(name)).is_file()
-        ]
+        found = sorted(glob.glob(self.pattern, recursive=True))  # noqa: PTH207 (absolute)
+        # Without an error for what may be listed and not entered: that is told below.
+        paths = [Path(name) for name in found if os.path.isfile(name)]  # noqa: PTH113
+        if not paths and (barred := barrier(glob_start(self.pattern))):
+            raise UnreachableError(f"[costs] {self.setting}: {barred}")
         if not paths:
             raise UnreachableError(f"[costs] {self.setting}: no file matches {self.pattern}")
         return paths
