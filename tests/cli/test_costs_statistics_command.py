@@ -142,3 +142,100 @@ def test_words_that_do_not_fit_are_one_line(run: Run, words: list[str], text: st
     code, out, err = run("costs", "compare", *words)
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert text in err
+
+
+def spoil(config: Path) -> None:
+    """One fill far outside its quote, one without a commission, one with too much, one twice."""
+    path = config.parent / "fills.parquet"
+    rows = pl.read_parquet(path).to_dicts()
+    rows[10]["price"] = 101.0
+    rows[20]["commission"] = None
+    rows[30]["commission"] = 50.0
+    rows.append({**rows[40], "price": 100.02})
+    pl.DataFrame(rows).write_parquet(path)
+
+
+WEEK = ("--from", "2026-03-02", "--to", "2026-03-03")
+
+
+def test_the_exceptions_are_listed_with_their_reasons(run: Run, config: Path) -> None:
+    spoil(config)
+    code, out, err = run("costs", "exceptions", *WEEK, "--json")
+    assert (code, err) == (0, "")
+    document = json.loads(out)
+    assert document["schema"] == "mechexo.cost_exceptions/1"
+    found = {(each["fill_id"], each["kind"]): each for each in document["exceptions"]}
+    assert set(document["by_kind"]) == {each["kind"] for each in document["exceptions"]}
+    assert "bought 49.5 spreads above the ask" in found["f10", "outside_touch"]["reason"]
+    assert found["f20", "commission_missing"]["total_bps"] is None
+    assert "commission 50," in found["f30", "commission_unusual"]["reason"]
+    assert ("f40", "duplicate") in found
+    assert ("f10", "worst_bps") in found
+
+
+def test_the_exceptions_as_a_table_and_as_csv(run: Run, config: Path) -> None:
+    spoil(config)
+    out = run("costs", "exceptions", *WEEK)[1]
+    assert "exceptions of 60 fills and 1 rejected rows" in out
+    assert "the fill id was used before" in out
+    rows = list(csv.DictReader(io.StringIO(run("costs", "exceptions", *WEEK, "--csv")[1])))
+    assert {"fill_id", "kind", "reason", "acknowledged_by"} <= set(rows[0])
+    assert any(row["kind"] == "outside_touch" for row in rows)
+
+
+def test_a_period_without_fills_has_no_exceptions(run: Run) -> None:
+    code, out, _ = run("costs", "exceptions", "--from", "2026-01-02", "--to", "2026-01-02")
+    assert code == 0
+    assert "0 exceptions of 0 fills" in out
+    assert "Exceptions: none open" in out
+
+
+def kinds_of(out: str, fill_id: str) -> set[str]:
+    return {each["kind"] for each in json.loads(out)["exceptions"] if each["fill_id"] == fill_id}
+
+
+def test_an_acknowledged_fill_leaves_the_list_and_is_kept_with_its_note(
+    run: Run, config: Path
+) -> None:
+    spoil(config)
+    code, out, _ = run("costs", "exceptions", "ack", "f20", *WEEK, "--note", "late statement")
+    assert (code, out) == (0, "f20: commission_missing acknowledged\n")
+    open_ones = run("costs", "exceptions", *WEEK, "--json")[1]
+    assert kinds_of(open_ones, "f20") == set()
+    assert json.loads(open_ones)["acknowledged"] == 1
+    everything = run("costs", "exceptions", *WEEK, "--all", "--json")[1]
+    (kept,) = [e for e in json.loads(everything)["exceptions"] if e["fill_id"] == "f20"]
+    assert kept["note"] == "late statement"
+    assert kept["acknowledged_by"]
+    assert json.loads(everything)["exceptions"][-1] == kept
+
+
+def test_one_kind_of_a_fill_can_be_acknowledged_and_taken_back(run: Run, config: Path) -> None:
+    spoil(config)
+    before = kinds_of(run("costs", "exceptions", *WEEK, "--json")[1], "f10")
+    assert {"outside_touch", "worst_bps"} <= before
+    run("costs", "exceptions", "ack", "f10", *WEEK, "--kind", "outside_touch")
+    after = kinds_of(run("costs", "exceptions", *WEEK, "--json")[1], "f10")
+    assert after == before - {"outside_touch"}
+    out = run("costs", "exceptions", "unack", "f10", *WEEK)[1]
+    assert out == "f10: outside_touch open again\n"
+    assert kinds_of(run("costs", "exceptions", *WEEK, "--json")[1], "f10") == before
+    assert run("costs", "exceptions", "unack", "f10", *WEEK)[1] == "f10: nothing was acknowledged\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (["ack", "nobody", *WEEK], "'nobody' is no exception"),
+        (["ack", "f10", "--from", "2026-01-02", "--to", "2026-01-02"], "is no exception from"),
+        (["ack", "f10", *WEEK, "--kind", "suspect"], "it is: outside_touch"),
+        (["--all", "ack", "f10"], "after the subcommand"),
+    ],
+)
+def test_what_cannot_be_acknowledged_is_said_in_one_line(
+    run: Run, config: Path, words: list[str], text: str
+) -> None:
+    spoil(config)
+    code, out, err = run("costs", "exceptions", *words)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert text in err

@@ -1,22 +1,31 @@
-"""What a person or a screen can ask when a figure needs looking into: comparisons."""
+"""What a person or a screen can ask when a figure needs looking into: comparisons, exceptions."""
 
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from mechexo.actor import Role
+from mechexo.config import redact
+from mechexo.costs import records
 from mechexo.costs.dimensions import check_dimensions
-from mechexo.costs.findings import Comparison, Resampling
+from mechexo.costs.findings import Comparison, ExceptionList, Resampling
 from mechexo.costs.running import grouping, price_period
+from mechexo.costs.saved import Acknowledgement
 from mechexo.desk import Desk
-from mechexo.errors import UsageError
+from mechexo.errors import NotFoundError, UsageError
+from mechexo.times import iso_z
 
 if TYPE_CHECKING:
     import polars as pl
 
 Period = tuple[datetime, datetime]
 """start <= time < end."""
+
+NOTE_LIMIT = 500
+"""Characters of a note."""
 
 
 def compare_periods(
@@ -83,6 +92,111 @@ def compare_values(
         quote_rule=str(run.rule),
         resampling=resampling,
     )
+
+
+def exceptions(desk: Desk, period: Period) -> ExceptionList:
+    """The period's fills and rejected rows that somebody should look at, open ones first.
+
+    Raises:
+        UsageError: the period is empty or reversed.
+        ConfigError: no source is configured, or it does not fit its mapping.
+        UnreachableError: a source cannot be read.
+    """
+    from mechexo.costs.exceptions import find_exceptions
+
+    run = price_period(desk, *period)
+    found = find_exceptions(
+        run.priced, run.fills.rejected, acknowledged=records.acknowledgements(desk.state)
+    )
+    return ExceptionList(
+        start=period[0],
+        end=period[1],
+        currency=desk.settings.costs.currency,
+        quote_rule=str(run.rule),
+        fills=len(run.priced),
+        rejected=len(run.fills.rejected),
+        exceptions=found.rows,
+        by_kind=found.by_kind,
+        acknowledged=found.acknowledged,
+    )
+
+
+def exceptions_of(desk: Desk, period: Period, fill_id: str) -> tuple[str, ...]:
+    """The kinds of exception that one fill of the period is.
+
+    Raises:
+        NotFoundError: it is none, or there is no such fill.
+        UsageError, ConfigError, UnreachableError: as `exceptions`.
+    """
+    listed = exceptions(desk, period).exceptions
+    kinds = tuple(each.kind for each in listed if each.fill_id == fill_id)
+    if not kinds or not fill_id:
+        raise NotFoundError(
+            f"fill {fill_id!r} is no exception from {iso_z(period[0])} to {iso_z(period[1])}; "
+            "mechexo costs exceptions lists them, --from and --to say when"
+        )
+    return kinds
+
+
+def acknowledge_exception(
+    desk: Desk, fill_id: str, kinds: Sequence[str], *, note: str = ""
+) -> tuple[Acknowledgement, ...]:
+    """Says that somebody has looked at a fill's exceptions of these kinds.
+
+    A new note takes the place of an earlier one; without one, what is acknowledged stays as it is
+    and leaves no entry in the audit log.
+
+    Raises:
+        NotAllowedError: the role is below responder.
+        UsageError: there is no fill id or no kind to acknowledge.
+    """
+    if not fill_id.strip() or not kinds:
+        raise UsageError("a row without a fill id cannot be acknowledged; mend it at its source")
+    words, now = _clean(note), desk.clock.now()
+    done = tuple(
+        Acknowledgement(fill_id, kind, now, desk.actor.name, words) for kind in dict.fromkeys(kinds)
+    )
+    # An acknowledgement is its own reason: nobody shall have to find words at night.
+    with desk.operation(
+        "costs.acknowledge", fill_id, needs=Role.RESPONDER, reason=words or "acknowledged"
+    ) as operation:
+        known = records.acknowledgements(desk.state)
+        earlier = {kind: each for (other, kind), each in known.items() if other == fill_id}
+        fresh = [each for each in done if _says_more(each, earlier.get(each.kind))]
+        for each in fresh:
+            records.acknowledge(operation.transaction, each)
+        operation.unchanged = not fresh
+        operation.before = {kind: each.note for kind, each in earlier.items()}
+        operation.after = {each.kind: each.note for each in fresh}
+    return tuple(each if each in fresh else earlier[each.kind] for each in done)
+
+
+def withdraw_acknowledgement(
+    desk: Desk, fill_id: str, kinds: Sequence[str], *, reason: str = ""
+) -> tuple[str, ...]:
+    """Takes acknowledgements back; returns the kinds that had one.
+
+    Raises:
+        NotAllowedError: the role is below responder.
+        UsageError: a live desk was given no reason.
+    """
+    with desk.operation(
+        "costs.withdraw_acknowledgement", fill_id, needs=Role.RESPONDER, reason=_clean(reason)
+    ) as operation:
+        taken = [kind for kind in kinds if records.withdraw(operation.transaction, fill_id, kind)]
+        operation.unchanged = not taken
+        operation.before = {"kinds": taken}
+    return tuple(taken)
+
+
+def _says_more(new: Acknowledgement, earlier: Acknowledgement | None) -> bool:
+    return earlier is None or new.note not in ("", earlier.note)
+
+
+def _clean(note: str) -> str:
+    """One line without control characters or secrets."""
+    plain = "".join(each if each.isprintable() else " " for each in note)
+    return redact(" ".join(plain.split()))[:NOTE_LIMIT]
 
 
 def _check(how: Resampling) -> None:
