@@ -1,0 +1,47 @@
+"""The costs report as one self-contained HTML file.
+
+`data` aggregates, `page` renders that to text without looking at anything else, `charts` are the
+specifications of its drawings, `embedding` what makes it one file.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mechexo.costs.findings import ExceptionList
+    from mechexo.costs.report_html.data import ReportData
+    from mechexo.costs.results import Results
+    from mechexo.desk import Desk
+
+
+def report_data(
+    desk: Desk, results: Results, exceptions: ExceptionList | None = None
+) -> ReportData:
+    """What the report shows. The results must be grouped by day, symbol and hour at least."""
+    from mechexo.costs.report_html.data import ReportData, distribution
+
+    return ReportData(
+        desk=desk.settings.desk.name,
+        mode=desk.settings.desk.mode,
+        report=results.report,
+        distribution=distribution(results.priced, results.report.totals),
+        provenance=results.provenance,
+        exceptions=exceptions,
+    )
+
+
+def write_report(
+    target: str, desk: Desk, results: Results, exceptions: ExceptionList | None = None
+) -> Path:
+    """Writes the report into one file.
+
+    Raises:
+        ConfigError: the extra `report` is not installed.
+        UnreachableError: the file cannot be written; what was there before still is.
+    """
+    from mechexo.costs.export import write_text
+    from mechexo.costs.report_html.page import render
+
+    return write_text(target, render(report_data(desk, results, exceptions)))
