@@ -1,0 +1,422 @@
+"""Expected costs: the model that made generated orders is found again, a wrong one is noticed."""
+
+from __future__ import annotations
+
+import math
+import random
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, time, timedelta
+from itertools import pairwise
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from costs.frames import UTC_US
+from costs.statistics_oracle import Row
+from costs.statistics_rows import ROWS, T0, priced_frame
+from mechexo.costs.aggregate import grouped
+from mechexo.costs.dimensions import Grouping
+from mechexo.costs.findings import ImpactFit
+from mechexo.costs.impact import (
+    DEFAULT_Y,
+    expected_costs,
+    fit_impact,
+    sample_of_fills,
+    sample_of_orders,
+)
+from mechexo.costs.market_days import add_adv, daily_bars, symbol_facts
+from mechexo.costs.values import OrderCost
+
+SIGMAS = {"AAA": 120.0, "BBB": 200.0, "CCC": 350.0}
+"""Daily volatility, bps."""
+ADV = 1_000_000.0
+FACTS = pl.DataFrame(
+    {"symbol": list(SIGMAS), "sigma_bps": list(SIGMAS.values()), "adv": ADV, "days": 60}
+)
+
+
+@dataclass(frozen=True)
+class Order:
+    symbol: str
+    quantity: float
+    actual_bps: float | None
+    spread_bps: float | None = 2.0
+    reason: str | None = None
+
+
+def frame(orders: Sequence[Order]) -> pl.DataFrame:
+    return pl.DataFrame(
+        {
+            "order_id": [f"o{n}" for n in range(len(orders))],
+            "symbol": [order.symbol for order in orders],
+            "quantity": [order.quantity for order in orders],
+            "actual_bps": [order.actual_bps for order in orders],
+            "spread_bps": [order.spread_bps for order in orders],
+            "reason": [order.reason for order in orders],
+        },
+        schema_overrides={"actual_bps": pl.Float64, "spread_bps": pl.Float64, "reason": pl.String},
+    )
+
+
+def generated(
+    seed: int, *, count: int = 400, y: float = 0.9, exponent: float = 0.5, noise: float = 0.15
+) -> list[Order]:
+    """Orders whose cost follows the model, with noise that grows with the volatility."""
+    dice = random.Random(seed)
+    orders = []
+    for _ in range(count):
+        symbol = dice.choice(list(SIGMAS))
+        share = 10 ** dice.uniform(-5, -1)
+        cost = SIGMAS[symbol] * (y * share**exponent + dice.gauss(0, noise))
+        orders.append(Order(symbol, share * ADV, 2.0 + cost))
+    return orders
+
+
+def fit(orders: Sequence[Order]) -> ImpactFit:
+    return fit_impact(frame(orders), FACTS)
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("y", [0.3, 0.9, 1.7])
+def test_the_y_and_the_exponent_that_made_the_orders_are_found(seed: int, y: float) -> None:
+    found = fit(generated(seed, count=2_000, y=y))
+    assert found.y is not None
+    assert found.y_se is not None
+    assert abs(found.y - y) < 4 * found.y_se
+    assert found.y_se < 0.1
+    if y < 0.5:
+        return
+    assert found.exponent is not None
+    assert found.exponent_se is not None
+    assert abs(found.exponent - 0.5) < 4 * found.exponent_se
+
+
+@pytest.mark.slow
+def test_the_standard_errors_are_those_of_many_repetitions() -> None:
+    fits = [fit(generated(seed)) for seed in range(300)]
+    for name, error, truth in (("y", "y_se", 0.9), ("exponent", "exponent_se", 0.5)):
+        known = [each for each in fits if getattr(each, name) is not None]
+        assert len(known) > 290
+        values = [getattr(each, name) for each in known]
+        errors = [getattr(each, error) for each in known]
+        assert statistics.median(errors) == pytest.approx(statistics.stdev(values), rel=0.2)
+        held = sum(
+            abs(value - truth) < 1.96 * spread for value, spread in zip(values, errors, strict=True)
+        )
+        assert held / len(known) == pytest.approx(0.95, abs=0.045)
+    blamed = sum(any("does not hold" in remark for remark in each.remarks) for each in fits)
+    assert blamed / len(fits) < 0.1
+
+
+@pytest.mark.parametrize("exponent", [0.0, 0.25, 1.0])
+def test_a_wrong_model_is_noticed(exponent: float) -> None:
+    y = {0.0: 0.3, 0.25: 0.5, 1.0: 10.0}[exponent]
+    found = fit(generated(7, count=2_000, y=y, exponent=exponent))
+    assert found.exponent == pytest.approx(exponent, abs=0.1)
+    assert any("the square-root model does not hold" in remark for remark in found.remarks)
+
+
+def test_orders_without_impact_are_not_given_one() -> None:
+    found = fit(generated(3, y=0.0))
+    assert found.y is not None
+    assert any("not told apart from zero" in remark for remark in found.remarks)
+
+
+def test_an_exact_square_root_is_found_exactly() -> None:
+    orders = generated(1, count=50, y=1.25, noise=0.0)
+    found = fit(orders)
+    assert found.y == pytest.approx(1.25, rel=1e-9)
+    assert found.y_se == pytest.approx(0.0, abs=1e-9)
+    assert found.r_squared == pytest.approx(1.0)
+    assert found.exponent == pytest.approx(0.5, abs=1e-5)
+    assert found.free_y == pytest.approx(1.25, rel=1e-4)
+    assert found.remarks == ()
+
+
+def slow_fit(orders: Sequence[Order]) -> tuple[float, float]:
+    """Y and its HC1 error by plain loops."""
+    pairs = [
+        (
+            SIGMAS[o.symbol] * math.sqrt(o.quantity / ADV),
+            (o.actual_bps or 0.0) - (o.spread_bps or 0.0),
+        )
+        for o in orders
+    ]
+    square = math.fsum(x * x for x, _ in pairs)
+    y = math.fsum(x * c for x, c in pairs) / square
+    meat = math.fsum((x * (c - y * x)) ** 2 for x, c in pairs)
+    return y, math.sqrt(meat * len(pairs) / (len(pairs) - 1)) / square
+
+
+def squares(orders: Sequence[Order], exponent: float) -> float:
+    pairs = [
+        (SIGMAS[o.symbol] * (o.quantity / ADV) ** exponent, (o.actual_bps or 0.0) - 2.0)
+        for o in orders
+    ]
+    y = math.fsum(x * c for x, c in pairs) / math.fsum(x * x for x, _ in pairs)
+    return math.fsum((c - y * x) ** 2 for x, c in pairs)
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 10_000), st.sampled_from([0.3, 0.5, 0.8]))
+def test_the_fit_is_that_of_plain_loops(seed: int, exponent: float) -> None:
+    orders = generated(seed, count=120, exponent=exponent, y=1.5, noise=0.05)
+    found = fit(orders)
+    y, error = slow_fit(orders)
+    assert found.y == pytest.approx(y, rel=1e-9)
+    assert found.y_se == pytest.approx(error, rel=1e-9)
+    assert found.exponent is not None
+    best = squares(orders, found.exponent)
+    for step in (-0.2, -0.01, -0.001, 0.001, 0.01, 0.2):
+        assert squares(orders, found.exponent + step) >= best - 1e-9 * best
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.integers(0, 10_000), st.randoms(use_true_random=False))
+def test_the_order_of_the_orders_does_not_move_the_fit(seed: int, dice: random.Random) -> None:
+    orders = generated(seed, count=60)
+    one = fit(orders)
+    dice.shuffle(orders)
+    other = fit(orders)
+    assert one.y == pytest.approx(other.y, rel=1e-9)
+    assert one.exponent == pytest.approx(other.exponent, rel=1e-4, abs=1e-4)
+
+
+def test_one_order_gives_no_fit_and_says_why() -> None:
+    found = fit(generated(1, count=1))
+    assert (found.y, found.exponent) == (None, None)
+    assert found.why_not == "1 orders are too few: 10 are needed"
+
+
+def test_orders_of_one_size_give_no_fit_and_say_why() -> None:
+    found = fit([Order("AAA", 5_000.0, 2.0 + n) for n in range(40)])
+    assert found.y is None
+    assert "cannot be seen" in found.why_not
+    assert found.exponent_why_not == found.why_not
+
+
+def test_a_price_that_never_moved_gives_no_fit_and_says_why() -> None:
+    still = FACTS.with_columns(sigma_bps=0.0)
+    found = fit_impact(frame(generated(1, count=40)), still)
+    assert found.y is None
+    assert found.why_not == (
+        "0 orders are too few: 10 are needed (40 left out: the price never moved)"
+    )
+
+
+def test_orders_without_their_facts_are_left_out_and_counted() -> None:
+    orders = [
+        *generated(1, count=50),
+        Order("ZZZ", 100.0, 3.0),
+        Order("AAA", 0.5 * ADV, 3.0),
+        Order("AAA", 100.0, None, None, "a fill has no reference"),
+        Order("AAA", 100.0, 3.0, None),
+        Order("AAA", 0.0, 3.0),
+    ]
+    found = fit(orders)
+    assert found.orders == 50
+    assert found.left_out == {
+        "a fill has no reference": 1,
+        "more than 25% of the daily volume": 1,
+        "no slippage or spread is known": 1,
+        "no volatility is known": 1,
+        "nothing was filled": 1,
+    }
+    assert found.y == fit(orders[:50]).y
+
+
+def test_costs_that_are_all_the_spread_fit_a_y_of_zero() -> None:
+    found = fit([replace(order, actual_bps=2.0) for order in generated(1, count=40)])
+    assert (found.y, found.r_squared) == (0.0, 0.0)
+    assert found.exponent is None
+    assert found.exponent_why_not
+
+
+def test_expected_and_actual_differ_by_the_residual() -> None:
+    orders = generated(1, count=50, y=1.25, noise=0.0)
+    orders[7] = replace(orders[7], actual_bps=(orders[7].actual_bps or 0.0) + 9.0)
+    found = expected_costs(frame(orders), FACTS, fit(generated(1, count=50, y=1.25, noise=0.0)))
+    assert [each.order_id for each in found] == [f"o{n}" for n in range(50)]
+    assert found[7].residual_bps == pytest.approx(9.0)
+    assert found[8].residual_bps == pytest.approx(0.0, abs=1e-6)
+    first = found[0]
+    assert first.participation is not None
+    assert first.impact_bps == pytest.approx(
+        1.25 * SIGMAS[first.symbol] * math.sqrt(first.participation)
+    )
+
+
+def test_beyond_the_cap_the_share_is_cut_and_marked() -> None:
+    (large,) = expected_costs(frame([Order("AAA", 4 * ADV, 10.0)]), FACTS)
+    assert (large.participation, large.capped) == (0.25, True)
+    assert large.impact_bps == pytest.approx(DEFAULT_Y * 120.0 * 0.5)
+
+
+def test_an_order_that_is_still_to_come_has_an_expectation_and_no_residual() -> None:
+    past = generated(1, count=20)
+    (*_, coming) = expected_costs(frame([*past, Order("AAA", 1_000.0, None, None)]), FACTS)
+    assert coming.expected_bps is not None
+    assert (coming.actual_bps, coming.residual_bps, coming.reason) == (None, None, "")
+
+
+def test_an_order_in_an_unknown_symbol_has_no_expectation_and_says_why() -> None:
+    (order,) = expected_costs(frame([Order("ZZZ", 1_000.0, 5.0, None)]), FACTS)
+    assert (order.expected_bps, order.residual_bps) == (None, None)
+    assert order.reason == ("no volatility is known; no daily volume is known; no spread is known")
+
+
+@settings(max_examples=30, deadline=None)
+@given(ROWS)
+def test_orders_are_made_of_all_their_fills(rows: list[Row]) -> None:
+    names = {row.fill_id: f"o{place % 3}" if place % 4 else None for place, row in enumerate(rows)}
+    priced = priced_frame(rows).with_columns(
+        order_id=pl.Series([names[fill] for fill in priced_frame(rows)["fill_id"]], dtype=pl.String)
+    )
+    expected: dict[tuple[str, str], list[Row]] = {}
+    for row in rows:
+        key = (names[row.fill_id] or f"fill {row.fill_id}", row.symbol)
+        expected.setdefault(key, []).append(row)
+    found = {(row["order_id"], row["symbol"]): row for row in sample_of_fills(priced).to_dicts()}
+    assert set(found) == set(expected)
+    for key, fills in expected.items():
+        row = found[key]
+        assert row["quantity"] == sum(fill.quantity for fill in fills)
+        if not all(fill.counts for fill in fills):
+            assert (row["actual_bps"], row["reason"]) == (None, "a fill has no reference")
+            continue
+        notional = math.fsum(fill.notional or 0.0 for fill in fills)
+        cash = math.fsum(fill.cash("slippage") or 0.0 for fill in fills)
+        assert row["actual_bps"] == pytest.approx(1e4 * cash / notional, rel=1e-9, abs=1e-9)
+        if all(fill.half is not None for fill in fills):
+            spread = math.fsum(fill.cash("spread") or 0.0 for fill in fills)
+            assert row["spread_bps"] == pytest.approx(1e4 * spread / notional, rel=1e-9)
+            assert row["reason"] is None
+        else:
+            assert row["reason"] == "a fill's reference has no spread"
+
+
+def test_shortfalls_count_the_drift_that_an_order_made_itself() -> None:
+    whole = OrderCost(
+        *("o1", "AAA", "buy", 100.0, 80.0, 4, 0, None, None, None, None, None, None, None, 1e4),
+        drift_bps=3.0,
+        slippage_bps=2.0,
+        spread_bps=1.5,
+    )
+    lacking = replace(whole, order_id="o2", drift_bps=None, reason="a fill has no reference")
+    unquoted = replace(whole, order_id="o3", spread_bps=None)
+    rows = sample_of_orders([whole, lacking, unquoted]).to_dicts()
+    assert [(row["quantity"], row["actual_bps"], row["spread_bps"]) for row in rows] == [
+        (80.0, 5.0, 1.5),
+        (80.0, None, None),
+        (80.0, 5.0, None),
+    ]
+    assert [row["reason"] for row in rows] == [
+        None,
+        "a fill has no reference",
+        "its fills have no spread",
+    ]
+
+
+FUTURES = Grouping("America/Chicago", time(17))
+
+
+def moments(*hours: float) -> pl.Series:
+    return pl.Series([T0 + timedelta(hours=hour) for hour in hours], dtype=UTC_US)
+
+
+def test_a_day_of_the_market_ends_with_its_session() -> None:
+    trades = pl.DataFrame(
+        {
+            "ts": moments(21.9, 22.0, 23.0),  # 16:54, 17:00 and 18:00 in Chicago
+            "symbol": "ES",
+            "price": [100.0, 101.0, 102.0],
+            "size": [5.0, 2.0, 3.0],
+        }
+    )
+    assert daily_bars(FUTURES, trades=trades).rows() == [
+        ("ES", date(2026, 3, 8), 100.0, 5.0),
+        ("ES", date(2026, 3, 9), 102.0, 5.0),
+    ]
+
+
+def test_a_bar_that_ends_with_its_day_belongs_to_it() -> None:
+    bars = pl.DataFrame(
+        {
+            "ts": moments(23.0, 24.0, 25.0),
+            "symbol": "AAA",
+            "close": [1.0, 2.0, 3.0],
+            "volume": [1, 2, 4],
+        }
+    )
+    assert daily_bars(Grouping(), bars=bars).rows() == [
+        ("AAA", date(2026, 3, 8), 2.0, 3.0),
+        ("AAA", date(2026, 3, 9), 3.0, 4.0),
+    ]
+
+
+def test_trades_come_before_bars_and_bars_before_quotes() -> None:
+    trades = pl.DataFrame({"ts": moments(1), "symbol": "AAA", "price": [10.0]})
+    bars = pl.DataFrame({"ts": moments(2), "symbol": "AAA", "close": [11.0], "volume": [7.0]})
+    quotes = pl.DataFrame(
+        {
+            "ts": moments(3, 4, 5),
+            "symbol": ["AAA", "BBB", "BBB"],
+            "bid": [11.9, 19.9, 0.0],
+            "ask": [12.1, 20.1, 20.1],
+        }
+    )
+    assert daily_bars(Grouping(), trades=trades, bars=bars, quotes=quotes).rows() == [
+        ("AAA", date(2026, 3, 8), 10.0, 7.0),
+        ("BBB", date(2026, 3, 8), pytest.approx(20.0), None),
+    ]
+
+
+def closes(prices: Sequence[float | None], volumes: Sequence[float | None]) -> pl.DataFrame:
+    days = [date(2026, 3, 1) + timedelta(days=n) for n in range(len(prices))]
+    return pl.DataFrame(
+        {"symbol": "AAA", "day": days, "close": prices, "volume": volumes},
+        schema_overrides={"close": pl.Float64, "volume": pl.Float64},
+    )
+
+
+def test_volatility_is_that_of_daily_log_returns() -> None:
+    prices = [100.0, 101.0, 99.0, 100.0, 103.0, 102.0, 104.0]
+    (row,) = symbol_facts(closes(prices, [10.0] * 6 + [40.0])).to_dicts()
+    returns = [math.log(b / a) for a, b in pairwise(prices)]
+    assert row["sigma_bps"] == pytest.approx(1e4 * statistics.stdev(returns))
+    assert row["adv"] == pytest.approx(100 / 7)
+    assert row["days"] == 7
+
+
+def test_too_few_days_have_no_volatility_and_unknown_volumes_no_average() -> None:
+    (row,) = symbol_facts(closes([100.0, 101.0, 102.0], [None] * 3)).to_dicts()
+    assert (row["sigma_bps"], row["adv"]) == (None, None)
+
+
+def test_a_day_that_is_not_over_can_be_left_out() -> None:
+    daily = closes([100.0] * 8, [10.0] * 7 + [1.0])
+    (row,) = symbol_facts(daily, before=date(2026, 3, 8)).to_dicts()
+    assert (row["adv"], row["sigma_bps"], row["days"]) == (10.0, 0.0, 7)
+
+
+def test_returns_do_not_cross_from_one_symbol_into_another() -> None:
+    one, other = closes([100.0] * 8, [1.0] * 8), closes([5.0] * 8, [2.0] * 8)
+    facts = symbol_facts(pl.concat([one, other.with_columns(symbol=pl.lit("BBB"))]))
+    assert facts["sigma_bps"].to_list() == [0.0, 0.0]
+    assert facts["adv"].to_list() == [1.0, 2.0]
+
+
+def test_without_a_market_there_are_no_days() -> None:
+    assert daily_bars(Grouping()).is_empty()
+    assert symbol_facts(daily_bars(Grouping())).is_empty()
+
+
+def test_the_daily_volume_gives_fills_their_bucket() -> None:
+    row = Row("f", datetime(2026, 3, 9, 15, tzinfo=T0.tzinfo), "AAA", 1, 500.0, 100.0, 100.0, 0.01)
+    fills = priced_frame([row, replace(row, fill_id="g", symbol="ZZZ")]).drop("adv")
+    keys = [each.key["adv"] for each in grouped(add_adv(fills, FACTS), ["adv"], Grouping())]
+    assert keys == ["(none)", "0.01% to 0.1%"]
