@@ -93,6 +93,24 @@ def test_a_missing_database_is_unknown_and_is_not_made(look_with, tmp_path):
     assert not (tmp_path / "desk.sqlite").exists()
 
 
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        ("sql", {"query": "SELECT count(*) FROM flags"}),
+        ("flag", {"table": "flags", "key": "mode", "expect": "live"}),
+        ("freshness", {"table": "flags", "column": "value", "max_age": "1h"}),
+    ],
+)
+def test_a_look_at_a_database_in_wal_mode_makes_no_file_beside_it(
+    look_with, database, kind, options
+):
+    with sqlite3.connect(database) as connection:
+        connection.execute("PRAGMA journal_mode=WAL")
+    connection.close()
+    look_with(kind, database=DATABASE, **options)
+    assert [file.name for file in database.parent.glob("desk.*")] == ["desk.sqlite"]
+
+
 def test_a_damaged_database_is_unknown(look_with, tmp_path):
     (tmp_path / "desk.sqlite").write_bytes(b"no database at all" * 100)
     outcome = ask(look_with, "SELECT * FROM risk")

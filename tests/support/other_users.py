@@ -13,6 +13,8 @@ import pytest
 from support.program import environment
 
 NOBODY = 65534
+DESK = 65533
+"""The user that a desk's own programs run as."""
 
 # The interpreter itself may lie where only root can read it: all that the doctor imports is
 # imported, by looking at another desk, before root is given up.
@@ -56,3 +58,34 @@ def doctor_as_nobody(config: Path, *options: str, warm: Path) -> subprocess.Comp
         cwd="/",
         timeout=60,
     )
+
+
+_AS_USER = """
+import os, sqlite3, sys
+from pathlib import Path
+from mechexo.reading_sqlite import read_database
+user, *sys.argv[1:] = sys.argv[1:]
+os.setgroups([])
+os.setresgid(int(user), int(user), int(user))
+os.setresuid(int(user), int(user), int(user))
+"""
+
+
+def started_as(user: int, program: str, *arguments: object) -> subprocess.Popen[str]:
+    """A Python program run by another user, its pipes open; `sqlite3`, `Path` and `read_database`
+    are imported for it."""
+    if os.getuid() != 0:
+        pytest.skip("only root can become somebody else")
+    return subprocess.Popen(
+        [sys.executable, "-c", _AS_USER + program, str(user), *map(str, arguments)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        cwd="/",
+    )
+
+
+def said_by(user: int, program: str, *arguments: object) -> str:
+    """All that a Python program says that is run by another user."""
+    return started_as(user, program, *arguments).communicate(timeout=60)[0]

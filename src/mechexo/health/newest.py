@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from mechexo.access import barrier, glob_start
 from mechexo.errors import MechexoError, UnreachableError
 from mechexo.health.context import Context
-from mechexo.health.read_only import database_path, identifier, open_read_only
+from mechexo.health.read_only import identifier, read
 
 _PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 
@@ -36,8 +36,7 @@ def sqlite_value(database: str, table: str, column: str, context: Context) -> ob
         UnreachableError: the database cannot be read.
     """
     query = f"SELECT max({identifier(table, column)}) FROM {identifier(table)}"  # noqa: S608
-    with open_read_only(database_path(database, context), context.timeout_s) as connection:
-        value = connection.execute(query).fetchone()[0]
+    value = read(database, context, lambda connection: connection.execute(query).fetchone()[0])
     if value is None:
         raise NothingFoundError(f"{table} has no row with a value in {column}")
     return value

@@ -9,7 +9,7 @@ from pydantic import StrictBool, field_validator
 from mechexo.errors import UnreachableError
 from mechexo.health.context import Context
 from mechexo.health.options import ProbeOptions
-from mechexo.health.read_only import database_path, identifier, open_read_only
+from mechexo.health.read_only import identifier, read
 from mechexo.health.values import Outcome, Status
 
 _YES = frozenset({"1", "true", "on", "yes", "enabled"})
@@ -46,8 +46,9 @@ def run(options: Options, context: Context) -> Outcome:
     value = identifier(options.table, options.value_column)
     query = f"SELECT {value} FROM {identifier(options.table)} WHERE {key} = ? LIMIT 2"  # noqa: S608
     try:
-        with open_read_only(database_path(options.database, context), context.timeout_s) as db:
-            rows = db.execute(query, (options.key,)).fetchall()
+        rows = read(
+            options.database, context, lambda db: db.execute(query, (options.key,)).fetchall()
+        )
     except UnreachableError as error:
         return Outcome(Status.UNKNOWN, str(error))
     if not rows:

@@ -9,7 +9,7 @@ from pydantic import Field, field_validator
 
 from mechexo.errors import UnreachableError
 from mechexo.health.context import Context
-from mechexo.health.read_only import SCHEME, database_path, open_read_only
+from mechexo.health.read_only import SCHEME, read
 from mechexo.health.thresholds import Thresholds
 from mechexo.health.values import Outcome, Status
 
@@ -40,8 +40,7 @@ def run(options: Options, context: Context) -> Outcome:
         if address.startswith(_POSTGRESQL):
             row = _postgresql_row(address, options.query, context.timeout_s)
         else:
-            with open_read_only(database_path(options.database, context), context.timeout_s) as db:
-                row = db.execute(options.query).fetchone()
+            row = read(options.database, context, lambda db: db.execute(options.query).fetchone())
     except UnreachableError as error:
         return Outcome(Status.UNKNOWN, str(error))
     if row is None or not row:
