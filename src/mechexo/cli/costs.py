@@ -9,6 +9,7 @@ import typer
 from mechexo.cli import render
 from mechexo.cli.costs_compare import compare
 from mechexo.cli.costs_exceptions import app as exceptions
+from mechexo.cli.costs_impact import impact
 from mechexo.cli.costs_ingest import ingest
 from mechexo.cli.costs_orders import orders
 from mechexo.cli.invocation import open_desk
@@ -204,3 +205,4 @@ app.command("compare")(compare)
 app.command("orders")(orders)
 app.command("ingest")(ingest)
 app.add_typer(exceptions, name="exceptions")
+app.command("impact")(impact)

@@ -172,6 +172,22 @@ class ExpectedCost:
 
 
 @dataclass(frozen=True, slots=True)
+class ImpactReport:
+    """What a period's orders were expected to cost, what they did, and the model behind it."""
+
+    start: datetime
+    end: datetime
+    quote_rule: str
+    market: str
+    """What volatility and volume were read from: `bars` or `trades`."""
+    fit: ImpactFit
+    y_used: float
+    """Of the expectations: the fitted one, or the default."""
+    orders: tuple[ExpectedCost, ...]
+    """The one that cost most above its expectation first; those without one last."""
+
+
+@dataclass(frozen=True, slots=True)
 class DaySummary:
     """One session day of the desk, as cost alerts judge it."""
 
