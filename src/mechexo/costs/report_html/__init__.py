@@ -10,31 +10,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mechexo.costs.findings import ExceptionList
     from mechexo.costs.report_html.data import ReportData
     from mechexo.costs.results import Results
     from mechexo.desk import Desk
 
 
-def report_data(
-    desk: Desk, results: Results, exceptions: ExceptionList | None = None
-) -> ReportData:
+def report_data(desk: Desk, results: Results) -> ReportData:
     """What the report shows. The results must be grouped by day, symbol and hour at least."""
     from mechexo.costs.report_html.data import ReportData, distribution
+    from mechexo.costs.results import exceptions_of
 
     return ReportData(
         desk=desk.settings.desk.name,
         mode=desk.settings.desk.mode,
         report=results.report,
-        distribution=distribution(results.priced, results.report.totals),
+        distribution=distribution(results.priced),
         provenance=results.provenance,
-        exceptions=exceptions,
+        exceptions=exceptions_of(desk, results),
     )
 
 
-def write_report(
-    target: str, desk: Desk, results: Results, exceptions: ExceptionList | None = None
-) -> Path:
+def write_report(target: str, desk: Desk, results: Results) -> Path:
     """Writes the report into one file.
 
     Raises:
@@ -44,4 +40,4 @@ def write_report(
     from mechexo.costs.export import write_text
     from mechexo.costs.report_html.page import render
 
-    return write_text(target, render(report_data(desk, results, exceptions)))
+    return write_text(target, render(report_data(desk, results)))

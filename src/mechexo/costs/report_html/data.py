@@ -108,7 +108,7 @@ def moving_average(days: Sequence[CostRow], length: int = AVERAGED_DAYS) -> list
     return found
 
 
-def distribution(priced: pl.DataFrame, totals: CostRow) -> tuple[Bin, ...]:
+def distribution(priced: pl.DataFrame) -> tuple[Bin, ...]:
     """The priced fills' own totals in about `BINS` bars of one round width from p1 to p99, and a
     bar for what lies beyond them on each side, where there is any.
 
