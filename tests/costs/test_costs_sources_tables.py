@@ -40,7 +40,7 @@ def test_fills_bring_their_costs_references_and_the_desks_own_tags(tmp_path: Pat
             "fill_id": ["1"], "ts": [NOON], "symbol": ["A"], "quantity": [1.0], "price": [2.0],
             "fees": [0.1], "taxes": [0.2], "rebate": [0.3], "commission_currency": ["EUR"],
             "broker": ["X"], "order_type": ["limit"], "arrival_price": [1.9], "auction": ["open"],
-            "auction_price": [2.0], "correction": ["bust"], "algo": ["pov"], "unknown": [1],
+            "auction_price": [2.0], "algo": ["pov"], "unknown": [1],
         }
     ).write_parquet(tmp_path / "f.parquet")  # fmt: skip
     rows = read_fills(settings(fills="f.parquet", tags=("algo",)), tmp_path, WINDOW).frame
@@ -48,9 +48,39 @@ def test_fills_bring_their_costs_references_and_the_desks_own_tags(tmp_path: Pat
         0.1, 0.2, 0.3, "EUR",
     )  # fmt: skip
     assert rows.select("broker", "order_type", "arrival_price").row(0) == ("X", "limit", 1.9)
-    assert rows.select("auction", "auction_price", "correction").row(0) == ("open", 2.0, "bust")
+    assert rows.select("auction", "auction_price").row(0) == ("open", 2.0)
     assert rows["algo"].to_list() == ["pov"]
     assert "unknown" not in rows.columns
+
+
+def with_corrections(folder: Path, *rows: tuple[str, float, str | None]) -> list[tuple[str, float]]:
+    names = ("fill_id", "price", "correction")
+    pl.DataFrame(rows, schema=names, orient="row").with_columns(
+        ts=pl.lit(NOON), symbol=pl.lit("A"), quantity=1.0
+    ).write_parquet(folder / "f.parquet")
+    rows_read = read_fills(settings(fills="f.parquet"), folder, WINDOW).frame
+    assert "correction" not in rows_read.columns
+    return list(rows_read.select("fill_id", "price").iter_rows())
+
+
+def test_a_fill_that_is_taken_back_is_none(tmp_path: Path) -> None:
+    rows = [("1", 1.0, None), ("2", 2.0, ""), ("1", 1.0, "Bust"), ("3", 3.0, "new")]
+    assert with_corrections(tmp_path, *rows) == [("2", 2.0), ("3", 3.0)]
+
+
+def test_of_a_corrected_fill_the_last_correction_stands(tmp_path: Path) -> None:
+    rows = [("1", 1.0, None), ("1", 1.5, "correct"), ("2", 2.0, None), ("1", 1.7, "Trade Correct")]
+    assert with_corrections(tmp_path, *rows) == [("2", 2.0), ("1", 1.7)]
+
+
+def test_rows_of_one_id_that_correct_nothing_are_left_to_the_kernel(tmp_path: Path) -> None:
+    rows = [("1", 1.0, None), ("1", 1.5, None)]
+    assert with_corrections(tmp_path, *rows) == [("1", 1.0), ("1", 1.5)]
+
+
+def test_a_correction_that_says_nothing_known_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="'perhaps' is no correction; known: bust"):
+        with_corrections(tmp_path, ("1", 1.0, "perhaps"))
 
 
 def test_a_tag_that_is_not_declared_is_not_read(tmp_path: Path) -> None:

@@ -124,6 +124,11 @@ def nothing(columns: Columns) -> pl.DataFrame:
     return pl.DataFrame(schema={ours: _DTYPES[kind] for ours, kind in columns.needed.items()})
 
 
+def dtypes(columns: Columns) -> dict[str, pl.DataType]:
+    """All columns with the types that they are read as."""
+    return {ours: _DTYPES[kind] for ours, kind in columns.kinds.items()}
+
+
 def check_mapping(columns: Columns, mapping: Mapping[str, str]) -> None:
     """Refuses a mapping of a column that we do not have.
 
@@ -134,7 +139,7 @@ def check_mapping(columns: Columns, mapping: Mapping[str, str]) -> None:
         if ours not in columns.kinds:
             raise ConfigError(
                 f"[costs.{columns.setting}] {ours}: no such column of ours; "
-                f"{_closest(ours, columns.kinds)}"
+                f"{closest(ours, columns.kinds)}"
             )
 
 
@@ -172,7 +177,7 @@ def typed(
         theirs = mapping.get(ours, ours)
         if theirs not in schema and (ours in columns.needed or ours in mapping):
             raise ConfigError(
-                f"{table.where}: no column {theirs!r}; {_closest(theirs, schema.names())} "
+                f"{table.where}: no column {theirs!r}; {closest(theirs, schema.names())} "
                 f"(name it in [costs.{columns.setting}] {ours})"
             )
     times = {ours: mapping.get(ours, ours) for ours in columns.times if ours in present}
@@ -208,7 +213,8 @@ def _wanted(symbol: str | None, window: Window) -> bool:
     return window.symbols is None or symbol in window.symbols
 
 
-def _closest(name: str, present: Iterable[str]) -> str:
+def closest(name: str, present: Iterable[str]) -> str:
+    """What to say of a column that is not there: those with a name close to it, or all."""
     names = list(present)
     lowered = {each.lower(): each for each in names}
     near = difflib.get_close_matches(name.lower(), list(lowered), n=3, cutoff=0.5)

@@ -26,6 +26,8 @@ from mechexo.costs.sources.columns import (
     nothing,
     typed,
 )
+from mechexo.costs.sources.corrections import without_corrected
+from mechexo.costs.sources.imported import IMPORTED, ImportedSource, fills_folder
 from mechexo.costs.sources.kinds import open_source
 from mechexo.costs.sources.protocol import RawTable, Source, Window
 from mechexo.costs.sources.telling import told, unreadable
@@ -42,12 +44,15 @@ class Rows:
 def read_fills(settings: CostSettings, root: Path, window: Window) -> Rows:
     """The fills of a window, as `costs.fills.normalise_fills` takes them, tags included.
 
+    Of fills that the source itself takes back or corrects, only what stands is among them.
+
     Raises:
         ConfigError: no source is configured, or it does not fit its mapping.
         UnreachableError: the source cannot be read.
     """
     columns = FILL_COLUMNS.with_tags(settings.tags)
-    return _configured("fills", columns, settings, root, window)
+    rows = _configured("fills", columns, settings, root, window)
+    return Rows(without_corrected(rows.frame))
 
 
 def read_quotes(settings: CostSettings, root: Path, window: Window) -> Rows:
@@ -111,15 +116,22 @@ def _optional(
 def _configured(
     setting: str, columns: Columns, settings: CostSettings, root: Path, window: Window
 ) -> Rows:
-    from mechexo.costs.store import stored_source
-
     address = getattr(settings, setting)
-    source = stored_source(settings, setting, root) or open_source(address, setting, root)
+    source = _ours(settings, setting, root) or open_source(address, setting, root)
     mapping: Mapping[str, str] = getattr(settings, columns.setting)
     check_mapping(columns, mapping)
     if getattr(source, "in_our_names", False):
         mapping = {}
     return _read(source, columns, mapping, settings.naive_zone, window)
+
+
+def _ours(settings: CostSettings, setting: str, root: Path) -> Source | None:
+    """What mechexo itself keeps: the imported fills, the stored quotes; None for all else."""
+    if setting == "fills" and settings.fills == IMPORTED:
+        return ImportedSource(fills_folder(root / Path(settings.folder).expanduser()))
+    from mechexo.costs.store import stored_source
+
+    return stored_source(settings, setting, root)
 
 
 def _read(

@@ -1,0 +1,65 @@
+"""What of a file's rows can be taken: the kernel's own rules, less those about rates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from mechexo.costs.fills import normalise_fills
+from mechexo.costs.imports.rows import REPLACES
+from mechexo.costs.imports.values import Parsed, Rejected
+
+_ROW = "row of the file"
+_SIGN = "sign of its side"
+_ABOUT_RATES = ("currency", "commission_currency", "fx", "correction", REPLACES)
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """The fills that can be kept, in time order, and the rows that cannot."""
+
+    fills: pl.DataFrame
+    rejected: tuple[Rejected, ...]
+    repeated: int
+    """Rows that say the same as one before."""
+
+
+def checked(parsed: Parsed) -> Checked:
+    """Checks a file's rows as `normalise_fills` does. A rate may still come, so a currency without
+    one is no reason; the same row again is none either.
+
+    Of rows that share an id, a correction comes before what it corrects, the last one first.
+    """
+    distinct = parsed.frame.unique(maintain_order=True)
+    standing = _standing(distinct)
+    numbered = standing.with_row_index(_ROW)
+    bare = numbered.drop(name for name in _ABOUT_RATES if name in numbered.columns)
+    has_side = bare["side"].is_not_null().any() if len(bare) else False
+    fills = normalise_fills(bare if has_side else bare.drop("side"), "USD", tags=(_ROW,))
+    taken = fills.accepted.select(pl.col(_ROW).cast(pl.UInt32), pl.col("side").alias(_SIGN))
+    good = numbered.join(taken, on=_ROW, how="inner", maintain_order="left")
+    # One way of writing, so that the files of several brokers are one table.
+    side = pl.when(pl.col(_SIGN) > 0).then(pl.lit("buy")).otherwise(pl.lit("sell"))
+    one_way = good.with_columns(side=side, quantity=pl.col("quantity").abs()).drop(_ROW, _SIGN)
+    rejected = tuple(
+        Rejected(fill_id or symbol or "?", reason)
+        for fill_id, symbol, reason in fills.rejected.select(
+            "fill_id", "symbol", "reason"
+        ).iter_rows()
+    )
+    return Checked(
+        one_way.sort("ts", "fill_id", maintain_order=True),
+        (*parsed.rejected, *rejected),
+        len(parsed.frame) - len(standing),
+    )
+
+
+def _standing(rows: pl.DataFrame) -> pl.DataFrame:
+    """Without the rows whose id a later row of the same file corrects."""
+    corrects = pl.col(REPLACES) == pl.col("fill_id")
+    if not rows.select(corrects.any()).item():
+        return rows
+    place = pl.int_range(pl.len())
+    last = pl.when(corrects).then(place).max().over("fill_id")
+    return rows.filter(last.is_null() | (place == last))

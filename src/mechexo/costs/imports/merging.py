@@ -1,0 +1,141 @@
+"""What an import does to the fills that are kept: a pure rule on frames."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+
+import polars as pl
+
+from mechexo.costs.imports.rows import REPLACES
+from mechexo.costs.imports.values import Changes
+from mechexo.costs.sources.corrections import BUST, CORRECT
+
+_DAY = "UTC day"
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What is kept already, of the days that an import may touch."""
+
+    days: Mapping[date, pl.DataFrame]
+    gone: Mapping[str, str]
+    """Ids of fills that were taken back (`bust`) or corrected under another id (`correct`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """What is kept afterwards."""
+
+    days: Mapping[date, pl.DataFrame]
+    """Only the days whose fills are others now; an empty frame is a day without any."""
+    gone: Mapping[str, str]
+    gone_changed: bool
+    changes: Changes
+
+
+def merged(kept: Kept, fills: pl.DataFrame, taken_back: tuple[str, ...]) -> Merged:
+    """Upserts `fills` by fill_id and takes fills back, whatever the order in which files come.
+
+    What was taken back, or corrected under another id, stays away also when its first report
+    comes (again) later. A correction under the same id outlasts the plain fill. A fill whose
+    correction is on another UTC day leaves its old one.
+    """
+    gone = _gone(kept.gone, fills, taken_back)
+    ids = pl.Series(list(gone), dtype=pl.String)
+    before = _together(kept.days)
+    incoming = _marked(fills)
+    left_out = incoming["fill_id"].is_in(ids.implode())
+    incoming = incoming.filter(~left_out)
+    if len(before):
+        corrected = before.filter(pl.col("correction") == CORRECT)["fill_id"]
+        outlasted = incoming["fill_id"].is_in(corrected.implode()) & (
+            incoming["correction"].is_null()
+        )
+        incoming = incoming.filter(~outlasted)
+        unchanged_by_rule = int(outlasted.sum())
+    else:
+        unchanged_by_rule = 0
+    removed = before.filter(pl.col("fill_id").is_in(ids.implode()))
+    standing = before.filter(~pl.col("fill_id").is_in(ids.implode()))
+    same = _same(standing, incoming)
+    known = incoming["fill_id"].is_in(standing["fill_id"].implode())
+    after = pl.concat(
+        [standing.filter(~pl.col("fill_id").is_in(incoming["fill_id"].implode())), incoming],
+        how="diagonal_relaxed",
+    )
+    days = _changed_days(before, after)
+    new = set(gone) - set(kept.gone)
+    reported = set(before["fill_id"]) | set(fills["fill_id"])
+    return Merged(
+        days,
+        gone,
+        bool(new),
+        Changes(
+            added=int((~known).sum()),
+            replaced=int(known.sum()) - same,
+            unchanged=same + unchanged_by_rule,
+            removed=len(removed),
+            left_out=int(left_out.sum()),
+            unmatched=len(new - reported),
+            days=tuple(days),
+        ),
+    )
+
+
+def _gone(
+    before: Mapping[str, str], fills: pl.DataFrame, taken_back: tuple[str, ...]
+) -> dict[str, str]:
+    corrected = fills.filter(pl.col(REPLACES) != pl.col("fill_id"))[REPLACES]
+    return {
+        **before,
+        **dict.fromkeys(corrected.drop_nulls(), CORRECT),
+        **dict.fromkeys(taken_back, BUST),
+    }
+
+
+def _marked(fills: pl.DataFrame) -> pl.DataFrame:
+    """The fills as they are kept: what stands in for another says so."""
+    corrects = pl.col(REPLACES).is_not_null() | (pl.col("correction") == CORRECT).fill_null(False)
+    return fills.with_columns(correction=pl.when(corrects).then(pl.lit(CORRECT))).drop(REPLACES)
+
+
+def _together(days: Mapping[date, pl.DataFrame]) -> pl.DataFrame:
+    if not days:
+        kinds = {"fill_id": pl.String(), "correction": pl.String(), "ts": pl.Datetime("us", "UTC")}
+        return pl.DataFrame(schema=kinds)
+    return pl.concat(list(days.values()), how="diagonal_relaxed")
+
+
+def _same(standing: pl.DataFrame, incoming: pl.DataFrame) -> int:
+    """How many fills come again just as they stand; a column that one side lacks is empty."""
+    if standing.is_empty() or incoming.is_empty():
+        return 0
+    both = pl.concat([standing.head(0), incoming.head(0)], how="diagonal_relaxed").columns
+    ours, theirs = (
+        frame.with_columns(
+            pl.lit(None).alias(name) for name in both if name not in frame.columns
+        ).select(both)
+        for frame in (standing, incoming)
+    )
+    return len(
+        pl.concat([ours, theirs], how="vertical_relaxed")
+        .group_by(both)
+        .len()
+        .filter(pl.col("len") > 1)
+    )
+
+
+def _changed_days(before: pl.DataFrame, after: pl.DataFrame) -> dict[date, pl.DataFrame]:
+    """The days whose fills differ, in order, each sorted by time and id."""
+    found = {}
+    days = pl.concat([before["ts"], after["ts"]]).dt.date().unique().sort()
+    for day in days:
+        old, new = (
+            frame.filter(pl.col("ts").dt.date() == day).sort("ts", "fill_id")
+            for frame in (before, after)
+        )
+        if len(old) != len(new) or (len(new) and _same(old, new) != len(new)):
+            found[day] = new
+    return found
