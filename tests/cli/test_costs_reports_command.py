@@ -169,8 +169,8 @@ def test_saving_widens_the_period_to_whole_days_and_says_so(run, desk: Desk) -> 
 def test_a_viewer_may_look_and_not_save(make_desk, run, desk: Desk) -> None:
     make_desk(TOML + '\n[access]\nowner_is_admin = false\nothers = "viewer"\n')
     assert run("costs", *PERIOD, "--json")[0] == 0
-    code, _, err = run("costs", *PERIOD, "--save")
-    assert code == 3
+    code, out, err = run("costs", *PERIOD, "--save")
+    assert (code, out) == (3, "")
     assert "operator" in err
     assert desk.state.rows("SELECT * FROM trade_costs") == []
 
@@ -190,6 +190,13 @@ def test_the_report_is_written_with_its_own_groupings_and_those_asked_for(
 def test_the_report_adds_no_grouping_to_the_document(run, tmp_path: Path) -> None:
     words = ("costs", *PERIOD, "--by", "side", "--html", str(tmp_path / "costs.html"), "--json")
     assert list(json.loads(run(*words)[1])["by"]) == ["side"]
+
+
+@pytest.mark.parametrize("option", ["--html", "--parquet"])
+def test_a_report_for_stdout_is_refused(run, option: str) -> None:
+    code, out, err = run("costs", *PERIOD, option, "-")
+    assert (code, out) == (2, "")
+    assert "want a file" in err
 
 
 FORMS = {

@@ -86,6 +86,8 @@ def costs(
 
     if json_ and csv == "-":
         raise typer.BadParameter("stdout has room for one answer: --json or --csv -")
+    if "-" in (html, parquet):
+        raise typer.BadParameter("--html and --parquet want a file; only --csv can be stdout")
     desk = open_desk(ctx)
     first, last = read_period(desk, start, end)
     if save:
@@ -93,12 +95,12 @@ def costs(
     names = tuple(dict.fromkeys(name.strip() for name in by.split(",") if name.strip()))
     needed = dict.fromkeys((*names, *results.REPORTED)) if html is not None else names
     answer = results.compute(desk, start=first, end=last, by=tuple(needed))
-    _give(desk, answer, names, json_=json_, csv=csv, html=html, parquet=parquet)
     if save:
         saved = results.save(desk, answer, reason=reason)
         render.note(
             f"saved {saved.rows} rows of {len(saved.days)} days, {len(saved.files)} files of fills"
         )
+    _give(desk, answer, names, json_=json_, csv=csv, html=html, parquet=parquet)
 
 
 @app.command("trades")

@@ -272,7 +272,11 @@ def _stack(values: list[dict[str, object]], name: str, groups: Sequence[str]) ->
         alt.Chart(_rows(values))
         .mark_bar()
         .encode(
-            x=alt.X("group:N").scale(domain=list(groups)).sort(None).title(None),
+            x=alt.X("group:N")
+            .scale(domain=list(groups))
+            .sort(None)
+            .title(None)
+            .axis(labelOverlap=True),
             y=alt.Y("bps:Q").title("bps of notional"),
             color=alt.Color("part:N").scale(domain=used, range=colours).title(None),
             order=alt.Order("order:O"),
