@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from costs.frames import FILLS, QUOTES, RULES, fills_frame, quotes_frame
@@ -43,6 +43,8 @@ from mechexo.costs.views import (
 from mechexo.desk import Desk
 from mechexo.errors import NotFoundError, UnreachableError, UsageError
 
+some = settings(max_examples=25, deadline=None)
+
 DAY = timedelta(days=1)
 SETTINGS = CostSettings(horizons=(timedelta(seconds=10),))
 FIGURE = {
@@ -65,10 +67,6 @@ def viewer(fills: list[Fill], quotes: list[Quote], rule: QuoteRule | None = None
     )
 
 
-def priced_of(made: Viewer) -> object:
-    return made._run.priced
-
-
 def twenty(count: int = 20, **options: object) -> Viewer:
     """Fills of one symbol, ten seconds apart, each dearer than the one before."""
     quotes = [Quote(at(seconds - 1), "AAA", 99.99, 100.01) for seconds in range(0, 400, 10)]
@@ -83,6 +81,7 @@ def twenty(count: int = 20, **options: object) -> Viewer:
 # Windows
 
 
+@some
 @given(FILLS, QUOTES, RULES, st.sampled_from(["symbol", "side", "strategy", "source", "hour"]),
        st.integers(1, 3))  # fmt: skip
 def test_the_windows_of_a_table_are_together_what_the_report_says(
@@ -102,6 +101,7 @@ def test_the_windows_of_a_table_are_together_what_the_report_says(
     assert page.totals == totals(made._lean())
 
 
+@some
 @given(FILLS, QUOTES, RULES, st.sampled_from(GROUP_SORTS), st.booleans())
 def test_groups_come_in_the_order_that_is_asked_for_and_unknown_figures_last(
     fills: list[Fill], quotes: list[Quote], rule: QuoteRule, sort: str, turned: bool
@@ -120,6 +120,7 @@ def test_groups_come_in_the_order_that_is_asked_for_and_unknown_figures_last(
     assert known == pytest.approx(sorted(known, reverse=not turned), rel=1e-9, abs=1e-9)
 
 
+@some
 @given(FILLS, QUOTES, st.sampled_from(SORTS), st.booleans(), st.integers(1, 4))
 def test_the_windows_of_the_fills_hold_each_fill_once_and_in_order(
     fills: list[Fill], quotes: list[Quote], sort: str, turned: bool, limit: int
@@ -143,6 +144,7 @@ def test_the_windows_of_the_fills_hold_each_fill_once_and_in_order(
     assert values == known + [None] * (len(values) - len(known))
 
 
+@some
 @given(FILLS, QUOTES, st.sampled_from(["symbol", "side", "strategy", "hour", "source", "size"]))
 def test_the_fills_behind_a_group_are_those_that_the_report_counts_in_it(
     fills: list[Fill], quotes: list[Quote], by: str
@@ -293,6 +295,7 @@ def test_a_withdrawn_quote_is_a_row_of_its_own() -> None:
     assert not any(row.reference for row in found.before)
 
 
+@some
 @given(FILLS, QUOTES, RULES)
 def test_the_marked_reference_is_the_quote_of_the_kernel(
     fills: list[Fill], quotes: list[Quote], rule: QuoteRule
@@ -321,6 +324,7 @@ def test_a_fill_that_is_gone_is_named() -> None:
 # Plots
 
 
+@some
 @given(FILLS, QUOTES, st.integers(1, 60))
 def test_the_distribution_counts_every_fill_with_a_total_once(
     fills: list[Fill], quotes: list[Quote], bins: int
@@ -470,6 +474,7 @@ def test_everything_that_is_shown_can_be_exported(tmp_path: Path, asked: object)
     assert done.rows == len(rows_of(tmp_path / "out.csv")) > 0
 
 
+@pytest.mark.slow
 def test_a_file_that_cannot_be_written_says_why_and_leaves_what_was_there(
     small_disk: Path,
 ) -> None:
