@@ -1,0 +1,220 @@
+"""Costs of groups as rows, from what parts of the fills add up to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import polars as pl
+
+from mechexo.costs.aggregate import PARTS, PERCENTILES, WEIGHTED_PERCENTILES
+from mechexo.costs.dimensions import NO_VALUE, SOURCES, Dimension
+from mechexo.costs.merging import By, Partial, Question, keys_of, merged_buckets, merging_sums
+from mechexo.costs.percentiles import Buckets, approximate, exact, located
+from mechexo.costs.values import FEW, CostRow, MarkoutPoint, SourceShare
+
+Second = Callable[[Buckets], pl.DataFrame]
+"""Looks at the fills again: gives keys, total_bps and notional of those in the wanted buckets."""
+
+_STATISTICS = (
+    *(f"{name}_bps" for name in (*PERCENTILES, *WEIGHTED_PERCENTILES)),
+    "winsorised_mean_bps",
+)
+
+
+def rows_of(
+    partial: Partial,
+    by: By,
+    question: Question,
+    dimensions: Mapping[str, Dimension],
+    second: Second | None,
+) -> tuple[tuple[CostRow, ...], float]:
+    """The costs of each group of a grouping, ordered by their values.
+
+    Args:
+        partial: all parts merged.
+        by: one of the question's groupings, or none for all fills together.
+        question: what the parts were asked.
+        dimensions: the question's, by name.
+        second: the second look; without one percentiles are those of buckets.
+
+    Returns:
+        The rows, as `costs.aggregate.grouped` gives them; and how far, in bps, percentiles and the
+        winsorised mean may be off: 0.0 after a second look.
+    """
+    parent = question.parent_of(by)
+    sums = partial.sums[parent]
+    buckets = located(merged_buckets(partial.buckets[parent], by), by)
+    figures = approximate(buckets) if second is None else exact(buckets, second(buckets))
+    keys = keys_of(by)
+    statistics = {tuple(row[key] for key in keys): row for row in figures.iter_rows(named=True)}
+    groups = _groups(sums, by, question)
+    rows = []
+    for codes, group in groups.items():
+        named = {
+            name: NO_VALUE if code is None else dimensions[name].text(code)
+            for name, code in zip(by, codes, strict=True)
+        }
+        rows.append(_row(named, group, statistics.get(codes, {}), question.horizons))
+    error = figures["error_bps"].max()
+    return tuple(rows), float(error) if isinstance(error, float) else 0.0
+
+
+def _groups(
+    sums: pl.DataFrame, by: By, question: Question
+) -> dict[tuple[Any, ...], list[dict[str, Any]]]:
+    """The sums of each group, by what decides which figures a fill has, in the groups' order."""
+    keys = keys_of(by)
+    classes = [*keys, "counts", "ref_source", "suspect", "no_commission", "no_spread"]
+    merged = sums.group_by(classes).agg(merging_sums(question.horizons)).sort(classes)
+    found: dict[tuple[Any, ...], list[dict[str, Any]]] = {} if by else {(): []}
+    for row in merged.iter_rows(named=True):
+        found.setdefault(tuple(row[key] for key in keys), []).append(row)
+    return found
+
+
+def _row(
+    key: dict[str, str],
+    classes: list[dict[str, Any]],
+    statistics: Mapping[str, Any],
+    horizons: tuple[str, ...],
+) -> CostRow:
+    counting = [each for each in classes if each["counts"]]
+    amounts = {part: _with_part(counting, part) for part in PARTS}
+    total = _moments(counting, "total")
+    weights = {part: sum(each["notional"] for each in having) for part, having in amounts.items()}
+    cash = {
+        part: sum(each[_amount(part)] for each in having) if having else None
+        for part, having in amounts.items()
+    }
+    paid = [each["commission"] for each in classes if not each["no_commission"]]
+    return CostRow(
+        key=key,
+        fills=sum(each["fills"] for each in classes),
+        priced=sum(each["fills"] for each in counting),
+        notional=float(sum(each["notional"] for each in counting)),
+        **{f"{part}_bps": _bps(cash[part], weights[part]) for part in PARTS},
+        **{f"{part}_ccy": cash[part] for part in PARTS},
+        **{name: statistics.get(name) for name in _STATISTICS},
+        mean_bps=total.mean,
+        sd_bps=total.sd,
+        se_bps=total.se,
+        min_bps=min((each["min_bps"] for each in amounts["total"]), default=None),
+        max_bps=max((each["max_bps"] for each in amounts["total"]), default=None),
+        commission_all_ccy=sum(paid) if paid else None,
+        with_total=total.count,
+        few=total.count < FEW,
+        component_notional={part: float(weight) for part, weight in weights.items()},
+        sources=_sources(classes),
+        realised_bps=_by_horizon(counting, "realised", horizons) if horizons else None,
+        impact_bps=_by_horizon(counting, "impact", horizons) if horizons else None,
+    )
+
+
+def _with_part(counting: list[dict[str, Any]], part: str) -> list[dict[str, Any]]:
+    """The sums of the fills that have a component."""
+    if part in ("commission", "total"):
+        return [each for each in counting if not each["no_commission"]]
+    if part in ("spread", "beyond"):
+        return [each for each in counting if not each["no_spread"]]
+    return counting
+
+
+def _amount(part: str) -> str:
+    return "commission" if part == "commission" else f"{part}_ccy"
+
+
+def _bps(amount: float | None, weight: float) -> float | None:
+    return None if amount is None else 1e4 * amount / weight
+
+
+class _Moments:
+    """How many values there are, their mean and their spread."""
+
+    def __init__(self, count: int, mean: float | None, deviations: float) -> None:
+        self.count, self.mean = count, mean
+        self.sd = (deviations / (count - 1)) ** 0.5 if count > 1 else None
+        self.se = None if self.sd is None else self.sd / count**0.5
+
+
+def _moments(classes: list[dict[str, Any]], name: str) -> _Moments:
+    known = [each for each in classes if each[f"{name}_n"]]
+    count = sum(each[f"{name}_n"] for each in known)
+    if not count:
+        return _Moments(0, None, 0.0)
+    mean = sum(each[f"{name}_n"] * each[f"{name}_mean"] for each in known) / count
+    deviations = sum(
+        each[f"{name}_m2"] + each[f"{name}_n"] * (each[f"{name}_mean"] - mean) ** 2
+        for each in known
+    )
+    return _Moments(count, mean, deviations)
+
+
+def _sources(classes: list[dict[str, Any]]) -> dict[str, SourceShare]:
+    by_source: dict[str, list[dict[str, Any]]] = {}
+    for each in classes:
+        name = "suspect" if each["suspect"] else each["ref_source"]
+        by_source.setdefault(name, []).append(each)
+    fills = sum(each["fills"] for each in classes)
+    value = sum(each["traded_value"] for each in classes)
+    return {
+        name: SourceShare(
+            count := sum(each["fills"] for each in by_source[name]),
+            count / fills,
+            sum(each["traded_value"] for each in by_source[name]) / value,
+        )
+        for name in SOURCES
+        if name in by_source
+    }
+
+
+def _by_horizon(
+    counting: list[dict[str, Any]], name: str, horizons: tuple[str, ...]
+) -> dict[str, float | None]:
+    found: dict[str, float | None] = {}
+    for label in horizons:
+        known = [each for each in counting if each[f"{label}_n"]]
+        weight = sum(each[f"notional_{label}_known"] for each in known)
+        amount = sum(each[f"{name}_{label}_ccy"] for each in known)
+        found[label] = 1e4 * amount / weight if known else None
+    return found
+
+
+def markout_points(
+    partial: Partial, question: Question, horizons: Mapping[str, float]
+) -> tuple[MarkoutPoint, ...]:
+    """The markout curve of all priced fills, as `costs.running.markout_curve` gives it.
+
+    Args:
+        partial: all parts merged.
+        question: what the parts were asked.
+        horizons: seconds by label, shortest first.
+    """
+    parent = question.parent_of(())
+    classes = _groups(partial.sums[parent], (), question)[()]
+    points = []
+    for label, seconds in horizons.items():
+        known = [each for each in classes if each["counts"] and each[f"{label}_n"]]
+        realised = _moments(known, label)
+        notional = float(sum(each[f"notional_{label}_known"] for each in known))
+
+        def share(
+            name: str, known: list[dict[str, Any]] = known, whole: float = notional
+        ) -> float | None:
+            return 1e4 * sum(each[name] for each in known) / whole if known else None
+
+        markout = share(f"realised_{label}_ccy")
+        points.append(
+            MarkoutPoint(
+                label=label,
+                horizon_s=seconds,
+                fills=realised.count,
+                notional=notional,
+                slippage_bps=share(f"slippage_ccy_{label}_known"),
+                realised_bps=markout,
+                impact_bps=share(f"impact_{label}_ccy"),
+                markout_bps=None if markout is None else -markout,
+                se_bps=realised.se,
+            )
+        )
+    return tuple(points)
