@@ -60,6 +60,6 @@ def _standing(rows: pl.DataFrame) -> pl.DataFrame:
     corrects = pl.col(REPLACES) == pl.col("fill_id")
     if not rows.select(corrects.any()).item():
         return rows
-    place = pl.int_range(pl.len())
-    last = pl.when(corrects).then(place).max().over("fill_id")
-    return rows.filter(last.is_null() | (place == last))
+    placed = rows.with_row_index(_ROW)
+    last = pl.when(corrects).then(pl.col(_ROW)).max().over("fill_id")
+    return placed.filter(last.is_null() | (pl.col(_ROW) == last)).drop(_ROW)

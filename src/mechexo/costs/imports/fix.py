@@ -37,6 +37,7 @@ _ORDER_TYPES = {"1": "market", "2": "limit", "3": "stop", "4": "stop limit", "5"
 _LIQUIDITY = {"1": "maker", "2": "taker"}
 _TAXES = ("2", "5", "9")
 """Kinds of miscellaneous fees that are taxes: tax, stamp duty, consumption tax."""
+_DERIVATIVES = ("FUT", "OPT", "FOP", "MLEG")
 _PER_UNIT, _PERCENT, _ABSOLUTE = "1", "2", "3"
 
 
@@ -142,7 +143,7 @@ def _read(message: _Message) -> ImportedFill | TakenBack | NoFill:
         fees=costs.fees,
         taxes=costs.taxes,
         commission_currency=costs.currency,
-        multiplier=amount(message.get(231), "multiplier (231)"),
+        multiplier=_multiplier(message),
         currency=text(message.get(15)),
         venue=text(message.get(30)),
         broker=text(message.get(76)) or text(message.get(49)),
@@ -179,6 +180,13 @@ def _symbol(message: _Message) -> str:
         raise RowError("no symbol (55)")
     month = text(message.get(200))
     return f"{found} {month}" if month else found
+
+
+def _multiplier(message: _Message) -> Decimal:
+    found = amount(message.get(231), "multiplier (231)")
+    if found is None and message.get(167) in _DERIVATIVES:
+        raise RowError("a future or option without its multiplier (231)")
+    return Decimal(1) if found is None else found
 
 
 def _moment(written: str | None) -> datetime:
@@ -225,7 +233,7 @@ def _commission(message: _Message, price: Decimal, quantity: Decimal) -> Decimal
     written, kind = amount(message.get(12), "commission (12)"), message.get(13)
     if written is None:
         return None
-    multiplier = amount(message.get(231), "multiplier (231)") or Decimal(1)
+    multiplier = _multiplier(message)
     return {
         _PER_UNIT: written * quantity,
         _PERCENT: written * quantity * price * multiplier / 100,

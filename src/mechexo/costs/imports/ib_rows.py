@@ -33,6 +33,7 @@ _DATES = ("%Y%m%d", "%Y-%m-%d", "%d-%b-%y")
 _ZONES = {"UTC": 0, "GMT": 0, "EST": -5, "EDT": -4, "CST": -6, "CDT": -5, "PST": -8, "PDT": -7,
           "CET": 1, "CEST": 2, "JST": 9, "HKT": 8}  # fmt: skip
 """The abbreviations that IB writes, in hours from UTC."""
+_DERIVATIVES = ("FUT", "OPT", "FOP")
 _NOTHING = ("", "0", "--")
 
 
@@ -69,11 +70,12 @@ def read_trade(
         if original in _NOTHING:
             raise RowError("a cancellation that does not name the trade it cancels")
         return TakenBack(f"ib:{original}")
+    at = _moment(row, options.zone)
     currency = needed(row, "currency", "currency")
     commission, taxes = _costs(row, currency)
     return ImportedFill(
         fill_id=_fill_id(row),
-        at=_moment(row, options.zone),
+        at=at,
         symbol=needed(row, "symbol", "symbol"),
         side=needed(row, "buySell", "side").partition(" ")[0],
         quantity=exact(row.get("quantity"), "quantity"),
@@ -81,7 +83,7 @@ def read_trade(
         commission=commission,
         taxes=taxes,
         commission_currency=text(row.get("ibCommissionCurrency")) or currency,
-        multiplier=amount(row.get("multiplier"), "multiplier"),
+        multiplier=_multiplier(row),
         fx=_rate(row, currency, options, account),
         currency=currency,
         strategy=text(row.get("orderReference")),
@@ -126,6 +128,13 @@ def _taxes_are_amounts(row: Mapping[str, str], commission: Decimal | None, taxes
     if net is None or proceeds is None or commission is None:
         return False
     return net == proceeds + commission - taxes
+
+
+def _multiplier(row: Mapping[str, str]) -> Decimal:
+    found = amount(row.get("multiplier"), "multiplier")
+    if found is None and row.get("assetCategory", "") in _DERIVATIVES:
+        raise RowError("a future or option without its multiplier (add multiplier to the query)")
+    return Decimal(1) if found is None else found
 
 
 def _rate(

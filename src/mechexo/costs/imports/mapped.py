@@ -75,7 +75,9 @@ def _collected(content: Content, columns: Columns, options: Options) -> pl.DataF
     try:
         with interrupts_told():
             with interrupts_kept():
-                rows, _ = typed(table, columns, options.mapping, zone, _ALWAYS)
+                rows, present = typed(table, columns, options.mapping, zone, _ALWAYS)
+            if "multiplier" not in present:
+                rows = rows.with_columns(multiplier=1.0)
             return rows.collect(engine="in-memory")
     except ConfigError as error:
         if "naive_zone" in str(error):

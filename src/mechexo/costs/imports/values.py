@@ -62,7 +62,7 @@ class ImportedFill:
     fees: Decimal | None = None
     taxes: Decimal | None = None
     commission_currency: str | None = None
-    multiplier: Decimal | None = None
+    multiplier: Decimal = Decimal(1)
     fx: Decimal | None = None
     currency: str | None = None
     strategy: str | None = None

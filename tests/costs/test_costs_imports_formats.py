@@ -1,0 +1,240 @@
+"""The other brokers and exchanges: what each file says, and what of it cannot be taken."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from costs.broker_files import SAMPLES, content, fill, reasons, sample, understood
+from mechexo.costs.imports.coins import fee_in, quote_of
+from mechexo.costs.imports.formats import names
+from mechexo.errors import ConfigError, UsageError
+
+NOON = datetime(2026, 3, 2, 14, 30, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [
+        ("ib-flex.xml", "ib-flex"), ("ib-trades.csv", "ib-csv"),
+        ("ib-trades-dates-only.csv", "ib-csv"), ("alpaca.json", "alpaca"),
+        ("binance-spot.json", "binance"), ("binance-futures.json", "binance"),
+        ("coinbase-advanced.json", "coinbase"), ("coinbase-exchange.json", "coinbase"),
+        ("kraken-spot.json", "kraken"), ("kraken-futures.json", "kraken"), ("bybit.json", "bybit"),
+    ],
+)  # fmt: skip
+def test_a_format_is_told_by_its_content_and_not_by_its_name(file: str, name: str) -> None:
+    from zoneinfo import ZoneInfo
+
+    data = (SAMPLES / file).read_bytes()
+    assert understood(content(data, "download"), zone=ZoneInfo("UTC"))[0] == name
+    assert name in names()
+
+
+def test_every_row_of_every_sample_is_a_fill_or_has_its_reason() -> None:
+    for file in SAMPLES.glob("*.json"):
+        _, parsed, found = understood(sample(file.name))
+        told = sum(parsed.no_fills.values()) + len(parsed.taken_back) + len(found.rejected)
+        assert len(found.fills) + found.repeated + told == parsed.rows, file.name
+
+
+def test_alpaca_fills_are_read_and_the_other_activities_counted() -> None:
+    _, parsed, found = understood(sample("alpaca.json"))
+    first = fill(found, "alpaca:20260302143000123::aaaa-1")
+    assert first["ts"] == NOON + timedelta(microseconds=123456)
+    assert (first["quantity"], first["price"], first["side"], first["order_id"]) == (
+        60.0, 100.01, "buy", "ord-1",
+    )  # fmt: skip
+    assert first["commission"] is None
+    assert fill(found, "alpaca:20260302143000456::aaaa-2")["side"] == "sell"
+    assert parsed.no_fills == {"activities of type FEE": 1}
+    assert reasons(found) == {
+        "activity no. 4": "a date without a time cannot be matched with quotes",
+        "activity no. 5": "no readable price",
+    }
+    assert "commissions stay unknown" in parsed.notes[0]
+
+
+def test_binance_spot_fees_are_exact_in_the_quote_coin_or_stay_in_their_own() -> None:
+    _, _, found = understood(sample("binance-spot.json"))
+    first = fill(found, "binance:BTCUSDT:28457")
+    assert (first["commission"], first["commission_currency"]) == (0.650001, "USDT")
+    assert (first["side"], first["liquidity"], first["currency"]) == ("buy", "taker", "USDT")
+    assert first["ts"] == NOON + timedelta(milliseconds=250)
+    second = fill(found, "binance:BTCUSDT:28458")
+    assert (second["commission"], second["side"], second["liquidity"]) == (0.6501, "sell", "maker")
+    third = fill(found, "binance:ETHBTC:28457")
+    assert (third["commission"], third["commission_currency"], third["currency"]) == (
+        0.0001, "BNB", "BTC",
+    )  # fmt: skip
+
+
+def test_binance_futures_have_their_own_ids_and_no_inverse_contracts() -> None:
+    _, _, found = understood(sample("binance-futures.json"))
+    row = fill(found, "binance:futures:BTCUSDT:698759")
+    assert (row["side"], row["commission"], row["liquidity"]) == ("sell", -0.0781901, "maker")
+    assert list(reasons(found).values()) == [
+        "an inverse contract: its size is in contracts, not in coins"
+    ]
+
+
+def test_coinbase_fills_are_reversed_and_corrected_by_their_trade_id() -> None:
+    _, parsed, found = understood(sample("coinbase-advanced.json"))
+    first = fill(found, "coinbase:BTC-USD:t-1")
+    assert (first["commission"], first["currency"], first["liquidity"]) == (1.14, "USD", "maker")
+    assert first["ts"] == NOON + timedelta(milliseconds=500)
+    assert fill(found, "coinbase:ETH-USDC:t-2")["quantity"] == 0.05
+    assert parsed.taken_back == ("coinbase:ETH-USDC:t-3",)
+    corrected = fill(found, "coinbase:ETH-USDC:t-2:corrected")
+    assert (corrected["price"], corrected["replaces"]) == (2002.0, "coinbase:ETH-USDC:t-2")
+
+
+def test_coinbase_exchange_fills_are_read_too() -> None:
+    _, _, found = understood(sample("coinbase-exchange.json"))
+    row = fill(found, "coinbase:BTC-USD:74")
+    assert (row["commission"], row["liquidity"], row["side"]) == (0.00025, "taker", "buy")
+
+
+def test_kraken_times_keep_their_microseconds() -> None:
+    _, _, found = understood(sample("kraken-spot.json"))
+    first = fill(found, "kraken:TAAAAA-AAAAA-AAAAAA")
+    assert first["ts"] == NOON + timedelta(microseconds=892100)
+    assert (first["commission"], first["currency"], first["liquidity"], first["order_type"]) == (
+        23.6, "USDT", "maker", "limit",
+    )  # fmt: skip
+    second = fill(found, "kraken:TBBBBB-BBBBB-BBBBBB")
+    assert (second["currency"], second["side"], second["commission"]) == ("EUR", "sell", 3.6)
+    assert reasons(found) == {
+        "trade TCCCCC-CCCCC-CCCCCC": "the side is neither buy nor sell",
+    }
+
+
+def test_kraken_futures_are_read_but_for_inverse_contracts() -> None:
+    _, _, found = understood(sample("kraken-futures.json"))
+    row = fill(found, "kraken:f-1")
+    assert (row["symbol"], row["quantity"], row["liquidity"]) == ("PF_XBTUSD", 0.1, "maker")
+    assert "inverse contract" in reasons(found)["fill no. 2"]
+
+
+def test_bybit_rebates_are_negative_costs_and_funding_is_no_fill() -> None:
+    _, parsed, found = understood(sample("bybit.json"))
+    first = fill(found, "bybit:x-1")
+    assert (first["commission"], first["liquidity"], first["order_type"]) == (
+        -0.015, "maker", "limit",
+    )  # fmt: skip
+    second = fill(found, "bybit:x-2")
+    assert (second["commission"], second["commission_currency"]) == (0.9, "USDC")
+    assert parsed.no_fills == {"executions of type Funding": 1}
+
+
+def test_bybit_inverse_contracts_are_rejected() -> None:
+    text = (SAMPLES / "bybit.json").read_text().replace('"linear"', '"inverse"')
+    _, _, found = understood(content(text))
+    assert len(found.fills) == 0
+    assert all("inverse contract" in reason for reason in reasons(found).values())
+
+
+@pytest.mark.parametrize(
+    ("pair", "quote"),
+    [("BTCUSDT", "USDT"), ("XXBTZUSD", "USD"), ("XETHXXBT", "BTC"), ("ETHBTC", "BTC"),
+     ("SOLEUR", "EUR"), ("BNBFDUSD", "FDUSD"), ("USDT", None), ("FOOBAR", None)],
+)  # fmt: skip
+def test_a_pair_is_priced_in_its_second_coin(pair: str, quote: str | None) -> None:
+    assert quote_of(pair) == quote
+
+
+def test_a_fee_in_the_traded_coin_is_worth_its_price_exactly() -> None:
+    fee, price = Decimal("0.00001"), Decimal("65000.1")
+    assert fee_in(fee, "BTC", "BTCUSDT", "USDT", price) == (Decimal("0.650001"), "USDT")
+    assert fee_in(fee, "BNB", "BTCUSDT", "USDT", price) == (fee, "BNB")
+    assert fee_in(fee, None, "BTCUSDT", "USDT", price) == (fee, "USDT")
+    assert fee_in(None, "BTC", "BTCUSDT", "USDT", price) == (None, None)
+    assert fee_in(fee, "BTC", "BTCXYZ", None, price) == (fee, "BTC")
+
+
+MAPPING = {
+    "fill_id": "id", "ts": "executed_at", "symbol": "ticker", "side": "direction",
+    "quantity": "shares", "price": "avg_px", "commission": "fee", "taxes": "sec_fee",
+    "correction": "state",
+}  # fmt: skip
+
+
+def test_a_table_of_the_desks_own_is_read_by_its_mapping() -> None:
+    name, parsed, found = understood(sample("own-layout.csv"), mapping=MAPPING, tags=("algo",))
+    assert (name, parsed.rows) == ("mapped", 7)
+    row = fill(found, "a1")
+    assert (row["price"], row["taxes"], row["commission"], row["algo"]) == (
+        100.02, 0.2, 0.1, "vwap",
+    )  # fmt: skip
+    assert (row["correction"], row["replaces"]) == ("correct", "a1")
+    assert fill(found, "a2")["side"] == "sell"
+    assert found.repeated == 2
+    assert reasons(found) == {
+        "a3": "the quantity is zero",
+        "a4": "the side contradicts the sign of the quantity",
+        "a5": "no readable price",
+    }
+
+
+def test_a_table_without_a_column_names_the_closest() -> None:
+    mapping = {**MAPPING, "price": "avg_price"}
+    with pytest.raises(UsageError, match=r"lacks 'avg_price'; close names: avg_px"):
+        understood(sample("own-layout.csv"), mapping=mapping)
+    with pytest.raises(ConfigError, match="no column 'avg_price'; close names: avg_px"):
+        understood(sample("own-layout.csv"), mapping=mapping, forced="mapped")
+
+
+def test_a_parquet_file_is_a_table_too(tmp_path) -> None:
+    import polars as pl
+
+    path = tmp_path / "x.bin"
+    pl.DataFrame(
+        {"fill_id": ["1"], "ts": [NOON], "symbol": ["A"], "quantity": [-3], "price": [2.5]}
+    ).write_parquet(path)
+    name, _, found = understood(content(path.read_bytes()))
+    assert name == "mapped"
+    assert (fill(found, "1")["side"], fill(found, "1")["quantity"]) == ("sell", 3.0)
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"PAR1 rubbish PAR1", "cannot be read"),
+        (b'[{"activity_type": "FILL"', "is no whole JSON document"),
+        (b'{"hello": 1}', "is of no format that I know; known: ib-flex"),
+        (b"just some words", "is of no format that I know"),
+        (b"\x00\x01\x02", "is of no format that I know"),
+        (b'{"activities": 3, "activity_type": ""}', "has no list activities"),
+    ],
+)
+def test_a_file_that_is_none_of_them_is_refused_in_one_line(data: bytes, said: str) -> None:
+    with pytest.raises(UsageError, match=said) as caught:
+        understood(content(data))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_forced_format_is_tried_and_an_unknown_one_named() -> None:
+    with pytest.raises(UsageError, match="is no whole JSON document"):
+        understood(sample("ib-trades.csv"), forced="binance")
+    with pytest.raises(UsageError, match="did you mean alpaca"):
+        understood(sample("alpaca.json"), forced="alpacca")
+    _, parsed, _ = understood(sample("alpaca.json"), forced="fix")
+    assert parsed.rows == 0
+
+
+@pytest.mark.parametrize("file", sorted(path.name for path in SAMPLES.glob("*.json")))
+def test_a_list_of_something_else_is_rejected_row_by_row(file: str) -> None:
+    from mechexo.costs.imports.formats import recognised
+    from mechexo.costs.imports.values import Options
+
+    module = recognised(sample(file), Options())
+    document = {"list": [1, None], "fills": [1, None], "trades": {"a": 1, "b": None}}
+    text = {
+        "kraken": '{"result": {"trades": {"a": 1, "b": null}}}',
+        "bybit": '{"result": {"list": [1, null]}}',
+    }.get(module.NAME, "[1, null]")
+    assert document
+    parsed = module.read(content(text), Options())
+    assert (parsed.rows, len(parsed.rejected)) == (2, 2)
