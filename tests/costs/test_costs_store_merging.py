@@ -6,6 +6,7 @@ import dataclasses
 import math
 import random
 from functools import reduce
+from itertools import accumulate, pairwise
 
 import polars as pl
 import pytest
@@ -85,7 +86,7 @@ class Parts:
 
 def cut(frame: pl.DataFrame, places: list[int]) -> list[pl.DataFrame]:
     edges = [0, *sorted(min(place, len(frame)) for place in places), len(frame)]
-    return [frame[low:high] for low, high in zip(edges, edges[1:], strict=False)]
+    return [frame[low:high] for low, high in pairwise(edges)]
 
 
 @some
@@ -228,11 +229,10 @@ def test_a_second_look_sees_few_of_many_fills() -> None:
     drawn = math.fsum(min(max(each, low), high) for each in values) / len(values)
     assert found["winsorised_mean_bps"] == pytest.approx(drawn, rel=1e-9)
     ordered = sorted(zip(values, rows["notional"], strict=True))
-    half, reached = sum(weight for _, weight in ordered) / 2, 0.0
-    for value, weight in ordered:
-        reached += weight
-        if reached >= half:
-            break
+    reached = list(accumulate(weight for _, weight in ordered))
+    value = next(
+        value for (value, _), sum_ in zip(ordered, reached, strict=True) if sum_ >= reached[-1] / 2
+    )
     assert found["weighted_p50_bps"] == value
 
 
