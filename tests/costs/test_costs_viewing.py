@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -67,6 +68,18 @@ def viewer(fills: list[Fill], quotes: list[Quote], rule: QuoteRule | None = None
     )
 
 
+def shown(row: CostRow) -> str:
+    """All figures of a row, but for the digits in which sums of another order may differ."""
+    return repr(
+        {
+            each.name: f"{value:.6f}" if isinstance(value, float) else value
+            for each in fields(row)
+            if not isinstance(value := getattr(row, each.name), dict)
+        }
+        | row.key
+    )
+
+
 def twenty(count: int = 20, **options: object) -> Viewer:
     """Fills of one symbol, ten seconds apart, each dearer than the one before."""
     quotes = [Quote(at(seconds - 1), "AAA", 99.99, 100.01) for seconds in range(0, 400, 10)]
@@ -97,8 +110,8 @@ def test_the_windows_of_a_table_are_together_what_the_report_says(
         if not page.rows:
             break
         rows += page.rows
-    assert tuple(rows) == whole
-    assert page.totals == totals(made._lean())
+    assert [shown(row) for row in rows] == [shown(row) for row in whole]
+    assert shown(page.totals) == shown(totals(made._lean()))
 
 
 @some
@@ -156,7 +169,7 @@ def test_the_fills_behind_a_group_are_those_that_the_report_counts_in_it(
         expected = fills_of(made._run.priced, row.key, Grouping())
         assert [fill.fill_id for fill in page.fills] == expected["fill_id"].to_list()
         assert page.count == row.fills
-        assert page.totals.total_ccy == row.total_ccy
+        assert page.totals.total_ccy == pytest.approx(row.total_ccy, abs=1e-9)
         deeper = made.table(TableAsked(("day",), among=among))
         assert sum(each.fills for each in deeper.rows) == row.fills
 
