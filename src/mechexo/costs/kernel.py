@@ -90,7 +90,7 @@ def _quote_reference(quotes: Quotes, rule: QuoteRule) -> list[pl.Expr]:
     """The quote that is the reference, if one is, and why else none is."""
     age = (pl.col("ts") - pl.col("ref_ts")).dt.total_microseconds()
     usable = (age <= rule.usable_age_us).fill_null(False)
-    seen = quotes.frame["sid"].unique()
+    seen = quotes.ends()["sid"]
     reason = (
         pl.when(~pl.col("sid").is_in(seen.implode()))
         .then(pl.lit("no quote of this symbol"))

@@ -76,8 +76,7 @@ def _mids_after(
         .with_columns(space.key())
         .sort("key", maintain_order=True)
     )
-    ends = quotes.frame.group_by("sid").agg(end=pl.col("ts").max())
-    left = left.join(ends, on="sid", how="left", maintain_order="left")
+    left = left.join(quotes.ends(), on="sid", how="left", maintain_order="left")
     right = quotes.frame.select(space.key(), "ref_ts", mid=(pl.col("bid") + pl.col("ask")) / 2)
     found = {}
     for horizon in horizons:

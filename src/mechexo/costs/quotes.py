@@ -32,12 +32,21 @@ class Quotes:
     symbols: tuple[str, ...]
     dropped: int
     """Rows without a symbol or a readable time."""
+    later: pl.DataFrame | None = None
+    """sid and end: the last moment of symbols that the source has quotes of beyond these rows, when
+    they are only a part of what a period needs."""
 
     @property
     def newest_at(self) -> datetime | None:
         """The time of the newest row."""
         newest = self.frame["ts"].max()
         return newest if isinstance(newest, datetime) else None
+
+    def ends(self) -> pl.DataFrame:
+        """The last moment of every symbol that has quotes: sid, end."""
+        own = self.frame.select("sid", end="ts")
+        both = own if self.later is None else pl.concat([own, self.later.select("sid", "end")])
+        return both.group_by("sid").agg(pl.col("end").max())
 
 
 def normalise_quotes(
