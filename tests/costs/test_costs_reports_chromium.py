@@ -206,3 +206,11 @@ def test_every_control_and_chart_has_a_name_for_a_screen_reader(page: Any) -> No
             " || (each.labels && each.labels[0] && each.labels[0].textContent) || ''"
         )
         assert name
+
+
+def test_exceptions_are_found_by_any_of_their_words(page: Any) -> None:
+    field = page.get_by_label("Filter exceptions")
+    field.fill("further than 5 %")
+    shown = page.locator("#table-exceptions tbody tr:visible")
+    assert shown.count() == 7 * len(SYMBOLS)
+    assert {row.locator("td").first.inner_text() for row in shown.all()} == {"suspect"}

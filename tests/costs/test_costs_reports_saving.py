@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -281,3 +283,40 @@ def test_a_disk_that_fills_up_leaves_the_days_that_were_saved_before(
     (small_disk / FILLER).unlink()
     save(desk, two_days(desk))
     assert set(pl.read_parquet(day_of(desk))["symbol"]) == {"BBB", "CCC"}
+
+
+def test_saved_figures_follow_from_the_saved_fills_by_another_hand(desk: Desk) -> None:
+    import duckdb
+
+    save(desk, two_days(desk))
+    found = duckdb.sql(
+        f"""SELECT day, symbol, count(*), 1e4 * sum(total_ccy) / sum(notional),
+            quantile_cont(total_bps, 0.95), avg(total_bps), stddev_samp(total_bps)
+            FROM read_parquet('{day_of(desk).parent}/*.parquet')
+            WHERE reason IS NULL AND total_ccy IS NOT NULL GROUP BY ALL ORDER BY ALL"""
+    ).fetchall()
+    rows = saved_days(desk, dimension="symbol", first="2026-03-02", last="2026-03-03")
+    assert [(f"{day}", symbol) for day, symbol, *_ in found] == [(r.day, r.key) for r in rows]
+    for (_, _, count, *figures), each in zip(found, rows, strict=True):
+        row = each.row
+        assert count == row.with_total
+        own = (row.total_bps, row.p95_bps, row.mean_bps, row.sd_bps)
+        assert figures == pytest.approx(own, abs=1e-9)
+
+
+def test_saved_days_are_read_without_what_made_them(desk: Desk) -> None:
+    save(desk, two_days(desk))
+    program = (
+        "import sys; from pathlib import Path; from mechexo.desk import Desk;"
+        "from mechexo.costs.results import saved_days, trailing_days;"
+        "desk = Desk.open(Path(sys.argv[1]));"
+        "print(len(saved_days(desk, first='2026-03-01', last='2026-03-09')),"
+        " len(trailing_days(desk, before=None, limit=5)), 'polars' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(desk.config_path)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split() == ["2", "2", "False"]

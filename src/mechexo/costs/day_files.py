@@ -1,8 +1,8 @@
 """Per-fill results: one Parquet file for each session day, replaced together.
 
-Their names are those of a Hive partition, so that every reader of Parquet can take the folder as
-one table. The files are made under other names first; taking their places is all that happens
-while the state file is held.
+Each holds the day as a column too, so that every reader of Parquet can take the folder as one
+table. The files are made under other names first; taking their places is all that happens while
+the state file is held.
 """
 
 from __future__ import annotations

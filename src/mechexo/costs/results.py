@@ -148,12 +148,9 @@ def write_fills(desk: Desk, results: Results, target: str) -> Path:
     Raises:
         UnreachableError: the file cannot be written; what was there before still is.
     """
-    from mechexo.costs.dimensions import session_date
     from mechexo.costs.export import write_parquet
 
-    days = session_date(grouping(desk)).alias("day")
-    frame = results.priced.select(days, *results.priced.columns)
-    source = results.provenance
+    source, frame = results.provenance, _dated(results.priced, grouping(desk))
     return write_parquet(target, frame, _metadata(results.report, source, source.data_digest))
 
 
@@ -183,7 +180,8 @@ def save(desk: Desk, results: Results, *, reason: str = "") -> SaveResult:
     rows: list[SavedCost] = []
     with day_files(desk.path(desk.settings.costs.folder) / "results") as files:
         for day, fills in by_day(results.priced, rules):
-            files.put(day, fills, _metadata(report, source, source.days[day]))
+            about = _metadata(report, source, source.days[day])
+            files.put(day, _dated(fills, rules), about)
             rows += _rows_of(day, fills, rules, dimensions, source)
         with desk.operation("costs.save", target, needs=Role.OPERATOR, reason=reason) as operation:
             replaced = records.replace_days(operation.transaction, days, rows)
@@ -219,6 +217,13 @@ def trailing_days(desk: Desk, *, before: str | None, limit: int) -> tuple[DaySum
         )
         for each in found
     )
+
+
+def _dated(fills: pl.DataFrame, rules: Grouping) -> pl.DataFrame:
+    """The fills after their session `day` (Date)."""
+    from mechexo.costs.dimensions import session_date
+
+    return fills.select(session_date(rules).alias("day"), *fills.columns)
 
 
 def _rows_of(

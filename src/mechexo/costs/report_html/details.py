@@ -33,9 +33,8 @@ def exceptions_section(found: ExceptionList | None) -> Html | None:
     kinds = ", ".join(
         f"{count:,} {kind.replace('_', ' ')}" for kind, count in found.by_kind.items()
     )
-    line = (
-        f"{len(found.exceptions):,} of {found.fills:,} fills and {found.rejected:,} rejected rows"
-    )
+    count = sum(found.by_kind.values())
+    line = f"{count:,} among {found.fills:,} fills and {found.rejected:,} rejected rows"
     if found.acknowledged:
         line += f"; {found.acknowledged:,} acknowledged"
     said = el("p", f"{line}{': ' if kinds else ''}{kinds}")
@@ -49,7 +48,7 @@ def exceptions_section(found: ExceptionList | None) -> Html | None:
         Column(f"cost {found.currency}"),
         Column("score", "how far out it is within its kind"),
         Column("acknowledged", numeric=False),
-        Column("why", numeric=False, sortable=False),
+        Column("why", numeric=False, sortable=False, wraps=True),
     ]
     rows = [
         [
@@ -67,7 +66,12 @@ def exceptions_section(found: ExceptionList | None) -> Html | None:
         for each in found.exceptions
     ]
     table = tables.sortable(
-        "exceptions", "Fills to look at, and why", columns, rows, filtered="fills"
+        "exceptions",
+        "Fills to look at, and why",
+        columns,
+        rows,
+        filtered="exceptions",
+        all_by="mechexo costs exceptions",
     )
     return el(
         "section",

@@ -55,7 +55,9 @@
       const wanted = field.value.trim().toLowerCase();
       let shown = 0;
       for (const row of rows) {
-        row.hidden = !row.cells[0].textContent.toLowerCase().includes(wanted);
+        const words = [...row.cells].filter((cell) => !cell.classList.contains("number"))
+          .map((cell) => cell.textContent).join(" ").toLowerCase();
+        row.hidden = !words.includes(wanted);
         if (!row.hidden) shown += 1;
       }
       said.textContent = `${shown.toLocaleString("en")} of ${rows.length.toLocaleString("en")}`;

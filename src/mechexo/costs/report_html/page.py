@@ -119,7 +119,9 @@ def _rest_note(row: CostRow) -> Html | None:
     return el(
         "p",
         "“Not parted” is what fills have that were measured against no quote, so that their "
-        "slippage has no half-spread in it, and fills whose commission is unknown.",
+        "slippage has no half-spread in it, and fills whose commission is unknown. The steps are "
+        "over the notional behind the total; the figures above are each over the notional of the "
+        "fills that have that part.",
         class_="note",
     )
 

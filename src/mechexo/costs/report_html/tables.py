@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from mechexo.costs.report_html.data import parts, whole_bps
 from mechexo.costs.report_html.markup import MISSING, Html, el, number, share
-from mechexo.costs.values import CostRow
+from mechexo.costs.values import FEW, CostRow
 
 LISTED = 1000
 """How many rows a table has at most; the note under it says how many there are."""
@@ -35,6 +35,8 @@ class Column:
     hint: str = ""
     numeric: bool = True
     sortable: bool = True
+    wraps: bool = False
+    """Whether its text may take several lines."""
 
 
 def sortable(
@@ -46,9 +48,11 @@ def sortable(
     filtered: str = "",
     sorted_by: int | None = None,
     descending: bool = False,
+    all_by: str = "--csv",
 ) -> Html:
-    """A table with its controls: a button in each head sorts, and a field filters by the first
-    column when `filtered` names what is filtered."""
+    """A table with its controls: a button in each head sorts, and a field filters by the words of
+    a row when `filtered` names what is filtered. `all_by` says what gives the rows that do not
+    fit in."""
     heads = [
         _head(column, place == sorted_by, descending=descending)
         for place, column in enumerate(columns)
@@ -74,7 +78,9 @@ def sortable(
     more = None
     if len(rows) > LISTED:
         more = el(
-            "p", f"The first {LISTED:,} of {len(rows):,}; --csv writes all of them.", class_="note"
+            "p",
+            f"The first {LISTED:,} of {len(rows):,}; {all_by} writes all of them.",
+            class_="note",
         )
     return el(
         "div",
@@ -113,7 +119,7 @@ def _cell(cell: Cell, column: Column, *, first: bool) -> Html:
     if first and not column.numeric:
         return el("th", cell.shown, scope="row")
     if not column.numeric:
-        return el("td", cell.shown)
+        return el("td", cell.shown, class_="wrap" if column.wraps else None)
     value = None if cell.value is None else repr(cell.value)
     return el("td", cell.shown, class_="number", data_value=value)
 
@@ -161,9 +167,10 @@ def groups(
         ]
         for row in rows
     ]
+    few = f"; {FEW_MARK} of fewer than {FEW} fills" if any(row.few for row in rows) else ""
     return sortable(
         name.replace("+", "-"),
-        f"Costs by {' and '.join(keys).replace('_', ' ')}, bps of notional",
+        f"Costs by {' and '.join(keys).replace('_', ' ')}, bps of notional{few}",
         columns,
         cells,
         filtered=filtered,
