@@ -41,6 +41,43 @@ class Rows:
     frame: pl.DataFrame
 
 
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """A source, and how its columns and times are read."""
+
+    source: Source
+    columns: Columns
+    mapping: Mapping[str, str]
+    """Our column name = the source's, where they differ."""
+    naive_zone: str | None
+
+    def read(self, window: Window) -> Rows:
+        """The rows of a window.
+
+        Raises:
+            ConfigError: the source does not fit its mapping.
+            UnreachableError: it cannot be read.
+        """
+        parts: list[pl.DataFrame] = []
+        present: set[str] = set()
+        # Closed here, where an interrupt while closing is still an interrupt.
+        times = self.columns.times
+        time_column = self.mapping.get("ts", "ts") if times == ("ts",) else None
+        with closing(self.source.batches(window, time_column)) as batches:
+            for batch in batches:
+                frames = []
+                for table in batch:
+                    frame, has = _typed(table, self, window)
+                    frames.append(frame)
+                    present |= has
+                parts.append(_collected(batch, frames))
+                _refuse_naive(parts[-1], batch, self.naive_zone)
+        if not parts:
+            return Rows(nothing(self.columns))
+        whole = pl.concat(parts, rechunk=True)
+        return Rows(whole.select(name for name in self.columns.kinds if name in present))
+
+
 def read_fills(settings: CostSettings, root: Path, window: Window) -> Rows:
     """The fills of a window, as `costs.fills.normalise_fills` takes them, tags included.
 
@@ -116,13 +153,22 @@ def _optional(
 def _configured(
     setting: str, columns: Columns, settings: CostSettings, root: Path, window: Window
 ) -> Rows:
+    return feed(setting, columns, settings, root).read(window)
+
+
+def feed(setting: str, columns: Columns, settings: CostSettings, root: Path) -> Feed:
+    """The configured source of a setting, and how it is read.
+
+    Raises:
+        ConfigError: no source is configured, or its mapping names a column that we do not have.
+    """
     address = getattr(settings, setting)
     source = _ours(settings, setting, root) or open_source(address, setting, root)
     mapping: Mapping[str, str] = getattr(settings, columns.setting)
     check_mapping(columns, mapping)
     if getattr(source, "in_our_names", False):
         mapping = {}
-    return _read(source, columns, mapping, settings.naive_zone, window)
+    return Feed(source, columns, mapping, settings.naive_zone)
 
 
 def _ours(settings: CostSettings, setting: str, root: Path) -> Source | None:
@@ -134,42 +180,10 @@ def _ours(settings: CostSettings, setting: str, root: Path) -> Source | None:
     return stored_source(settings, setting, root)
 
 
-def _read(
-    source: Source,
-    columns: Columns,
-    mapping: Mapping[str, str],
-    naive_zone: str | None,
-    window: Window,
-) -> Rows:
-    parts: list[pl.DataFrame] = []
-    present: set[str] = set()
-    # Closed here, where an interrupt while closing is still an interrupt.
-    time_column = mapping.get("ts", "ts") if columns.times == ("ts",) else None
-    with closing(source.batches(window, time_column)) as batches:
-        for batch in batches:
-            frames = []
-            for table in batch:
-                frame, has = _typed(table, columns, mapping, naive_zone, window)
-                frames.append(frame)
-                present |= has
-            parts.append(_collected(batch, frames))
-            _refuse_naive(parts[-1], batch, naive_zone)
-    if not parts:
-        return Rows(nothing(columns))
-    whole = pl.concat(parts, rechunk=True)
-    return Rows(whole.select(name for name in columns.kinds if name in present))
-
-
-def _typed(
-    table: RawTable,
-    columns: Columns,
-    mapping: Mapping[str, str],
-    naive_zone: str | None,
-    window: Window,
-) -> tuple[pl.LazyFrame, frozenset[str]]:
+def _typed(table: RawTable, feed: Feed, window: Window) -> tuple[pl.LazyFrame, frozenset[str]]:
     try:
         with interrupts_told(), interrupts_kept():
-            return typed(table, columns, mapping, naive_zone, window)
+            return typed(table, feed.columns, feed.mapping, feed.naive_zone, window)
     except (PolarsError, PanicException, OSError) as error:
         raise unreadable(table.where, error) from error
 
