@@ -43,7 +43,7 @@ def test_every_key_of_the_table_is_bound() -> None:
 
 @pytest.mark.parametrize("screen", EVERYWHERE)
 def test_the_help_names_every_action_of_the_screen(screen: str) -> None:
-    text = "\n".join(text_of(shown) for shown in help_lines(at(screen)))
+    text = "\n".join(text_of(shown) for shown in help_lines(at(screen), 120))
     assert all(action.text in text for action in actions_of(screen))
 
 

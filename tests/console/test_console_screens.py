@@ -13,6 +13,7 @@ import pytest
 from console.driving import Show, fill_desk, press, screen_text, settled, until
 from mechexo.actor import Actor
 from mechexo.alerts import operations as alerts
+from mechexo.alerts.values import AlertState
 from mechexo.clock import VirtualClock
 from mechexo.desk import Desk
 from mechexo_tui.app import MechexoApp
@@ -296,7 +297,9 @@ async def test_capital_r_writes_the_shift_report_and_says_where(
 async def test_y_shows_what_it_copied(busy_desk: Desk, show: Show) -> None:
     async with show(busy_desk, 120, 40) as pilot:
         await press(pilot, "y")
-        assert "clipboard: ✖ CRITICAL  risk_limits" in screen_text(pilot)
+        assert "clipboard: CRITICAL risk_limits: gross exposure above its limit" in screen_text(
+            pilot
+        )
 
 
 async def test_a_name_with_control_codes_cannot_steer_the_terminal(
@@ -413,3 +416,73 @@ async def test_what_is_wrong_with_a_section_is_said_once(
         await settled(pilot, costs=True)
         complaints = [line for line in screen_text(pilot).splitlines() if "quotes.csv" in line]
         assert len(complaints) == 1, complaints
+
+
+async def test_an_alert_can_be_taken_from_its_runbook_entry_and_from_its_diff(
+    busy_desk: Desk, show: Show
+) -> None:
+    async with show(busy_desk) as pilot:
+        await press(pilot, "b", "a", *"reading", "enter")
+        await until(pilot, "risk_limits is acknowledged")
+        await press(pilot, "x")
+        await until(pilot, "Rollback, dry run")
+    assert alerts.list_alerts(busy_desk)[0].state is AlertState.ACKNOWLEDGED
+
+
+async def test_a_probe_leads_to_its_alert(busy_desk: Desk, show: Show) -> None:
+    alerts.observe(
+        busy_desk,
+        [alerts.Observation("probe:gateway", True, "high", "gateway", "refused", "probe")],
+    )
+    async with show(busy_desk) as pilot:
+        await press(pilot, "5", "a")
+        assert "acknowledge gateway" in screen_text(pilot)
+
+
+async def test_every_reason_is_one_key_away(busy_desk: Desk, show: Show) -> None:
+    async with show(busy_desk) as pilot:
+        assert "(and 1 more: o)" in screen_text(pilot)
+        await press(pilot, "o")
+        text = screen_text(pilot)
+        assert " 1  " in text
+        assert " 2  " in text
+
+
+async def test_a_list_says_that_there_is_more_of_it(busy_desk: Desk, show: Show) -> None:
+    async with show(busy_desk, 80, 24) as pilot:
+        await press(pilot, "b")
+        assert "▾" in screen_text(pilot)
+        assert "▴" not in screen_text(pilot)
+        await press(pilot, "G")
+        assert "▴" in screen_text(pilot)
+        assert "▾" not in screen_text(pilot)
+
+
+async def test_a_changed_configuration_is_said_in_the_header(busy_desk: Desk, show: Show) -> None:
+    async with show(busy_desk, 120, 40) as pilot:
+        assert "configuration changed" not in screen_text(pilot)
+        path = busy_desk.config_path
+        path.write_text(path.read_text() + "\n# another look\n")
+        await until(pilot, "configuration changed: leave and open again")
+
+
+async def test_a_narrow_list_still_says_what_is_acknowledged(busy_desk: Desk, show: Show) -> None:
+    alerts.acknowledge(busy_desk, alerts.list_alerts(busy_desk)[0].id)
+    async with show(busy_desk, 60, 20) as pilot:
+        assert "✔ acked" in screen_text(pilot)
+
+
+async def test_side_by_side_the_time_of_an_alert_is_whole(busy_desk: Desk, show: Show) -> None:
+    async with show(busy_desk, 160, 50) as pilot:
+        await press(pilot, "2")
+        row = next(line for line in screen_text(pilot).splitlines() if "risk_limits" in line)
+        assert "14:30  " in row
+
+
+async def test_the_runbook_that_an_alert_leads_to_is_not_filtered(
+    busy_desk: Desk, show: Show
+) -> None:
+    async with show(busy_desk) as pilot:
+        await press(pilot, "7", "slash", *"disk", "enter", "1", "j", "j", "b")
+        await until(pilot, "no runbook entry is for odd_thing")
+        assert "Trading is halted" in screen_text(pilot)

@@ -19,6 +19,8 @@ SCREENS = (
 """Key, name, text and other names of every screen."""
 
 LISTS = frozenset({"overview", "alerts"})
+OF_ALERTS = LISTS | {"entry", "rollback", "resources", "risk"}
+"""Screens on which an alert may be chosen: in a list, or because one came from it."""
 ANYWHERE: frozenset[str] = frozenset()
 
 
@@ -72,19 +74,23 @@ SORTS = {
 
 ACTIONS: tuple[Action, ...] = (
     Action("open", ("enter",), "Open the alert's runbook entry, or the section", LISTS, "open"),
-    Action("runbook", ("b",), "Open the runbook entry of the alert", LISTS, "runbook",
-           on_alert=True, words=("entry",)),
+    Action("runbook", ("b",), "Open the runbook entry of the alert", OF_ALERTS - {"entry"},
+           "runbook", on_alert=True, words=("entry",)),
     Action("open", ("enter",), "Open the chosen row",
            frozenset({"flows", "runbook", "costs", "resources", "risk", "messages"}), "open"),
     Action("rollback", ("x",), "Show what a rollback of the suspected change would do (dry run)",
-           LISTS, "rollback", words=("rollback", "diff")),
-    Action("acknowledge", ("a",), "Acknowledge the alert", LISTS, "ack", changes=True,
+           OF_ALERTS - {"rollback"}, "rollback", words=("rollback", "diff")),
+    Action("acknowledge", ("a",), "Acknowledge the alert", OF_ALERTS, "ack", changes=True,
            needs=Role.RESPONDER, on_alert=True, words=("ack",)),
-    Action("silence", ("s",), "Silence the alert for a while", LISTS, "silence",
+    Action("silence", ("s",), "Silence the alert for a while", OF_ALERTS, "silence",
            changes=True, needs=Role.RESPONDER, on_alert=True, words=("silence",)),
     Action("filter", ("slash",), "Keep rows with these words; ! in front keeps the others",
            frozenset({"overview", "alerts", "flows", "resources", "risk", "runbook", "messages"}),
            "filter"),
+    Action("next-panel", ("tab",), "From the list to the alert's story and back",
+           frozenset({"alerts"}), "story"),
+    Action("reasons", ("o",), "Show every reason why ops_ok does not hold",
+           frozenset({"overview"}), words=("reasons",)),
     Action("command", ("colon",), "Command line; tab completes", ANYWHERE, "command"),
     Action("help", ("question_mark",), "What can be done on this screen", ANYWHERE, "help",
            words=("help",)),
@@ -110,7 +116,10 @@ ACTIONS: tuple[Action, ...] = (
     Action("page-up", ("pageup",), "A page up"),
     Action("first", ("g", "home"), "To the first row"),
     Action("last", ("G", "end"), "To the last row"),
-    Action("next-panel", ("tab",), "Switch between the parts of the screen"),
+    Action("next-panel", ("tab",), "Switch between the parts of the screen",
+           frozenset(name for _, name, _, _ in SCREENS if name != "alerts")),
+    Action("suspend", (), "Put the console aside; fg in the shell brings it back",
+           words=("suspend",)),
     Action("leave", ("ctrl+c", "ctrl+q"), "Leave the console at once", words=("quit", "q")),
 )  # fmt: skip
 

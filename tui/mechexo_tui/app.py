@@ -29,7 +29,7 @@ from mechexo_tui.terminal import (
     write_crash_report,
 )
 from mechexo_tui.widgets.format import ASCII, UNICODE, Look
-from mechexo_tui.widgets.lines import Palette, Row
+from mechexo_tui.widgets.lines import Palette, rows_of
 
 KEYS = frozenset(all_keys())
 MINUTE_S = 60.0
@@ -100,7 +100,7 @@ class MechexoApp(App[int]):
         """Starts the clocks, and sees to a proper end when the system asks for one."""
         self.painting.hold()
         self.facts.start(self)
-        self.set_interval(MINUTE_S, self._show_now)
+        self.set_interval(MINUTE_S, self.show_now)
         if not self.is_headless:
             leave_on_signals(self.exit)
 
@@ -122,9 +122,10 @@ class MechexoApp(App[int]):
     def on_parts_read(self, message: PartsRead) -> None:
         """Shows what was read."""
         if self.facts.take(message):
-            self._show_now()
+            self.show_now()
 
-    def _show_now(self) -> None:
+    def show_now(self) -> None:
+        """Shows what is known by now on the screen in front."""
         self.front.show_now()
 
     def _fatal_error(self) -> None:
@@ -160,6 +161,8 @@ class MechexoApp(App[int]):
                 "pause": self._pause,
                 "export": lambda: deeds.export_report(self),
                 "copy": lambda: deeds.copy(self),
+                "reasons": lambda: deeds.show_reasons(self),
+                "suspend": self.action_suspend_process,
                 "command": self._ask_command,
             }
             if action_id in does:
@@ -211,12 +214,14 @@ class MechexoApp(App[int]):
         from mechexo_tui.screens.help import help_lines
         from mechexo_tui.screens.text import TextScreen
 
-        lines = help_lines(self.front.situation)
-        self.open_screen(TextScreen("help", "help", [Row(shown) for shown in lines]))
+        situation = self.front.situation
+        self.open_screen(
+            TextScreen("help", "help", lambda width: rows_of(help_lines(situation, width)))
+        )
 
     def _pause(self) -> None:
         self.facts.paused = not self.facts.paused
-        self._show_now()
+        self.show_now()
         if not self.facts.paused:
             self.facts.refresh_all(self)
 

@@ -15,6 +15,7 @@ from mechexo.times import format_duration, parse_duration
 from mechexo_tui.panels.plan import plan_lines
 from mechexo_tui.screens.text import TextScreen
 from mechexo_tui.terminal import clipboard_sequence
+from mechexo_tui.widgets import format as shown_as
 from mechexo_tui.widgets.format import ASCII
 from mechexo_tui.widgets.lines import Row, rows_of, wrapped
 from mechexo_tui.widgets.markdown import markdown_lines
@@ -97,7 +98,8 @@ def _silence(app: MechexoApp, alert: Alert, duration: timedelta, reason: str) ->
 
 def open_runbook(app: MechexoApp, alert: Alert) -> None:
     """Opens the entry of an alert; without one opens the list, at the nearest entry."""
-    screen = TextScreen("entry", f"runbook > {alert.name}", [Row((("  reading", "dim"),))])
+    reading = [Row((("  reading", "dim"),))]
+    screen = TextScreen("entry", f"runbook > {alert.name}", reading, alert=alert.id)
     app.open_screen(screen)
 
     def read() -> None:
@@ -131,6 +133,7 @@ def _list_instead(app: MechexoApp, screen: TextScreen, alert: Alert, near: Found
     if app.screen is screen:
         app.go_back()
     app.perform("show-runbook")
+    app.front.filter("")
     none = f"no runbook entry is for {alert.name}"
     if near is None:
         app.front.say(f"{none}; here are all, / searches", bad=True)
@@ -142,7 +145,9 @@ def _list_instead(app: MechexoApp, screen: TextScreen, alert: Alert, near: Found
 def show_rollback(app: MechexoApp, alert: Alert | None) -> None:
     """Shows the dry run of the rollback that would most likely help. Applies nothing."""
     name = alert.name if alert else "now"
-    screen = TextScreen("rollback", f"rollback > {name}", [Row((("  planning", "dim"),))])
+    planning = [Row((("  planning", "dim"),))]
+    about = alert.id if alert else None
+    screen = TextScreen("rollback", f"rollback > {name}", planning, alert=about)
     app.open_screen(screen)
 
     def plan() -> None:
@@ -191,7 +196,24 @@ def copy(app: MechexoApp) -> None:
     except UsageError as error:
         app.front.say(str(error), bad=True)
         return
-    app.front.say(f"sent to the terminal's clipboard: {text.splitlines()[0] if text else ''}")
+    first, *more = text.splitlines() or [""]
+    lines = f" (and {shown_as.count(len(more), 'line')} more)" if more else ""
+    app.front.say(f"offered to the terminal's clipboard: {first}{lines}")
+
+
+def show_reasons(app: MechexoApp) -> None:
+    """Shows every reason why the desk is not ok."""
+    status = app.facts.overview.status.value
+    reasons = status.reasons if status else ()
+
+    def rows(width: int) -> list[Row]:
+        shown = [Row(((" Why ops_ok does not hold", "title"),)), Row(())]
+        for number, reason in enumerate(reasons, 1):
+            for place, text in enumerate(wrapped(reason, width - 8)):
+                shown.append(Row(((f"  {'' if place else number:>2}  ", "dim"), (text, ""))))
+        return shown if reasons else [Row((("  ops_ok holds", ""),))]
+
+    app.open_screen(TextScreen("tail", "reasons", rows))
 
 
 def _in_background(

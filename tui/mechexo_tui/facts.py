@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import itertools
-import sys
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -14,13 +13,16 @@ from textual.message import Message
 
 from mechexo.desk_status import STALE_AFTER_TICKS, DeskStatus, card_words
 from mechexo.errors import MechexoError
-from mechexo_tui.sources import FIRST, GROUPS, JUDGED, Overview, Part, read_parts
+from mechexo_tui.sources import FIRST, GROUPS, JUDGED, LOADERS, Overview, Part, read_parts
 from mechexo_tui.widgets.header import Heading
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from mechexo.alerts.values import Alert
     from mechexo.desk import Desk
     from mechexo_tui.app import MechexoApp
+    from mechexo_tui.costs_apart import CostsApart
 
 FIRST_FRAME_WAIT_S = 2.0
 """How long the first frame waits for a state file that hangs before it is painted without facts."""
@@ -52,14 +54,29 @@ class Facts:
         self.desk = desk
         self.overview = Overview()
         self.paused = False
+        self.outdated_settings = False
+        """Whether the configuration has changed since the console was opened."""
+        self._settings_mark = _mark(desk.config_path)
         self.next_at: datetime | None = None
         self._numbers = itertools.count(1)
         self._taken: dict[str, int] = {}
         """The number of the reading that each part comes from."""
+        self._making = threading.Lock()
+        self._costs_apart: CostsApart | None = None
         self._stopping = threading.Event()
         # Reading the state file and starting Textual take their time side by side.
         self._first = threading.Thread(target=self._read_first, daemon=True)
         self._first.start()
+
+    @property
+    def costs_apart(self) -> CostsApart:
+        """The process that works out the costs. Any thread may be the first to ask for it."""
+        with self._making:
+            if self._costs_apart is None:
+                from mechexo_tui.costs_apart import CostsApart
+
+                self._costs_apart = CostsApart(self.desk)
+            return self._costs_apart
 
     def wait_for_first(self) -> None:
         """Waits a little for the facts of the first frame."""
@@ -77,9 +94,8 @@ class Facts:
     def stop(self) -> None:
         """Ends what still reads or watches."""
         self._stopping.set()
-        apart = sys.modules.get("mechexo_tui.costs_apart")
-        if apart is not None:  # only then costs were ever asked for
-            apart.stop()
+        if self._costs_apart is not None:  # only then costs were ever asked for
+            self._costs_apart.stop()
 
     def refresh_all(self, app: MechexoApp) -> None:
         """Reads everything again."""
@@ -131,10 +147,16 @@ class Facts:
             tick_at=status.last_tick_at if status else None,
             next_at=self.next_at,
             paused=self.paused,
-            note="read-only" if read_only else "",
+            note=" ".join(self._notes(read_only=read_only)),
             # Cards of an old reading say no more than its verdict.
             cards=card_words(status.cards) if status and verdict is not None else "",
         )
+
+    def _notes(self, *, read_only: bool) -> Iterator[str]:
+        if read_only:
+            yield "read-only"
+        if self.outdated_settings:
+            yield "configuration changed: leave and open again"
 
     def _outdated(self) -> bool:
         """Whether the last good reading of the status no longer says how the desk is."""
@@ -149,7 +171,8 @@ class Facts:
 
     def _read(self, names: Iterable[str]) -> PartsRead:
         number = next(self._numbers)
-        return PartsRead(number, read_parts(self.desk, names))
+        loaders = {**LOADERS, "costs": lambda _: self.costs_apart.report()}
+        return PartsRead(number, read_parts(self.desk, names, loaders))
 
     def _read_first(self) -> None:
         self.take(self._read(FIRST))
@@ -166,6 +189,10 @@ class Facts:
         while not self._stopping.wait(STATE_LOOK_S):
             version = self._version()
             wrote, seen = version not in {None, seen}, version or seen
+            changed = _mark(self.desk.config_path) != self._settings_mark
+            if changed != self.outdated_settings:
+                self.outdated_settings = changed
+                app.call_later(app.show_now)
             if self.paused:
                 continue
             if wrote:
@@ -181,6 +208,15 @@ class Facts:
             return self.desk.state.data_version()
         except MechexoError:
             return None  # the panels say what is wrong with the file
+
+
+def _mark(path: Path) -> object:
+    """What changes when a file is written; None when it is gone."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
 
 
 def _judged(part: Part[Any]) -> object:

@@ -88,7 +88,8 @@ def clipboard_sequence(text: str, environ: Mapping[str, str]) -> str:
         raise UsageError(f"too long to copy: {len(data):,} bytes of {CLIPBOARD_BYTES:,}")
     sequence = f"\x1b]52;c;{base64.b64encode(data).decode()}\x07"
     if environ.get("TMUX"):
-        return "\x1bPtmux;" + sequence.replace("\x1b", "\x1b\x1b") + "\x1b\\"
+        # As tmux is set, it takes the plain sequence itself or passes a wrapped one through.
+        return sequence + "\x1bPtmux;" + sequence.replace("\x1b", "\x1b\x1b") + "\x1b\\"
     if environ.get("TERM", "").startswith("screen"):
         return f"\x1bP{sequence}\x1b\\"
     return sequence

@@ -28,11 +28,17 @@ if TYPE_CHECKING:
 
 COLUMNS = (
     Column("severity", 10),
-    Column("name", 18),
+    Column("name", 22),
     Column("summary", 16, grows=True),
     Column("state", 11, drop=2),
     Column("since", 11, right=True, drop=3),
 )
+
+MEASURED = 200
+"""So many alerts, the first of the list, say how wide its columns need to be."""
+
+ROOMY = 110
+"""From this width on, long names and until when an alert is silenced are shown in full."""
 
 
 STATE_IN_FULL = 20
@@ -58,30 +64,38 @@ def state_of(alert: Alert, look: Look, *, in_full: bool = False) -> Span:
     return "firing", ""
 
 
-def list_table(look: Look) -> Table:
-    """The columns of the alert list in this width."""
+def list_table(alerts: Sequence[Alert], look: Look) -> Table:
+    """The columns of the alert list in this width, no wider than its alerts need: what they save
+    goes to the summary."""
     width = look.width - 1
     columns = list(COLUMNS)
-    if width >= 110:
+    if width >= ROOMY:
         columns[1] = replace(columns[1], width=28)
         columns[3] = replace(columns[3], width=STATE_IN_FULL)
-    return Table.fitting(columns, width)
+    cells = [_cells(alert, look) for alert in alerts[:MEASURED]]
+    measured = natural(columns, cells) if cells else columns
+    measured[2] = columns[2]
+    return Table.fitting(measured, width)
 
 
 def list_row(alert: Alert, table: Table, look: Look) -> Row:
     """An alert as a row of the list."""
-    return Row(
-        table.row(
-            (
-                shown_as.severity(alert.severity, look.glyphs),
-                (alert.name, "bold" if alert.state is AlertState.FIRING else ""),
-                alert.summary,
-                state_of(alert, look, in_full=look.width > 110),
-                (shown_as.moment(alert.started_at, look), "dim"),
-            )
-        ),
-        f"alert:{alert.id}",
+    return Row(table.row(_cells(alert, look)), f"alert:{alert.id}")
+
+
+def _cells(alert: Alert, look: Look) -> tuple[Span | str, ...]:
+    return (
+        shown_as.severity(alert.severity, look.glyphs),
+        (alert.name, "bold" if alert.state is AlertState.FIRING else ""),
+        alert.summary,
+        state_of(alert, look, in_full=look.width > ROOMY),
+        (shown_as.moment(alert.started_at, look), "dim"),
     )
+
+
+def in_words(alert: Alert) -> str:
+    """An alert as one whole line, for the clipboard."""
+    return f"{alert.severity.upper()} {alert.name}: {alert.summary}"
 
 
 def tally(counts: AlertCounts) -> str:

@@ -34,7 +34,7 @@ def folding_title(key: str, text: str, look: Look, *, opened: bool, aside: str) 
 def reason_line(reasons: Sequence[str], look: Look) -> Line:
     """Why the desk is not ok: the first reason, and how many more there are."""
     sign, style = shown_as.verdict(False, look.glyphs)
-    more = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""
+    more = f" (and {len(reasons) - 1} more: o)" if len(reasons) > 1 else ""
     room = look.width - width_of(sign) - width_of(more) - 4
     return (" ", ""), (sign, style), ("  ", ""), (cut(reasons[0], room), ""), (more, "dim")
 

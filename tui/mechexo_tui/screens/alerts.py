@@ -17,6 +17,9 @@ from mechexo_tui.widgets.line_block import LineBlock
 from mechexo_tui.widgets.line_list import LazyRows, LineList
 from mechexo_tui.widgets.lines import Row, rows_of
 
+GAP = 2
+"""Between the list and the story, where they stand side by side."""
+
 
 class AlertsScreen(ConsoleScreen):
     """The alert list above (on wide terminals beside) the story of the chosen alert."""
@@ -54,9 +57,9 @@ class AlertsScreen(ConsoleScreen):
         part, status = self.overview.alerts, self.overview.status.value
         look = self.look
         if self.has_class("-wide"):
-            look = look.wide(self.size.width * 3 // 5)
+            look = look.wide((self.size.width - GAP) * 3 // 5)
         found = self._sorted(alerts.matching(part.value or (), self.words))
-        table = alerts.list_table(look)
+        table = alerts.list_table(found, look)
         mark = {False: " v", True: " ^"}[self._turned_round]
         aside = alerts.tally(status.alerts) if status else ""
         if self.words:
@@ -112,7 +115,9 @@ class AlertsScreen(ConsoleScreen):
             self.query_one("#story", LineList).show([], keep=False)
             return
 
-        width = self.size.width * 2 // 5 - 2 if self.has_class("-wide") else self.size.width
+        width = self.size.width
+        if self.has_class("-wide"):
+            width = (width - GAP) * 2 // 5
         desk, look = self.console_app.desk, self.look.wide(width)
 
         def read() -> None:

@@ -11,6 +11,7 @@ from textual.keys import key_to_character
 from textual.screen import Screen
 
 from mechexo_tui.actions import Situation, action_for, all_keys, why_disabled
+from mechexo_tui.panels.alerts import in_words
 from mechexo_tui.widgets.footer import Footer
 from mechexo_tui.widgets.header import Header
 from mechexo_tui.widgets.line_list import LineList
@@ -91,6 +92,9 @@ class ConsoleScreen(Screen[None]):
     def copied(self) -> str:
         """What `y` copies: the row under the cursor, or the lines in view."""
         active = self.active
+        alert = self.console_app.facts.alert(self.chosen_alert)
+        if alert is not None and active.key == f"alert:{alert.id}":
+            return in_words(alert)
         if active.key:
             return text_of(active.rows[active.index].line).strip()
         return active.text
@@ -135,8 +139,9 @@ class ConsoleScreen(Screen[None]):
 
     def show_now(self) -> None:
         """Shows all that is known; what is unchanged paints nothing. Facts may arrive while the
-        screen is still being made: it shows them as soon as its widgets are there."""
-        if not self._composed:
+        screen is still being made (it shows them as soon as its widgets are there), and after one
+        has left it."""
+        if not self._composed or not self.is_attached:
             return
         header = self.query_one(Header)
         crumbs = self.crumbs or ("" if self.title_id == "overview" else self.title_id)

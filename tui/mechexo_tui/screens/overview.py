@@ -157,7 +157,7 @@ class OverviewScreen(ConsoleScreen):
         if self.words:
             aside = alerts.filtered_aside(self.words, len(found), len(part.value or ()))
         rows = [Row(title("Alerts", look, aside=aside)), *trouble(part, "the alerts", look)]
-        table = alerts.list_table(look)
+        table = alerts.list_table(found, look)
         space = room - len(rows)
         shown = found if len(found) <= space else found[: max(1, space - 1)]
         rows += [alerts.list_row(alert, table, look) for alert in shown]

@@ -27,6 +27,14 @@ class ProbesScreen(ConsoleScreen):
         """The probes that belong here."""
         return list(found)
 
+    @property
+    def chosen_alert(self) -> int | None:
+        """The open alert of the chosen probe."""
+        name = self.active.key.partition(":")[2]
+        keys = {f"probe:{name}", f"probe:{name}:warning"}
+        alerts = self.overview.alerts.value or ()
+        return next((alert.id for alert in alerts if name and alert.key in keys), None)
+
     def show_body(self) -> None:
         """Shows the probes with the filter's words, the uptime below."""
         look, part = self.look, self.overview.probes

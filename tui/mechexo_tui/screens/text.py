@@ -18,13 +18,25 @@ class TextScreen(ConsoleScreen):
     """Shows rows that are given, or made anew for each width."""
 
     def __init__(
-        self, kind: str, crumbs: str, rows: Sequence[Row] | Callable[[int], Sequence[Row]]
+        self,
+        kind: str,
+        crumbs: str,
+        rows: Sequence[Row] | Callable[[int], Sequence[Row]],
+        *,
+        alert: int | None = None,
     ) -> None:
         super().__init__()
+        self._alert = alert
         self.title_id = kind
         self.crumbs = crumbs
         self._rows = rows
         self._made: tuple[int, Sequence[Row]] = (0, ())
+
+    @property
+    def chosen_alert(self) -> int | None:
+        """The open alert that the text is about, if it is about one."""
+        known = self.console_app.facts.alert(self._alert)
+        return known.id if known else None
 
     def compose_body(self) -> ComposeResult:
         """One scrolling text."""

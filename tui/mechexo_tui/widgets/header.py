@@ -67,15 +67,20 @@ def header_lines(heading: Heading, look: Look) -> list[Line]:
         ops = ("ops_ok ", "dim"), shown_as.verdict(heading.ops_ok, look.glyphs)
     elif not heading.known:
         ops = ("ops_ok ", "dim"), shown_as.status("unknown", look.glyphs)
-    if ops and heading.cards:
-        ops += ((f"{dot}{heading.cards}", ""),)
     people = f"on call {heading.on_call or 'nobody'}"
     if heading.quiet:
         people += dot + heading.quiet
     if heading.note:
         people += dot + heading.note
     crumbs = f"  {heading.crumbs}" if heading.crumbs else ""
-    first: Line = (" ", ""), mark, ("  ", ""), (cut(heading.desk, 24), "bold"), (crumbs, "accent")
+    name = cut(heading.desk, 24)
+    room = look.width - width_of(text_of((mark, *ops))) - width_of(name) - 6
+    cards = f"{dot}{heading.cards}" if ops and heading.cards else ""
+    # Where one is says more than what the cards below say again.
+    if width_of(crumbs) + width_of(cards) <= room:
+        ops += ((cards, ""),)
+    crumbs = cut(crumbs, max(0, room))
+    first: Line = (" ", ""), mark, ("  ", ""), (name, "bold"), (crumbs, "accent")
     taken = sum(width_of(text) for text in (text_of(first), text_of(ops), people, times))
     if taken + 8 <= look.width and look.width >= _ONE_LINE:
         gap = " " * (look.width - taken - 5)

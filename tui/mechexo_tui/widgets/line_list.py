@@ -17,6 +17,8 @@ from textual.strip import Strip
 from mechexo_tui.widgets.lines import BLANK, CUT, Line, Row, text_of, width_of
 from mechexo_tui.widgets.painted import Painted
 
+ABOVE, BELOW = "▴", "▾"
+
 
 class Rows(Protocol):
     """Rows by number, made when they are asked for."""
@@ -98,7 +100,7 @@ class LineList(Painted):
     def show(self, rows: Rows, *, keep: bool = True) -> None:
         """Lists `rows`; only changed cells are painted. With `keep` the cursor stays on its key."""
         key, was_at, count = self.key, self.index, len(self._rows)
-        shown, top = self._shown, self.top
+        shown, top, more = self._shown, self.top, self._more
         self._rows = rows
         self._shown = {}
         if not keep:
@@ -117,6 +119,9 @@ class LineList(Painted):
                     self.refresh(Region(0, y, self.size.width, 1))
                 else:
                     self.repaint_changes(y, painted, self._line(self.top + y))
+            if more != self._more:
+                for y in (0, self.size.height - 1):
+                    self.refresh(Region(self.size.width - 1, y, 1, 1))
         if self.key != key:
             self.post_message(self.Moved())
 
@@ -179,7 +184,23 @@ class LineList(Painted):
         return len(self._rows)
 
     def render_line(self, y: int) -> Strip:
-        """Paints one row."""
+        """Paints one row; an arrow at the edge says that there is more above or below."""
+        strip = self._strip(y)
+        above, below = self._more
+        more = ABOVE if above and y == 0 else BELOW if below and y == self.size.height - 1 else ""
+        if not more:
+            return strip
+        mark = self.palette.strip(((more, "accent"),), 1)
+        return Strip.join([strip.crop(0, self.size.width - 1), mark])
+
+    @property
+    def _more(self) -> tuple[bool, bool]:
+        """Whether rows are out of sight above and below; a single line has no room to say so."""
+        if self.size.height < 2:
+            return False, False
+        return self.top > 0, self.top + self.size.height < len(self._rows)
+
+    def _strip(self, y: int) -> Strip:
         index = self.top + y
         chosen = self._cursor and index == self.index and bool(self.key)
         width = self.size.width

@@ -193,7 +193,7 @@ class Palette:
         return Strip(segments, width)
 
 
-_IN_ASCII = str.maketrans("…–—·•─│━┃▌❱⟨⟩‘’“”→←", "~---*-|-||><>''\"\"><")
+_IN_ASCII = str.maketrans("…–—·•─│━┃▌❱⟨⟩‘’“”→←▴▾", "~---*-|-||><>''\"\"><^v")
 
 
 def _in_ascii(text: str) -> str:
