@@ -250,7 +250,8 @@ def test_a_weighted_percentile_is_a_value_that_some_fill_had() -> None:
 
 
 def test_equal_weights_whose_sum_rounds_still_reach_their_half() -> None:
-    row = totals(priced_frame([fill(str(n), 100 + n / 100, quantity=0.1) for n in range(10)]))
+    """Five times 0.001 is less than half of ten times 0.001, in floats."""
+    row = totals(priced_frame([fill(str(n), 100 + n / 100, quantity=1e-5) for n in range(10)]))
     assert row.weighted_p50_bps == pytest.approx(4.0)
 
 
@@ -309,3 +310,64 @@ def test_a_tag_of_the_desk_is_a_dimension_and_may_be_missing_in_the_fills() -> N
         (("algo", "(none)"), ("desk", "(none)")),
         (("algo", "twap"), ("desk", "(none)")),
     ]
+
+
+@pytest.mark.slow
+def test_duckdb_finds_the_same_figures_of_fifty_thousand_fills() -> None:
+    duckdb = pytest.importorskip("duckdb")
+    dice = random.Random(11)
+    rows = [
+        fill(
+            f"f{n:05}",
+            100 + dice.gauss(0, 0.05),
+            quantity=float(dice.randint(1, 5_000)),
+            symbol=dice.choice(["AAA", "BBB", "CCC", "DDD"]),
+            side=dice.choice([1, -1]),
+            commission=dice.choice([None, 0.5, 2.0]),
+            source=dice.choice(["quote", "quote", "trade", "none"]),
+        )
+        for n in range(50_000)
+    ]
+    rows = [
+        replace(row, mid=None if row.source == "none" else row.mid, half=None)
+        if row.source in ("trade", "none")
+        else row
+        for row in rows
+    ]
+    frame = priced_frame(rows)
+    columns = [
+        "symbol",
+        "side",
+        "notional",
+        "reason",
+        "total_bps",
+        "total_ccy",
+        "spread_ccy",
+        "slippage_ccy",
+    ]
+    connection = duckdb.connect()
+    connection.execute(
+        "CREATE TABLE fill (symbol TEXT, side INTEGER, notional DOUBLE, reason TEXT,"
+        " total_bps DOUBLE, total_ccy DOUBLE, spread_ccy DOUBLE, slippage_ccy DOUBLE)"
+    )
+    connection.register("given", frame.select(columns).to_arrow())
+    connection.execute("INSERT INTO fill SELECT * FROM given")
+    found = connection.execute(
+        "SELECT symbol, CASE WHEN side>0 THEN 'buy' ELSE 'sell' END, count(*),"
+        " 1e4*sum(total_ccy)/sum(notional) FILTER (total_ccy IS NOT NULL),"
+        " 1e4*sum(spread_ccy)/sum(notional) FILTER (spread_ccy IS NOT NULL),"
+        " 1e4*sum(slippage_ccy)/sum(notional), avg(total_bps), stddev_samp(total_bps),"
+        " quantile_cont(total_bps, [0.05, 0.25, 0.5, 0.75, 0.95, 0.99])"
+        " FROM fill WHERE reason IS NULL GROUP BY ALL ORDER BY 1, 2"
+    ).fetchall()
+    ours = grouped(frame, ["symbol", "side"], EXCHANGE)
+    assert [(each[0], each[1], each[2]) for each in found] == [
+        (row.key["symbol"], row.key["side"], row.priced) for row in ours
+    ]
+    for row, theirs in zip(ours, found, strict=True):
+        figures = (row.total_bps, row.spread_bps, row.slippage_bps, row.mean_bps, row.sd_bps)
+        assert figures == pytest.approx(theirs[3:8], rel=1e-9)
+        percentiles = (
+            *(row.p5_bps, row.p25_bps, row.p50_bps, row.p75_bps, row.p95_bps, row.p99_bps),
+        )
+        assert percentiles == pytest.approx(tuple(theirs[8]), rel=1e-9)

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from costs.oracle import percentile
 from costs.statistics_oracle import Row
 from costs.statistics_rows import ROWS, T0, priced_frame
-from mechexo.costs.bootstrap import BLOCKS, Interval, Sample, difference_interval
+from mechexo.costs.bootstrap import BLOCKS, Interval, Sample, difference_interval, in_blocks
 from mechexo.costs.compare import compare
 from mechexo.costs.dimensions import Grouping
 from mechexo.costs.findings import Comparison, Difference, Resampling
@@ -73,20 +73,33 @@ def slow_bca(first: Pairs, second: Pairs, resamples: int, seed: int) -> tuple[fl
     return ends[0], ends[1]
 
 
+def skewed(count: int, seed: int) -> Pairs:
+    """Fills of one size, most of them cheap and a few very dear."""
+    dice = random.Random(seed)
+    return [(3 * dice.lognormvariate(0, 1.2), 1e4) for _ in range(count)]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("skew", [False, True])
-def test_the_interval_is_the_textbooks(skew: bool) -> None:
-    first, second = generated(80, 2.0, 3), generated(60, 4.0, 4)
-    if skew:
-        second = [
-            (amount * (1 + 9 * (place % 20 == 0)), w) for place, (amount, w) in enumerate(second)
-        ]
-    found = interval(first, second, resamples=20_000)
+@pytest.mark.parametrize(
+    ("second", "bound"),
+    [(generated(60, 4.0, 4), 0.03), (skewed(40, 4), 0.06)],
+    ids=["even", "skew"],
+)
+def test_the_interval_is_the_textbooks(second: Pairs, bound: float) -> None:
+    first = generated(40, 2.0, 3, spread_bps=0.5)
+    found = interval(first, second, resamples=40_000)
     low, high = slow_bca(first, second, 20_000, seed=99)
-    width = high - low
     assert found.method == "BCa"
-    assert found.low == pytest.approx(low, abs=0.03 * width)
-    assert found.high == pytest.approx(high, abs=0.03 * width)
+    assert found.low == pytest.approx(low, abs=bound * (high - low))
+    assert found.high == pytest.approx(high, abs=bound * (high - low))
+
+
+def test_many_fills_are_put_together_into_blocks_and_none_is_lost() -> None:
+    many = sample(generated(3 * BLOCKS + 7, 2.5, 6))
+    units = in_blocks(many, random.Random(1))
+    assert len(units) == BLOCKS
+    assert units.bps == pytest.approx(many.bps, rel=1e-12)
+    assert in_blocks(units, random.Random(1)) is units
 
 
 @pytest.mark.slow
@@ -103,6 +116,7 @@ def test_an_interval_of_95_percent_holds_the_truth_about_that_often() -> None:
     assert abs(held / 600 - 0.95) < 3 * math.sqrt(0.95 * 0.05 / 600)
 
 
+@pytest.mark.slow
 def test_many_fills_drawn_in_blocks_give_the_width_that_theory_gives() -> None:
     first, second = generated(4 * BLOCKS, 2.0, 5), generated(3 * BLOCKS + 7, 2.5, 6)
     found = interval(first, second)

@@ -213,6 +213,12 @@ def test_however_a_broker_counts_its_usual_commission_is_no_exception(
     assert ids(found([*rows, hundredfold]), "commission_unusual") == ["odd"]
 
 
+def test_a_small_difference_of_a_constant_commission_is_no_exception() -> None:
+    same = usual(40, commission=1.0, quantity=100.0)
+    assert ids(found([*same, odd(commission=1.2)]), "commission_unusual") == []
+    assert ids(found([*same, odd(commission=1.5)]), "commission_unusual") == ["odd"]
+
+
 def test_rejected_rows_are_listed_and_duplicates_by_themselves() -> None:
     rejected = pl.DataFrame(
         [

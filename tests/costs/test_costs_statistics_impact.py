@@ -152,6 +152,24 @@ def slow_fit(orders: Sequence[Order]) -> tuple[float, float]:
     return y, math.sqrt(meat * len(pairs) / (len(pairs) - 1)) / square
 
 
+def slow_exponent_error(orders: Sequence[Order], y: float, exponent: float) -> float:
+    """HC1 of the exponent: the textbook's sandwich (J'J)^-1 J' diag(e^2) J (J'J)^-1 n / (n - 2)."""
+    slopes, rest = [], []
+    for order in orders:
+        share = order.quantity / ADV
+        cost = SIGMAS[order.symbol] * share**exponent
+        slopes.append((cost, y * cost * math.log(share)))
+        rest.append((order.actual_bps or 0.0) - (order.spread_bps or 0.0) - y * cost)
+    a, b, d = (
+        math.fsum(slope[i] * slope[j] for slope in slopes) for i, j in ((0, 0), (0, 1), (1, 1))
+    )
+    row = (-b / (a * d - b * b), a / (a * d - b * b))
+    scores = [
+        (row[0] * slope[0] + row[1] * slope[1]) * e for slope, e in zip(slopes, rest, strict=True)
+    ]
+    return math.sqrt(math.fsum(s * s for s in scores) * len(orders) / (len(orders) - 2))
+
+
 def squares(orders: Sequence[Order], exponent: float) -> float:
     pairs = [
         (SIGMAS[o.symbol] * (o.quantity / ADV) ** exponent, (o.actual_bps or 0.0) - 2.0)
@@ -170,6 +188,9 @@ def test_the_fit_is_that_of_plain_loops(seed: int, exponent: float) -> None:
     assert found.y == pytest.approx(y, rel=1e-9)
     assert found.y_se == pytest.approx(error, rel=1e-9)
     assert found.exponent is not None
+    assert found.free_y is not None
+    error = slow_exponent_error(orders, found.free_y, found.exponent)
+    assert found.exponent_se == pytest.approx(error, rel=1e-4)
     best = squares(orders, found.exponent)
     for step in (-0.2, -0.01, -0.001, 0.001, 0.01, 0.2):
         assert squares(orders, found.exponent + step) >= best - 1e-9 * best
@@ -296,6 +317,7 @@ def test_orders_are_made_of_all_their_fills(rows: list[Row]) -> None:
             assert row["spread_bps"] == pytest.approx(1e4 * spread / notional, rel=1e-9)
             assert row["reason"] is None
         else:
+            assert row["spread_bps"] is None
             assert row["reason"] == "a fill's reference has no spread"
 
 

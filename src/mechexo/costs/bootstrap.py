@@ -92,7 +92,7 @@ def _influence(first: Sample, second: Sample) -> tuple[float, float]:
 
 def _drawn(sample: Sample, resamples: int, dice: random.Random) -> pl.Series:
     """The weighted bps of so many samples drawn again."""
-    units = _blocks(sample, dice)
+    units = in_blocks(sample, dice)
     count = len(units)
     parts = []
     for rows in _portions(resamples, max(1, _DRAWN_AT_ONCE // count)):
@@ -105,7 +105,8 @@ def _drawn(sample: Sample, resamples: int, dice: random.Random) -> pl.Series:
     return pl.concat(parts)
 
 
-def _blocks(sample: Sample, dice: random.Random) -> Sample:
+def in_blocks(sample: Sample, dice: random.Random) -> Sample:
+    """At most `BLOCKS` units, each the sum of some fills taken at random; all fills are in one."""
     count = len(sample)
     if count <= BLOCKS:
         return sample
