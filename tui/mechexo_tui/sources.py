@@ -127,12 +127,6 @@ def _history(desk: Desk) -> Mapping[str, tuple[float, ...]]:
     return found
 
 
-def _costs(desk: Desk) -> CostReport:
-    from mechexo_tui.costs_apart import report
-
-    return report(desk)
-
-
 def _entries(desk: Desk) -> tuple[Entry, ...]:
     from mechexo.runbook import operations
 
@@ -149,7 +143,9 @@ def _messages(desk: Desk) -> tuple[MailboxMessage, ...]:
     return newest(desk, 200)
 
 
-LOADERS: dict[str, Callable[[Desk], object]] = {
+Loaders = Mapping[str, Callable[["Desk"], object]]
+
+LOADERS: Loaders = {
     "status": _status,
     "alerts": _alerts,
     "statistics": _statistics,
@@ -158,11 +154,11 @@ LOADERS: dict[str, Callable[[Desk], object]] = {
     "runs": _runs,
     "probes": _probes,
     "history": _history,
-    "costs": _costs,
     "entries": _entries,
     "audit": _audit,
     "messages": _messages,
 }
+"""All but the costs, which are worked out in a process apart."""
 
 FIRST = ("status", "alerts", "probes", "statistics", "flows")
 """What the first frame shows; from the state file alone."""
@@ -183,16 +179,18 @@ GROUPS: dict[str, tuple[str, ...]] = {
 """What is read together, in one thread each, so that a slow one holds up no other."""
 
 
-def read_part(desk: Desk, name: str) -> Part[Any]:
+def read_part(desk: Desk, name: str, loaders: Loaders = LOADERS) -> Part[Any]:
     """Reads one part. A failure is a value: its reason."""
     try:
-        return Part(LOADERS[name](desk), desk.clock.now())
+        return Part(loaders[name](desk), desk.clock.now())
     except MechexoError as error:
         return Part(error=str(error))
     except Exception as error:  # noqa: BLE001 - a defect behind one panel must not take the others
         return Part(error=f"a defect in mechexo: {type(error).__name__}: {error}")
 
 
-def read_parts(desk: Desk, names: Iterable[str]) -> dict[str, Part[Any]]:
+def read_parts(
+    desk: Desk, names: Iterable[str], loaders: Loaders = LOADERS
+) -> dict[str, Part[Any]]:
     """Reads several parts, each on its own."""
-    return {name: read_part(desk, name) for name in names}
+    return {name: read_part(desk, name, loaders) for name in names}
