@@ -68,6 +68,8 @@ class Facts:
     tick_every: timedelta
     failed_stages: Sequence[Stage] = ()
     oldest_due_s: float | None = None
+    flows: Sequence[ProbeState] = ()
+    """The flows of the configuration, as their card shows them."""
     undelivered: Sequence[str] = ()
     """Alerts that nobody was told of, a sentence each."""
 
@@ -75,7 +77,7 @@ class Facts:
 def judge(facts: Facts) -> tuple[Reason, ...]:
     """Why the desk is not ok; nothing when it is.
 
-    Not ok when: nothing is watched; a critical probe is critical or unknown; a live desk's
+    Not ok when: nothing is watched; a critical probe or flow is critical or unknown; a live desk's
     trading is halted (a probe that `halts_trading` is critical, whatever its severity) or that
     cannot be told (it is unknown); a critical alert has been unacknowledged past its first
     escalation; the last tick is missing, failed in a part, is older than three intervals or lies
@@ -90,10 +92,10 @@ def judge(facts: Facts) -> tuple[Reason, ...]:
 
 
 def _probe_reasons(facts: Facts) -> list[Reason]:
-    if not facts.probes:
-        return [Reason("nothing is watched: no probe is configured", known=False)]
     reasons = []
-    for probe in facts.probes:
+    if not facts.probes:
+        reasons.append(Reason("nothing is watched: no probe is configured", known=False))
+    for probe in (*facts.probes, *facts.flows):
         halts = facts.live and probe.halts_trading
         if halts and probe.status is Status.CRITICAL:
             reasons.append(Reason(f"trading is halted: {probe.name}: {probe.detail}"))
@@ -168,12 +170,15 @@ def status_after_tick(
     """The status, given when the last tick ran and which of its stages failed."""
     from mechexo.alerts import oncall
     from mechexo.alerts import reading as alerts
+    from mechexo.flow_words import as_probe
+    from mechexo.flows import reading as flows
     from mechexo.health import operations as health
 
     now = desk.clock.now()
     settings = desk.settings
     # Read once, so that the cards and the verdict speak of the same moment.
     probes = health.probe_states(desk)
+    named = [as_probe(each, settings.flows[each.flow], now) for each in flows.standings(desk)]
     reasons = judge(
         Facts(
             now=now,
@@ -185,6 +190,7 @@ def status_after_tick(
             tick_every=settings.refresh.tick,
             failed_stages=failed_stages,
             oldest_due_s=alerts.oldest_due_s(desk),
+            flows=named,
             undelivered=alerts.undelivered(desk),
         )
     )
@@ -195,7 +201,7 @@ def status_after_tick(
         zone=settings.desk.zone,
         ops_ok=not reasons,
         reasons=tuple(reason.text for reason in reasons),
-        cards=health.cards(desk, probes),
+        cards=health.cards(desk, [*probes, *named]),
         alerts=alerts.counts(desk),
         oncall=oncall.now(desk),
         uptime=health.uptime(desk),

@@ -14,9 +14,10 @@ what `recover_after` is for: its alert keeps the words of what was wrong.
 A probe that has been unable to look for longer than `fail_after` looks raises the first kind and
 says so: not knowing is not fine. Until then it neither raises nor resolves.
 
-A flow raises `flow:NAME:overdue`, and one that the configuration names also `flow:NAME:failed`
-when its newest finished run did not end well: somebody named it, so somebody must hear of it. The
-next run that ends well resolves both.
+A flow that the configuration names raises `flow:NAME:failed` when its newest finished run did not
+end well: somebody named it, so somebody must hear of it. It raises `flow:NAME:overdue` when it is
+late, but not while it fails: that is why it is late, and one trouble pages once. The next run that
+ends well resolves both.
 """
 
 from __future__ import annotations
@@ -26,18 +27,18 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from mechexo.alerts.values import Alert, Observation
-from mechexo.flows.values import RunState
+from mechexo.flow_words import CARD, ending, has_failed
 from mechexo.health.values import ProbeState, Status
 from mechexo.times import format_duration
 
 if TYPE_CHECKING:
-    from mechexo.config import ProbeSettings, Settings
-    from mechexo.flows.values import FlowRun, FlowSummary
+    from mechexo.config import FlowSettings, ProbeSettings, Settings
+    from mechexo.flows.values import FlowStanding
     from mechexo.tick_log import Stage
 
 WARNING_SEVERITY = "low"
 OWN_SEVERITY = "high"
-"""Of mechexo's own troubles and of overdue flows."""
+"""Of mechexo's own troubles."""
 
 
 def probe_observations(
@@ -99,47 +100,38 @@ def _eased(severity: str) -> str:
 
 
 def flow_observations(
-    summaries: Iterable[FlowSummary], finished: Iterable[FlowRun] = ()
+    standings: Iterable[FlowStanding], settings: Mapping[str, FlowSettings]
 ) -> list[Observation]:
-    """Whether each flow is overdue, and whether the newest finished runs failed.
-
-    `finished` holds one run for each flow of which somebody must hear when it fails.
-    """
-    newest = {run.flow: run for run in finished}
+    """Whether the newest run that ended of each named flow failed, or else the flow is overdue."""
     said: list[Observation] = []
-    for summary in summaries:
-        late = summary.why_overdue or "overdue" if summary.overdue else "on time again"
-        said.append(_of_flow(summary, "overdue", summary.overdue, late))
-        if run := newest.get(summary.flow):
-            failed = run.state is not RunState.COMPLETED
-            said.append(_of_flow(summary, "failed", failed, _ending(run)))
+    for standing in standings:
+        flow, failed = settings[standing.flow], has_failed(standing)
+        overdue = bool(standing.why_overdue) and not failed
+        late = standing.why_overdue if overdue else "on time again"
+        if failed:
+            late = "superseded: its last run failed"
+        said.append(_of_flow(standing, flow, "overdue", overdue, late))
+        if standing.ended is not None:
+            said.append(_of_flow(standing, flow, "failed", failed, ending(standing.ended)))
     return said
 
 
-def _of_flow(summary: FlowSummary, trouble: str, firing: bool, detail: str) -> Observation:
+def _of_flow(
+    standing: FlowStanding, settings: FlowSettings, trouble: str, firing: bool, detail: str
+) -> Observation:
+    labels = {"flow": standing.flow, "card": CARD}
+    if settings.suspect:
+        labels["suspect"] = settings.suspect
     return Observation(
-        key=f"flow:{summary.flow}:{trouble}",
+        key=f"flow:{standing.flow}:{trouble}",
         firing=firing,
-        severity=OWN_SEVERITY,
-        name=f"{summary.flow}_{trouble}",
-        summary=f"{summary.label or summary.flow}: {detail}",
+        severity=settings.severity,
+        name=f"{standing.flow}_{trouble}",
+        summary=f"{standing.label}: {detail}",
         source="flow",
-        labels={"flow": summary.flow, "card": "flows"},
+        labels=labels,
+        runbook=settings.runbook,
     )
-
-
-def _ending(run: FlowRun) -> str:
-    lasted = "" if run.duration_s is None else f" after {format_duration(run.duration_s)}"
-    match run.state:
-        case RunState.COMPLETED:
-            return f"a run ended well{lasted}"
-        case RunState.TIMED_OUT:
-            return f"the last run was stopped: it took too long{lasted}"
-        case RunState.LOST:
-            return "the last run was lost: nothing recorded how it ended"
-        case _:
-            code = "" if run.exit_code is None else f" with exit code {run.exit_code}"
-            return f"the last run failed{code}{lasted}"
 
 
 def stage_observations(stages: Iterable[Stage]) -> list[Observation]:

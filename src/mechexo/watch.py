@@ -22,7 +22,6 @@ from mechexo.alerts.values import Alert, Delivery, Observation
 from mechexo.desk import Desk
 from mechexo.desk_status import DeskStatus, status_after_tick
 from mechexo.errors import BusyError, MechexoError, StateError
-from mechexo.flows.values import FlowRun, FlowSummary, RunState
 from mechexo.health.values import ProbeState
 from mechexo.observing import flow_observations, gone, probe_observations, stage_observations
 from mechexo.tick_log import Stage, TickRecord
@@ -117,6 +116,7 @@ def tick(desk: Desk, *, deadline_s: float = 11.0) -> TickReport:
 
 def _tick(desk: Desk, deadline_s: float) -> TickReport:
     from mechexo.alerts import operations as alerts
+    from mechexo.flows import operations as flows
     from mechexo.health import operations as health
 
     at, began_s = desk.clock.now(), time.monotonic()
@@ -132,9 +132,9 @@ def _tick(desk: Desk, deadline_s: float) -> TickReport:
     if probes is not None:
         observations += probe_observations(probes, desk.settings.probes, desk.clock.now())
     flows_s = this.left_s(keeping_s=alerting_s + sending_s + closing_s)
-    seen = this.run("flows", flows_s, lambda: _flows_seen(desk))
-    if seen is not None:
-        observations += flow_observations(*seen)
+    standings = this.run("flows", flows_s, lambda: flows.settled_standings(desk))
+    if standings is not None:
+        observations += flow_observations(standings, desk.settings.flows)
     observations += stage_observations(this.stages)
 
     def observe() -> tuple[tuple[Alert, ...], tuple[str, ...]]:
@@ -185,22 +185,6 @@ def _standing(alert: Alert) -> tuple[object, ...]:
         *(alert.id, alert.state, alert.severity, alert.acknowledged_by, alert.level),
         *(alert.pages, alert.held_until, alert.silenced_until),
     )
-
-
-def _flows_seen(desk: Desk) -> tuple[tuple[FlowSummary, ...], tuple[FlowRun, ...]]:
-    """How each flow is, and the newest finished run of each that the configuration names."""
-    from mechexo.flows import operations as flows
-
-    summaries = flows.summaries(desk)
-    finished = []
-    for summary in summaries:
-        run = summary.last if summary.flow in desk.settings.flows else None
-        if run is not None and run.state is RunState.RUNNING:
-            recent = flows.runs(desk, flow=summary.flow)
-            run = next((each for each in recent if each.state is not RunState.RUNNING), None)
-        if run is not None:
-            finished.append(run)
-    return summaries, tuple(finished)
 
 
 def _entries_for(desk: Desk, alert_names: Iterable[str]) -> dict[str, str]:

@@ -15,7 +15,7 @@ from mechexo.errors import UnreachableError
 from mechexo.flows import operations as flows
 from mechexo.flows import records, spool
 from mechexo.flows.rules import is_overdue, percentile, summarise, why_overdue
-from mechexo.flows.tail import Tail, harmless
+from mechexo.flows.tail import LAST_WORDS_LIMIT, Tail, harmless, last_words
 from mechexo.flows.values import FlowRun, RunState
 from mechexo.flows.wrappers import Wrapper, is_alive, this_wrapper
 
@@ -255,3 +255,24 @@ def test_overdue_has_words_and_only_then(ago_s: int, every_s: int) -> None:
     said = why_overdue(expect_every=every, last_well=well, first_seen=None, now=now)
     assert late is bool(said) is (ago_s > every_s or ago_s < -60)
     assert ("clock" in said) is (ago_s < -60)
+
+
+@pytest.mark.parametrize(
+    ("tail", "words"),
+    [
+        ("", ""),
+        ("one\ntwo  words\n\n   \n", "two words"),
+        ("Traceback\n  File x\n    ^^^^^^\nValueError: no bars\n-----\n", "ValueError: no bars"),
+        ("bars: no file of quotes", "no file of quotes"),
+        ("cannot log in with token=hunter2", "cannot log in with token=***"),
+        ("***\n---", ""),
+    ],
+)
+def test_the_last_line_that_says_something_stands_for_the_output(tail: str, words: str) -> None:
+    assert last_words(tail, "bars") == words
+
+
+def test_a_last_line_without_end_is_cut() -> None:
+    said = last_words("x" * 10_000)
+    assert len(said) == LAST_WORDS_LIMIT
+    assert said.endswith("x…")

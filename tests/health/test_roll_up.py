@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import given
@@ -88,3 +89,10 @@ def test_several_worst_probes_are_named_and_the_rest_counted():
 def test_a_card_of_well_probes_counts_them():
     states = [probe(name, "data", Status.OK) for name in "ab"]
     assert roll_up(states, [])[0].summary == "2 probes ok"
+
+
+def test_flows_on_a_card_are_counted_as_flows():
+    flows = [replace(probe(name, "flows", Status.OK), kind="flow") for name in "abcd"]
+    assert roll_up(flows, [])[0].summary == "4 flows ok"
+    age = probe("score_age", "flows", Status.OK)
+    assert roll_up([age, *flows], [])[0].summary == "1 probe and 4 flows ok"

@@ -11,12 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mechexo.alerts import operations as alerts
+from mechexo.alerts.values import Alert
 from mechexo.clock import SystemClock
 from mechexo.desk import Desk
 from mechexo.health.operations import run_due
 from mechexo.health.values import Status
 from mechexo.paper import faults, trading
 from mechexo.paper.run import PaperDesk, running
+from mechexo.watch import tick
 from support.paper_flows import ml_inference
 
 pytestmark = pytest.mark.slow
@@ -46,11 +49,7 @@ def failing(folder: Path) -> set[str]:
     desk = Desk.open(folder / "mechexo.toml")
     run_due(desk, force=True)
     states = run_due(desk, force=True)
-    return {
-        state.name
-        for state in states
-        if state.status in (Status.CRITICAL, Status.UNKNOWN) and state.kind != "heartbeat"
-    }
+    return {state.name for state in states if state.status in (Status.CRITICAL, Status.UNKNOWN)}
 
 
 def grow_old(folder: Path) -> None:
@@ -83,6 +82,27 @@ def test_the_damaged_model_fails_its_flow_until_it_is_mended(live: PaperDesk) ->
         ml_inference.run(live.folder, SystemClock().now())
     live.heal_fault()
     assert "scored" in ml_inference.run(live.folder, SystemClock().now())
+
+
+def test_a_failing_flow_of_the_paper_desk_opens_exactly_one_alert(live: PaperDesk) -> None:
+    desk = Desk.open(live.folder / "mechexo.toml")
+
+    def open_alerts() -> dict[str, Alert]:
+        live.jobs.flow("ml_inference", wait=True)
+        for _ in range(2):
+            live.move_market()
+            assert tick(desk).failed == ()
+        return {alert.name: alert for alert in alerts.list_alerts(desk)}
+
+    before = open_alerts()
+    live.begin_fault("failing_flow")
+    after = open_alerts()
+    (name,) = after.keys() - before.keys()
+    assert (name, after[name].severity) == ("ml_inference_failed", "medium")
+    assert after[name].runbook == "ml-degradation"
+    assert after[name].summary.endswith("models/score_model.json is damaged; delete it to fit anew")
+    live.heal_fault()
+    assert open_alerts().keys() == before.keys()
 
 
 def test_the_breach_is_unwound_share_for_share(live: PaperDesk) -> None:

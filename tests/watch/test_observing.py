@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from mechexo.alerts.values import Alert, AlertState, Observation
-from mechexo.config import DeskSettings, ProbeSettings, Settings
-from mechexo.flows.values import FlowRun, FlowSummary, RunState
+from mechexo.config import DeskSettings, FlowSettings, ProbeSettings, Settings
+from mechexo.flows.values import FlowRun, FlowStanding, RunState
 from mechexo.health.values import ProbeState, Status
 from mechexo.observing import flow_observations, gone, probe_observations, stage_observations
 from mechexo.tick_log import Stage
@@ -111,25 +111,24 @@ def test_a_probe_that_never_looked_neither_raises_nor_resolves() -> None:
     assert said(probe(Status.UNKNOWN, since=None)) == {}
 
 
-def summary(*, overdue: bool) -> FlowSummary:
-    return FlowSummary("bars", "Bars", 7, 0, 0, None, None, None, None, (), overdue)
+NAMED = {"bars": FlowSettings(label="Bars")}
+LATE = "its last good run ended 3h ago, expected every 1h"
 
 
-@pytest.mark.parametrize("overdue", [True, False])
-def test_an_overdue_flow_raises_and_one_in_time_resolves(overdue: bool) -> None:
-    (observation,) = flow_observations([summary(overdue=overdue)])
+def standing(run: FlowRun | None = None, why_overdue: str = "") -> FlowStanding:
+    return FlowStanding("bars", "Bars", False, run, why_overdue)
+
+
+def run(state: RunState, exit_code: int | None, tail: str = "", took_s: float = 4.0) -> FlowRun:
+    return FlowRun(1, "bars", state, NOW, NOW, took_s, exit_code, tail)
+
+
+@pytest.mark.parametrize("why", [LATE, ""])
+def test_an_overdue_flow_raises_with_its_words_and_one_in_time_resolves(why: str) -> None:
+    (observation,) = flow_observations([standing(why_overdue=why)], NAMED)
     assert observation.key == "flow:bars:overdue"
-    assert observation.firing is overdue
-
-
-def test_an_overdue_flow_says_why() -> None:
-    late = replace(summary(overdue=True), why_overdue="its last good run ended 3h ago")
-    (observation,) = flow_observations([late])
-    assert observation.summary == "Bars: its last good run ended 3h ago"
-
-
-def run(state: RunState, exit_code: int | None) -> FlowRun:
-    return FlowRun(1, "bars", state, NOW, NOW, 4.0, exit_code, "")
+    assert observation.firing is bool(why)
+    assert observation.summary == f"Bars: {why or 'on time again'}"
 
 
 @pytest.mark.parametrize(
@@ -143,17 +142,41 @@ def run(state: RunState, exit_code: int | None) -> FlowRun:
 def test_a_flow_whose_newest_finished_run_did_not_end_well_raises(
     state: RunState, exit_code: int | None, words: str
 ) -> None:
-    _, failed = flow_observations([summary(overdue=False)], [run(state, exit_code)])
+    _, failed = flow_observations([standing(run(state, exit_code))], NAMED)
     assert (failed.key, failed.name) == ("flow:bars:failed", "bars_failed")
     assert failed.firing
     assert failed.severity == "high"
     assert failed.summary == words
 
 
+def test_a_failed_flow_says_how_long_it_ran_and_the_last_line_of_its_output() -> None:
+    said = "starting\nbars: models/score_model.json is damaged; delete it to fit anew\n"
+    _, failed = flow_observations([standing(run(RunState.FAILED, 1, said, 0.2))], NAMED)
+    assert failed.summary == (
+        "Bars: the last run failed with exit code 1 after 0.2s: "
+        "models/score_model.json is damaged; delete it to fit anew"
+    )
+
+
 def test_a_flow_whose_newest_finished_run_ended_well_resolves() -> None:
-    _, failed = flow_observations([summary(overdue=False)], [run(RunState.COMPLETED, 0)])
+    _, failed = flow_observations([standing(run(RunState.COMPLETED, 0, "done"))], NAMED)
     assert failed.key == "flow:bars:failed"
     assert not failed.firing
+    assert failed.summary == "Bars: a run ended well after 4s"
+
+
+def test_a_flow_that_is_late_because_it_fails_raises_one_alert() -> None:
+    overdue, failed = flow_observations([standing(run(RunState.FAILED, 1), LATE)], NAMED)
+    assert (overdue.key, overdue.firing) == ("flow:bars:overdue", False)
+    assert (failed.key, failed.firing) == ("flow:bars:failed", True)
+
+
+def test_a_flow_s_alerts_have_the_severity_entry_and_suspect_of_its_table() -> None:
+    named = {"bars": FlowSettings(severity="critical", runbook="data", suspect="flows/bars.py")}
+    late, failed = flow_observations([standing(run(RunState.FAILED, 1))], named)
+    for each in (late, failed):
+        assert (each.severity, each.runbook) == ("critical", "data")
+        assert each.labels == {"flow": "bars", "card": "flows", "suspect": "flows/bars.py"}
 
 
 @pytest.mark.parametrize("ok", [True, False])

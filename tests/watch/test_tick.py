@@ -184,6 +184,20 @@ def test_a_flow_that_runs_again_after_a_failure_is_still_one_that_failed(
     assert alerts.list_alerts(desk) == ()
 
 
+def test_a_flow_that_fails_for_so_long_that_it_is_late_still_raises_one_alert(
+    make_desk: Callable[..., Desk], clock: VirtualClock
+) -> None:
+    desk = make_desk('[flows.bars]\nexpect_every = "1h"\n')
+    flows.execute(desk, "bars", ["true"])
+    for _ in range(3):
+        clock.advance(timedelta(hours=1))
+        flows.execute(desk, "bars", ["sh", "-c", "echo no such table: fills >&2; exit 3"])
+        tick(desk)
+    (alert,) = alerts.list_alerts(desk)
+    assert alert.key == "flow:bars:failed"
+    assert alert.summary.endswith(": no such table: fills")
+
+
 def test_a_flow_that_nobody_named_tells_nobody_that_it_failed(desk: Desk) -> None:
     flows.execute(desk, "by_hand", ["false"])
     tick(desk)
@@ -213,7 +227,7 @@ def broken(*_: object, **__: object) -> object:
     ("stage", "module", "name"),
     [
         ("probes", health, "run_due"),
-        ("flows", flows, "summaries"),
+        ("flows", flows, "settled_standings"),
         ("alerts", alerts, "observe"),
         ("deliveries", alerts, "deliver_due"),
     ],
@@ -264,7 +278,7 @@ def test_a_part_that_hangs_is_left_behind_and_the_sending_still_happens(
     tick(trading_desk)
     let_go = threading.Event()
     monkeypatch.setattr(health, "run_due", lambda *_, **__: let_go.wait(30))
-    monkeypatch.setattr(flows, "summaries", lambda *_, **__: let_go.wait(30))
+    monkeypatch.setattr(flows, "settled_standings", lambda *_, **__: let_go.wait(30))
     began = time.monotonic()
     try:
         report = tick(trading_desk, deadline_s=8.0)
@@ -284,7 +298,7 @@ def test_an_error_that_nobody_expected_is_named_by_its_kind(
     def surprise(*_: object, **__: object) -> object:
         raise KeyError("bars")
 
-    monkeypatch.setattr(flows, "summaries", surprise)
+    monkeypatch.setattr(flows, "settled_standings", surprise)
     assert [stage.detail for stage in tick(trading_desk).failed] == ["KeyError: 'bars'"]
 
 

@@ -13,7 +13,7 @@ from mechexo.cli.invocation import Invocation, open_desk, single_command
 from mechexo.cli.words import age, counted, harmless, status_word
 from mechexo.desk_status import DeskStatus, card_words, read_status, status_document
 from mechexo.errors import MechexoError
-from mechexo.health.values import Status
+from mechexo.health.values import FLOW_KIND, Status
 from mechexo.times import format_duration
 
 app = single_command()
@@ -126,8 +126,12 @@ def nagios_verdict(found: DeskStatus) -> tuple[int, str]:
 
 
 def _performance(found: DeskStatus) -> str:
-    probes = [probe for card in found.cards for probe in card.probes]
-    figures = [f"probes_{s.value}={sum(p.status is s for p in probes)}" for s in Status]
+    looks = [probe for card in found.cards for probe in card.probes]
+    probes = [probe.status for probe in looks if probe.kind != FLOW_KIND]
+    flows = [probe.status for probe in looks if probe.kind == FLOW_KIND]
+    figures = [f"probes_{status.value}={probes.count(status)}" for status in Status]
+    if flows:
+        figures += [f"flows_{status.value}={flows.count(status)}" for status in Status]
     figures += [
         f"alerts_open={found.alerts.open}",
         f"alerts_unacknowledged={found.alerts.unacknowledged}",

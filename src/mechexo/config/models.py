@@ -189,6 +189,13 @@ class FlowSettings(Table):
     """A run must end well this often."""
     usual: Duration | None = None
     """How long it may take before it is called slow."""
+    severity: Severity = "high"
+    """How bad it is when a run fails or is overdue; `critical` also takes ops_ok away when its
+    last run failed, or none ever ran."""
+    runbook: str = ""
+    """The runbook entry of its alerts."""
+    suspect: str = ""
+    """The configured file or flow that a rollback of its alerts would start from."""
 
 
 @dataclass(frozen=True, kw_only=True)

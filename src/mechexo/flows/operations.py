@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 from mechexo.errors import BusyError, MechexoError, StateError, UsageError
 from mechexo.flows import child, records, rules, spool
 from mechexo.flows.auditing import Starter, record_end, starter
-from mechexo.flows.values import FlowRun, FlowSummary, RunState
-from mechexo.flows.wrappers import Wrapper, is_alive, this_wrapper
+from mechexo.flows.reading import as_seen, lost_runs, standings
+from mechexo.flows.values import FlowRun, FlowStanding, FlowSummary, RunState
+from mechexo.flows.wrappers import Wrapper, this_wrapper
 from mechexo.times import format_duration
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def execute_unrecorded(
 def runs(desk: Desk, *, flow: str | None = None, limit: int | None = 50) -> tuple[FlowRun, ...]:
     """The newest runs of one flow or of all, newest first. One whose wrapper died is `lost`."""
     lost = _settle(desk)
-    return tuple(_as_seen(run, lost) for run in records.newest(desk.state, flow=flow, limit=limit))
+    return tuple(as_seen(run, lost) for run in records.newest(desk.state, flow=flow, limit=limit))
 
 
 def summaries(desk: Desk, *, days: int = 7) -> tuple[FlowSummary, ...]:
@@ -94,7 +95,7 @@ def summaries(desk: Desk, *, days: int = 7) -> tuple[FlowSummary, ...]:
     now = desk.clock.now()
     window: defaultdict[str, list[FlowRun]] = defaultdict(list)
     for run in records.started_since(desk.state, now - timedelta(days=days)):
-        window[run.flow].append(_as_seen(run, lost))
+        window[run.flow].append(as_seen(run, lost))
     last = records.last_of_each(desk.state)
     last_well = records.last_well(desk.state, until=now + rules.CLOCK_TOLERANCE)
     first_seen = records.first_seen(desk.state)
@@ -102,7 +103,7 @@ def summaries(desk: Desk, *, days: int = 7) -> tuple[FlowSummary, ...]:
     found = []
     for flow in (*configured, *sorted(last.keys() - configured.keys())):
         settings = configured.get(flow)
-        newest = _as_seen(last[flow], lost) if flow in last else None
+        newest = as_seen(last[flow], lost) if flow in last else None
         why_overdue = rules.why_overdue(
             expect_every=settings.expect_every if settings else None,
             last_well=last_well.get(flow),
@@ -122,6 +123,13 @@ def summaries(desk: Desk, *, days: int = 7) -> tuple[FlowSummary, ...]:
             )
         )
     return tuple(found)
+
+
+def settled_standings(desk: Desk) -> tuple[FlowStanding, ...]:
+    """How each flow of the configuration stands now, once waiting runs are taken over, lost ones
+    marked and new flows noted: what the tick asks."""
+    _settle(desk)
+    return standings(desk)
 
 
 def check_name(name: str) -> None:
@@ -182,7 +190,7 @@ def _settle(desk: Desk) -> frozenset[int]:
     Most of the time there is nothing to write. When the state file is busy the same work waits
     for the next reader; the answer is right without it.
     """
-    lost = frozenset(run_id for run_id, by in records.running(desk.state) if not is_alive(by))
+    lost = lost_runs(desk)
     noted, now = records.first_seen(desk.state), desk.clock.now()
     unseen = [flow for flow in desk.settings.flows if noted.get(flow, _NEVER) > now]
     waiting = spool.folder_of(desk.state.path).is_dir()
@@ -208,12 +216,6 @@ def _write_down(desk: Desk, lost: frozenset[int], unseen: Sequence[str], now: da
     folder = spool.folder_of(desk.state.path)
     if folder.is_dir() and not any(folder.iterdir()):
         folder.rmdir()
-
-
-def _as_seen(run: FlowRun, lost: frozenset[int]) -> FlowRun:
-    if run.id in lost and run.state is RunState.RUNNING:
-        return replace(run, state=RunState.LOST)
-    return run
 
 
 def _remark(line: str) -> None:

@@ -10,6 +10,9 @@ from mechexo.config.secrets import redact
 LONGEST_BYTES = 8192
 """How much of the end is kept."""
 
+LAST_WORDS_LIMIT = 300
+"""Characters of the line that stands for a failed run's output."""
+
 _ESCAPES = re.compile(
     r"\x1b(?:\[[0-?]*[ -/]*[@-~]"  # colours, cursor movements
     r"|[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?"  # titles, links and other strings
@@ -50,6 +53,18 @@ def harmless(output: bytes, *, cut: bool = False) -> str:
     text = _ESCAPES.sub("", output.decode("utf-8", "replace"))
     lines = (_last_state(line) for line in text.replace("\r\n", "\n").split("\n"))
     return redact("\n".join(lines))
+
+
+def last_words(tail: str, flow: str = "") -> str:
+    """The last line of a run's output that says something, for one line of text; "" without one.
+
+    Lines of marks only (rules, carets under a line of code) say nothing. A job that begins its
+    lines with the flow's own name need not repeat it.
+    """
+    lines = (" ".join(line.split()) for line in reversed(tail.splitlines()))
+    line = next((each for each in lines if any(map(str.isalnum, each))), "")
+    line = redact(line.removeprefix(f"{flow}: ") if flow else line)
+    return line if len(line) <= LAST_WORDS_LIMIT else line[: LAST_WORDS_LIMIT - 1].rstrip() + "…"
 
 
 def _last_state(line: str) -> str:

@@ -52,3 +52,17 @@ class FlowSummary:
     """In words; empty when it is not overdue."""
     slow: bool = False
     """The newest run takes, or took, longer than `usual`."""
+
+
+@dataclass(frozen=True, slots=True)
+class FlowStanding:
+    """How a flow that the configuration names stands now."""
+
+    flow: str
+    label: str
+    runs: bool
+    """Whether a run is under way."""
+    ended: FlowRun | None
+    """The newest run that ended, a lost one included; None when there is none."""
+    why_overdue: str = ""
+    """In words; empty when it is not overdue."""

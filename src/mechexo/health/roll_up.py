@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from mechexo.health.values import Card, ProbeState, Status
+from mechexo.health.values import FLOW_KIND, Card, ProbeState, Status
 
 NOTHING_WATCHES = "nothing watches this card"
 _NAMED = 3
@@ -36,7 +36,10 @@ def _summary(status: Status, worst: Sequence[ProbeState]) -> str:
         said = f"{worst[0].name}: {worst[0].detail}"
         return said + " (flapping)" if worst[0].flapping else said
     if status == Status.OK:
-        return f"{len(worst)} probes ok"
+        flows = sum(probe.kind == FLOW_KIND for probe in worst)
+        numbers = ((len(worst) - flows, "probe"), (flows, "flow"))
+        counted = [f"{count} {what}{'' if count == 1 else 's'}" for count, what in numbers if count]
+        return f"{' and '.join(counted)} ok"
     names = [probe.name for probe in worst[:_NAMED]]
     more = len(worst) - len(names)
     if more:

@@ -31,6 +31,10 @@ class Outcome:
     unit: str = ""
 
 
+FLOW_KIND = "flow"
+"""The kind under which the flows of the configuration stand on a card beside its probes."""
+
+
 @dataclass(frozen=True, slots=True)
 class ProbeState:
     """A probe after hysteresis, as stored. Never run: unknown, and `observed_at` is None."""

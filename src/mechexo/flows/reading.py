@@ -1,0 +1,68 @@
+"""How the flows that the configuration names stand, read from the state file alone.
+
+Apart from the running half, so that a command that only reads does not load how jobs are run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from mechexo.flows import records, rules
+from mechexo.flows.values import FlowRun, FlowStanding, RunState
+from mechexo.flows.wrappers import is_alive
+
+if TYPE_CHECKING:
+    from mechexo.desk import Desk
+
+_LOOKED_THROUGH = 50
+"""How many newest runs are looked through for one that has ended."""
+
+
+def standings(desk: Desk) -> tuple[FlowStanding, ...]:
+    """How each flow of the configuration stands now, in the order of the file."""
+    configured = desk.settings.flows
+    if not configured:
+        return ()
+    now, lost = desk.clock.now(), lost_runs(desk)
+    last = records.last_of_each(desk.state)
+    last_well = records.last_well(desk.state, until=now + rules.CLOCK_TOLERANCE)
+    first_seen = records.first_seen(desk.state)
+    found = []
+    for flow, settings in configured.items():
+        newest = as_seen(last[flow], lost) if flow in last else None
+        runs = newest is not None and newest.state is RunState.RUNNING
+        found.append(
+            FlowStanding(
+                flow=flow,
+                label=settings.label or flow,
+                runs=runs,
+                ended=_newest_ended(desk, flow, lost) if runs else newest,
+                why_overdue=rules.why_overdue(
+                    expect_every=settings.expect_every,
+                    last_well=last_well.get(flow),
+                    first_seen=first_seen.get(flow),
+                    now=now,
+                ),
+            )
+        )
+    return tuple(found)
+
+
+def lost_runs(desk: Desk) -> frozenset[int]:
+    """The runs whose wrapper died without recording an end."""
+    return frozenset(run_id for run_id, by in records.running(desk.state) if not is_alive(by))
+
+
+def as_seen(run: FlowRun, lost: Collection[int]) -> FlowRun:
+    """The run, `lost` when it is one of those whatever its record says still."""
+    if run.id in lost and run.state is RunState.RUNNING:
+        return replace(run, state=RunState.LOST)
+    return run
+
+
+def _newest_ended(desk: Desk, flow: str, lost: Collection[int]) -> FlowRun | None:
+    recent = records.newest(desk.state, flow=flow, limit=_LOOKED_THROUGH)
+    every = (as_seen(run, lost) for run in recent)
+    return next((run for run in every if run.state is not RunState.RUNNING), None)
