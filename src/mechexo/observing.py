@@ -1,4 +1,4 @@
-"""What the probes, the flows and the tick itself mean to the alerts wing. Pure.
+"""What the probes, the flows, the costs and the tick itself mean to the alerts wing. Pure.
 
 A critical probe raises an alert of its own severity under the key `probe:NAME`.
 
@@ -33,6 +33,7 @@ from mechexo.times import format_duration
 
 if TYPE_CHECKING:
     from mechexo.config import FlowSettings, ProbeSettings, Settings
+    from mechexo.costs.findings import CostJudgement
     from mechexo.flows.values import FlowStanding
     from mechexo.tick_log import Stage
 
@@ -132,6 +133,22 @@ def _of_flow(
         labels=labels,
         runbook=settings.runbook,
     )
+
+
+def cost_observations(judged: CostJudgement) -> list[Observation]:
+    """Whether the newest saved day of costs keeps its limits."""
+    return [
+        Observation(
+            key=said.key,
+            firing=said.firing,
+            severity=said.severity,
+            name=said.name,
+            summary=said.summary,
+            source="costs",
+            labels={**said.labels, "card": "trading"},
+        )
+        for said in judged.observations
+    ]
 
 
 def stage_observations(stages: Iterable[Stage]) -> list[Observation]:

@@ -1,6 +1,7 @@
 """The tick: probes, then alerts, then messages, then how the desk is. One pass for cron.
 
-The meeting place of the health, flows, alerts and runbook wings; they know nothing of each other.
+The meeting place of the health, flows, costs, alerts and runbook wings, which know nothing of each
+other.
 Each stage runs in its own thread with its share of the deadline, so that one that hangs or fails
 is recorded and shown but keeps no later stage, least of all the sending, from its work.
 """
@@ -15,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from mechexo import tick_log
 from mechexo.alerts.values import Alert, Delivery, Observation
@@ -23,8 +24,17 @@ from mechexo.desk import Desk
 from mechexo.desk_status import DeskStatus, status_after_tick
 from mechexo.errors import BusyError, MechexoError, StateError
 from mechexo.health.values import ProbeState
-from mechexo.observing import flow_observations, gone, probe_observations, stage_observations
+from mechexo.observing import (
+    cost_observations,
+    flow_observations,
+    gone,
+    probe_observations,
+    stage_observations,
+)
 from mechexo.tick_log import Stage, TickRecord
+
+if TYPE_CHECKING:
+    from mechexo.costs.findings import CostJudgement
 
 Result = TypeVar("Result")
 
@@ -135,6 +145,10 @@ def _tick(desk: Desk, deadline_s: float) -> TickReport:
     standings = this.run("flows", flows_s, lambda: flows.settled_standings(desk))
     if standings is not None:
         observations += flow_observations(standings, desk.settings.flows)
+    costs_s = this.left_s(keeping_s=alerting_s + sending_s + closing_s)
+    judged = this.run("costs", costs_s, lambda: _costs_judged(desk)) if _has_limits(desk) else None
+    if judged is not None:
+        observations += cost_observations(judged)
     observations += stage_observations(this.stages)
 
     def observe() -> tuple[tuple[Alert, ...], tuple[str, ...]]:
@@ -185,6 +199,22 @@ def _standing(alert: Alert) -> tuple[object, ...]:
         *(alert.id, alert.state, alert.severity, alert.acknowledged_by, alert.level),
         *(alert.pages, alert.held_until, alert.silenced_until),
     )
+
+
+def _has_limits(desk: Desk) -> bool:
+    limits = desk.settings.costs.alerts
+    chosen = (limits.total_bps, limits.slippage_bps, limits.deviations, limits.unpriced_pct)
+    return any(limit is not None for limit in chosen)
+
+
+def _costs_judged(desk: Desk) -> CostJudgement:
+    """The newest saved day of costs against its limits and the days before it."""
+    from mechexo.costs.judging import judge_day
+    from mechexo.costs.results import trailing_days
+
+    limits = desk.settings.costs.alerts
+    days = trailing_days(desk, before=None, limit=limits.baseline_days + 1)
+    return judge_day(days[-1] if days else None, days[:-1], limits)
 
 
 def _entries_for(desk: Desk, alert_names: Iterable[str]) -> dict[str, str]:
