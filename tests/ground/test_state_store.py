@@ -209,6 +209,84 @@ def test_a_damaged_page_is_called_damaged(desk: Desk) -> None:
         desk.verify_audit()
 
 
+def test_rows_that_are_damaged_further_down_are_called_damaged(desk: Desk) -> None:
+    for number in range(200):
+        with desk.operation("test.do", str(number), needs=Role.VIEWER, reason="x" * 200):
+            pass
+    desk.state.close()
+    connection = sqlite3.connect(desk.state.path)
+    connection.execute("PRAGMA journal_mode=DELETE")
+    page = connection.execute("SELECT rootpage FROM sqlite_master WHERE name='audit'").fetchone()
+    connection.close()
+    content = bytearray(desk.state.path.read_bytes())
+    # An inner page names its last child in its own head.
+    head = (page[0] - 1) * 4096 + 8
+    start = (int.from_bytes(content[head : head + 4], "big") - 1) * 4096
+    content[start : start + 4096] = b"\xff" * 4096
+    desk.state.path.write_bytes(content)
+    rows = desk.state.reader().execute("SELECT * FROM audit ORDER BY seq")
+    assert next(iter(rows))["seq"] == 1
+    with pytest.raises(StateError, match="damaged"):
+        list(rows)
+
+
+def test_a_file_that_has_gone_is_said_so_and_not_made_again(path: Path) -> None:
+    state = State.open(path)
+    assert state.row("SELECT 1") is not None
+    path.unlink()
+    said = r"mechexo\.sqlite: the state file has gone; put it, or a backup, in its place"
+    for _ in range(2):
+        with pytest.raises(StateError, match=said):
+            state.row("SELECT 1")
+        with pytest.raises(StateError, match=said):
+            state.data_version()
+        with pytest.raises(StateError, match=said), state.write():
+            pytest.fail("must not be reached")
+        # Neither does one that never read before.
+        with pytest.raises(StateError, match=said):
+            State(path).row("SELECT 1")
+    assert not path.exists()
+
+
+def test_a_file_that_comes_back_is_read_on(path: Path) -> None:
+    state = State.open(path)
+    assert state.row("SELECT 1") is not None
+    path.rename(path.with_name("aside"))
+    with pytest.raises(StateError, match="has gone"):
+        state.row("SELECT 1")
+    path.with_name("aside").rename(path)
+    assert state.row("SELECT 1") is not None
+
+
+def test_another_file_in_its_place_is_not_taken_for_it(path: Path) -> None:
+    state = State.open(path)
+    assert state.row("SELECT 1") is not None
+    State.open(path.with_name("other")).close()
+    path.with_name("other").rename(path)
+    with pytest.raises(StateError, match="another state file was put in this one's place"):
+        state.row("SELECT 1")
+    assert State.open(path).row("SELECT 1") is not None
+
+
+def test_a_new_file_is_for_its_owner_alone_also_where_all_would_be_open(path: Path) -> None:
+    before = os.umask(0)
+    try:
+        state = State.open(path)
+        with state.write():
+            beside = {file.name: file.stat().st_mode & 0o777 for file in path.parent.iterdir()}
+    finally:
+        os.umask(before)
+    assert beside.keys() >= {path.name, f"{path.name}-wal", f"{path.name}-shm"}
+    assert set(beside.values()) == {0o600}
+
+
+def test_a_path_with_signs_of_an_address_is_a_path(tmp_path: Path) -> None:
+    path = tmp_path / "50% of #1?mode=memory" / "a b.sqlite"
+    State.open(path).close()
+    assert path.stat().st_size
+    assert State.open(path).row("SELECT 1") is not None
+
+
 def test_a_folder_in_the_files_place_is_named(tmp_path: Path) -> None:
     with pytest.raises(StateError, match="state file"):
         State.open(tmp_path)

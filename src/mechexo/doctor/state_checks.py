@@ -12,7 +12,7 @@ from mechexo import tick_log
 from mechexo.desk import Desk
 from mechexo.desk_status import STALE_AFTER_TICKS
 from mechexo.doctor.findings import Finding, doubtful, kept_out, well, wrong
-from mechexo.errors import MechexoError
+from mechexo.errors import MechexoError, StateError
 from mechexo.state import State
 from mechexo.times import format_duration
 
@@ -66,10 +66,10 @@ def _kept_from(desk: Desk) -> Finding | None:
 def state_file(desk: Desk) -> Iterator[Finding]:
     """Whether it is whole, and may be written by us and read by nobody else."""
     path = desk.state.path
-    found = [row[0] for row in desk.state.rows("PRAGMA quick_check(5)")]
-    if found != ["ok"]:
-        mend = "put a backup in its place; keep this one aside for an investigation"
-        yield wrong("state file", f"{path} is damaged: {'; '.join(found)}", mend)
+    whole = True
+    for detail in _damage(desk):
+        whole = False
+        yield wrong("state file", detail, "put a backup in its place; keep this one to look into")
     try:
         with desk.state.write(wait_s=2.0):
             pass
@@ -81,8 +81,21 @@ def state_file(desk: Desk) -> Iterator[Finding]:
         yield barred
     elif path.stat().st_mode & (stat.S_IROTH | stat.S_IWOTH):
         yield doubtful("state file", f"everyone may read or write {path}", f"chmod o-rw {path}")
-    elif found == ["ok"]:
+    elif whole:
         yield well("state file", f"{path} is whole and can be written")
+
+
+def _damage(desk: Desk) -> Iterator[str]:
+    """What of it cannot be read, and what is not there as mechexo made it."""
+    path = desk.state.path
+    try:
+        found = [row[0] for row in desk.state.rows("PRAGMA integrity_check(5)")]
+        if found != ["ok"]:
+            yield f"{path} is damaged: {'; '.join(found)}"
+        if lacking := desk.state.lacks():
+            yield f"{path} is not as mechexo made it; missing or changed: {', '.join(lacking)}"
+    except StateError as error:
+        yield str(error)
 
 
 def disk(path: Path) -> Iterator[Finding]:

@@ -13,11 +13,13 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from mechexo.errors import BusyError, NewerStateError, StateError
+from mechexo.state.connection import Connection, explained, gone, reachable
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -26,6 +28,11 @@ Value = str | int | float | bytes | None
 Parameters = Sequence[Value] | Mapping[str, Value]
 
 LOCK_WAIT_S = 5.0
+_MIGRATION_TABLE = "CREATE TABLE IF NOT EXISTS migration (name TEXT PRIMARY KEY) STRICT"
+_SCHEMA = (
+    "SELECT type, name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_%' "
+    "ORDER BY type <> 'table', name"
+)
 
 
 class Transaction:
@@ -73,7 +80,7 @@ class State:
 
     def rows(self, sql: str, parameters: Parameters = ()) -> list[sqlite3.Row]:
         """All rows of a reading query."""
-        with _explained(self.path):
+        with explained(self.path):
             return self.reader().execute(sql, parameters).fetchall()
 
     def row(self, sql: str, parameters: Parameters = ()) -> sqlite3.Row | None:
@@ -82,23 +89,45 @@ class State:
         return found[0] if found else None
 
     def reader(self) -> sqlite3.Connection:
-        """This thread's reading connection; it refuses to write."""
-        connection: sqlite3.Connection | None = getattr(self._local, "reader", None)
+        """This thread's reading connection; it refuses to write.
+
+        Raises:
+            StateError: the file has gone, or another was put in its place.
+        """
+        connection: Connection | None = getattr(self._local, "reader", None)
         if connection is None:
-            with _explained(self.path):
+            with explained(self.path):
                 connection = self._connect()
                 connection.execute("PRAGMA query_only=ON")
+                connection.file = self._file()
             self._local.reader = connection
+        elif not os.path.samestat(connection.file, self._file()):
+            # A connection to a file that is nowhere any more would answer as if nothing were amiss.
+            raise StateError(
+                f"{self.path}: another state file was put in this one's place; start mechexo again"
+            )
         return connection
 
     def explained(self) -> AbstractContextManager[None]:
         """For reads through `reader()`: what SQLite says becomes an error that names the file."""
-        return _explained(self.path)
+        return explained(self.path)
 
     def data_version(self) -> int:
         """A number that changes when another connection has committed to the file."""
-        with _explained(self.path):
+        with explained(self.path):
             return int(self.reader().execute("PRAGMA data_version").fetchone()[0])
+
+    def lacks(self) -> tuple[str, ...]:
+        """What the migrations made and is not in the file as they made it: `table tick`."""
+        with closing(sqlite3.connect(":memory:")) as fresh:
+            fresh.execute(_MIGRATION_TABLE)
+            for file in sorted(_migrations().values()):
+                fresh.executescript(file.read_text(encoding="utf-8"))
+            wanted = fresh.execute(_SCHEMA).fetchall()
+        found = {tuple(row) for row in self.rows(_SCHEMA)}
+        return tuple(
+            f"{kind} {name}" for kind, name, sql in wanted if (kind, name, sql) not in found
+        )
 
     @contextmanager
     def write(self, wait_s: float = LOCK_WAIT_S) -> Iterator[Transaction]:
@@ -108,7 +137,7 @@ class State:
             BusyError: no turn came within `wait_s` seconds.
             StateError: the disk is full or the file is damaged; nothing was written.
         """
-        with _explained(self.path), self._turn(wait_s):
+        with explained(self.path), self._turn(wait_s):
             connection = self._connect()
             try:
                 connection.execute("PRAGMA synchronous=FULL")
@@ -134,7 +163,7 @@ class State:
     def _turn(self, wait_s: float) -> Iterator[None]:
         """Holds the writers' queue. `flock` is fair and the kernel frees it when we die."""
         lock = Path(f"{self.path}.lock")
-        with _reachable(lock):
+        with reachable(lock):
             descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             deadline = time.monotonic() + wait_s
@@ -153,13 +182,24 @@ class State:
         finally:
             os.close(descriptor)
 
-    def _connect(self) -> sqlite3.Connection:
+    def _file(self) -> os.stat_result:
+        """The file that lies at the path now."""
+        try:
+            return self.path.stat()
+        except FileNotFoundError:
+            raise gone(self.path) from None
+        except OSError as error:
+            raise StateError(f"{self.path}: {error.strerror or error}") from error
+
+    def _connect(self) -> Connection:
+        # Only `_migrate` makes the file, so that it never comes to be empty or open to others.
         connection = sqlite3.connect(
-            self.path,
+            f"file:{quote(str(self.path.absolute()))}?mode=rw",
+            uri=True,
             timeout=LOCK_WAIT_S,
             isolation_level=None,
             check_same_thread=False,
-            factory=_Connection,
+            factory=Connection,
         )
         connection.path = self.path
         connection.row_factory = sqlite3.Row
@@ -168,7 +208,7 @@ class State:
 
     def _migrate(self) -> None:
         available = _migrations()
-        with _explained(self.path), _reachable(self.path):
+        with explained(self.path), reachable(self.path):
             if self.path.exists() and self.path.stat().st_size:
                 applied = self._applied(self.reader())
                 self._refuse_newer(applied, available)
@@ -179,7 +219,7 @@ class State:
                 os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
         # SQLite does not wait for its turn to change the journal's mode; processes that open a new
         # file at the same moment would fail.
-        with _explained(self.path), self._turn(LOCK_WAIT_S):
+        with explained(self.path), self._turn(LOCK_WAIT_S):
             connection = self._connect()
             try:
                 connection.execute("PRAGMA journal_mode=WAL")
@@ -189,9 +229,7 @@ class State:
             # Another process may have migrated while this one waited for its turn.
             applied = self._applied(transaction.connection)
             self._refuse_newer(applied, available)
-            transaction.execute(
-                "CREATE TABLE IF NOT EXISTS migration (name TEXT PRIMARY KEY) STRICT"
-            )
+            transaction.execute(_MIGRATION_TABLE)
             for name in sorted(available.keys() - applied):
                 for statement in _statements(available[name].read_text(encoding="utf-8")):
                     transaction.execute(statement)
@@ -212,31 +250,6 @@ class State:
             )
 
 
-class _Connection(sqlite3.Connection):
-    """Its cursors say what is wrong in words, whoever reads through them."""
-
-    path: Path
-
-    def cursor(self, factory: Any = None) -> Any:
-        return super().cursor(factory or _Cursor)
-
-
-class _Cursor(sqlite3.Cursor):
-    connection: _Connection
-
-    def execute(self, sql: str, parameters: Any = (), /) -> _Cursor:
-        with _explained(self.connection.path):
-            return super().execute(sql, parameters)
-
-    def fetchone(self) -> Any:
-        with _explained(self.connection.path):
-            return super().fetchone()
-
-    def fetchall(self) -> list[Any]:
-        with _explained(self.connection.path):
-            return super().fetchall()
-
-
 def _migrations() -> dict[str, Path]:
     return {file.stem: file for file in (Path(__file__).parent / "migrations").glob("*.sql")}
 
@@ -248,62 +261,3 @@ def _statements(script: str) -> Iterator[str]:
         if sqlite3.complete_statement(statement):
             yield statement
             statement = ""
-
-
-@contextmanager
-def _explained(path: Path) -> Iterator[None]:
-    """Turns what SQLite and the system say into errors that tell the user what to do."""
-    try:
-        yield
-    except sqlite3.OperationalError as error:
-        said = str(error)
-        if "locked" in said or "busy" in said:
-            raise BusyError(f"{path}: another program keeps the state file locked") from error
-        if "full" in said or ("disk I/O" in said and _no_room_beside(path)):
-            raise StateError(
-                f"{path}: the disk is full, nothing was written; free space on it"
-            ) from error
-        if "unable to open" in said:
-            raise StateError(
-                f"{path}: cannot open the state file; check that its folder exists and that you "
-                "may read and write it"
-            ) from error
-        if "readonly" in said or "disk I/O" in said:
-            raise StateError(f"{path}: cannot write the state file: {said}") from error
-        raise _strange(path, error) from error
-    except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
-        # A rule of the schema that holds, or a statement of ours that is wrong: not the file's.
-        raise
-    except sqlite3.Error as error:
-        if "not a database" in str(error) or "malformed" in str(error):
-            raise StateError(
-                f"{path}: the state file is damaged ({error}); put a backup in its place"
-            ) from error
-        raise _strange(path, error) from error
-
-
-def _strange(path: Path, error: sqlite3.Error) -> StateError:
-    """For a file that SQLite can read, and that is not as mechexo left it."""
-    return StateError(
-        f"{path}: the state file is not as mechexo made it ({error}); see: mechexo doctor, or put "
-        "a backup in its place"
-    )
-
-
-def _no_room_beside(path: Path) -> bool:
-    """Whether the disk is too full for the files that SQLite keeps beside the state file; it calls
-    that an input/output error."""
-    try:
-        disk = os.statvfs(path.parent)
-    except OSError:
-        return False
-    return disk.f_bavail * disk.f_frsize < 64 * 1024
-
-
-@contextmanager
-def _reachable(path: Path) -> Iterator[None]:
-    """Turns a system error on the file or its folder into one that names it."""
-    try:
-        yield
-    except OSError as error:
-        raise StateError(f"{path}: {error.strerror or error}") from error
