@@ -28,6 +28,7 @@ from mechexo.costs.saved import Acknowledgement
 from mechexo.costs.values import CostRow
 from mechexo.costs.viewing import Viewer
 from mechexo.costs.viewing_export import export
+from mechexo.costs.viewing_rows import MOST_ROWS
 from mechexo.costs.views import (
     GROUP_SORTS,
     SORTS,
@@ -182,6 +183,22 @@ def test_combined_groups_open_into_their_fills() -> None:
     assert {fill.strategy for fill in page.fills} == {"base"}
     keyed = with_keys(made._run.priced, ["strategy", "hour"], Grouping())
     assert page.count == len(keyed.filter(keyed["key_strategy"] == "base"))
+
+
+def test_of_many_groups_only_those_of_the_window_are_worked_out() -> None:
+    quotes = [Quote(at(-1), "AAA", 99.99, 100.01)]
+    fills = [
+        Fill(f"f{n}", at(n // 100), "AAA", "buy", 1.0, 100.0 + n / 1e6, strategy=f"s{n // 2:04}")
+        for n in range(2 * (MOST_ROWS + 500))
+    ]
+    made = viewer(fills, quotes)
+    whole = {row.key["strategy"]: row for row in grouped(made._lean(), ["strategy"], Grouping())}
+    page = made.table(TableAsked(("strategy",), sort="total", offset=10, limit=30))
+    assert page.count == MOST_ROWS + 500
+    assert [row.key["strategy"] for row in page.rows] == [f"s{1489 - n:04}" for n in range(30)]
+    assert [shown(row) for row in page.rows] == [shown(whole[r.key["strategy"]]) for r in page.rows]
+    few = made.table(TableAsked(("strategy",), words="s000"))
+    assert [row.key["strategy"] for row in few.rows] == [f"s000{n}" for n in range(10)]
 
 
 def test_a_window_is_never_longer_than_windows_are() -> None:

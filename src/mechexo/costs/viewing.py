@@ -26,6 +26,8 @@ from mechexo.costs.saved import Acknowledgement
 from mechexo.costs.values import CostRow
 from mechexo.costs.viewing_quotes import quotes_around
 from mechexo.costs.viewing_rows import (
+    MOST_ROWS,
+    groups_of,
     has_key,
     histogram,
     keeps,
@@ -136,7 +138,7 @@ class Viewer:
         return TablePage(
             count=len(groups),
             offset=asked.offset,
-            rows=self.rows_of(asked, frame, window, whole=len(window) == len(groups)),
+            rows=self.rows_of(asked, window),
             totals=self._once(("totals", asked.among), lambda: totals(frame)),
             most_bps=most,
             least_bps=least,
@@ -230,10 +232,8 @@ class Viewer:
     def ordered_groups(self, asked: TableAsked) -> pl.DataFrame:
         """The groups in their order: the codes of their dimensions (`code_` and the name), their
         names (`name_` and the name), and the figures that rows are ordered by."""
-        key = ("groups", asked.by, asked.among, asked.words, asked.sort, asked.turned)
-        return self._once(
-            key, lambda: order_groups(self._for_groups(asked.among), self._dims(asked.by), asked)
-        )
+        key = ("ordered", asked.by, asked.among, asked.words, asked.sort, asked.turned)
+        return self._once(key, lambda: order_groups(self._groups(asked), asked))
 
     def place_of(self, fill_id: str) -> pl.Series:
         """Where one fill is in the run's frame.
@@ -254,32 +254,21 @@ class Viewer:
             lambda: order_fills(self._run.priced, self._places(asked.among), self._texts, asked),
         )
 
-    def rows_of(
-        self, asked: TableAsked, frame: pl.DataFrame, groups: pl.DataFrame, *, whole: bool
-    ) -> tuple[CostRow, ...]:
-        """The figures of some of the groups of a frame, in their order."""
+    def rows_of(self, asked: TableAsked, groups: pl.DataFrame) -> tuple[CostRow, ...]:
+        """The figures of some of the groups that were asked for, in their order."""
         if groups.is_empty():
             return ()
-        if not whole:
-            codes = [f"code_{name}" for name in asked.by]
-            coded = frame.with_columns(
-                each.code.alias(code)
-                for each, code in zip(self._dims(asked.by), codes, strict=True)
-            )
-            frame = coded.join(groups.select(codes), on=codes, how="semi", nulls_equal=True).select(
-                frame.columns
-            )
-        found = {tuple(row.key.values()): row for row in grouped(frame, asked.by, self._rules)}
+        if len(self._groups(asked)) <= MOST_ROWS:
+            key = ("rows", asked.by, asked.among)
+            found = self._once(key, lambda: self._rows(asked, self._for_groups(asked.among)))
+        else:
+            found = self._rows(asked, self._behind(asked, groups))
         names = groups.select(f"name_{name}" for name in asked.by)
         return tuple(found[name] for name in names.iter_rows())
 
     def fills_frame(self, places: pl.Series) -> pl.DataFrame:
         """Priced fills by their places, as `costs.running.Run` has them."""
         return self._run.priced[places]
-
-    def frame_of(self, among: Key) -> pl.DataFrame:
-        """The fills behind a selection, with what their groups' figures need."""
-        return self._for_groups(among)
 
     # How it is worked out
 
@@ -293,6 +282,25 @@ class Viewer:
         for oldest in same_kind[:-_KEPT]:
             del self._kept[oldest]
         return value
+
+    def _groups(self, asked: TableAsked) -> pl.DataFrame:
+        return self._once(
+            ("groups", asked.by, asked.among),
+            lambda: groups_of(self._for_groups(asked.among), self._dims(asked.by)),
+        )
+
+    def _rows(self, asked: TableAsked, frame: pl.DataFrame) -> dict[tuple[str, ...], CostRow]:
+        return {tuple(row.key.values()): row for row in grouped(frame, asked.by, self._rules)}
+
+    def _behind(self, asked: TableAsked, groups: pl.DataFrame) -> pl.DataFrame:
+        """The fills of some groups."""
+        frame, dims = self._for_groups(asked.among), self._dims(asked.by)
+        codes = [f"code_{each.name}" for each in dims]
+        coded = frame.with_columns(
+            each.code.alias(code) for each, code in zip(dims, codes, strict=True)
+        )
+        own = coded.join(groups.select(codes), on=codes, how="semi", nulls_equal=True)
+        return own.select(frame.columns)
 
     def _dims(self, by: Sequence[str]) -> tuple[Dimension, ...]:
         return dimensions_of(by, self._rules, self._run.priced.columns)

@@ -64,9 +64,8 @@ def _pieces(viewer: Viewer, asked: Asked, acknowledged: Acknowledged) -> Iterato
             yield from _fills(viewer, viewer.place_of(asked.fill_id))
         case TableAsked():
             yield _text([[*asked.by, *FIGURES]])
-            groups, frame = viewer.ordered_groups(asked), viewer.frame_of(asked.among)
-            for part in groups.iter_slices(GROUPS_AT_ONCE):
-                rows = viewer.rows_of(asked, frame, part, whole=len(part) == len(groups))
+            for part in viewer.ordered_groups(asked).iter_slices(GROUPS_AT_ONCE):
+                rows = viewer.rows_of(asked, part)
                 yield _text([[*row.key.values(), *_figures(row)] for row in rows])
         case PlotsAsked():
             yield _text([["plot", "at", *FIGURES]])

@@ -22,25 +22,23 @@ _FIGURE = {**{part: f"{part}_bps" for part in PARTS}, "amount": "total_ccy", "va
 """Sorts to columns of fills and of groups."""
 
 
-def order_groups(
-    frame: pl.DataFrame, dimensions: Sequence[Dimension], asked: TableAsked
-) -> pl.DataFrame:
-    """The groups of fills in the order that is asked for: the codes of their dimensions (`code_`
-    and the name), their texts (`name_` and the name), and the figures that rows are ordered by."""
+def groups_of(frame: pl.DataFrame, dimensions: Sequence[Dimension]) -> pl.DataFrame:
+    """The groups of fills, in the order of their names: the codes of their dimensions (`code_` and
+    the name), their texts (`name_` and the name), and the figures that rows are ordered by."""
     codes = [f"code_{each.name}" for each in dimensions]
-    figures = _group_figures()
-    if asked.sort == "p95":
-        own = pl.when(pl.col("reason").is_null()).then(pl.col("total_bps"))
-        figures.append(own.quantile(PERCENTILES["p95"], interpolation="linear").alias("p95"))
     coded = frame.with_columns(
         each.code.alias(code) for each, code in zip(dimensions, codes, strict=True)
     )
-    groups = coded.group_by(codes).agg(figures).sort(codes)
-    groups = groups.with_columns(
+    groups = coded.group_by(codes).agg(_group_figures()).sort(codes)
+    return groups.with_columns(
         _as_text(groups[code], each).alias(f"name_{each.name}")
         for each, code in zip(dimensions, codes, strict=True)
     )
-    groups = groups.filter(with_words(asked.words, [f"name_{each.name}" for each in dimensions]))
+
+
+def order_groups(groups: pl.DataFrame, asked: TableAsked) -> pl.DataFrame:
+    """Those of the groups that the words keep, in the order that is asked for."""
+    groups = groups.filter(with_words(asked.words, [f"name_{name}" for name in asked.by]))
     if asked.sort == "key":
         return groups.reverse() if asked.turned else groups
     return groups.sort(
@@ -110,8 +108,10 @@ def _group_figures() -> list[pl.Expr]:
         )
     total = pl.when(counts).then(pl.col("total_ccy"))
     value = pl.when(counts).then(pl.col("notional"))
+    own = pl.when(counts).then(pl.col("total_bps"))
     return [
         *figures,
+        own.quantile(PERCENTILES["p95"], interpolation="linear").alias("p95"),
         pl.when(total.count() > 0).then(total.sum()).alias("total_ccy"),
         pl.when(value.count() > 0).then(value.sum()).alias("notional"),
     ]
