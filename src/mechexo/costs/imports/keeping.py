@@ -21,7 +21,7 @@ from typing import BinaryIO
 import polars as pl
 from polars.exceptions import PanicException, PolarsError
 
-from mechexo.costs.export import failures_told
+from mechexo.costs.export import failures_told, put_parquet
 from mechexo.costs.imports.merging import Kept, Merged, merged
 from mechexo.costs.sources.imported import (
     JOURNAL,
@@ -185,7 +185,7 @@ def _made(folder: Path, day: date, frame: pl.DataFrame) -> str | None:
         return None
     name = day_name(day)
     with failures_told(folder / name), _beside(folder, name) as (file, made):
-        frame.write_parquet(file)
+        put_parquet(file, frame, {})
     return made
 
 
