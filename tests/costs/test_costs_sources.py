@@ -280,7 +280,7 @@ def test_an_address_that_is_none_is_refused(tmp_path: Path, address: str) -> Non
 
 
 def test_a_missing_or_broken_database_is_named(tmp_path: Path) -> None:
-    assert "desk.sqlite is not there" in refusal(UnreachableError, lambda: sqlite_fills(tmp_path))
+    assert "there is no database" in refusal(UnreachableError, lambda: sqlite_fills(tmp_path))
     (tmp_path / "desk.sqlite").write_bytes(b"rubbish " * 200)
     assert "cannot be read" in refusal(UnreachableError, lambda: sqlite_fills(tmp_path))
 

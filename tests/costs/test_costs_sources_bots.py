@@ -240,7 +240,7 @@ def refusal(kind: type[MechexoError], address: str, folder: Path) -> str:
 @pytest.mark.parametrize("scheme", ["freqtrade", "hummingbot"])
 def test_another_programs_database_is_refused(tmp_path: Path, scheme: str) -> None:
     address = f"{scheme}:///other.sqlite"
-    assert "is not there" in refusal(UnreachableError, address, tmp_path)
+    assert "there is no database" in refusal(UnreachableError, address, tmp_path)
     with closing(sqlite3.connect(tmp_path / "other.sqlite")) as db, db:
         db.execute("CREATE TABLE orders (id INTEGER)")
         db.execute("CREATE TABLE TradeFill (id INTEGER)")

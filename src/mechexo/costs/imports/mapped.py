@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from datetime import UTC, datetime
 
 import polars as pl
 from polars.exceptions import PanicException, PolarsError
@@ -14,14 +13,12 @@ from mechexo.costs.imports.values import Options, Parsed, Rejected, ZoneNeededEr
 from mechexo.costs.interrupts import interrupts_kept, interrupts_told
 from mechexo.costs.sources.columns import FILL_COLUMNS, NAIVE, Columns, check_mapping, typed
 from mechexo.costs.sources.corrections import BUST, CORRECT, kinds_of_correction
-from mechexo.costs.sources.protocol import RawTable, Window
+from mechexo.costs.sources.protocol import ALWAYS, RawTable
 from mechexo.costs.sources.telling import told
 from mechexo.errors import ConfigError, UsageError
 
 NAME = "mapped"
 TITLE = "CSV or Parquet by [costs.fill_columns]"
-
-_ALWAYS = Window(datetime(1, 1, 3, tzinfo=UTC), datetime(9999, 12, 29, tzinfo=UTC))
 
 
 def recognises(content: Content, options: Options) -> bool:
@@ -75,7 +72,7 @@ def _collected(content: Content, columns: Columns, options: Options) -> pl.DataF
     try:
         with interrupts_told():
             with interrupts_kept():
-                rows, present = typed(table, columns, options.mapping, zone, _ALWAYS)
+                rows, present = typed(table, columns, options.mapping, zone, ALWAYS)
             if "multiplier" not in present:
                 rows = rows.with_columns(multiplier=1.0)
             return rows.collect(engine="in-memory")

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +11,8 @@ import polars as pl
 
 from mechexo.costs.sources.addresses import Address, parse_address
 from mechexo.costs.sources.queries import quoted
-from mechexo.errors import ConfigError, UnreachableError
+from mechexo.costs.sources.sqlite import Result, read_named
+from mechexo.errors import ConfigError
 
 FRAME = {
     "fill_id": pl.String(),
@@ -60,22 +60,18 @@ class BotDatabase:
         """What an error calls it."""
         return f"{self.address.where}: {self.path}"
 
-    @contextmanager
-    def connected(self) -> Iterator[sqlite3.Connection]:
-        """A read-only connection whose rows go by their columns' names.
+    def read(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
+        """What `work` reads, its rows by the names of their columns.
 
         Raises:
             UnreachableError: the file is not there, or cannot be read.
         """
-        if not self.path.is_file():
-            raise UnreachableError(f"{self.where} is not there")
-        address = f"{self.path.absolute().as_uri()}?mode=ro"
-        try:
-            with closing(sqlite3.connect(address, uri=True, timeout=5)) as connection:
-                connection.row_factory = sqlite3.Row
-                yield connection
-        except sqlite3.Error as error:
-            raise UnreachableError(f"{self.where} cannot be read: {error}") from error
+
+        def by_name(connection: sqlite3.Connection) -> Result:
+            connection.row_factory = sqlite3.Row
+            return work(connection)
+
+        return read_named(self.path, by_name, self.address.setting)
 
     def columns(
         self, connection: sqlite3.Connection, table: str, needed: Sequence[str]

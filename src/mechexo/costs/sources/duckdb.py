@@ -13,9 +13,11 @@ from typing import Any
 import polars as pl
 
 from mechexo.costs.sources.addresses import Address, parse_address
-from mechexo.costs.sources.protocol import RawTable, Window
+from mechexo.costs.sources.protocol import Extent, RawTable, Window
 from mechexo.costs.sources.queries import (
     all_of,
+    count,
+    edges,
     narrowed,
     selection,
     timeout_of,
@@ -60,20 +62,29 @@ class DuckdbSource:
     ) -> Generator[Sequence[RawTable], None, None]:
         """See `Source.batches`. The database itself narrows the rows down to the window."""
         where = f"{self.address.where}: {self.path}"
-        if not self.path.is_file():
-            raise UnreachableError(f"{where} is not there")
         with self._connected(where) as connection:
             zoned = self._zoned(connection, time_column)
             query = narrowed(self.query, window, time_column, zoned=zoned)
             frame = pl.DataFrame(connection.sql(query))
         yield [RawTable(where, frame.lazy())]
 
+    def extent(self, time_column: str | None) -> Extent:
+        """See `Measured.extent`."""
+        where = f"{self.address.where}: {self.path}"
+        with self._connected(where) as connection:
+            known = self._kinds(connection)
+            query = edges(self.query, time_column if time_column in known else None)
+            rows = int(connection.execute(count(self.query)).fetchall()[0][0])
+            return Extent(rows, RawTable(where, pl.DataFrame(connection.sql(query)).lazy()))
+
     def _zoned(self, connection: Any, time_column: str | None) -> bool | None:
+        return _ZONED.get(self._kinds(connection).get(time_column or "", ""))
+
+    def _kinds(self, connection: Any) -> dict[str, str]:
         described = connection.execute(
             f"DESCRIBE SELECT * FROM ({self.query}) AS source"  # noqa: S608 (the desk's own query)
         ).fetchall()
-        kinds = {str(name): str(kind) for name, kind, *_ in described}
-        return _ZONED.get(kinds.get(time_column or "", ""))
+        return {str(name): str(kind) for name, kind, *_ in described}
 
     @contextmanager
     def _connected(self, where: str) -> Iterator[Any]:
@@ -84,6 +95,8 @@ class DuckdbSource:
             raise ConfigError(
                 'DuckDB needs the extra "duckdb": pip install "mechexo[duckdb]"'
             ) from None
+        if not self.path.is_file():
+            raise UnreachableError(f"{where} is not there")
         try:
             # Nothing is fetched from the network to answer a query.
             settings: dict[str, Any] = {"autoinstall_known_extensions": False}

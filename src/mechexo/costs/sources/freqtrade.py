@@ -40,8 +40,8 @@ class FreqtradeSource:
         self, window: Window, time_column: str | None
     ) -> Generator[Sequence[RawTable], None, None]:
         """See `Source.batches`."""
-        with self.database.connected() as connection:
-            rows = [_fill(row) for row in self._orders(connection, window)]
+        orders = self.database.read(lambda connection: self._orders(connection, window))
+        rows = [_fill(row) for row in orders]
         frame = pl.DataFrame(rows, schema=FRAME, orient="row")
         yield [RawTable(self.database.where, frame.lazy())]
 

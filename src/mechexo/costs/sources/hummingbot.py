@@ -43,17 +43,19 @@ class HummingbotSource:
         self, window: Window, time_column: str | None
     ) -> Generator[Sequence[RawTable], None, None]:
         """See `Source.batches`."""
-        with self.database.connected() as connection:
-            columns = self.database.columns(connection, "TradeFill", _NEEDED)
-            query = (
-                f"SELECT {selected('f', _COLUMNS, columns)} FROM TradeFill AS f "  # noqa: S608 (ours)
-                "WHERE f.timestamp >= ? AND f.timestamp <= ? ORDER BY f.timestamp"
-            )
-            bounds = (_milliseconds(window.start), _milliseconds(window.end))
-            scale = {name: -6 if "INT" in kind else 0 for name, kind in columns.items()}
-            rows = [_fill(row, scale) for row in connection.execute(query, bounds)]
+        rows = self.database.read(lambda connection: self._fills(connection, window))
         frame = pl.DataFrame(rows, schema=FRAME, orient="row")
         yield [RawTable(self.database.where, frame.lazy())]
+
+    def _fills(self, connection: sqlite3.Connection, window: Window) -> list[tuple[object, ...]]:
+        columns = self.database.columns(connection, "TradeFill", _NEEDED)
+        query = (
+            f"SELECT {selected('f', _COLUMNS, columns)} FROM TradeFill AS f "  # noqa: S608 (ours)
+            "WHERE f.timestamp >= ? AND f.timestamp <= ? ORDER BY f.timestamp"
+        )
+        bounds = (_milliseconds(window.start), _milliseconds(window.end))
+        scale = {name: -6 if "INT" in kind else 0 for name, kind in columns.items()}
+        return [_fill(row, scale) for row in connection.execute(query, bounds)]
 
 
 def _fill(row: sqlite3.Row, scale: dict[str, int]) -> tuple[object, ...]:

@@ -16,9 +16,11 @@ from typing import Any
 import polars as pl
 
 from mechexo.costs.sources.addresses import Address, parse_address
-from mechexo.costs.sources.protocol import RawTable, Window
+from mechexo.costs.sources.protocol import Extent, RawTable, Window
 from mechexo.costs.sources.queries import (
     all_of,
+    count,
+    edges,
     narrowed,
     selection,
     timeout_of,
@@ -73,13 +75,28 @@ class PostgresqlSource:
         self, window: Window, time_column: str | None
     ) -> Generator[Sequence[RawTable], None, None]:
         """See `Source.batches`. The database itself narrows the rows down to the window."""
-        where = f"{self.address.where}: {self.address.host or 'localhost'}/{self.address.path}"
-        with self._connected(where) as connection:
+        with self._connected() as connection:
             columns = self._columns(connection)
             zoned = _ZONED.get(columns.get(time_column or "", 0))
             query = narrowed(self.query, window, time_column, zoned=zoned)
             for piece in _pieces(connection, query):
-                yield [RawTable(where, pl.scan_csv(piece, infer_schema=False))]
+                yield [RawTable(self.where, pl.scan_csv(piece, infer_schema=False))]
+
+    @property
+    def where(self) -> str:
+        """What an error calls it."""
+        return f"{self.address.where}: {self.address.host or 'localhost'}/{self.address.path}"
+
+    def extent(self, time_column: str | None) -> Extent:
+        """See `Measured.extent`."""
+        with self._connected() as connection:
+            known = self._columns(connection)
+            query = edges(self.query, time_column if time_column in known else None)
+            rows = int(connection.execute(count(self.query)).fetchone()[0])
+            frame = pl.concat(
+                pl.scan_csv(piece, infer_schema=False) for piece in _pieces(connection, query)
+            )
+            return Extent(rows, RawTable(self.where, frame))
 
     def _columns(self, connection: Any) -> dict[str, int]:
         """The query's columns and the numbers of their types.
@@ -91,7 +108,7 @@ class PostgresqlSource:
         return {str(column.name): int(column.type_code) for column in cursor.description}
 
     @contextmanager
-    def _connected(self, where: str) -> Iterator[Any]:
+    def _connected(self) -> Iterator[Any]:
         try:
             import psycopg
         except ImportError:
@@ -103,11 +120,11 @@ class PostgresqlSource:
             with psycopg.connect(**self._connection(), autocommit=True) as connection:
                 yield connection
         except psycopg.errors.QueryCanceled as error:
-            raise took_too_long(where, self.timeout) from error
+            raise took_too_long(self.where, self.timeout) from error
         except (psycopg.ProgrammingError, psycopg.DataError, psycopg.InternalError) as error:
-            raise ConfigError(f"{where}: {told(error, secrets)}") from error
+            raise ConfigError(f"{self.where}: {told(error, secrets)}") from error
         except psycopg.Error as error:
-            raise UnreachableError(f"{where}: {told(error, secrets)}") from error
+            raise UnreachableError(f"{self.where}: {told(error, secrets)}") from error
 
     def _connection(self) -> dict[str, Any]:
         """What libpq is told, references resolved. The session reads only, and says times in UTC

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Protocol
+from datetime import UTC, datetime
+from typing import Protocol, runtime_checkable
 
 import polars as pl
 
@@ -17,6 +17,10 @@ class Window:
     start: datetime
     end: datetime
     symbols: tuple[str, ...] | None = None
+
+
+ALWAYS = Window(datetime(1, 1, 3, tzinfo=UTC), datetime(9999, 12, 29, tzinfo=UTC))
+"""All that there is: as far as the calendar goes, less what zones may add."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,4 +52,21 @@ class Source(Protocol):
         Raises:
             UnreachableError: the source is not there or cannot be read.
         """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How much a source holds: its rows, and those of them with the first and the last time."""
+
+    rows: int
+    edges: RawTable
+
+
+@runtime_checkable
+class Measured(Protocol):
+    """A source that can tell its extent without handing out all of its rows."""
+
+    def extent(self, time_column: str | None) -> Extent:
+        """See `Extent`. Raises as `Source.batches`."""
         ...

@@ -56,6 +56,23 @@ def narrowed(query: str, window: Window, time_column: str | None, *, zoned: bool
     )
 
 
+def edges(query: str, time_column: str | None) -> str:
+    """The query's rows with the first and the last time; none when it has no such column."""
+    if time_column is None:
+        return f"SELECT * FROM ({query}) AS source LIMIT 0"  # noqa: S608 (the desk's own query)
+    column = quoted(time_column)
+    bounds = " OR ".join(
+        f"{column} = (SELECT {bound}({column}) FROM ({query}) AS {bound}_of)"  # noqa: S608
+        for bound in ("min", "max")
+    )
+    return f"SELECT * FROM ({query}) AS source WHERE {bounds}"  # noqa: S608 (as above)
+
+
+def count(query: str) -> str:
+    """The number of the query's rows."""
+    return f"SELECT count(*) FROM ({query}) AS source"  # noqa: S608 (the desk's own query)
+
+
 def timeout_of(address: Address) -> timedelta:
     """How long the query may take.
 

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Generator, Sequence
-from contextlib import closing
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import polars as pl
 
-from mechexo.access import barrier
-from mechexo.costs.sources.protocol import RawTable, Window
+from mechexo.costs.sources.protocol import Extent, RawTable, Window
+from mechexo.costs.sources.queries import count, edges, quoted
 from mechexo.errors import ConfigError, UnreachableError
+from mechexo.reading_sqlite import read_database
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,24 +49,38 @@ class SqliteSource:
         self, window: Window, time_column: str | None
     ) -> Generator[Sequence[RawTable], None, None]:
         """See `Source.batches`. Rows whose time is ISO text are narrowed down by date."""
-        where = f"{self.path} table {self.table}"
-        if barred := barrier(self.path):
-            raise UnreachableError(f"[costs] {self.setting}: {barred}")
-        if not self.path.is_file():
-            raise UnreachableError(f"[costs] {self.setting}: {self.path} is not there")
-        try:
-            with closing(
-                sqlite3.connect(f"{self.path.absolute().as_uri()}?mode=ro", uri=True)
-            ) as connection:
-                names = self._columns(connection)
-                rows = self._rows(connection, window, time_column if time_column in names else None)
-        except sqlite3.Error as error:
-            raise UnreachableError(f"{where} cannot be read: {error}") from error
+
+        def read(connection: sqlite3.Connection) -> RawTable:
+            names = self._columns(connection)
+            rows = self._rows(connection, window, time_column if time_column in names else None)
+            return self._table(names, rows)
+
+        yield [read_named(self.path, read, self.setting)]
+
+    def extent(self, time_column: str | None) -> Extent:
+        """See `Measured.extent`."""
+
+        def read(connection: sqlite3.Connection) -> Extent:
+            names = self._columns(connection)
+            table = f"SELECT * FROM {quoted(self.table)}"  # noqa: S608 (quoted)
+            at_the_edges = edges(table, time_column if time_column in names else None)
+            rows = connection.execute(at_the_edges).fetchall()
+            (number,) = connection.execute(count(table)).fetchone()
+            return Extent(int(number), self._table(names, rows))
+
+        return read_named(self.path, read, self.setting)
+
+    @property
+    def where(self) -> str:
+        """What an error calls it."""
+        return f"{self.path} table {self.table}"
+
+    def _table(self, names: Sequence[str], rows: Sequence[tuple[object, ...]]) -> RawTable:
         texts = {
             name: pl.Series(name, [_text(row[place]) for row in rows], dtype=pl.String)
             for place, name in enumerate(names)
         }
-        yield [RawTable(where, pl.DataFrame(texts).lazy())]
+        return RawTable(self.where, pl.DataFrame(texts).lazy())
 
     def _columns(self, connection: sqlite3.Connection) -> list[str]:
         found = connection.execute("SELECT name FROM pragma_table_info(?)", (self.table,))
@@ -81,13 +98,13 @@ class SqliteSource:
     def _rows(
         self, connection: sqlite3.Connection, window: Window, time_column: str | None
     ) -> list[tuple[object, ...]]:
-        table = _quoted(self.table)
+        table = quoted(self.table)
         if time_column is None:
             return connection.execute(f"SELECT * FROM {table}").fetchall()  # noqa: S608 (quoted)
         # A day either side covers every zone that the text may be in.
         first = (window.start - timedelta(days=1)).date().isoformat()
         last = (window.end + timedelta(days=2)).date().isoformat()
-        column = _quoted(time_column)
+        column = quoted(time_column)
         query = (
             f"SELECT * FROM {table} WHERE ({column} >= ? AND {column} < ?) "  # noqa: S608 (quoted)
             f"OR {column} IS NULL OR {column} NOT GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-*'"
@@ -102,5 +119,9 @@ def _text(value: object) -> str | None:
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
+def read_named(path: Path, work: Callable[[sqlite3.Connection], Result], setting: str) -> Result:
+    """What `read_database` gives; its refusal names the setting."""
+    try:
+        return read_database(path, work)
+    except UnreachableError as error:
+        raise UnreachableError(f"[costs] {setting}: {error}") from error
