@@ -10,8 +10,10 @@ from mechexo.cli import render
 from mechexo.cli.costs_compare import compare
 from mechexo.cli.costs_exceptions import app as exceptions
 from mechexo.cli.costs_impact import impact
+from mechexo.cli.costs_import import import_files
 from mechexo.cli.costs_ingest import ingest
 from mechexo.cli.costs_orders import orders
+from mechexo.cli.costs_sources import sources
 from mechexo.cli.invocation import open_desk
 
 if TYPE_CHECKING:
@@ -208,3 +210,5 @@ app.command("orders")(orders)
 app.command("ingest")(ingest)
 app.add_typer(exceptions, name="exceptions")
 app.command("impact")(impact)
+app.command("import")(import_files)
+app.command("sources")(sources)

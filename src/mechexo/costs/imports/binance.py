@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from mechexo.costs.imports.coins import fee_in, quote_of
+from mechexo.costs.imports.coins import fee_in, known, quote_of
 from mechexo.costs.imports.content import Content
 from mechexo.costs.imports.rows import (
     amount,
@@ -58,7 +58,7 @@ def _read(row: Any, options: Options) -> ImportedFill:
     if not isinstance(buys, bool):
         raise RowError("the side is neither buy nor sell")
     price = exact(row.get("price"), "price")
-    quote = quote_of(pair)
+    quote = known(quote_of(pair))
     commission, currency = fee_in(
         amount(row.get("commission"), "commission"),
         text(row.get("commissionAsset")),

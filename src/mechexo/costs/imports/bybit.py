@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from mechexo.costs.imports.coins import fee_in, quote_of
+from mechexo.costs.imports.coins import fee_in, known, quote_of
 from mechexo.costs.imports.content import Content
 from mechexo.costs.imports.rows import (
     amount,
@@ -53,7 +53,7 @@ def _read(row: Any, category: str | None, options: Options) -> ImportedFill | No
     if kind != "Trade":
         return NoFill(f"executions of type {kind}")
     pair = needed(row, "symbol", "symbol")
-    quote = _quote(pair)
+    quote = known(_quote(pair))
     if category == "inverse" or (category is None and quote == "USD"):
         raise RowError("an inverse contract: its size is in dollars, not in coins")
     side = needed(row, "side", "side").lower()

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from mechexo.costs.imports.coins import known
 from mechexo.costs.imports.content import Content
 from mechexo.costs.imports.rows import amount, exact, moment, needed, parsed, tags_of, text
 from mechexo.costs.imports.values import (
@@ -69,7 +70,7 @@ def _read(row: Any, options: Options) -> ImportedFill | TakenBack | NoFill:
         if price == 0:
             raise RowError("the price is not above zero")
         quantity /= price
-    currency = _currency(product)
+    currency = known(_currency(product))
     liquidity = text(row.get("liquidity_indicator")) or text(row.get("liquidity")) or ""
     return ImportedFill(
         # A correction has the id of what it corrects once more; it takes that one's place.

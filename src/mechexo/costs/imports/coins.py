@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from mechexo.costs.imports.values import RowError
+
 QUOTES = ("USDT", "USDC", "FDUSD", "TUSD", "BUSD", "DAI", "ZUSD", "ZEUR", "ZGBP", "ZJPY", "ZCAD",
           "USD", "EUR", "GBP", "JPY", "CHF", "CAD", "AUD", "TRY", "BRL", "XXBT", "XETH", "XBT",
           "BTC", "ETH", "BNB")  # fmt: skip
@@ -17,6 +19,17 @@ def quote_of(pair: str) -> str | None:
     """The coin that a pair like BTCUSDT is priced in; None when nobody can tell."""
     found = next((coin for coin in QUOTES if pair.endswith(coin) and pair != coin), None)
     return _OWN_NAMES.get(found, found) if found else None
+
+
+def known(quote: str | None) -> str:
+    """What a pair is priced in, when anybody can tell.
+
+    Raises:
+        RowError: nobody can, so what the fill cost is not known in any currency.
+    """
+    if quote is None:
+        raise RowError("what the pair is priced in is not known")
+    return quote
 
 
 def fee_in(

@@ -78,8 +78,9 @@ def read(content: Content, options: Options) -> Parsed:
     """
     return parsed(
         ((f"message no. {place}", each) for place, each in enumerate(_messages(content.data), 1)),
-        _read,
+        lambda message: _read(message, options.currency),
         options.tags,
+        [f"a fill without its currency (15) is taken to be in {options.currency}"],
     )
 
 
@@ -108,7 +109,7 @@ def _messages(data: bytes) -> Iterator[_Message]:
         yield _Message(message, "" if message is not None else "a message that cannot be read")
 
 
-def _read(message: _Message) -> ImportedFill | TakenBack | NoFill:
+def _read(message: _Message, base: str) -> ImportedFill | TakenBack | NoFill:
     if message.fault:
         raise RowError(message.fault)
     if message.get(35) != "8":
@@ -131,7 +132,8 @@ def _read(message: _Message) -> ImportedFill | TakenBack | NoFill:
     if side is None:
         raise RowError("the side (54) is neither buy nor sell")
     price, quantity = exact(message.get(31), "price (31)"), exact(message.get(32), "quantity (32)")
-    costs = _costs(message, price, quantity)
+    currency = text(message.get(15)) or base
+    costs = _costs(message, price, quantity, currency)
     return ImportedFill(
         fill_id=f"fix:{sender}:{execution}",
         at=_moment(message.get(60)),
@@ -144,7 +146,7 @@ def _read(message: _Message) -> ImportedFill | TakenBack | NoFill:
         taxes=costs.taxes,
         commission_currency=costs.currency,
         multiplier=_multiplier(message),
-        currency=text(message.get(15)),
+        currency=currency,
         venue=text(message.get(30)),
         broker=text(message.get(76)) or text(message.get(49)),
         order_id=text(message.get(37)) or text(message.get(11)),
@@ -210,10 +212,9 @@ class _Costs:
     currency: str | None
 
 
-def _costs(message: _Message, price: Decimal, quantity: Decimal) -> _Costs:
+def _costs(message: _Message, price: Decimal, quantity: Decimal, traded_in: str) -> _Costs:
     """Commission (12, by the kind in 13), and the miscellaneous fees (136 to 139), if all of them
     are in one currency: else what the explicit costs are is not known."""
-    traded_in = text(message.get(15))
     currency = text(message.get(479)) or traded_in
     commission = _commission(message, price, quantity)
     fees, taxes = Decimal(0), Decimal(0)

@@ -184,8 +184,10 @@ def _made(folder: Path, day: date, frame: pl.DataFrame) -> str | None:
     if frame.is_empty():
         return None
     name = day_name(day)
+    # A column without a value is none: what is imported then says what it lacks.
+    filled = [each for each in frame.columns if frame[each].null_count() < len(frame)]
     with failures_told(folder / name), _beside(folder, name) as (file, made):
-        put_parquet(file, frame, {})
+        put_parquet(file, frame.select(filled), {})
     return made
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from mechexo.costs.imports.coins import quote_of
+from mechexo.costs.imports.coins import known, quote_of
 from mechexo.costs.imports.content import Content
 from mechexo.costs.imports.rows import (
     amount,
@@ -65,7 +65,7 @@ def _spot(txid: str, row: Any, options: Options) -> ImportedFill:
     if not isinstance(row, Mapping):
         raise RowError("no trade")
     pair = needed(row, "pair", "symbol")
-    quote = pair.partition("/")[2] or quote_of(pair)
+    quote = known(pair.partition("/")[2] or quote_of(pair))
     makes = row.get("maker")
     return ImportedFill(
         fill_id=f"kraken:{txid}",

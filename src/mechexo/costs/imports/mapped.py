@@ -73,8 +73,11 @@ def _collected(content: Content, columns: Columns, options: Options) -> pl.DataF
         with interrupts_told():
             with interrupts_kept():
                 rows, present = typed(table, columns, options.mapping, zone, ALWAYS)
+            # As when such a file is read directly: a column that is not there says this.
             if "multiplier" not in present:
                 rows = rows.with_columns(multiplier=1.0)
+            if "currency" not in present:
+                rows = rows.with_columns(currency=pl.lit(options.currency))
             return rows.collect(engine="in-memory")
     except ConfigError as error:
         if "naive_zone" in str(error):
