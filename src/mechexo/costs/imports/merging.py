@@ -102,10 +102,9 @@ def _marked(fills: pl.DataFrame) -> pl.DataFrame:
 
 
 def _together(days: Mapping[date, pl.DataFrame]) -> pl.DataFrame:
-    if not days:
-        kinds = {"fill_id": pl.String(), "correction": pl.String(), "ts": pl.Datetime("us", "UTC")}
-        return pl.DataFrame(schema=kinds)
-    return pl.concat(list(days.values()), how="diagonal_relaxed")
+    """The days as one table; what the rule looks at is there even if no fill has it."""
+    always = {"fill_id": pl.String(), "correction": pl.String(), "ts": pl.Datetime("us", "UTC")}
+    return pl.concat([pl.DataFrame(schema=always), *days.values()], how="diagonal_relaxed")
 
 
 def _same(standing: pl.DataFrame, incoming: pl.DataFrame) -> int:
