@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, unquote, urlsplit
 
 import pytest
 
@@ -39,6 +39,18 @@ def test_a_referenced_secret_is_hidden_in_every_form(canary: str, url: str, form
     hidden = address(url).harmless(f"POST https://host/{form}/send failed: error=401")
     assert "canary" not in hidden
     assert "error=401" in hidden
+
+
+def test_a_password_of_any_signs_does_not_end_before_the_host(canary: str) -> None:
+    parts = urlsplit(
+        address("mailtos://desk:${env:CANARY}@smtp.example.com/?to=you@b.org").resolved
+    )
+    assert (parts.hostname, unquote(parts.password or "")) == ("smtp.example.com", CANARY)
+
+
+def test_a_piece_of_a_secret_is_hidden_too(canary: str) -> None:
+    said = address("json://u:${env:CANARY}@host").harmless("no host 7f3a+9c secret, no canary")
+    assert said == "no host ***, no ***"
 
 
 def test_a_secret_is_hidden_also_where_the_text_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:

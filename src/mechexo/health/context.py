@@ -8,15 +8,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from mechexo.config import ProbeSettings, redact, resolve_references
+from mechexo.config.addresses import fill_address, forms, secrets_of_references
 from mechexo.health.values import CheckIn, Outcome
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-_REFERENCE = re.compile(r"\$\{[^}]*\}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
 _LONGEST_DETAIL = 400
 
@@ -39,26 +38,33 @@ class Context:
     """When this probe was first looked at."""
     check_ins: Mapping[str, CheckIn] = field(default_factory=dict)
     """The last check-in of each job."""
-    _secrets: list[str] = field(default_factory=list)
+    _secrets: set[str] = field(default_factory=set)
 
     def path(self, configured: str) -> Path:
         """A configured path, from the desk's folder when it is relative."""
         return self.root / Path(configured).expanduser()
 
-    def resolve(self, text: str) -> str:
+    def resolve(self, text: str, *, whole: bool = False) -> str:
         """The text with its secret references replaced; `tidy` hides them from then on.
+
+        `whole`: hides them as wholes only. It is for paths, whose parts are everyday words.
 
         Raises:
             ConfigError: a reference cannot be resolved.
         """
+        secrets = secrets_of_references(text, self.root)
+        self._secrets |= set(secrets) if whole else forms(secrets)
+        return resolve_references(text, self.root)
 
-        def resolved(match: re.Match[str]) -> str:
-            secret = resolve_references(match.group(), self.root)
-            if secret != match.group():
-                self._secrets += [secret, quote(secret), quote(secret, safe="")]
-            return secret
+    def resolve_address(self, text: str) -> str:
+        """The address with its secrets filled in so that they stay in their places; `tidy` hides
+        them, and the pieces that a mangled address would be told in, from then on.
 
-        return _REFERENCE.sub(resolved, text)
+        Raises:
+            ConfigError: a reference cannot be resolved.
+        """
+        self._secrets |= forms(secrets_of_references(text, self.root))
+        return fill_address(text, self.root)
 
     def tidy(self, text: str) -> str:
         """The text as one short line that shows no secret and cannot steer a terminal."""

@@ -7,12 +7,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+from mechexo.errors import UnreachableError
 from mechexo.health.context import Context
 from mechexo.reading_sqlite import read_database
 
 Result = TypeVar("Result")
 
 SCHEME = "sqlite:///"
+A_FILE = "sqlite:///path or a path; postgresql:// is for the kind sql"
 
 
 def read(configured: str, context: Context, work: Callable[[sqlite3.Connection], Result]) -> Result:
@@ -25,8 +27,20 @@ def read(configured: str, context: Context, work: Callable[[sqlite3.Connection],
 
 
 def database_path(configured: str, context: Context) -> Path:
-    """The file that `sqlite:///path` or a plain path means; `sqlite:////path` is absolute."""
-    return context.path(context.resolve(configured).removeprefix(SCHEME))
+    """The file that `sqlite:///path` or a plain path means; `sqlite:////path` is absolute.
+
+    Raises:
+        UnreachableError: it is the address of something else, as a reference may turn out to be.
+    """
+    address = context.resolve(configured, whole=True)
+    if names_no_file(address):
+        raise UnreachableError(f"database is not {A_FILE}")
+    return context.path(address.removeprefix(SCHEME))
+
+
+def names_no_file(database: str) -> bool:
+    """Whether it is the address of something that only the kind `sql`, or none, can read."""
+    return "://" in database and not database.startswith(SCHEME)
 
 
 def identifier(*names: str) -> str:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
-from pydantic import StrictBool, field_validator
+from pydantic import StrictBool, field_validator, model_validator
 
 from mechexo.errors import UnreachableError
 from mechexo.health.context import Context
 from mechexo.health.options import ProbeOptions
-from mechexo.health.read_only import identifier, read
+from mechexo.health.read_only import A_FILE, identifier, names_no_file, read
 from mechexo.health.values import Outcome, Status
 
 _YES = frozenset({"1", "true", "on", "yes", "enabled"})
@@ -38,6 +38,13 @@ class Options(ProbeOptions):
         if not isinstance(value, bool | int | float | str):
             raise ValueError("true, false, a number or a text")
         return value
+
+    @model_validator(mode="after")
+    def _a_file(self) -> Self:
+        # Of the whole table, because an address is not to be repeated.
+        if names_no_file(self.database) and not self.database.startswith("${"):
+            raise ValueError(f"database as {A_FILE}")
+        return self
 
 
 def run(options: Options, context: Context) -> Outcome:

@@ -12,6 +12,7 @@ from mechexo.errors import UnreachableError
 from mechexo.health import newest
 from mechexo.health.context import Context
 from mechexo.health.options import ProbeOptions
+from mechexo.health.read_only import A_FILE, names_no_file
 from mechexo.health.staleness import CLOCK_TOLERANCE
 from mechexo.health.values import Outcome, Status
 from mechexo.times import format_duration
@@ -50,6 +51,9 @@ class Options(ProbeOptions):
     def _one_source(self) -> Self:
         if sum(map(bool, (self.glob, self.database, self.parquet))) != 1:
             raise ValueError("one of glob, database and parquet")
+        # Of the whole table, because an address is not to be repeated.
+        if names_no_file(self.database) and not self.database.startswith("${"):
+            raise ValueError(f"database as {A_FILE}")
         if self.database and not (self.table and self.column):
             raise ValueError("table and column beside database")
         if self.parquet and not self.column:

@@ -67,7 +67,7 @@ def run(options: Options, context: Context) -> Outcome:
     """One request; the worst of what was asked of it."""
     try:
         answer = fetch(
-            context.resolve(options.url),
+            context.resolve_address(options.url),
             timeout_s=context.timeout_s,
             max_body_bytes=options.max_body_bytes,
             method=options.method,

@@ -39,7 +39,7 @@ def run(options: Options, context: Context) -> Outcome:
     """Asks the server; whatever keeps it from giving a number is unknown."""
     try:
         answer = fetch(
-            context.resolve(options.url).rstrip("/") + "/api/v1/query",
+            context.resolve_address(options.url).rstrip("/") + "/api/v1/query",
             timeout_s=context.timeout_s,
             max_body_bytes=_LONGEST_ANSWER_BYTES,
             headers={name: context.resolve(value) for name, value in options.headers.items()},

@@ -35,9 +35,9 @@ class Options(Thresholds):
 
 def run(options: Options, context: Context) -> Outcome:
     """Asks for the number; no row and NULL are unknown, never zero."""
-    address = context.resolve(options.database)
     try:
-        if address.startswith(_POSTGRESQL):
+        if context.resolve(options.database, whole=True).startswith(_POSTGRESQL):
+            address = context.resolve_address(options.database)
             row = _postgresql_row(address, options.query, context.timeout_s)
         else:
             row = read(options.database, context, lambda db: db.execute(options.query).fetchone())
