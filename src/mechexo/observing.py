@@ -23,6 +23,7 @@ ends well resolves both.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -93,6 +94,7 @@ def _of_probe(
         source="probe",
         labels=labels,
         runbook=probe.runbook,
+        observed_at=probe.observed_at,
     )
 
 
@@ -113,7 +115,10 @@ def flow_observations(
             late = "superseded: its last run failed"
         said.append(_of_flow(standing, flow, "overdue", overdue, late))
         if standing.ended is not None:
-            said.append(_of_flow(standing, flow, "failed", failed, ending(standing.ended)))
+            failure = _of_flow(standing, flow, "failed", failed, ending(standing.ended))
+            # Each tick looks anew whether a run is late, but a run ends only once.
+            at = standing.ended.ended_at or standing.ended.started_at
+            said.append(replace(failure, observed_at=at))
     return said
 
 

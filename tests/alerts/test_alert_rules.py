@@ -66,6 +66,38 @@ def test_an_equal_key_merges_and_does_not_page_again() -> None:
     assert (told(second), outcomes(second)) == ([], [Outcome.ALREADY_PAGED])
 
 
+def test_the_same_look_told_again_is_counted_once_and_seen_when_it_was_made() -> None:
+    look = replace(firing(), observed_at=NOON)
+    later = NOON + timedelta(hours=1)
+    state, (_, again, worse, _, next_look) = run(
+        (NOON + MINUTE, [look]),
+        (NOON + 2 * MINUTE, [look]),
+        (NOON + 3 * MINUTE, [replace(look, severity="critical", summary="worse")]),
+        (NOON + 4 * MINUTE, [replace(look, observed_at=NOON - MINUTE, severity="critical")]),
+        (later + MINUTE, [replace(look, observed_at=later, severity="critical")]),
+    )
+    assert again.alerts == ()
+    assert outcomes(again) == [Outcome.ALREADY_PAGED]
+    (alert,) = worse.alerts
+    assert (alert.count, alert.last_seen_at, alert.summary) == (1, NOON, "worse")
+    assert [channel for channel, _ in told(worse)] == ["mail", "phone"]
+    (alert,) = next_look.alerts
+    assert (alert.count, alert.last_seen_at) == (2, later)
+    assert state.open["feed"].started_at == NOON + MINUTE
+
+
+def test_a_silence_ends_and_a_resolution_comes_also_without_a_new_look() -> None:
+    look = replace(firing(), observed_at=NOON)
+    silence = Silence(1, {"name": "feed"}, "me", "busy", NOON, NOON + 2 * MINUTE)
+    silenced, _ = rules.step(replace(EMPTY, silences=(silence,)), NOON, [look])
+    loud = replace(silenced, silences=())
+    loud, effects = rules.step(loud, NOON + 2 * MINUTE, [look])
+    assert told(effects) == [("mail", NOON + 2 * MINUTE)]
+    assert loud.open["feed"].count == 1
+    resolved, _ = rules.step(loud, NOON + 3 * MINUTE, [replace(over(), observed_at=NOON)])
+    assert resolved.open == {}
+
+
 def test_a_merge_keeps_the_runbook_and_takes_the_newest_words() -> None:
     first = replace(firing(), runbook="feed_stale")
     state, _ = run((NOON, [first]), (NOON, [replace(firing(), summary="staler")]))

@@ -102,6 +102,38 @@ def test_an_alert_that_was_only_seen_once_more_is_not_told_as_changed(
     assert alert.state is AlertState.RESOLVED
 
 
+def test_an_alert_counts_the_looks_of_its_probe_and_not_the_ticks(
+    make_desk: Callable[..., Desk], clock: VirtualClock
+) -> None:
+    desk = make_desk(
+        '[refresh]\ntick = "1s"\n[probes.memory]\nkind = "host"\nmetric = "memory_pct"\n'
+        'critical_above = -1\nevery = "1h"\nfail_after = 1\n'
+    )
+    looked_at = clock.now()
+    for _ in range(3):
+        tick(desk)
+        clock.advance(timedelta(seconds=1))
+        (alert,) = alerts.list_alerts(desk)
+        assert (alert.count, alert.last_seen_at) == (1, looked_at)
+    clock.advance(timedelta(hours=1))
+    tick(desk)
+    (alert,) = alerts.list_alerts(desk)
+    assert (alert.count, alert.last_seen_at) == (2, clock.now())
+
+
+def test_an_alert_of_a_failed_flow_counts_the_runs_that_failed(
+    make_desk: Callable[..., Desk], clock: VirtualClock
+) -> None:
+    desk = make_desk("[flows.bars]\n")
+    for failures in (1, 2):
+        flows.execute(desk, "bars", ["false"])
+        for _ in range(2):
+            clock.advance(timedelta(minutes=1))
+            tick(desk)
+            (alert,) = alerts.list_alerts(desk)
+            assert alert.count == failures
+
+
 def test_the_alert_is_resolved_when_the_probe_is_well_again(
     trading_desk: Desk, clock: VirtualClock
 ) -> None:

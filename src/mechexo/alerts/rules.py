@@ -291,7 +291,7 @@ class _Pass:
             runbook=observation.runbook,
             count=1,
             started_at=self._now,
-            last_seen_at=self._now,
+            last_seen_at=observation.observed_at or self._now,
         )
         self._next_id += 1
         alert = replace(alert, next_level_at=self._next_level_at(alert))
@@ -311,6 +311,9 @@ class _Pass:
             if change < 0 and acknowledged:
                 said += f"; not paged: {alert.acknowledged_by} knows of {known_at}"
             self._event(alert, "severity", said)
+        seen_at = observation.observed_at or self._now
+        # Whoever says it now looks now; a look that was told before is no new one.
+        is_new = observation.observed_at is None or seen_at > alert.last_seen_at
         merged = replace(
             alert,
             severity=observation.severity,
@@ -319,8 +322,8 @@ class _Pass:
             source=observation.source,
             labels=dict(observation.labels),
             runbook=observation.runbook or alert.runbook,
-            count=alert.count + 1,
-            last_seen_at=max(self._now, alert.last_seen_at),
+            count=alert.count + is_new,
+            last_seen_at=max(seen_at, alert.last_seen_at),
         )
         merged = replace(merged, next_level_at=self._next_level_at(merged))
         self._keep(merged)

@@ -41,6 +41,8 @@ class Observation:
     source: str
     labels: Mapping[str, str] = field(default_factory=dict)
     runbook: str = ""
+    observed_at: datetime | None = None
+    """When the source looked; None when it is now. The same look said once more counts once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +59,10 @@ class Alert:
     labels: Mapping[str, str]
     runbook: str
     count: int
-    """How many observations it stands for."""
+    """How many looks it stands for."""
     started_at: datetime
     last_seen_at: datetime
+    """When its source last looked and saw it."""
     acknowledged_by: str | None = None
     acknowledged_at: datetime | None = None
     resolved_at: datetime | None = None
