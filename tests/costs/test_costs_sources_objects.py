@@ -12,7 +12,6 @@ import pytest
 
 from mechexo.config.costs import CostSettings
 from mechexo.costs.sources import read_quotes
-from mechexo.costs.sources.objects import ObjectSource
 from mechexo.costs.sources.protocol import Window
 from mechexo.errors import ConfigError, UnreachableError
 from support.s3_server import KEY_ID, PAGE, REGION, SECRET, Bucket, running_bucket
@@ -188,8 +187,22 @@ def test_an_address_that_is_none_is_refused(
     assert said in str(caught.value)
 
 
-@pytest.mark.parametrize("scheme", ["gs", "az"])
-def test_the_other_clouds_take_their_own_options(scheme: str, tmp_path: Path) -> None:
-    option = {"gs": "google_service_account=key.json", "az": "azure_storage_account_name=desk"}
-    source = ObjectSource.parse(f"{scheme}://box/q/*.parquet?{option[scheme]}", "quotes", tmp_path)
-    assert source.pattern == f"{scheme}://box/q/*.parquet"
+@pytest.mark.parametrize(
+    ("scheme", "options"),
+    [
+        ("gs", "google_base_url={}&google_skip_signature=true&google_allow_http=true"),
+        (
+            "az",
+            "azure_endpoint={}&azure_storage_account_name=desk&azure_skip_signature=true"
+            "&azure_allow_http=true",
+        ),
+    ],
+)
+def test_the_other_clouds_are_read_alike(bucket: Bucket, scheme: str, options: str) -> None:
+    bucket.public = True
+    for place in range(PAGE + 1):
+        bucket.objects[f"q/symbol=0{place}/{place}.parquet"] = parquet(symbol=None)
+    text = f"{scheme}://desk/q/symbol=*/*.parquet?{options.format(bucket.endpoint)}&max_retries=1"
+    assert read(text)["symbol"].to_list() == [f"0{place}" for place in range(PAGE + 1)]
+    with pytest.raises(UnreachableError, match="no object matches"):
+        read(text.replace("/q/", "/none/"))

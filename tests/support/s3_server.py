@@ -1,6 +1,7 @@
-"""An S3 server for a test, on loopback: objects of one bucket, read as the real service has them
-read. Signatures are checked, listings come in pages, ranges are honoured, errors are the
-service's own XML. It knows nothing of who asks but the one key that it was given."""
+"""An object store for a test, on loopback: objects of one bucket, read as the real services have
+them read. Spoken to as S3 it checks signatures; a public one speaks as Google Cloud Storage does
+(whose listings are S3's) and as Azure does. Listings come in pages, ranges are honoured, errors
+are the service's own XML."""
 
 from __future__ import annotations
 
@@ -31,6 +32,8 @@ class Bucket:
     objects: dict[str, bytes] = field(default_factory=dict)
     requests: list[tuple[str, str, int, int]] = field(default_factory=list)
     """Method, path with query, status, bytes of the answer."""
+    public: bool = False
+    """Whether everybody may read, as nobody signs."""
     slow_down: int = 0
     """How many requests are still turned away with 503 SlowDown."""
 
@@ -66,7 +69,8 @@ class _Handler(BaseHTTPRequestHandler):
         parts = urlsplit(self.path)
         asked = dict(parse_qsl(parts.query, keep_blank_values=True))
         name, _, key = unquote(parts.path).removeprefix("/").partition("/")
-        refusal = _refused(self.command, parts.path, asked, self.headers)
+        signed = not bucket.public
+        refusal = _refused(self.command, parts.path, asked, self.headers) if signed else None
         if bucket.slow_down > 0:
             bucket.slow_down -= 1
             status, headers, content = _error(503, "SlowDown", "Please reduce your request rate.")
@@ -76,6 +80,8 @@ class _Handler(BaseHTTPRequestHandler):
             status, headers, content = _error(
                 404, "NoSuchBucket", "The specified bucket does not exist"
             )
+        elif not key and asked.get("comp") == "list":
+            status, headers, content = _azure_listing(bucket, asked)
         elif not key:
             status, headers, content = _listing(bucket, asked)
         else:
@@ -144,6 +150,26 @@ def _listing(bucket: Bucket, asked: Mapping[str, str]) -> _Answer:
         f"<Name>{bucket.name}</Name><Prefix>{escape(prefix)}</Prefix>"
         f"<KeyCount>{len(page)}</KeyCount><MaxKeys>{PAGE}</MaxKeys>"
         f"<IsTruncated>{str(bool(rest)).lower()}</IsTruncated>{more}{entries}</ListBucketResult>"
+    )
+    return 200, {"Content-Type": "application/xml"}, text.encode()
+
+
+def _azure_listing(bucket: Bucket, asked: Mapping[str, str]) -> _Answer:
+    prefix, after = asked.get("prefix", ""), asked.get("marker", "")
+    keys = sorted(key for key in bucket.objects if key.startswith(prefix) and key > after)
+    page, rest = keys[:PAGE], keys[PAGE:]
+    entries = "".join(
+        f"<Blob><Name>{escape(key)}</Name><Properties>"
+        "<Last-Modified>Mon, 02 Mar 2026 09:00:00 GMT</Last-Modified><Etag>0x1</Etag>"
+        f"<Content-Length>{len(bucket.objects[key])}</Content-Length>"
+        "<Content-Type>application/octet-stream</Content-Type></Properties></Blob>"
+        for key in page
+    )
+    more = f"<NextMarker>{escape(page[-1])}</NextMarker>" if rest else "<NextMarker/>"
+    text = (
+        '<?xml version="1.0" encoding="utf-8"?>'
+        f'<EnumerationResults ContainerName="{bucket.name}"><Prefix>{escape(prefix)}</Prefix>'
+        f"<Blobs>{entries}</Blobs>{more}</EnumerationResults>"
     )
     return 200, {"Content-Type": "application/xml"}, text.encode()
 

@@ -44,6 +44,7 @@ _OPTIONS = {
         "google_allow_http",
         "google_application_credentials",
         "google_base_url",
+        "google_bearer_token",
         "google_service_account",
         "google_service_account_key",
         "google_skip_signature",
@@ -58,11 +59,12 @@ _OPTIONS = {
         "azure_storage_account_name",
         "azure_storage_sas_token",
         "azure_tenant_id",
-        "azure_use_emulator",
+        "azure_storage_use_emulator",
     ),
 }
 _CREDENTIALS = ("access_key_id", "account_key", "sas_token", "client_secret", "service_account",
-                "service_account_key", "application_credentials", "skip_signature")  # fmt: skip
+                "service_account_key", "application_credentials", "bearer_token",
+                "skip_signature")  # fmt: skip
 _PATH = "path of the object"
 _CASTS = pl.ScanCastOptions(
     integer_cast=["upcast", "allow-float"],
