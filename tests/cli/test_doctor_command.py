@@ -67,6 +67,29 @@ def test_one_probe_that_does_not_fit_keeps_no_other_from_being_asked(
     assert [each.status for each in every if each.check == "probe m"] == [Status.OK]
 
 
+@pytest.mark.parametrize(
+    ("keys", "can_fail"),
+    [
+        ('kind="sql"\ndatabase="sqlite:///d"\nquery="SELECT 1"', False),
+        ('kind="sql"\ndatabase="sqlite:///d"\nquery="SELECT 1"\nwarn_below=1', True),
+        ('kind="prometheus"\nurl="http://127.0.0.1:1"\nquery="up"', False),
+        ('kind="host"\nmetric="load_per_core"', False),
+        ('kind="http"\nurl="http://127.0.0.1:1"\njson_path="$.a"\nunit="s"', False),
+        ('kind="http"\nurl="http://127.0.0.1:1"\njson_path="$.a"\nunit="s"\nexpect=1', True),
+        ('kind="http"\nurl="http://127.0.0.1:1"\njson_path="$.a"', True),
+        ('kind="tcp"\nhost="127.0.0.1"\nport=1', True),
+    ],
+)
+def test_a_probe_of_a_number_that_has_no_limit_is_doubtful(
+    make_desk: Callable[..., Desk], keys: str, can_fail: bool
+) -> None:
+    desk = make_desk(f"[probes.x]\n{keys}\n")
+    found = findings(desk, "probe limits")
+    assert [each.status for each in found] == ([] if can_fail else [Status.WARNING])
+    assert can_fail or "[probes.x] has no limit: whatever number" in found[0].detail
+    assert only(desk, "probe options").status is Status.OK
+
+
 def test_without_a_terminal_no_encoding_is_spoken_of(desk: Desk) -> None:
     assert "stdout is not a terminal" in mechexo("doctor", config=desk.config_path).stdout
 

@@ -153,6 +153,29 @@ def test_numbers_at_the_path_are_held_to_the_limits_and_the_worst_counts(look_wi
     assert (outcome.value, outcome.unit) == (9.0, "s")
 
 
+@pytest.mark.parametrize(
+    ("expect", "limit", "status", "detail"),
+    [
+        (9, 10, Status.OK, "$.lag is 9 s"),
+        (9, 5, Status.CRITICAL, "$.lag is 9 s, above 5"),
+        (8, 10, Status.CRITICAL, "$.lag is 9, expected 8"),
+        (8, 5, Status.CRITICAL, "$.lag is 9, expected 8"),
+    ],
+)
+def test_what_is_expected_and_the_limits_are_both_judged(
+    look_with, serve, expect, limit, status, detail
+):
+    outcome = look_with(
+        "http",
+        url=serve('{"lag": 9}'),
+        json_path="$.lag",
+        expect=expect,
+        critical_above=limit,
+        unit="s",
+    )
+    assert (outcome.status, outcome.detail) == (status, detail)
+
+
 @pytest.mark.parametrize("value", ["null", '"9"', "true", "NaN"])
 def test_what_is_no_number_is_unknown_under_limits(look_with, serve, value):
     url = serve(f'{{"lag": {value}}}')

@@ -93,6 +93,22 @@ def test_every_kind_is_configured_with_its_own_keys(make_desk):
         ('kind = "tcp"\nhost = "a"\nport = 0', "[probes.x] port = 0: expected "),
         ('kind = "tcp"\nhost = "a"\nprot = 1', "[probes.x] prot is unknown; did you mean port"),
         ('kind = "heartbeat"\nevery_expected = "soon"', "expected a duration like 90s"),
+        *(
+            (
+                f'kind = "http"\nurl = "http://a/"\n{key}',
+                "[probes.x] needs json_path beside expect, unit and the four limits",
+            )
+            for key in ("expect = true", 'unit = "ms"', "warn_below = 1", "critical_above = 0")
+        ),
+        (
+            'kind = "http"\nurl = "http://a/"\ntls_warn_days = 30',
+            "[probes.x] needs an https:// url beside tls_warn_days",
+        ),
+        (
+            'kind = "process"\nunit = "a.service"\ncommand_contains = "--live"',
+            "[probes.x] needs name or pid_file beside command_contains",
+        ),
+        ('kind = "process"\npid_file = "a.pid"\nat_least = 2', "needs name beside at_least"),
         (
             'kind = "host"\nmetric = "cpu_pct"\nwarn_above = 90\ncritical_above = 80',
             "[probes.x] critical_above = 80: expected a number not below warn_above (90)",

@@ -18,18 +18,25 @@ _REFERENCE = re.compile(r"\$\{(env|file|keyring):([^}]+)\}")
 
 
 def probe_options(settings: Settings, path: Path) -> Iterator[Finding]:
-    """Whether each probe's kind exists and takes its keys. Each misfit is named."""
+    """Whether each probe's kind exists and takes its keys, and whether it can fail. Each misfit is
+    named."""
     from dataclasses import replace
 
     from mechexo.health.operations import load_probes
+    from mechexo.health.thresholds import Thresholds
 
     broken = False
     for name, probe in settings.probes.items():
         try:
-            load_probes(replace(settings, probes={name: probe}), path)
+            (loaded,) = load_probes(replace(settings, probes={name: probe}), path)
         except ConfigError as error:
             broken = True
             yield wrong("probe options", str(error), f"correct [probes.{name}]")
+            continue
+        if isinstance(loaded.options, Thresholds) and not loaded.options.is_judged:
+            detail = f"[probes.{name}] has no limit: whatever number it finds is OK"
+            mend = "set one of warn_above, critical_above, warn_below and critical_below"
+            yield doubtful("probe limits", detail, mend)
     if not settings.probes:
         mend = "add tables like [probes.disk]; the example shows every kind"
         yield doubtful("probe options", "no probe is configured: nothing is watched", mend)

@@ -52,6 +52,11 @@ class Thresholds(ProbeOptions):
         limits = (self.warn_above, self.critical_above, self.warn_below, self.critical_below)
         return any(limit is not None for limit in limits)
 
+    @property
+    def is_judged(self) -> bool:
+        """Whether what is found can be anything but OK."""
+        return self.has_limits
+
     def verdict(self, value: float) -> tuple[Status, str]:
         """How the value is, and the broken limit in words (empty when none is broken)."""
         if math.isnan(value):

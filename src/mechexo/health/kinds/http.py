@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, FiniteFloat, ValidationInfo, field_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    FiniteFloat,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from mechexo.health.context import Context
 from mechexo.health.fetch import Answer, NoAnswerError, fetch
@@ -37,7 +44,7 @@ class Options(Thresholds):
     json_path: str = ""
     """A JSONPath into the answer, like `$.checks[*].ok`; it must find something."""
     expect: Any = None
-    """What everything at `json_path` must equal."""
+    """What everything at `json_path` must equal; limits are judged beside it."""
     unit: str = ""
     """The unit of the number at `json_path`."""
     tls_warn_days: FiniteFloat = Field(default=14, ge=0)
@@ -61,6 +68,20 @@ class Options(Thresholds):
                 why = str(error).splitlines()[0]
                 raise ValueError(f"a JSONPath like $.status ({why})") from None
         return value
+
+    @model_validator(mode="after")
+    def _can_be_judged(self) -> Self:
+        if not self.json_path and (self.expect is not None or self.has_limits or self.unit):
+            raise ValueError("json_path beside expect, unit and the four limits")
+        certificate = self.model_fields_set & {"tls_warn_days", "tls_critical_days"}
+        if certificate and self.url.lower().startswith("http://"):
+            raise ValueError(f"an https:// url beside {' and '.join(sorted(certificate))}")
+        return self
+
+    @property
+    def is_judged(self) -> bool:
+        """See `Thresholds`; an answer that is not a number is judged by being there."""
+        return self.has_limits or self.expect is not None or not self.unit
 
 
 def run(options: Options, context: Context) -> Outcome:
@@ -127,18 +148,15 @@ def _content(options: Options, answer: Answer) -> Outcome | None:
     if not found:
         return Outcome(Status.CRITICAL, f"the answer has nothing at {options.json_path}")
     shown = json.dumps(found[0] if len(found) == 1 else found, ensure_ascii=False)
-    if options.expect is not None:
-        wrong = [value for value in found if not _same(value, options.expect)]
-        if wrong:
-            return Outcome(
-                Status.CRITICAL,
-                f"{options.json_path} is {shown}, expected {json.dumps(options.expect)}",
-                _plain(wrong[0]),
-                options.unit,
-            )
-    elif options.has_limits:
-        return _worst_number(options, found)
-    return Outcome(Status.OK, f"{options.json_path} is {shown}", _plain(found[0]), options.unit)
+    judged = [Outcome(Status.OK, f"{options.json_path} is {shown}", _plain(found[0]), options.unit)]
+    if options.has_limits:
+        judged.insert(0, _worst_number(options, found))
+    wrong = [value for value in found if not _same(value, options.expect)]
+    if wrong and options.expect is not None:
+        said = f"{options.json_path} is {shown}, expected {json.dumps(options.expect)}"
+        judged.insert(0, Outcome(Status.CRITICAL, said, _plain(wrong[0]), options.unit))
+    # Of several as bad as each other the first.
+    return max(judged, key=lambda outcome: outcome.status.rank)
 
 
 def _worst_number(options: Options, found: list[object]) -> Outcome:

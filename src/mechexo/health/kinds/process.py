@@ -41,6 +41,10 @@ class Options(ProbeOptions):
     def _one_way(self) -> Self:
         if sum(map(bool, (self.name, self.pid_file, self.unit))) != 1:
             raise ValueError("one of name, pid_file and unit")
+        if self.command_contains and self.unit:
+            raise ValueError("name or pid_file beside command_contains")
+        if "at_least" in self.model_fields_set and not self.name:
+            raise ValueError("name beside at_least")
         return self
 
 
