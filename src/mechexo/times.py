@@ -18,6 +18,10 @@ _ISO = re.compile(
     r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[+-]\d{2}:?\d{2})?", re.ASCII
 )
 
+_STAMP = re.compile(
+    r"(?<![\w/.:=-])\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{1,6})?Z(?![\w/=-]|\.\w)", re.ASCII
+)
+
 
 def parse_duration(text: str) -> timedelta:
     """Reads `90s`, `15m`, `2h`, `7d` and sums of them such as `1h30m`.
@@ -59,6 +63,35 @@ def iso_z(moment: datetime) -> str:
 def from_iso_z(text: str) -> datetime:
     """Reads what `iso_z` wrote."""
     return datetime.fromisoformat(text)
+
+
+def in_zone(moment: datetime, zone: ZoneInfo, *, named: bool = True) -> str:
+    """A moment as people read it: to the second, in a zone, with the zone's short name.
+
+    `named=False` leaves the name to the place around it, but not in the hour that the clocks go
+    through twice.
+    """
+    local = moment.astimezone(zone)
+    twice = local.replace(fold=0).utcoffset() != local.replace(fold=1).utcoffset()
+    name = f"{local:%Z}"
+    shown = f"UTC{name}" if name[:1] in "+-" else name
+    return f"{local:%Y-%m-%d %H:%M:%S} {shown}" if named or twice else f"{local:%Y-%m-%d %H:%M:%S}"
+
+
+def stamps_in_zone(text: str, zone: ZoneInfo) -> str:
+    """The text with each stamp of the kind `iso_z` writes as a person in `zone` reads it.
+
+    A stamp that is part of a name, a path or a `name=value` pair stays: it is no word of a
+    sentence.
+    """
+
+    def shown(found: re.Match[str]) -> str:
+        try:
+            return in_zone(datetime.fromisoformat(found.group()), zone)
+        except (ValueError, OverflowError):
+            return found.group()
+
+    return _STAMP.sub(shown, text)
 
 
 @dataclass(frozen=True, slots=True)

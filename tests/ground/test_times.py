@@ -11,7 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mechexo.errors import UsageError
-from mechexo.times import format_duration, from_iso_z, iso_z, parse_duration, parse_instant
+from mechexo.times import (
+    format_duration,
+    from_iso_z,
+    in_zone,
+    iso_z,
+    parse_duration,
+    parse_instant,
+    stamps_in_zone,
+)
 
 NEW_YORK = ZoneInfo("America/New_York")
 NOW = datetime(2026, 3, 2, 14, 30, tzinfo=UTC)
@@ -115,3 +123,56 @@ def test_a_local_time_that_the_change_of_clocks_skips_is_refused_with_both_readi
 def test_a_local_time_that_happens_twice_is_refused_with_both_readings() -> None:
     with pytest.raises(UsageError, match=r"happens twice .*T05:30.*T06:30"):
         parse_instant("2026-11-01T01:30", NEW_YORK, NOW)
+
+
+@given(moments)
+def test_a_moment_for_people_is_to_the_second_and_names_the_zone(moment: datetime) -> None:
+    shown = in_zone(moment, NEW_YORK)
+    text, _, name = shown.rpartition(" ")
+    offset = {"EST": "-05:00", "EDT": "-04:00"}[name]
+    assert datetime.fromisoformat(text + offset) == moment.replace(microsecond=0)
+
+
+def test_a_zone_without_letters_is_named_by_its_distance() -> None:
+    assert in_zone(NOW, ZoneInfo("America/Sao_Paulo")) == "2026-03-02 11:30:00 UTC-03"
+
+
+@pytest.mark.parametrize(
+    ("moment", "shown"),
+    [
+        (datetime(2026, 11, 1, 5, 30, tzinfo=UTC), "2026-11-01 01:30:00 EDT"),
+        (datetime(2026, 11, 1, 6, 30, tzinfo=UTC), "2026-11-01 01:30:00 EST"),
+        (datetime(2026, 11, 1, 7, 30, tzinfo=UTC), "2026-11-01 02:30:00"),
+    ],
+)
+def test_the_doubled_hour_names_its_zone_also_where_the_place_around_it_does(
+    moment: datetime, shown: str
+) -> None:
+    assert in_zone(moment, NEW_YORK, named=False) == shown
+
+
+@given(st.lists(moments, max_size=4))
+def test_every_stamp_of_a_text_is_shown_in_the_zone(found: list[datetime]) -> None:
+    text = "; ".join(f"held until {iso_z(moment)}, then box" for moment in found)
+    shown = "; ".join(f"held until {in_zone(moment, NEW_YORK)}, then box" for moment in found)
+    assert stamps_in_zone(text, NEW_YORK) == shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "waits in state/x.flow-runs/2026-11-26T18:38:55.123456Z-77-ab.json",
+        "from=2026-11-26T18:38:55Z",
+        "2026-13-45T18:38:55Z lies nowhere",
+        "2026-11-26",
+        "0001-01-01T00:00:00Z",
+    ],
+)
+def test_what_is_no_stamp_of_a_sentence_stays(text: str) -> None:
+    assert stamps_in_zone(text, NEW_YORK) == text
+
+
+@pytest.mark.parametrize("around", ["({})", "{}.", "until {}: why", "'{}'"])
+def test_a_stamp_is_found_beside_the_marks_of_a_sentence(around: str) -> None:
+    stamp, shown = "2026-11-26T18:38:55Z", "2026-11-26 13:38:55 EST"
+    assert stamps_in_zone(around.format(stamp), NEW_YORK) == around.format(shown)

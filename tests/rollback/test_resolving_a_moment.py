@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -45,8 +46,24 @@ def test_a_moment_in_the_future_is_refused(
 
 def test_a_moment_before_the_first_commit_is_refused(repo_desk: Desk, history: History) -> None:
     history.commit({PATH: "a\n"}, at(2))
-    with pytest.raises(UsageError, match="before the first commit"):
+    with pytest.raises(UsageError, match="before the first commit") as refused:
         plan_commit(repo_desk, at(1))
+    said = str(refused.value)
+    assert "give a later time with --to" in said
+    assert said.endswith("mechexo changes --window 14d")
+
+
+def test_a_moment_is_refused_in_the_words_of_the_desk_s_zone(
+    make_desk: Callable[..., Desk], tmp_path: Path
+) -> None:
+    table = '[rollback]\nrepository = "repo"\nconfigs = ["config/*"]\n'
+    desk = make_desk(table, zone="America/New_York")
+    History.begin(tmp_path / "desk" / "repo").commit({PATH: "a\n"}, at(2))
+    with pytest.raises(UsageError, match="before the first commit") as refused:
+        plan_commit(desk, at(1))
+    said = str(refused.value)
+    assert said.count(" EST") == 2
+    assert "Z" not in said
 
 
 @pytest.mark.parametrize("side_day", [2, 6])

@@ -12,8 +12,6 @@ from mechexo.cli import render
 from mechexo.cli.invocation import open_desk, single_command
 
 if TYPE_CHECKING:
-    from zoneinfo import ZoneInfo
-
     from mechexo.desk import Desk
     from mechexo.rollback.values import Change
 
@@ -47,19 +45,17 @@ def changes(
         cells = ([c.commit, c.at, c.author, c.subject, " ".join(c.paths)] for c in found)
         return render.csv_rows(columns, cells)
     title = f"Changes within {window} of {moment.astimezone(desk.zone):%Y-%m-%d %H:%M:%S}"
-    return render.table(title, *_rows(found, desk.zone))
+    return render.table(title, *_rows(found), zone=desk.zone, named_by=1)
 
 
-def _rows(
-    found: Sequence[Change], zone: ZoneInfo
-) -> tuple[Sequence[str], Iterator[Sequence[object]]]:
+def _rows(found: Sequence[Change]) -> tuple[Sequence[str], Iterator[Sequence[object]]]:
     from mechexo.cli.plan_text import printable
 
-    columns = (f"when ({zone.key})", "commit", "author", "subject", "files")
+    columns = ("when", "commit", "author", "subject", "files")
     return columns, (
         (
-            *(f"{change.at.astimezone(zone):%Y-%m-%d %H:%M:%S}", change.commit[:12]),
-            *(printable(change.author), printable(change.subject), ", ".join(change.paths)),
+            *(change.at, change.commit[:12], printable(change.author)),
+            *(printable(change.subject), ", ".join(change.paths)),
         )
         for change in found
     )

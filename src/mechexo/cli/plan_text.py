@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from zoneinfo import ZoneInfo
 
 from mechexo.rollback.values import Plan
-from mechexo.times import format_duration, iso_z
+from mechexo.times import format_duration, in_zone, stamps_in_zone
 
 OK, WARNING = "● OK     ", "▲ WARNING"
 
@@ -29,15 +29,18 @@ def plan_lines(plan: Plan, zone: ZoneInfo, *, read_as: str = "") -> list[str]:
     """
     ago = format_duration(plan.made_at - plan.to)
     said = f" (read from {read_as})" if read_as else ""
-    when = f"{plan.commit_time.astimezone(zone):%Y-%m-%d %H:%M:%S}"
+    when = in_zone(plan.commit_time, zone)
     lines = [
         f"Plan {plan.id}: {plan.target}",
-        f"  back to   {iso_z(plan.to)}, {plan.to.astimezone(zone):%Y-%m-%d %H:%M:%S} {zone.key}, "
-        f"{ago} before the plan{said}",
+        f"  back to   {in_zone(plan.to, zone)}, {ago} before the plan{said}",
         f"  commit    {plan.commit[:12]} of {when} by the {plan.source}: "
         f"{printable(plan.commit_subject)}",
         f"  digest    {plan.digest}",
-        *(f"  {OK if g.ok else WARNING} {g.name}: {printable(g.detail)}" for g in plan.guards),
+        *(
+            f"  {OK if guard.ok else WARNING} {guard.name}: "
+            f"{printable(stamps_in_zone(guard.detail, zone))}"
+            for guard in plan.guards
+        ),
     ]
     if plan.empty:
         well = all(guard.ok for guard in plan.guards)
@@ -49,15 +52,12 @@ def plan_lines(plan: Plan, zone: ZoneInfo, *, read_as: str = "") -> list[str]:
     return [*lines, "", *plan.diff.removesuffix("\n").split("\n")]
 
 
-def history_rows(
-    plans: Sequence[Plan], zone: ZoneInfo
-) -> tuple[Sequence[str], list[Sequence[object]]]:
+def history_rows(plans: Sequence[Plan]) -> tuple[Sequence[str], list[Sequence[object]]]:
     """A table of plans."""
-    columns = ("id", f"made ({zone.key})", "target", "back to", "commit", "would")
+    columns = ("id", "made", "target", "back to", "commit", "would")
     return columns, [
         (
-            *(plan.id, f"{plan.made_at.astimezone(zone):%Y-%m-%d %H:%M}", plan.target),
-            *(f"{plan.to.astimezone(zone):%Y-%m-%d %H:%M:%S}", plan.commit[:12]),
+            *(plan.id, plan.made_at, plan.target, plan.to, plan.commit[:12]),
             "nothing to do" if plan.empty else plan.changes[0].action,
         )
         for plan in plans

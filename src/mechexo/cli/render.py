@@ -6,14 +6,18 @@ import csv
 import dataclasses
 import json
 import os
+import shutil
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from mechexo.times import iso_z
+from mechexo.times import in_zone, iso_z
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
 
 MISSING = "–"
 """Shown where there is no value: never a zero, never an empty cell."""
@@ -56,29 +60,66 @@ def csv_rows(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
 
 
 def table(
-    title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, empty: str = "none"
+    title: str,
+    columns: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    *,
+    zone: ZoneInfo | None = None,
+    named_by: int | None = None,
+    empty: str = "none",
 ) -> None:
-    """Prints a table for people. Columns whose name starts with `>` are right-aligned.
+    """Prints a table for people, no wider than the terminal; a pipe has no width.
 
-    Cells are text as they are (no markup); None is shown as a dash.
+    A column whose name starts with `>` is right-aligned; one that starts with `?` is left out
+    where there is no room for it. `named_by` is how many of the first columns name the row, when
+    that is not plain from their alignment. Cells are text as they are (no markup), times in
+    `zone`, which the title names; None is shown as a dash.
     """
+    cells = [tuple(_cell(cell, zone) for cell in row) for row in rows]
+    if not cells:
+        return text(f"{title}: {empty}")
     from rich import box
+    from rich.cells import cell_len
     from rich.table import Table
     from rich.text import Text
 
-    shown = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in columns:
-        shown.add_column(
-            column.removeprefix(">"), justify="right" if column.startswith(">") else "left"
-        )
-    count = 0
-    for row in rows:
-        count += 1
-        shown.add_row(*(Text(MISSING if cell is None else str(cell)) for cell in row))
-    if count:
-        console().print(shown)
-    else:
-        text(f"{title}: {empty}")
+    from mechexo.cli.table_layout import column, layout
+
+    names = [name.lstrip(">?") for name in columns]
+    right = [name.startswith(">") for name in columns]
+    out = console()
+    parts = layout(
+        [
+            column(
+                names[at],
+                [(row[at], cell_len(row[at])) for row in cells],
+                right=right[at],
+                optional=columns[at].startswith("?"),
+            )
+            for at in range(len(columns))
+        ],
+        out.width,
+        named_by,
+    )
+    text(title if zone is None else f"{title} ({zone.key})")
+    for part in parts:
+        shown = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
+        for at, width in part:
+            justify: Literal["right", "left"] = "right" if right[at] else "left"
+            shown.add_column(names[at], justify=justify, width=width, overflow="fold")
+        for row in cells:
+            shown.add_row(*(Text(row[at]) for at, _ in part))
+        text()
+        out.print(shown)
+    return text()
+
+
+def _cell(cell: object, zone: ZoneInfo | None) -> str:
+    if cell is None:
+        return MISSING
+    if isinstance(cell, datetime):
+        return iso_z(cell) if zone is None else in_zone(cell, zone, named=False)
+    return str(cell)
 
 
 def text(line: object = "") -> None:
@@ -95,8 +136,13 @@ def console() -> Any:
     """A Rich console on stdout: no control codes when stdout is no terminal or NO_COLOR is set."""
     from rich.console import Console
 
-    # A pipe or a file has no width: nothing is cut off there.
-    width = None if sys.stdout.isatty() else 10_000
+    size = shutil.get_terminal_size()
     return Console(
-        file=sys.stdout, width=width, no_color="NO_COLOR" in os.environ or None, highlight=False
+        file=sys.stdout,
+        # A pipe or a file has no width: nothing is folded there. With both given, a dumb terminal
+        # is as wide as it says.
+        width=size.columns if sys.stdout.isatty() else 10_000,
+        height=size.lines,
+        no_color="NO_COLOR" in os.environ or None,
+        highlight=False,
     )

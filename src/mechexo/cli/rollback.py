@@ -77,7 +77,7 @@ def history(
         return render.csv_rows(columns, cells)
     from mechexo.cli.plan_text import history_rows
 
-    return render.table("Rollback plans", *history_rows(plans, desk.zone))
+    return render.table("Rollback plans", *history_rows(plans), zone=desk.zone)
 
 
 def _moment(desk: Desk, text: str) -> Instant:

@@ -17,7 +17,7 @@ from mechexo.rollback.git import Head, Repository
 from mechexo.rollback.resolving import Resolved, resolve
 from mechexo.rollback.values import Change, Plan, Suspect
 from mechexo.state.audit import canonical
-from mechexo.times import iso_z
+from mechexo.times import in_zone, iso_z, stamps_in_zone
 
 if TYPE_CHECKING:
     from mechexo.desk import Desk
@@ -123,7 +123,8 @@ def _make(desk: Desk, path: str, to: datetime) -> tuple[Plan, dict[str, object]]
     facts = gather(repository, name, head=head, resolved=resolved, glob=glob)
     if facts.now is None and facts.then is None and not facts.obstacle and not facts.submodule:
         raise NotFoundError(
-            f"{path} is not in the working tree, and was not there at {iso_z(to)} either"
+            f"{path} is not in the working tree, and was not there at "
+            f"{in_zone(to, desk.zone)} either"
         )
     change, diff = planning.planned(facts)
     verdicts = planning.guards(facts)
@@ -184,9 +185,12 @@ def _resolve(desk: Desk, repository: Repository, head: Head, to: datetime) -> Re
     at_or_before = [oid for oid, at in reflog if at <= to.timestamp()]
     if at_or_before and not repository.has_commit(at_or_before[-1]):
         reflog = ()
-    return resolve(
-        repository.chain(head.oid), reflog, to, now=desk.clock.now(), shallow=repository.shallow
-    )
+    chain, now = repository.chain(head.oid), desk.clock.now()
+    try:
+        return resolve(chain, reflog, to, now=now, shallow=repository.shallow)
+    except UsageError as refusal:
+        # A person reads it; what a plan keeps of such words is UTC, as every record.
+        raise UsageError(stamps_in_zone(str(refusal), desk.zone)) from refusal
 
 
 def _inside(repository: Repository, path: str) -> str:

@@ -74,7 +74,9 @@ def _at_commit_times(chain: Chain, epoch_s: int, now: datetime, shallow: bool) -
                 "is cut off; run: git fetch --unshallow"
             )
         raise UsageError(
-            f"{_shown(epoch_s)} lies before the first commit ({first_oid[:12]}, {_shown(first_s)})"
+            f"{_shown(epoch_s)} lies before the first commit ({first_oid[:12]}, "
+            f"{_shown(first_s)}); give a later time with --to, or see what there is to go back to: "
+            "mechexo changes --window 14d"
         )
     newer = chain[: position + 1]
     for (oid, time), (older_oid, older_time) in pairwise(newer):
