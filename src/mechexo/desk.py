@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -159,10 +159,12 @@ class Desk:
             f"({self.config_path}, [access])"
         )
 
-    def audit_entries(self, limit: int | None = None) -> tuple[AuditEntry, ...]:
-        """The newest audit entries, oldest first."""
+    def audit_entries(
+        self, limit: int | None = None, *, only: Sequence[str] = (), without: Sequence[str] = ()
+    ) -> tuple[AuditEntry, ...]:
+        """The newest audit entries, oldest first; `only` and `without` are patterns of actions."""
         with self.state.explained():
-            return audit_log.entries(self.state.reader(), limit)
+            return audit_log.entries(self.state.reader(), limit, only=only, without=without)
 
     def verify_audit(self) -> AuditVerdict:
         """Checks the audit chain from its first entry to its last."""

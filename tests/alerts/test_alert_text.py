@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import unicodedata
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 
 from mechexo.alerts import message
 from mechexo.alerts.text import SUMMARY_LIMIT, clean, clean_key, clean_observation
-from mechexo.alerts.values import Observation
+from mechexo.alerts.values import Alert, AlertState, Observation
 from mechexo.errors import UsageError
 
 ANYTHING = (
@@ -101,10 +103,6 @@ def test_an_observation_that_cannot_be_an_alert_is_refused(bad: Observation) -> 
 
 
 def test_the_mark_of_a_resend_is_never_cut_off() -> None:
-    from datetime import UTC, datetime
-
-    from mechexo.alerts.values import Alert, AlertState
-
     now = datetime(2026, 3, 2, tzinfo=UTC)
     alert = Alert(
         1, "k", "high", AlertState.FIRING, "n" * 500, "s" * 10_000, "t",
@@ -113,6 +111,18 @@ def test_the_mark_of_a_resend_is_never_cut_off() -> None:
     title = message.title(alert, "desk", "live", resend=True)
     assert title.endswith("(resend)")
     assert len(title) <= message.TITLE_LIMIT
-    body = message.body(alert)
+    body = message.body(alert, ZoneInfo("America/New_York"))
     assert len(body) <= message.BODY_LIMIT
     assert body.endswith("mechexo alerts ack 1")
+
+
+def test_a_page_speaks_of_times_in_the_desk_s_zone_and_names_it() -> None:
+    began = datetime(2026, 3, 2, 14, 30, 5, 123456, tzinfo=UTC)
+    said = "silence 1 by root until 2026-03-08T18:38:55.123456Z: drill"
+    alert = Alert(
+        1, "k", "high", AlertState.FIRING, "name", said, "manual", {}, "", 1, began, began
+    )  # fmt: skip
+    body = message.body(alert, ZoneInfo("America/New_York"))
+    assert "silence 1 by root until 2026-03-08 14:38:55 EDT: drill" in body
+    assert "since 2026-03-02 09:30:05 EST, seen once" in body
+    assert "Z" not in body

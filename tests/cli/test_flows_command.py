@@ -62,11 +62,23 @@ def test_runs_in_json_have_the_keys_of_the_contract(busy_desk: Desk) -> None:
 
 def test_runs_in_other_forms(busy_desk: Desk) -> None:
     lines = run(busy_desk, "runs", "--csv").splitlines()
-    assert lines[0] == "flow,started_at,ended_at,state,exit_code,duration_s"
+    assert lines[0] == "flow,started_at,ended_at,state,exit_code,duration_s,last_line"
     assert len(lines) == 3
     text = run(busy_desk, "runs")
     assert "✖ FAILED" in text
     assert "● COMPLETED" in text
+
+
+def test_runs_show_the_last_line_of_what_a_failed_one_said(desk: Desk) -> None:
+    flows.execute(desk, "bars", ["sh", "-c", "echo reading; echo no quotes; exit 1"])
+    flows.execute(desk, "weights", ["sh", "-c", "echo all is well"])
+    text = run(desk, "runs")
+    assert "no quotes" in text
+    assert "reading" not in text
+    assert "all is well" not in text
+    (_, failed) = json.loads(run(desk, "runs", "--json"))["runs"]
+    assert failed["last_line"] == "no quotes"
+    assert run(desk, "runs", "--flow", "bars", "--csv").splitlines()[1].endswith(",no quotes")
 
 
 def test_list_in_every_form(busy_desk: Desk) -> None:

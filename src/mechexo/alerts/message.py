@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mechexo.times import iso_z
+from mechexo.times import in_zone, stamps_in_zone
 
 if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
     from mechexo.alerts.values import Alert
 
 TITLE_LIMIT = 200
@@ -23,14 +25,15 @@ def title(alert: Alert, desk_name: str, mode: str, *, resend: bool) -> str:
     return _cut(words, TITLE_LIMIT - len(mark)) + mark
 
 
-def body(alert: Alert, entry: str = "") -> str:
-    """What is the matter, since when, and what to type. `entry` is the runbook entry that was
-    found for an alert that names none."""
+def body(alert: Alert, zone: ZoneInfo, entry: str = "") -> str:
+    """What is the matter, since when, and what to type, times in `zone`. `entry` is the runbook
+    entry that was found for an alert that names none."""
     times = "once" if alert.count == 1 else f"{alert.count} times"
+    since = in_zone(alert.started_at, zone)
     lines = [
-        _cut(alert.summary, BODY_LIMIT // 2),
+        _cut(stamps_in_zone(alert.summary, zone), BODY_LIMIT // 2),
         "",
-        f"Alert {alert.id}, {alert.severity}, since {iso_z(alert.started_at)}, seen {times}",
+        f"Alert {alert.id}, {alert.severity}, since {since}, seen {times}",
         f"Source: {alert.source}; key: {alert.key}",
     ]
     if alert.labels:

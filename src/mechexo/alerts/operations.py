@@ -33,7 +33,7 @@ from mechexo.alerts.values import (
     Observation,
 )
 from mechexo.errors import ConflictError
-from mechexo.times import iso_z
+from mechexo.times import in_zone
 
 if TYPE_CHECKING:
     from mechexo.desk import Desk
@@ -123,7 +123,7 @@ def acknowledge(desk: Desk, alert_id: int, *, note: str = "") -> Alert:
         alert = known(records.alert_by_id(connection, alert_id), alert_id, desk)
         if alert.resolved_at is not None:
             raise ConflictError(
-                f"alert {alert_id} was resolved at {iso_z(alert.resolved_at)}; "
+                f"alert {alert_id} was resolved at {in_zone(alert.resolved_at, desk.zone)}; "
                 "there is nothing to acknowledge"
             )
         if alert.state is AlertState.ACKNOWLEDGED:

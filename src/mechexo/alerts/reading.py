@@ -26,7 +26,8 @@ UNTOLD_NAMED = 5
 def list_alerts(
     desk: Desk, *, states: Collection[AlertState] = OPEN, limit: int | None = None
 ) -> tuple[Alert, ...]:
-    """The alerts in these states, worst severity first, then newest."""
+    """The alerts in these states, worst severity first, then newest; when the resolved are among
+    them, the firing come first and the resolved last."""
     now = desk.clock.now()
     found = records.alerts_in(desk.state.reader(), states, limit)
     return tuple(as_of(alert, now) for alert in found)

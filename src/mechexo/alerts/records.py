@@ -45,6 +45,7 @@ _WORST_FIRST = (
     "CASE severity WHEN 'critical' THEN 0 WHEN 'high' THEN 1 WHEN 'medium' THEN 2 "
     "WHEN 'low' THEN 3 ELSE 4 END, started_at DESC, id DESC"
 )
+_FIRING_FIRST = "CASE state WHEN 'firing' THEN 0 WHEN 'acknowledged' THEN 1 ELSE 2 END"
 _PRUNED_AT_ONCE = 500
 _LARGEST = 2**63 - 1
 """SQLite takes no larger whole number; nothing stored has one."""
@@ -104,12 +105,15 @@ def all_open_alerts(connection: sqlite3.Connection) -> dict[str, Alert]:
 def alerts_in(
     connection: sqlite3.Connection, states: Collection[AlertState], limit: int | None
 ) -> tuple[Alert, ...]:
-    """Alerts in any of the states, worst severity first, then newest."""
+    """Alerts in any of the states, worst severity first, then newest; with the resolved ones, those
+    that fire come before those that somebody knows, and those before the resolved."""
     marks = ", ".join("?" * len(states))
     # Lets the index of the open alerts be used.
-    only_open = "" if AlertState.RESOLVED in states else "state <> 'resolved' AND "
+    over = AlertState.RESOLVED in states
+    only_open = "" if over else "state <> 'resolved' AND "
+    order = f"{_FIRING_FIRST}, {_WORST_FIRST}" if over else _WORST_FIRST
     rows = connection.execute(
-        f"{_SELECT} WHERE {only_open}state IN ({marks}) ORDER BY {_WORST_FIRST} LIMIT ?",
+        f"{_SELECT} WHERE {only_open}state IN ({marks}) ORDER BY {order} LIMIT ?",
         (*(state.value for state in states), -1 if limit is None else min(limit, _LARGEST)),
     )
     return tuple(map(_alert, rows))

@@ -203,7 +203,7 @@ class _Drain:
             alert_id=claim.alert.id,
             severity=claim.alert.severity,
             title=message.title(claim.alert, desk.name, desk.mode, resend=claim.resend),
-            body=message.body(claim.alert, self.entries.get(claim.alert.name, "")),
+            body=message.body(claim.alert, self.desk.zone, self.entries.get(claim.alert.name, "")),
         )
         return process.send(words, min(time.monotonic() + limit_s, self.ends_at_s))
 

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from mechexo.times import format_duration
+from mechexo.times import format_duration, in_zone, stamps_in_zone
 
 if TYPE_CHECKING:
-    from mechexo.alerts.values import Alert, Delivery
+    from mechexo.alerts.values import Alert, AlertEvent, Delivery
     from mechexo.desk import Desk
 
 COLUMNS = (
@@ -62,13 +62,22 @@ def facts(
     desk: Desk, alert: Alert, acknowledgement_note: str, nearest_runbook: str | None
 ) -> list[tuple[str, object]]:
     """Everything known about an alert, a fact to a row."""
+    from mechexo.alerts.escalation import next_level
+
     found: list[tuple[str, object]] = []
     for name in COLUMNS:
-        value = shown(desk, getattr(alert, name))
+        value = getattr(alert, name)
         if name == "runbook" and nearest_runbook:
             value = (
                 f"{nearest_runbook}, by the alert's name: mechexo runbook show {nearest_runbook}"
             )
+        elif name == "summary":
+            value = stamps_in_zone(alert.summary, desk.zone)
+        elif name == "labels":
+            value = in_words(alert.labels)
+        elif name == "next_level_at":
+            value = next_level(alert, desk.clock.now(), desk.zone)
+        value = None if value == "" else value
         found.append((name.removesuffix("_at").replace("_", " "), value))
         if name == "acknowledged_at":
             found.append(("acknowledgement note", acknowledgement_note or None))
@@ -83,25 +92,30 @@ def line(desk: Desk, alert: Alert, acknowledgement_note: str = "") -> tuple[obje
         alert.severity,
         alert.state.value,
         alert.name,
-        _short(alert.summary),
+        _short(stamps_in_zone(alert.summary, desk.zone)),
         alert.count,
         age,
         note(desk, alert, acknowledgement_note),
     )
 
 
+def event_line(desk: Desk, event: AlertEvent) -> tuple[object, ...]:
+    """A line of an alert's timeline as a row."""
+    return (event.at, event.kind, event.actor or None, stamps_in_zone(event.detail, desk.zone))
+
+
 def note(desk: Desk, alert: Alert, acknowledgement_note: str = "") -> str | None:
-    """What keeps the alert from paging, all of it, or that it is over."""
+    """What keeps the alert from paging, all of it, or that it is over; the table names the zone."""
     if alert.resolved_at is not None:
-        return f"resolved {shown(desk, alert.resolved_at)}"
+        return f"resolved {_bare(desk, alert.resolved_at)}"
     parts = []
     if alert.acknowledged_by is not None:
         said = f": {_short(acknowledgement_note)}" if acknowledgement_note else ""
         parts.append(f"{alert.acknowledged_by} knows{said}")
     if alert.silenced_until is not None:
-        parts.append(f"silenced until {shown(desk, alert.silenced_until)}")
+        parts.append(f"silenced until {_bare(desk, alert.silenced_until)}")
     elif alert.held_until is not None:
-        parts.append(f"held until {shown(desk, alert.held_until)}")
+        parts.append(f"held until {_bare(desk, alert.held_until)}")
     return "; ".join(parts) or None
 
 
@@ -115,10 +129,10 @@ def message_line(desk: Desk, message: Delivery) -> tuple[object, ...]:
         message.id,
         message.channel,
         message.state,
-        shown(desk, message.due_at),
+        message.due_at,
         message.attempts,
-        shown(desk, message.finished_at),
-        message.detail or None,
+        message.finished_at,
+        stamps_in_zone(message.detail, desk.zone) or None,
     )
 
 
@@ -128,13 +142,13 @@ def cells(alert: Alert) -> list[object]:
     return list((values | {"labels": in_words(alert.labels)}).values())
 
 
-def shown(desk: Desk, value: object) -> object:
-    """A value for people: times in the desk's zone, labels as pairs, nothing as nothing."""
-    if isinstance(value, datetime):
-        return value.astimezone(desk.zone).strftime("%Y-%m-%d %H:%M:%S %Z")
-    if isinstance(value, dict):
-        return in_words(value) or None
-    return None if value == "" else value
+def shown(desk: Desk, moment: datetime) -> str:
+    """A moment in the desk's zone, which it names."""
+    return in_zone(moment, desk.zone)
+
+
+def _bare(desk: Desk, moment: datetime) -> str:
+    return in_zone(moment, desk.zone, named=False)
 
 
 def in_words(pairs: Mapping[str, str]) -> str:

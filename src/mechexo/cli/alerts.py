@@ -33,7 +33,7 @@ def list_(
     json_: Json = False,
     csv: Csv = False,
 ) -> None:
-    """Open alerts, worst severity first, then newest."""
+    """Open alerts, worst severity first, then newest; with --all those that fire come first."""
     from mechexo.alerts import operations
     from mechexo.alerts.values import AlertState
 
@@ -47,7 +47,7 @@ def list_(
     columns = (">id", "severity", "state", "name", "summary", ">seen", ">age", "note")
     notes = operations.acknowledgement_notes(desk, [alert.id for alert in found])
     rows = [alert_words.line(desk, alert, notes.get(alert.id, "")) for alert in found]
-    return render.table("Alerts", columns, rows)
+    return render.table("Alerts", columns, rows, zone=desk.zone)
 
 
 @app.command("show")
@@ -63,7 +63,7 @@ def show(ctx: typer.Context, alert_id: AlertId, json_: Json = False) -> None:
         body = {"alert": alert, "acknowledgement_note": note, "nearest_runbook": nearest}
         return render.json_document("alert", desk.clock.now(), body)
     rows = alert_words.facts(desk, alert, note, nearest)
-    return render.table(f"Alert {alert.id}", ("what", "value"), rows)
+    return render.table(f"Alert {alert.id}", ("what", "value"), rows, zone=desk.zone)
 
 
 @app.command("why")
@@ -77,10 +77,12 @@ def why(ctx: typer.Context, alert_id: AlertId, json_: Json = False) -> None:
     if json_:
         body = {"alert_id": alert_id, "timeline": events, "deliveries": messages}
         return render.json_document("alert_why", desk.clock.now(), body)
-    lines = [(alert_words.shown(desk, e.at), e.kind, e.actor or None, e.detail) for e in events]
-    render.table(f"Alert {alert_id}: timeline", ("at", "what", "who", "detail"), lines)
+    lines = [alert_words.event_line(desk, event) for event in events]
+    title = f"Alert {alert_id}: timeline"
+    render.table(title, ("at", "what", "who", "detail"), lines, zone=desk.zone)
     columns = (">id", "channel", "state", "due", ">attempts", "finished", "detail")
-    return render.table("Messages", columns, [alert_words.message_line(desk, m) for m in messages])
+    told = [alert_words.message_line(desk, message) for message in messages]
+    return render.table("Messages", columns, told, zone=desk.zone)
 
 
 @app.command("ack")
@@ -217,10 +219,8 @@ def silences(ctx: typer.Context, json_: Json = False, csv: Csv = False) -> None:
     ]
     if csv:
         return render.csv_rows(columns, rows)
-    titles = (*columns[:-2], "from", "until")
-    return render.table(
-        "Silences", titles, [[alert_words.shown(desk, c) for c in row] for row in rows]
-    )
+    titles = (">id", *columns[1:-2], "from", "until")
+    return render.table("Silences", titles, rows, zone=desk.zone)
 
 
 @app.command("stats")

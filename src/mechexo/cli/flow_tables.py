@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
+from mechexo.flows.tail import last_words
 from mechexo.flows.values import FlowRun, FlowSummary, RunState
 from mechexo.times import format_duration
 
@@ -21,16 +21,28 @@ Columns = Sequence[str]
 Rows = list[list[object]]
 
 
-def run_rows(runs: Sequence[FlowRun], zone: ZoneInfo) -> tuple[Columns, Rows]:
-    """Runs for people: times in the desk's zone, which the heading names."""
-    columns = ("flow", "state", f"started ({zone.key})", ">took", ">exit")
+RUN_FIELDS = ("flow", "started_at", "ended_at", "state", "exit_code", "duration_s", "last_line")
+
+
+def run_rows(runs: Sequence[FlowRun]) -> tuple[Columns, Rows]:
+    """Runs for people; the last line of its output stands beside a run that did not end well."""
+    columns = ("flow", "state", "started", ">took", ">exit", "?last line of its output")
     return columns, [
         [
-            *(run.flow, MARKS[run.state], f"{run.started_at.astimezone(zone):%Y-%m-%d %H:%M:%S}"),
-            *(_seconds(run.duration_s), run.exit_code),
+            *(run.flow, MARKS[run.state], run.started_at, _seconds(run.duration_s), run.exit_code),
+            None if run.state in _NOTHING_TO_SAY else last_words(run.tail, run.flow) or None,
         ]
         for run in runs
     ]
+
+
+def run_values(run: FlowRun) -> list[object]:
+    """A run for other programs, in the order of `RUN_FIELDS`."""
+    figures = [getattr(run, name) for name in RUN_FIELDS[:-1]]
+    return [*figures, last_words(run.tail) or None]
+
+
+_NOTHING_TO_SAY = (RunState.RUNNING, RunState.COMPLETED)
 
 
 def summary_rows(flows: Sequence[FlowSummary], now: datetime) -> tuple[Columns, Rows]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
@@ -74,15 +75,14 @@ def runs(
 
     desk = open_desk(ctx)
     found = flows.runs(desk, flow=flow, limit=limit)
-    if json_:
-        return render.json_document("flows_runs", desk.clock.now(), {"runs": found})
-    columns = ("flow", "started_at", "ended_at", "state", "exit_code", "duration_s")
-    if csv:
-        cells = ([getattr(run, column) for column in columns] for run in found)
-        return render.csv_rows(columns, cells)
-    from mechexo.cli.flow_tables import run_rows
+    from mechexo.cli import flow_tables
 
-    return render.table("Flow runs", *run_rows(found, desk.zone))
+    if json_:
+        said = [{**asdict(run), "last_line": flow_tables.run_values(run)[-1]} for run in found]
+        return render.json_document("flows_runs", desk.clock.now(), {"runs": said})
+    if csv:
+        return render.csv_rows(flow_tables.RUN_FIELDS, map(flow_tables.run_values, found))
+    return render.table("Flow runs", *flow_tables.run_rows(found), zone=desk.zone)
 
 
 @app.command("list")
@@ -98,7 +98,8 @@ def list_(ctx: typer.Context, json_: Json = False, csv: Csv = False) -> None:
 
     if csv:
         return render.csv_rows(*flow_tables.summary_values(found))
-    return render.table("Flows, 7 days", *flow_tables.summary_rows(found, desk.clock.now()))
+    rows = flow_tables.summary_rows(found, desk.clock.now())
+    return render.table("Flows, 7 days", *rows, named_by=1)
 
 
 @app.command("ping")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -127,12 +127,25 @@ def _storable(text: str) -> str:
     return text.encode(errors="backslashreplace").decode()
 
 
-def entries(connection: sqlite3.Connection, limit: int | None = None) -> tuple[AuditEntry, ...]:
-    """The newest `limit` entries (all when None), oldest first."""
+def entries(
+    connection: sqlite3.Connection,
+    limit: int | None = None,
+    *,
+    only: Sequence[str] = (),
+    without: Sequence[str] = (),
+) -> tuple[AuditEntry, ...]:
+    """The newest `limit` entries (all when None), oldest first.
+
+    `only` and `without` are patterns (`alerts.*`) of actions: one of the first must fit if there
+    are any, and none of the second may.
+    """
+    wanted = [" OR ".join(["action GLOB ?"] * len(only))] if only else []
+    wanted += ["COALESCE(action GLOB ?, 0) = 0"] * len(without)
+    where = f"WHERE {' AND '.join(f'({each})' for each in wanted)} " if wanted else ""
     with _damaged_text_shown(connection):
         rows = connection.execute(
-            f"SELECT {_FIELDS} FROM audit ORDER BY seq DESC LIMIT ?",  # noqa: S608
-            (-1 if limit is None else limit,),
+            f"SELECT {_FIELDS} FROM audit {where}ORDER BY seq DESC LIMIT ?",  # noqa: S608
+            (*only, *without, -1 if limit is None else limit),
         ).fetchall()
     return tuple(AuditEntry(*row) for row in reversed(rows))
 
