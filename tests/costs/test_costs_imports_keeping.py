@@ -15,7 +15,7 @@ from random import Random
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mechexo.config.costs import CostSettings
@@ -292,6 +292,8 @@ def apply(days: dict[date, pl.DataFrame], gone: dict[str, str], event: Event) ->
     return plan
 
 
+@pytest.mark.slow
+@settings(max_examples=60, deadline=None)
 @given(histories(), st.randoms(use_true_random=False))
 def test_what_stands_in_the_end_does_not_depend_on_the_order_of_reports(
     history: list[Event], random: Random
@@ -321,6 +323,8 @@ def test_what_stands_in_the_end_does_not_depend_on_the_order_of_reports(
         assert frame["ts"].dt.date().unique().to_list() in ([day], [])
 
 
+@pytest.mark.slow
+@settings(max_examples=40, deadline=None)
 @given(histories())
 def test_every_fill_of_an_import_is_counted_once(
     history: list[Event],

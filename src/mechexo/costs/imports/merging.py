@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -12,7 +12,7 @@ from mechexo.costs.imports.rows import REPLACES
 from mechexo.costs.imports.values import Changes
 from mechexo.costs.sources.corrections import BUST, CORRECT
 
-_DAY = "UTC day"
+_OTHER = " as it stands"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,19 +66,19 @@ def merged(kept: Kept, fills: pl.DataFrame, taken_back: tuple[str, ...]) -> Merg
         how="diagonal_relaxed",
     )
     days = _changed_days(before, after)
-    new = set(gone) - set(kept.gone)
-    reported = set(before["fill_id"]) | set(fills["fill_id"])
+    new = pl.Series([each for each in gone if each not in kept.gone], dtype=pl.String)
+    reported = pl.concat([before["fill_id"], fills["fill_id"]])
     return Merged(
         days,
         gone,
-        bool(new),
+        len(new) > 0,
         Changes(
             added=int((~known).sum()),
             replaced=int(known.sum()) - same,
             unchanged=same + unchanged_by_rule,
             removed=len(removed),
             left_out=int(left_out.sum()),
-            unmatched=len(new - reported),
+            unmatched=int((~new.is_in(reported.implode())).sum()),
             days=tuple(days),
         ),
     )
@@ -111,19 +111,18 @@ def _same(standing: pl.DataFrame, incoming: pl.DataFrame) -> int:
     """How many fills come again just as they stand; a column that one side lacks is empty."""
     if standing.is_empty() or incoming.is_empty():
         return 0
-    both = pl.concat([standing.head(0), incoming.head(0)], how="diagonal_relaxed").columns
-    ours, theirs = (
-        frame.with_columns(
-            pl.lit(None).alias(name) for name in both if name not in frame.columns
-        ).select(both)
-        for frame in (standing, incoming)
+    names = pl.concat([standing.head(0), incoming.head(0)], how="diagonal_relaxed").columns
+    pairs = _complete(incoming, names).join(
+        _complete(standing, names), on="fill_id", how="inner", suffix=_OTHER
     )
-    return len(
-        pl.concat([ours, theirs], how="vertical_relaxed")
-        .group_by(both)
-        .len()
-        .filter(pl.col("len") > 1)
-    )
+    alike = (pl.col(name).eq_missing(pl.col(name + _OTHER)) for name in names if name != "fill_id")
+    return int(pairs.select(pl.all_horizontal(alike).sum()).item())
+
+
+def _complete(frame: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
+    """The frame with these columns; one that it lacks is empty."""
+    missing = (pl.lit(None).alias(name) for name in names if name not in frame.columns)
+    return frame.with_columns(missing).select(names)
 
 
 def _changed_days(before: pl.DataFrame, after: pl.DataFrame) -> dict[date, pl.DataFrame]:

@@ -108,25 +108,38 @@ RATE_COLUMNS = Columns(
     dates=True,
 )
 
-_DTYPES: dict[Kind, pl.DataType] = {
+DTYPES: dict[Kind, pl.DataType] = {
     "time": pl.Datetime("us", "UTC"),
     "text": pl.String(),
     "number": pl.Float64(),
     "integer": pl.Int64(),
 }
-_ZONE = r"[+-]\d{2}:\d{2}$"
+_REST, _ZONED, _BARE, _DAY = " left over", " with zone", " without zone", " as a day"
+"""What the helper columns of a time written as text are called, after its name."""
+_SPELLINGS = (
+    ("%+", _ZONED, "UTC"),
+    ("%Y-%m-%d %H:%M:%S%.f%#z", _ZONED, "UTC"),
+    ("%Y-%m-%d %H:%M:%S%.f", _BARE, None),
+    ("%Y-%m-%dT%H:%M:%S%.f", _BARE, None),
+    ("%Y-%m-%dT%H:%M:%S%.f%#z", _ZONED, "UTC"),
+    ("%Y-%m-%dT%H:%M%#z", _ZONED, "UTC"),
+    ("%Y-%m-%d %H:%M%#z", _ZONED, "UTC"),
+    ("%Y-%m-%dT%H:%M", _BARE, None),
+    ("%Y-%m-%d %H:%M", _BARE, None),
+)
+"""How a time may be written, the usual ways first; and which column it then fills."""
 NAIVE = "naive time"
 """The helper column that marks times written without a zone."""
 
 
 def nothing(columns: Columns) -> pl.DataFrame:
     """No rows, with the needed columns."""
-    return pl.DataFrame(schema={ours: _DTYPES[kind] for ours, kind in columns.needed.items()})
+    return pl.DataFrame(schema={ours: DTYPES[kind] for ours, kind in columns.needed.items()})
 
 
 def dtypes(columns: Columns) -> dict[str, pl.DataType]:
     """All columns with the types that they are read as."""
-    return {ours: _DTYPES[kind] for ours, kind in columns.kinds.items()}
+    return {ours: DTYPES[kind] for ours, kind in columns.kinds.items()}
 
 
 def check_mapping(columns: Columns, mapping: Mapping[str, str]) -> None:
@@ -188,8 +201,11 @@ def typed(
     symbol = mapping.get("symbol", "symbol")
     if window.symbols is not None and "symbol" in columns.kinds and schema[symbol] == pl.String:
         frame = frame.filter(pl.col(symbol).is_in(list(window.symbols)))
+    for ours, theirs in times.items():
+        if schema[theirs] == pl.String:
+            frame = _spelt_out(frame, ours, theirs, dates=columns.dates)
     moments = {
-        ours: _moment(pl.col(theirs), schema[theirs], naive_zone, columns.dates, table.where)
+        ours: _moment(ours, pl.col(theirs), schema[theirs], naive_zone, columns.dates, table.where)
         for ours, theirs in times.items()
     }
     expressions = [
@@ -225,11 +241,11 @@ def closest(name: str, present: Iterable[str]) -> str:
 
 def _value(ours: str, theirs: str, kind: Kind, schema: pl.Schema) -> pl.Expr:
     if theirs not in schema:
-        return pl.lit(None, dtype=_DTYPES[kind]).alias(ours)
+        return pl.lit(None, dtype=DTYPES[kind]).alias(ours)
     column = pl.col(theirs)
     if kind != "text" and schema[theirs] == pl.String:
         column = column.str.strip_chars()
-    return column.cast(_DTYPES[kind], strict=False).alias(ours)
+    return column.cast(DTYPES[kind], strict=False).alias(ours)
 
 
 def _coarse(column: pl.Expr, dtype: pl.DataType, window: Window) -> pl.Expr:
@@ -250,7 +266,12 @@ def _coarse(column: pl.Expr, dtype: pl.DataType, window: Window) -> pl.Expr:
 
 
 def _moment(
-    column: pl.Expr, dtype: pl.DataType, naive_zone: str | None, dates: bool, where: str
+    ours: str,
+    column: pl.Expr,
+    dtype: pl.DataType,
+    naive_zone: str | None,
+    dates: bool,
+    where: str,
 ) -> tuple[pl.Expr, pl.Expr]:
     """The time in UTC microseconds (null when it cannot be read), and whether it lacks a zone."""
     utc = pl.Datetime("us", "UTC")
@@ -269,24 +290,35 @@ def _moment(
             f"{where}: the time is {dtype}, not a timestamp with hours and a zone; "
             "fills and quotes cannot be matched without"
         )
-    text = column.str.strip_chars().str.replace(r"^(\d{4}-\d{2}-\d{2})[Tt]", "${1} ")
-    text = (
-        text.str.replace(r"\s*[Zz]$", "+00:00")
-        .str.replace(r"(:\d{2}(?:\.\d+)?)([+-]\d{2})$", "${1}${2}:00")
-        .str.replace(r"(:\d{2}(?:\.\d+)?)([+-]\d{2})(\d{2})$", "${1}${2}:${3}")
-        .str.replace(r"^(\S+ \d{2}:\d{2})([+-]\d{2}:\d{2})?$", "${1}:00${2}")
-    )
-    has_zone = text.str.contains(_ZONE)
-    zoned = text.str.to_datetime(
-        "%Y-%m-%d %H:%M:%S%.f%:z", time_unit="us", time_zone="UTC", strict=False
-    )
-    bare = text.str.to_datetime("%Y-%m-%d %H:%M:%S%.f", time_unit="us", strict=False)
+    bare = pl.col(ours + _BARE)
     local = pl.lit(None, dtype=utc) if naive_zone is None else _placed(bare, naive_zone)
-    naive = bare.is_not_null() & ~has_zone.fill_null(False)
     if dates:
-        day = text.str.to_date("%Y-%m-%d", strict=False).cast(pl.Datetime("us"))
-        local = pl.coalesce(local, _placed(day, naive_zone or "UTC"))
-    return pl.when(has_zone).then(zoned).otherwise(local), naive
+        local = pl.coalesce(local, _placed(pl.col(ours + _DAY), naive_zone or "UTC"))
+    return pl.coalesce(pl.col(ours + _ZONED), local), bare.is_not_null()
+
+
+def _spelt_out(frame: pl.LazyFrame, ours: str, theirs: str, *, dates: bool) -> pl.LazyFrame:
+    """The frame with what its text says of a time: zoned, bare, and a day where one will do.
+
+    Each spelling is tried on what the ones before it left over: a column in one spelling is read
+    once, not once for each.
+    """
+    rest, zoned, bare = ours + _REST, ours + _ZONED, ours + _BARE
+    frame = frame.with_columns(
+        pl.col(theirs).str.strip_chars().alias(rest),
+        pl.lit(None, dtype=pl.Datetime("us", "UTC")).alias(zoned),
+        pl.lit(None, dtype=pl.Datetime("us")).alias(bare),
+    )
+    for spelling, into, zone in _SPELLINGS:
+        found = pl.col(rest).str.to_datetime(spelling, time_unit="us", time_zone=zone, strict=False)
+        name = ours + into
+        frame = frame.with_columns(pl.coalesce(pl.col(name), found).alias(name)).with_columns(
+            pl.when(pl.col(name).is_null()).then(pl.col(rest)).alias(rest)
+        )
+    if dates:
+        day = pl.col(rest).str.to_date("%Y-%m-%d", strict=False).cast(pl.Datetime("us"))
+        frame = frame.with_columns(day.alias(ours + _DAY))
+    return frame
 
 
 def _placed(bare: pl.Expr, zone: str) -> pl.Expr:
