@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -165,6 +166,11 @@ class Desk:
         """The newest audit entries, oldest first; `only` and `without` are patterns of actions."""
         with self.state.explained():
             return audit_log.entries(self.state.reader(), limit, only=only, without=without)
+
+    def audit_counts(self, action: str, since: datetime) -> tuple[tuple[str, str, int], ...]:
+        """How often one action ended how since a moment: target, outcome, number; by target."""
+        with self.state.explained():
+            return audit_log.counted(self.state.reader(), action, since)
 
     def verify_audit(self) -> AuditVerdict:
         """Checks the audit chain from its first entry to its last."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ from mechexo.desk import Desk
 from mechexo.desk_status import DeskStatus, card_words, read_status
 from mechexo.errors import MechexoError, UsageError
 from mechexo.flows.values import FlowRun, RunState
-from mechexo.times import format_duration, from_iso_z
+from mechexo.times import format_duration, from_iso_z, stamps_in_zone
 
 if TYPE_CHECKING:
     from mechexo.state import AuditEntry
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 LONGEST_HOURS = 24 * 31
 _MOST_AUDIT_ENTRIES = 5000
 _SHOWN_ROWS = 200
+_JOB_RUN = "flows.exec"
 
 
 def shift_report(desk: Desk, *, hours: int = 12) -> str:
@@ -50,7 +52,7 @@ def shift_report(desk: Desk, *, hours: int = 12) -> str:
     )
     for title, part in parts:
         head += ["", f"## {title}", "", *_readable(part)]
-    return "\n".join(head) + "\n"
+    return stamps_in_zone("\n".join(head) + "\n", desk.zone)
 
 
 def _readable(part: Callable[[], Iterable[str]]) -> list[str]:
@@ -193,7 +195,8 @@ def _bps(value: float | None) -> str:
 
 
 def _actions(desk: Desk, start: datetime, shown: Callable[[datetime], str]) -> Iterable[str]:
-    entries = desk.audit_entries(_MOST_AUDIT_ENTRIES)
+    yield from _job_runs(desk, start)
+    entries = desk.audit_entries(_MOST_AUDIT_ENTRIES, without=[_JOB_RUN])
     rows = [
         (
             str(entry.at) if at is None else shown(at),
@@ -211,6 +214,20 @@ def _actions(desk: Desk, start: datetime, shown: Callable[[datetime], str]) -> I
         yield f"Only the newest {_MOST_AUDIT_ENTRIES} actions are listed; see: mechexo audit log"
         yield ""
     yield from _table(("at", "who", "action", "target", "outcome", "reason"), rows)
+
+
+def _job_runs(desk: Desk, start: datetime) -> Iterable[str]:
+    """A line for each flow: jobs run by the hundred, and people's actions must stand out."""
+    endings: defaultdict[str, dict[str, int]] = defaultdict(dict)
+    for flow, outcome, number in desk.audit_counts(_JOB_RUN, start):
+        endings[flow][outcome] = number
+    for flow, numbers in endings.items():
+        bad = [f"{count} {how}" for how, count in numbers.items() if how != RunState.COMPLETED]
+        runs = sum(numbers.values())
+        said = ", ".join([f"{runs} {'run' if runs == 1 else 'runs'}", *bad])
+        yield f"- {_cell(flow)}: {_cell(said)}"
+    if endings:
+        yield ""
 
 
 def _moment(entry: AuditEntry) -> datetime | None:

@@ -14,6 +14,7 @@ from mechexo.clock import VirtualClock
 from mechexo.desk import Desk
 from mechexo.errors import UsageError
 from mechexo.flows import operations as flows
+from mechexo.jobs import run_job
 from mechexo.shift_report import shift_report
 from mechexo.watch import tick
 from support.program import document, mechexo, one_line
@@ -91,6 +92,32 @@ def test_it_tells_who_did_what_and_why(desk: Desk) -> None:
     alerts.resolve(desk, raised(desk, "x"), reason="false alarm")
     told = section(shift_report(desk), "Actions")
     assert "| tester | alerts.resolve | 1 | done | false alarm |" in told
+
+
+def test_job_runs_are_one_counted_line_per_flow_and_leave_room_for_what_people_did(
+    desk: Desk, clock: VirtualClock
+) -> None:
+    run_job(desk, "old", ["true"])
+    clock.advance(timedelta(hours=20))
+    for word in ("true", "true", "false"):
+        run_job(desk, "bars", [word])
+    run_job(desk, "weights", ["true"])
+    raised(desk, "feed_late")
+    told = section(shift_report(desk, hours=12), "Actions")
+    assert "- bars: 3 runs, 1 failed\n- weights: 1 run\n\n" in told
+    assert "old" not in told
+    assert "flows.exec" not in told
+    assert told.count("alerts.raise") == 1
+
+
+def test_a_report_has_no_utc_in_the_middle_of_local_times(
+    make_desk: Callable[..., Desk],
+) -> None:
+    desk = make_desk(zone="America/New_York")
+    raised(desk, "feed_late", "no quote since 2026-03-02T14:00:00.123456Z")
+    report = shift_report(desk)
+    assert "no quote since 2026-03-02 09:00:00 EST" in report
+    assert "00Z" not in report
 
 
 def test_costs_that_cannot_be_read_say_why_and_the_rest_is_there(

@@ -88,6 +88,6 @@ def test_figures_and_times_are_whole_at_any_width(shown_at, width: int) -> None:
 
 def test_the_zone_is_said_once(shown_at) -> None:
     text = "\n".join(shown_at(60))
-    assert text.startswith("Costs (America/New_York)\n")
+    assert text.startswith("Costs (times: America/New_York)\n")
     assert text.count("New_York") == 1
     assert "EST" not in text

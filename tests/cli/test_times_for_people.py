@@ -42,7 +42,7 @@ def test_an_alert_s_story_has_no_utc_in_the_middle_of_local_times(far_desk: Desk
         said = mechexo(
             "alerts", command, *(["1"] * (command != "list")), config=far_desk.config_path
         )
-        assert "(America/New_York)" in said.stdout
+        assert "(times: America/New_York)" in said.stdout
         assert "T" + f"{until:%H:%M}" not in said.stdout
     why = mechexo("alerts", "why", "1", config=far_desk.config_path).stdout
     assert f"until {local}: moving" in why
@@ -57,7 +57,7 @@ def test_the_audit_log_is_in_the_desk_s_zone_to_the_second_and_in_utc_for_script
 ) -> None:
     (first, _) = far_desk.audit_entries()
     text = mechexo("audit", "log", config=far_desk.config_path).stdout
-    assert text.startswith("Audit log (America/New_York)\n")
+    assert text.startswith("Audit log (times: America/New_York)\n")
     assert first.at not in text
     assert first.at in mechexo("audit", "log", "--csv", config=far_desk.config_path).stdout
 

@@ -101,7 +101,7 @@ def table(
         out.width,
         named_by,
     )
-    text(title if zone is None else f"{title} ({zone.key})")
+    text(title if zone is None else f"{title} (times: {zone.key})")
     for part in parts:
         shown = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
         for at, width in part:

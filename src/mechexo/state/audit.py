@@ -150,6 +150,19 @@ def entries(
     return tuple(AuditEntry(*row) for row in reversed(rows))
 
 
+def counted(
+    connection: sqlite3.Connection, action: str, since: datetime
+) -> tuple[tuple[str, str, int], ...]:
+    """How often one action ended how since a moment: target, outcome, number; by target."""
+    with _damaged_text_shown(connection):
+        rows = connection.execute(
+            "SELECT target, outcome, COUNT(*) FROM audit WHERE action = ? AND at >= ?"
+            " GROUP BY target, outcome ORDER BY target, outcome",
+            (action, iso_z(since)),
+        ).fetchall()
+    return tuple((str(target), str(outcome), number) for target, outcome, number in rows)
+
+
 def verify(connection: sqlite3.Connection) -> AuditVerdict:
     """Recomputes the whole chain: continuity of the numbers, links and hashes."""
     with _damaged_text_shown(connection):
