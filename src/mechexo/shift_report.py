@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 from mechexo import tick_log
 from mechexo.alerts.values import Alert, AlertState
 from mechexo.desk import Desk
-from mechexo.desk_status import DeskStatus, card_words, read_status
+from mechexo.desk_status import STALE_AFTER_TICKS, DeskStatus, card_words, read_status
 from mechexo.errors import MechexoError, UsageError
 from mechexo.flows.values import FlowRun, RunState
+from mechexo.tick_log import Span
 from mechexo.times import format_duration, from_iso_z, stamps_in_zone
 
 if TYPE_CHECKING:
@@ -87,20 +88,40 @@ def _status(status: DeskStatus, shown: Callable[[datetime], str]) -> Iterable[st
 def _course(
     desk: Desk, start: datetime, end: datetime, shown: Callable[[datetime], str]
 ) -> Iterable[str]:
-    ticks = tick_log.between(desk.state, start, end)
-    if not ticks:
+    stands_for = STALE_AFTER_TICKS * desk.settings.refresh.tick
+    ticks = tick_log.between(desk.state, start - stands_for, end)
+    spans = tick_log.course(ticks, start, end, stands_for)
+    seen = [span for span in spans if span.ops_ok is not None]
+    if not seen:
         yield "No tick ran: nothing is known of these hours."
         return
-    well = sum(tick.ops_ok for tick in ticks)
-    number = f"{len(ticks)} {'tick' if len(ticks) == 1 else 'ticks'}"
-    yield f"{number}, {well} of them with ops_ok ({100 * well / len(ticks):.1f} %)."
-    changes = [
-        (shown(tick.at), "ok" if tick.ops_ok else "not ok", "; ".join(tick.reasons) or None)
-        for before, tick in zip([None, *ticks], ticks, strict=False)
-        if before is None or before.ops_ok != tick.ops_ok
-    ]
+    own = [tick for tick in ticks if tick.at >= start]
+    well = sum(tick.ops_ok for tick in own)
+    watched, well_for = _length(seen), _length(span for span in seen if span.ops_ok)
+    share = f", with ops_ok for {100 * (well_for / watched):.1f} % of it" if watched else ""
+    yield (
+        f"{len(own)} {'tick' if len(own) == 1 else 'ticks'}, {well} of them with ops_ok. "
+        f"Watched for {format_duration(watched)} of {format_duration(end - start)}{share}."
+    )
     yield ""
-    yield from _table(("from", "the desk was", "because"), changes)
+    yield from _table(("from", "the desk was", "because"), _changes(spans, shown))
+
+
+def _length(spans: Iterable[Span]) -> timedelta:
+    return sum((span.end - span.start for span in spans), timedelta())
+
+
+def _changes(
+    spans: Sequence[Span], shown: Callable[[datetime], str]
+) -> Iterable[tuple[str, str, str | None]]:
+    """A row for each time that the desk became another, or was looked at no more."""
+    words = {True: "ok", False: "not ok", None: "nobody looked"}
+    for before, span in zip([None, *spans], spans, strict=False):
+        if before is None or before.ops_ok != span.ops_ok:
+            why = "; ".join(span.reasons)
+            if span.ops_ok is None:
+                why = "no tick since" if span is spans[-1] else f"no tick until {shown(span.end)}"
+            yield shown(span.start), words[span.ops_ok], why or None
 
 
 def _alerts(desk: Desk, start: datetime, shown: Callable[[datetime], str]) -> Iterable[str]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from mechexo.times import from_iso_z, iso_z
@@ -44,6 +44,16 @@ class TickRecord:
         return tuple(stage for stage in self.stages if not stage.ok)
 
 
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A time in which the desk was one way; `ops_ok` is None when nobody looked."""
+
+    start: datetime
+    end: datetime
+    ops_ok: bool | None
+    reasons: tuple[str, ...] = ()
+
+
 def append(transaction: Transaction, record: TickRecord) -> None:
     """Writes one tick and forgets the oldest beyond `KEPT`."""
     transaction.execute(
@@ -71,6 +81,31 @@ def between(state: State, start: datetime, end: datetime) -> Sequence[TickRecord
         "SELECT * FROM tick WHERE at >= ? AND at <= ? ORDER BY id", (iso_z(start), iso_z(end))
     )
     return [_record(row) for row in rows]
+
+
+def course(
+    ticks: Iterable[TickRecord], start: datetime, end: datetime, stands_for: timedelta
+) -> tuple[Span, ...]:
+    """How the desk was from `start` to `end`, one span after the other, the oldest first.
+
+    What a tick found stands until the next one, and no longer than `stands_for`. Ticks from before
+    `start` may be given: they stand too.
+    """
+    found = sorted(ticks, key=lambda tick: tick.at)
+    spans: list[Span] = []
+    known_until = start
+    for number, tick in enumerate(found, start=1):
+        after = found[number].at if number < len(found) else end
+        begin, until = max(tick.at, start), min(after, tick.at + stands_for, end)
+        if until < begin:
+            continue
+        if begin > known_until:
+            spans.append(Span(known_until, begin, None))
+        spans.append(Span(begin, until, tick.ops_ok, tick.reasons))
+        known_until = until
+    if end > known_until:
+        spans.append(Span(known_until, end, None))
+    return tuple(spans)
 
 
 def _record(row: sqlite3.Row) -> TickRecord:

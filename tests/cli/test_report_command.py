@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from mechexo import tick_log
 from mechexo.alerts import operations as alerts
 from mechexo.clock import VirtualClock
 from mechexo.desk import Desk
@@ -76,10 +77,44 @@ def test_it_tells_when_the_desk_was_well_and_when_not(
     desk.path("fresh").write_text("")
     os.utime(desk.path("fresh"), (clock.now().timestamp(),) * 2)
     tick(desk)
+    clock.advance(timedelta(minutes=1))
     told = section(shift_report(desk), "How it went")
-    assert "2 ticks, 1 of them with ops_ok (50.0 %)." in told
+    assert "2 ticks, 1 of them with ops_ok. Watched for 2m of 12h, with ops_ok for 50.0 %" in told
     assert "| not ok | file (system) is critical" in told
     assert "| ok | – |" in told
+
+
+def test_it_tells_when_nobody_looked(desk: Desk, clock: VirtualClock) -> None:
+    def tick_after(passed: timedelta, ok: bool) -> None:
+        clock.advance(passed)
+        with desk.state.write() as transaction:
+            reasons = () if ok else ("it is late",)
+            tick_log.append(transaction, tick_log.TickRecord(clock.now(), 1.0, ok, reasons, ()))
+
+    minute, hour = timedelta(minutes=1), timedelta(hours=1)
+    tick_after(timedelta(), ok=True)  # 14:30
+    tick_after(3 * minute, ok=True)  # just in time: it stands for three intervals of a minute
+    tick_after(3 * minute + timedelta(seconds=1), ok=True)  # a second too late
+    tick_after(2 * hour, ok=False)  # 16:36
+    tick_after(hour, ok=False)  # 17:36
+    clock.advance(minute)
+    told = section(shift_report(desk, hours=3), "How it went")
+    # The look of 14:36 stands until 14:39, that of 16:36 until 16:39, the last one until now.
+    assert "2 ticks, 0 of them with ops_ok. Watched for 6m of 3h, with ops_ok for 33.3 %" in told
+    rows = [line for line in told.splitlines() if line.startswith("| 2026")]
+    assert rows == [
+        "| 2026-03-02 14:37 | ok | – |",
+        "| 2026-03-02 14:39 | nobody looked | no tick until 2026-03-02 16:36 |",
+        "| 2026-03-02 16:36 | not ok | it is late |",
+        "| 2026-03-02 16:39 | nobody looked | no tick until 2026-03-02 17:36 |",
+        "| 2026-03-02 17:36 | not ok | it is late |",
+    ]
+    clock.advance(timedelta(hours=9))
+    told = section(shift_report(desk, hours=13), "How it went")
+    assert "| 2026-03-02 14:36 | nobody looked | no tick until 2026-03-02 14:36 |" in told
+    assert told.splitlines()[-1] == "| 2026-03-02 17:39 | nobody looked | no tick since |"
+    clock.advance(timedelta(hours=9))
+    assert "No tick ran" in section(shift_report(desk, hours=1), "How it went")
 
 
 def test_it_tells_the_flows_runs_and_failures(desk: Desk) -> None:
