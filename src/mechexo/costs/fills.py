@@ -16,6 +16,9 @@ TAGS = ("strategy", "venue", "broker", "order_id", "liquidity", "order_type")
 AUCTIONS = {"open": ("open", "opening", "o"), "close": ("close", "closing", "c")}
 """How a fill says that it was made in an auction."""
 
+USED_BEFORE = "the fill id was used before"
+"""Why a fill whose id an earlier one has is rejected."""
+
 BUY = ("buy", "b", "bot", "bought", "1", "+1", "1.0")
 SELL = ("sell", "s", "sld", "sold", "-1", "-1.0")
 
@@ -236,7 +239,7 @@ def _duplicate(good: pl.DataFrame) -> pl.Series:
         order.select(
             "place",
             reason=pl.when(~pl.col("fill_id").is_first_distinct()).then(
-                pl.lit("the fill id was used before")
+                pl.lit(USED_BEFORE)
             ),
         )
         .sort("place")

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import polars as pl
 
 from mechexo.costs.aggregate import PARTS, PERCENTILES, WEIGHTED_PERCENTILES
 from mechexo.costs.dimensions import NO_VALUE, SOURCES, Dimension
-from mechexo.costs.merging import By, Partial, Question, keys_of, merged_buckets, merging_sums
+from mechexo.costs.merging import (
+    By,
+    Partial,
+    Question,
+    bucket,
+    keys_of,
+    merged_buckets,
+    merging_sums,
+)
 from mechexo.costs.percentiles import Buckets, approximate, exact, located
 from mechexo.costs.values import FEW, CostRow, MarkoutPoint, SourceShare
 
@@ -20,6 +28,40 @@ _STATISTICS = (
     *(f"{name}_bps" for name in (*PERCENTILES, *WEIGHTED_PERCENTILES)),
     "winsorised_mean_bps",
 )
+
+
+def rows_after_second_look(
+    partial: Partial,
+    question: Question,
+    dimensions: Mapping[str, Dimension],
+    ledgers: Iterable[pl.DataFrame],
+) -> dict[By, tuple[CostRow, ...]]:
+    """The costs of each group of every grouping of a question, and of all fills together.
+
+    Args:
+        partial: all parts merged.
+        question: what the parts were asked.
+        dimensions: the question's, by name.
+        ledgers: those of the parts; looked at once, each for all groupings.
+    """
+    asked = tuple(dict.fromkeys((*question.groupings, ())))
+    wanted = {
+        by: located(merged_buckets(partial.buckets[question.parent_of(by)], by), by).wanted
+        for by in asked
+        if partial.buckets
+    }
+    seen: dict[By, list[pl.DataFrame]] = {by: [] for by in wanted}
+    for ledger in ledgers:
+        placed = ledger.with_columns(bucket=bucket("total_bps"))
+        for by, buckets in wanted.items():
+            keys = keys_of(by)
+            found = placed.join(buckets, on=[*keys, "bucket"], how="semi", nulls_equal=True)
+            seen[by].append(found.select(*keys, "total_bps", "notional"))
+    values = {by: pl.concat(found) for by, found in seen.items()}
+    return {
+        by: rows_of(partial, by, question, dimensions, lambda buckets: values[buckets.by])[0]
+        for by in asked
+    }
 
 
 def rows_of(

@@ -1,0 +1,294 @@
+"""The report on a period that is computed day by day, in bounded memory.
+
+It says what `costs.operations.report` says of the same fills and quotes.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from mechexo.costs.coverage import LISTED, SOURCES
+from mechexo.costs.operations import COMBINED
+from mechexo.costs.running import (
+    LAGGED_US,
+    RATES_BACK,
+    day_start,
+    grouping,
+    quote_rule,
+)
+from mechexo.costs.values import CostReport, Coverage, Sensitivity, UnpricedFill
+from mechexo.desk import Desk
+from mechexo.errors import UsageError
+from mechexo.times import iso_z
+
+if TYPE_CHECKING:
+    from mechexo.costs.day_pricing import DayPart, DayPricing
+    from mechexo.costs.engine import Day, Engine
+    from mechexo.costs.engine_files import DayFeed
+    from mechexo.costs.engine_fills import FillsByDay
+    from mechexo.costs.merging import Partial, Question
+    from mechexo.costs.sources.columns import Columns
+
+LEDGER_SHARE = 4
+"""The part of the memory in which fills wait for the second look; the others wait on the disk."""
+_MERGED_AT_ONCE = 16
+"""How many days' parts wait until they are merged."""
+
+
+def report_by_days(
+    desk: Desk,
+    *,
+    start: datetime,
+    end: datetime,
+    by: Sequence[str] = ("day", "symbol", "hour"),
+    engine: Engine | None = None,
+    sensitivity: bool = True,
+) -> CostReport:
+    """The costs of the fills with start <= time < end, in all and by each grouping of `by`.
+
+    Args:
+        desk: whose fills.
+        start: of the period.
+        end: of the period.
+        by: dimensions, or several with `+` between them: `symbol+hour`.
+        engine: where days are computed; None: as `[costs]` says.
+        sensitivity: whether fills are priced under the other rules too.
+
+    Raises:
+        UsageError: the period is empty or reversed, or a dimension is unknown.
+        ConfigError: no source is configured, or it does not fit its mapping.
+        UnreachableError: a source cannot be read.
+    """
+    from mechexo.costs.dimensions import check_dimensions
+    from mechexo.costs.engine import LocalEngine
+    from mechexo.costs.interrupts import interrupts_told
+
+    settings = desk.settings.costs
+    for name in by:
+        check_dimensions(name.split(COMBINED), settings.tags)
+    if start >= end:
+        raise UsageError(
+            f"the period from {iso_z(start)} to {iso_z(end)} is empty: it must end after its start"
+        )
+    with interrupts_told():
+        days, pricing = plan(desk, start, end, by, sensitivity=sensitivity)
+        if engine is None:
+            engine = LocalEngine(settings.workers, settings.memory_mb // 2)
+        while True:
+            with Sums(pricing.question, settings.memory_mb) as sums:
+                for part in engine.run(days, pricing):
+                    sums.add(part)
+                known = sums.ids_used_before(pricing, days)
+                if known is None:
+                    return _report(desk, start, end, by, pricing, sums)
+            pricing = replace(pricing, fills=known)
+
+
+def plan(
+    desk: Desk, start: datetime, end: datetime, by: Sequence[str], *, sensitivity: bool = True
+) -> tuple[tuple[Day, ...], DayPricing]:
+    """The days of a period that have fills, and what prices the fills of one.
+
+    Raises:
+        As `report_by_days`.
+    """
+    from mechexo.costs.day_pricing import DayPricing
+    from mechexo.costs.engine_files import by_window
+    from mechexo.costs.engine_fills import fills_of_period
+    from mechexo.costs.engine_quotes import Ends, QuotesByDay, parts_of
+    from mechexo.costs.markouts import horizon_label
+    from mechexo.costs.merging import Question
+    from mechexo.costs.sources.columns import (
+        BAR_COLUMNS,
+        FILL_COLUMNS,
+        QUOTE_COLUMNS,
+        TRADE_COLUMNS,
+    )
+    from mechexo.costs.sources.protocol import Window
+    from mechexo.costs.sources.reading import feed, read_rates
+
+    settings, root, rule = desk.settings.costs, desk.root, quote_rule(desk)
+    other_rules = (
+        replace(rule, strictly_before=not rule.strictly_before),
+        replace(rule, lag_us=rule.lag_us + LAGGED_US),
+    )
+    rates = read_rates(settings, root, Window(start - RATES_BACK, end))
+    days, fills = fills_of_period(
+        feed("fills", FILL_COLUMNS.with_tags(settings.tags), settings, root),
+        settings,
+        Window(start, end),
+        rule.zone,
+        rates.frame if rates else None,
+    )
+    longest = max(settings.horizons, default=timedelta(0))
+    window = Window(
+        day_start(desk, start - rule.usable_age - timedelta(microseconds=rule.lag_us)),
+        day_start(desk, end + longest) + timedelta(days=1),
+    )
+    quotes = by_window(feed("quotes", QUOTE_COLUMNS, settings, root), window)
+
+    def lower(setting: str, columns: Columns) -> DayFeed | None:
+        if not getattr(settings, setting):
+            return None
+        return by_window(feed(setting, columns, settings, root), window)
+
+    parts = tuple(parts_of(quotes.feed, window))
+    pricing = DayPricing(
+        fills=fills,
+        quotes=QuotesByDay(quotes, window, rule, longest, parts, Ends(parts)),
+        trades=lower("trades", TRADE_COLUMNS),
+        bars=lower("bars", BAR_COLUMNS),
+        rule=rule,
+        horizons=settings.horizons,
+        question=Question(
+            tuple(tuple(name.split(COMBINED)) for name in by),
+            grouping(desk),
+            tuple(horizon_label(each) for each in settings.horizons),
+        ),
+        other_rules=other_rules if sensitivity else (),
+    )
+    return tuple(
+        replace(day, weight_mb=day.weight_mb + pricing.quotes.weight_mb(day)) for day in days
+    ), pricing
+
+
+class Sums:
+    """What the days so far add up to. A context manager."""
+
+    def __init__(self, question: Question, memory_mb: int) -> None:
+        from mechexo.costs.spool import Spool
+
+        self.question = question
+        room = memory_mb // LEDGER_SHARE
+        self.ledgers, self._ids = Spool(room), Spool(room // 2)
+        self._memory_mb = memory_mb
+        self._waiting: list[Partial] = []
+        self.coverages: list[Coverage] = []
+        self.residual_bps: float | None = None
+        self.newest_fill_at: datetime | None = None
+        self.newest_quote_at: datetime | None = None
+        self.columns: tuple[str, ...] = ()
+        self._others: dict[str, tuple[int, float, float]] = {}
+
+    def __enter__(self) -> Sums:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.ledgers.close()
+        self._ids.close()
+
+    def add(self, part: DayPart) -> None:
+        """Adds a day."""
+        self._waiting.append(part.partial)
+        if len(self._waiting) >= _MERGED_AT_ONCE:
+            self._waiting = [self.merged()]
+        self.ledgers.add(part.ledger)
+        self._ids.add(part.ids.alias("hash").to_frame())
+        self.coverages = [merged_coverage([*self.coverages, part.coverage])]
+        self.columns = part.columns
+        self.residual_bps = _larger(self.residual_bps, part.residual_bps)
+        self.newest_fill_at = _larger(self.newest_fill_at, part.newest_fill_at)
+        self.newest_quote_at = _larger(self.newest_quote_at, part.newest_quote_at)
+        for each in part.others:
+            priced, slippage, notional = self._others.get(each.rule, (0, 0.0, 0.0))
+            self._others[each.rule] = (
+                priced + each.priced,
+                slippage + each.slippage_ccy,
+                notional + each.notional,
+            )
+
+    def merged(self) -> Partial:
+        """All days together."""
+        from mechexo.costs.merging import merge
+
+        return merge(self._waiting, self.question)
+
+    def ids_used_before(self, pricing: DayPricing, days: tuple[Day, ...]) -> FillsByDay | None:
+        """The fills knowing which ids are used on two days; None when none is, or all were read at
+        once."""
+        from mechexo.costs.engine_fills import FillsByDay, used_before
+
+        if not isinstance(pricing.fills, FillsByDay) or pricing.fills.used:
+            return None
+        return used_before(pricing.fills, days, self._ids, self._memory_mb)
+
+    def sensitivity(self) -> tuple[Sensitivity, ...]:
+        """The slippage under the other rules."""
+        return tuple(
+            Sensitivity(rule, priced, 1e4 * slippage / notional if notional else None)
+            for rule, (priced, slippage, notional) in self._others.items()
+        )
+
+
+def _report(
+    desk: Desk,
+    start: datetime,
+    end: datetime,
+    by: Sequence[str],
+    pricing: DayPricing,
+    sums: Sums,
+) -> CostReport:
+    from mechexo.costs.merged_rows import markout_points, rows_after_second_look
+    from mechexo.costs.merging import dimensions_by_name
+
+    question = pricing.question
+    whole = sums.merged()
+    dimensions = dimensions_by_name(question, sums.columns)
+    rows = rows_after_second_look(whole, question, dimensions, sums.ledgers)
+    horizons = sorted(zip(desk.settings.costs.horizons, question.horizons, strict=True))
+    return CostReport(
+        start=start,
+        end=end,
+        currency=desk.settings.costs.currency,
+        zone=question.rules.zone,
+        quote_rule=str(pricing.rule),
+        totals=rows[()][0],
+        by={name: rows[tuple(name.split(COMBINED))] for name in by},
+        coverage=merged_coverage(sums.coverages),
+        residual_bps=sums.residual_bps,
+        newest_fill_at=sums.newest_fill_at,
+        newest_quote_at=sums.newest_quote_at,
+        markouts=markout_points(
+            whole, question, {label: each.total_seconds() for each, label in horizons}
+        ),
+        sensitivity=sums.sensitivity(),
+    )
+
+
+def merged_coverage(parts: Sequence[Coverage]) -> Coverage:
+    """The coverage of all parts together, in their order."""
+    reasons: Counter[str] = Counter()
+    sources: Counter[str] = Counter()
+    for part in parts:
+        reasons.update(part.reasons or {})
+        sources.update(part.by_benchmark)
+
+    def listed(name: str) -> tuple[UnpricedFill, ...]:
+        return tuple(each for part in parts for each in getattr(part, name))[:LISTED]
+
+    def count(name: str) -> int:
+        return sum(getattr(part, name) for part in parts)
+
+    return Coverage(
+        fills=count("fills"),
+        priced=count("priced"),
+        by_benchmark={
+            name: sources[name] for name in SOURCES if sources[name] or name in ("quote", "none")
+        },
+        unpriced=listed("unpriced"),
+        suspects=listed("suspects"),
+        rejected=listed("rejected"),
+        unpriced_count=count("unpriced_count"),
+        suspect_count=count("suspect_count"),
+        rejected_count=count("rejected_count"),
+        without_commission=count("without_commission"),
+        reasons=dict(sorted(reasons.items(), key=lambda item: (-item[1], item[0]))),
+    )
+
+
+def _larger(one: Any, other: Any) -> Any:
+    return max((each for each in (one, other) if each is not None), default=None)
