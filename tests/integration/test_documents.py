@@ -49,6 +49,45 @@ def test_the_map_names_every_room_of_the_engine() -> None:
     assert left - {"py.typed"} == set()
 
 
+def test_the_readme_calls_the_screens_by_their_names() -> None:
+    from mechexo_tui.actions import SCREENS
+
+    text = " ".join((REPOSITORY / "README.md").read_text().split())
+    listed = re.search(r"`1` to `8` switch screens: ([\w, ]+)", text)
+    assert listed
+    assert listed[1].strip() == ", ".join(name for _, name, _, _ in SCREENS)
+    assert "messages (or `:log`)" in text
+    assert "log" in SCREENS[-1][3]
+
+
+def test_every_module_stands_on_a_floor_that_may_not_look_up() -> None:
+    import tomllib
+
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
+    contracts = {each["name"]: each for each in project["tool"]["importlinter"]["contracts"]}
+
+    def kept(name: str, part: str) -> set[str]:
+        return set(contracts[name][part])
+
+    ground = kept("The ground knows no wing and no face", "source_modules")
+    wings = kept("A wing does not import another wing", "modules")
+    above = kept("The floor above the wings knows no face", "source_modules")
+    faces, doors = {"mechexo.cli", "mechexo_tui"}, {"mechexo.entry"}
+    every = {
+        f"mechexo.{path.stem}"
+        for path in (REPOSITORY / "src/mechexo").iterdir()
+        if path.name[0] not in "_." and path.name != "py.typed"
+    }
+    assert every == (ground | wings | above | faces | doors) - {"mechexo_tui"}
+    over_wings = kept("Wings do not know the floor above them or the faces", "forbidden_modules")
+    over_ground = kept("The ground knows no wing and no face", "forbidden_modules")
+    assert over_wings == above | faces
+    assert over_ground == wings | above | faces
+    assert kept("The floor above the wings knows no face", "forbidden_modules") == faces
+    sources = kept("Wings do not know the floor above them or the faces", "source_modules")
+    assert sources == wings
+
+
 def test_the_readme_lists_the_exit_codes_that_errors_have() -> None:
     from mechexo import errors
 
