@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from mechexo.costs.values import CostReport, CostRow, Coverage, UnpricedFill
 from mechexo.rollback.values import Change, Guard, Plan, Suspect
-from mechexo_tui.panels.costs import cost_aside, coverage_lines
+from mechexo_tui.panels.costs import cost_aside, cost_rows
 from mechexo_tui.panels.plan import plan_lines
 from mechexo_tui.panels.words import fits
 from mechexo_tui.widgets.format import Look
@@ -41,13 +42,16 @@ def test_costs_in_one_line_name_all_that_is_outside_the_figures() -> None:
     assert cost_aside(make_report(), LOOK).startswith("all ")
 
 
-def test_the_costs_count_what_they_do_not_list() -> None:
-    report = make_report(unpriced_count=2_300, suspect_count=1)
-    text = "\n".join(text_of(line) for line in coverage_lines(report, LOOK))
-    assert "unpriced      2,300  (the first 50)" in text
-    assert text.count("no quote in time") == 51
-    assert "suspect       1" in text
-    assert "rejected" not in text
+def test_costs_in_one_line_say_why_the_parts_are_more_than_the_total() -> None:
+    report = make_report(without_commission=12)
+    assert cost_aside(report, LOOK).startswith("12 without a commission; ")
+
+
+def test_a_notional_of_nothing_priced_is_a_dash() -> None:
+    report = make_report()
+    unpriced = replace(TOTALS, key={"day": "2026-03-02"}, priced=0, notional=0.0)
+    rows = cost_rows(replace(report, totals=unpriced, by={"day": (unpriced,)}), "day", LOOK)
+    assert [text_of(row.line).split()[-4:] for row in rows[1:]] == [["–"] * 4] * 2
 
 
 def test_an_empty_plan_with_a_failed_guard_points_at_the_warning() -> None:

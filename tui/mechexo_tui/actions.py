@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from mechexo.actor import Role
@@ -64,6 +65,28 @@ NAMES = {
 TEXTS = frozenset({"entry", "rollback", "help", "tail"})
 """Screens of plain text, opened from another one."""
 
+COSTS = frozenset({"costs", "costs-fills", "costs-fill", "costs-plots", "costs-exceptions"})
+"""The costs screen by what it shows: groups, fills, one fill, plots, exceptions."""
+
+COST_LISTS = frozenset({"costs", "costs-fills", "costs-exceptions"})
+COST_SORTED = frozenset({"costs", "costs-fills"})
+COST_SORTS = {
+    "T": ("total", "Sort by total", COST_SORTED),
+    "C": ("commission", "Sort by commission", COST_SORTED),
+    "S": ("slippage", "Sort by slippage", COST_SORTED),
+    "H": ("spread", "Sort by half-spread", COST_SORTED),
+    "B": ("beyond", "Sort by slippage beyond the touch", COST_SORTED),
+    "A": ("amount", "Sort by the total amount", COST_SORTED),
+    "V": ("value", "Sort by notional value", COST_SORTED),
+    "F": ("fills", "Sort by fills (fills: by quantity)", COST_SORTED),
+    "P": ("p95", "Sort by 95th percentile", frozenset({"costs"})),
+    "N": ("key", "Sort by name (fills: by time)", COST_SORTED),
+}
+"""Keys to what costs are ordered by, its text, and where."""
+
+PERIODS = {"t": (0, "today"), "w": (5, "5days"), "m": (20, "20days")}
+"""Keys to how many session days before today a period of costs goes back, and their words."""
+
 SECTIONS = ("history", "flows", "resources", "risk")
 SECTION_KEYS = {"i": "history", "f": "flows", "m": "resources", "t": "risk", "c": "costs"}
 SORTS = {
@@ -77,16 +100,36 @@ ACTIONS: tuple[Action, ...] = (
     Action("runbook", ("b",), "Open the runbook entry of the alert", OF_ALERTS - {"entry"},
            "runbook", on_alert=True, words=("entry",)),
     Action("open", ("enter",), "Open the chosen row",
-           frozenset({"flows", "runbook", "costs", "resources", "risk", "messages"}), "open"),
+           frozenset({"flows", "runbook", "resources", "risk", "messages"}) | COST_LISTS, "open"),
     Action("rollback", ("x",), "Show what a rollback of the suspected change would do (dry run)",
            OF_ALERTS - {"rollback"}, "rollback", words=("rollback", "diff")),
     Action("acknowledge", ("a",), "Acknowledge the alert", OF_ALERTS, "ack", changes=True,
            needs=Role.RESPONDER, on_alert=True, words=("ack",)),
     Action("silence", ("s",), "Silence the alert for a while", OF_ALERTS, "silence",
            changes=True, needs=Role.RESPONDER, on_alert=True, words=("silence",)),
+    Action("acknowledge-cost", ("a",), "Say that the chosen exception was looked at",
+           frozenset({"costs-exceptions"}), "ack", changes=True, needs=Role.RESPONDER,
+           words=("ack",)),
+    Action("next-panel", ("tab",), "Group by the next dimension", frozenset({"costs"}), "group"),
+    Action("group-ask", ("b",), "Group by what you name; + combines: symbol+hour",
+           frozenset({"costs"}), "by", words=("by",)),
+    Action("cost-fills", ("f",), "List the fills of the chosen row", frozenset({"costs"}), "fills"),
+    Action("cost-all-fills", ("o",), "List all fills of the table", frozenset({"costs"}),
+           words=("fills",)),
+    Action("cost-plots", ("v",), "Draw days, times of day, distribution and markouts",
+           COSTS - {"costs-plots"}, "plots", words=("plots",)),
+    Action("cost-exceptions", ("x",), "List the fills that somebody should look at",
+           COSTS - {"costs-exceptions"}, "exceptions", words=("exceptions",)),
+    *(Action(f"period-{days}", (key,), f"Costs of today{f' and {days} days back' if days else ''}",
+             COSTS, "today" if not days else f"{days}d", words=(word,))
+      for key, (days, word) in PERIODS.items()),
+    Action("period-ask", ("d",), "Costs of other days: asks from when to when", COSTS, "dates",
+           words=("period", "dates")),
+    Action("export-costs", ("e",), "Write all that is shown into a CSV file", COSTS, "export",
+           words=("csv",)),
     Action("filter", ("slash",), "Keep rows with these words; ! in front keeps the others",
-           frozenset({"overview", "alerts", "flows", "resources", "risk", "runbook", "messages"}),
-           "filter"),
+           frozenset({"overview", "alerts", "flows", "resources", "risk", "runbook", "messages"})
+           | COST_LISTS, "filter"),
     Action("next-panel", ("tab",), "From the list to the alert's story and back",
            frozenset({"alerts"}), "story"),
     Action("reasons", ("o",), "Show every reason why ops_ok does not hold",
@@ -96,7 +139,8 @@ ACTIONS: tuple[Action, ...] = (
            words=("help",)),
     Action("quit", ("q",), "Leave the console", frozenset({"overview"}), "quit"),
     Action("back", ("q", "escape", "h", "backspace"), "Go back",
-           frozenset(name for _, name, _, _ in SCREENS if name != "overview") | TEXTS, "back"),
+           frozenset(name for _, name, _, _ in SCREENS if name != "overview") | TEXTS | COSTS,
+           "back"),
     Action("clear", ("escape", "h", "backspace"), "Clear the filter", frozenset({"overview"})),
     *(Action(f"show-{name}", (key,), text, words=(name, *others))
       for key, name, text, others in SCREENS),
@@ -104,6 +148,8 @@ ACTIONS: tuple[Action, ...] = (
              frozenset({"overview"})) for key, name in SECTION_KEYS.items()),
     *(Action(f"sort-{what}", (key,), f"{text}; again turns it round", frozenset({"alerts"}))
       for key, (what, text) in SORTS.items()),
+    *(Action(f"sort-{what}", (key,), f"{text}; again turns it round", where)
+      for key, (what, text, where) in COST_SORTS.items()),
     Action("refresh", ("r", "ctrl+r"), "Read everything again now", words=("refresh",)),
     Action("pause", ("p",), "Stop refreshing, or go on", words=("pause",)),
     Action("export", ("R",), "Write the shift report to a file", words=("export", "report")),
@@ -117,7 +163,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("first", ("g", "home"), "To the first row"),
     Action("last", ("G", "end"), "To the last row"),
     Action("next-panel", ("tab",), "Switch between the parts of the screen",
-           frozenset(name for _, name, _, _ in SCREENS if name != "alerts")),
+           frozenset(name for _, name, _, _ in SCREENS if name not in {"alerts", "costs"})),
     Action("suspend", (), "Put the console aside; fg in the shell brings it back",
            words=("suspend",)),
     Action("leave", ("ctrl+c", "ctrl+q"), "Leave the console at once", words=("quit", "q")),
@@ -171,7 +217,7 @@ def command_words(screen: str) -> dict[str, Action]:
     return {word: action for action in actions_of(screen) for word in action.words}
 
 
-def completed(typed: str, words: dict[str, Action]) -> tuple[str, tuple[str, ...]]:
+def completed(typed: str, words: Collection[str]) -> tuple[str, tuple[str, ...]]:
     """The typed text as far as it is sure, and the words it may become."""
     fitting = tuple(sorted(word for word in words if word.startswith(typed.strip().lower())))
     if not fitting:

@@ -38,7 +38,7 @@ def acknowledge(app: MechexoApp, alert: Alert) -> None:
         if note is None:
             app.front.say("not acknowledged")
         else:
-            _in_background(app, lambda: _acknowledge(app, alert, note.strip()))
+            in_background(app, lambda: _acknowledge(app, alert, note.strip()))
 
     app.front.ask(f"acknowledge {alert.name}: ", answered, hint="a note, or just enter")
 
@@ -72,7 +72,7 @@ def silence(app: MechexoApp, alert: Alert) -> None:
             if reason is None:
                 app.front.say("not silenced")
             else:
-                _in_background(app, lambda: _silence(app, alert, duration, reason.strip()))
+                in_background(app, lambda: _silence(app, alert, duration, reason.strip()))
 
         app.front.ask(
             f"silence {alert.name} for {format_duration(duration)}, because: ",
@@ -113,7 +113,7 @@ def open_runbook(app: MechexoApp, alert: Alert) -> None:
         else:
             app.call_later(screen.become, _entry_rows(app, entry))
 
-    _in_background(app, read, failed=lambda text: screen.become(_trouble(text)))
+    in_background(app, read, failed=lambda text: screen.become(_trouble(text)))
 
 
 def open_entry(app: MechexoApp, entry: Entry) -> None:
@@ -168,7 +168,7 @@ def show_rollback(app: MechexoApp, alert: Alert | None) -> None:
             screen.become, lambda width: rows_of(plan_lines(made, suspect, app.look(width)))
         )
 
-    _in_background(app, plan, failed=lambda text: screen.become(_trouble(f"? UNKNOWN  {text}")))
+    in_background(app, plan, failed=lambda text: screen.become(_trouble(f"? UNKNOWN  {text}")))
 
 
 def export_report(app: MechexoApp) -> None:
@@ -185,7 +185,7 @@ def export_report(app: MechexoApp) -> None:
         write_whole(path, text.encode(), mode=0o600)
         return f"the shift report is in {path}"
 
-    _in_background(app, write)
+    in_background(app, write)
 
 
 def copy(app: MechexoApp) -> None:
@@ -216,7 +216,7 @@ def show_reasons(app: MechexoApp) -> None:
     app.open_screen(TextScreen("tail", "reasons", rows))
 
 
-def _in_background(
+def in_background(
     app: MechexoApp,
     work: Callable[[], str | None],
     *,

@@ -1,22 +1,16 @@
-"""Costs as rows, in basis points: a missing figure is a dash, never a zero."""
+"""Costs in a few rows, for the overview: a missing figure is a dash, never a zero."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from mechexo_tui.widgets import format as shown_as
-from mechexo_tui.widgets.lines import Line, Row, Span
+from mechexo_tui.widgets.lines import Row, Span
 from mechexo_tui.widgets.table import Column, Table
 
 if TYPE_CHECKING:
-    from mechexo.costs.values import CostReport, CostRow, UnpricedFill
+    from mechexo.costs.values import CostReport, CostRow
     from mechexo_tui.widgets.format import Look
-
-DIMENSIONS = ("day", "symbol", "hour")
-
-LISTED = 50
-"""How many fills outside the figures are named, of each sort."""
 
 _COLUMNS = (
     Column("day", 10),
@@ -40,7 +34,7 @@ def cost_aside(report: CostReport, look: Look) -> str:
     text = f"all {shown_as.bps(report.totals.total_bps, glyphs)} bps"
     if today is not None:
         text = f"{today.key.get('day', '')} {shown_as.bps(today.total_bps, glyphs)} bps, " + text
-    outside = ", ".join(f"{count:,} {name}" for name, count, _ in _outside(report) if count)
+    outside = ", ".join(f"{count:,} {name}" for name, count in _outside(report).items() if count)
     return f"{outside}; {text}" if outside else text
 
 
@@ -57,47 +51,16 @@ def cost_rows(report: CostReport, dimension: str, look: Look) -> list[Row]:
     return rows
 
 
-def coverage_lines(report: CostReport, look: Look) -> list[Line]:
-    """How much of the input stands behind the figures, and which fills do not."""
+def _outside(report: CostReport) -> dict[str, int]:
+    """What is not in the figures, or not in all of them: its name, and how many."""
     coverage = report.coverage
-    used = ", ".join(
-        f"{amount:,} {name}" for name, amount in sorted(coverage.by_benchmark.items()) if amount
-    )
-    lines: list[Line] = [
-        (
-            (f"  {'basis points of the reference notional; positive costs us':<60}", "dim"),
-            (f"amounts in {report.currency}, days in {report.zone}", "dim"),
-        ),
-        (
-            ("  priced        ", "dim"),
-            (f"{coverage.priced:,} of {shown_as.count(coverage.fills, 'fill')}", ""),
-            (f"  ({used})" if used else "", "dim"),
-        ),
-    ]
-    for name, count, fills in _outside(report):
-        if not count:
-            continue
-        first = f"  (the first {LISTED})" if count > LISTED else ""
-        lines.append(((f"  {name:<14}", "warning"), (f"{count:,}", ""), (first, "dim")))
-        for fill in fills[:LISTED]:
-            lines.append(
-                (
-                    (f"    {shown_as.exact(fill.at, look)}  ", "dim"),
-                    (f"{fill.symbol:<8} {fill.fill_id:<16} ", ""),
-                    (fill.reason, "dim"),
-                )
-            )
-    return lines
-
-
-def _outside(report: CostReport) -> tuple[tuple[str, int, Sequence[UnpricedFill]], ...]:
-    """What is not in the figures: its name, how many, and the first of them."""
-    coverage = report.coverage
-    return (
-        ("unpriced", coverage.unpriced_count, coverage.unpriced),
-        ("suspect", coverage.suspect_count, coverage.suspects),
-        ("rejected", coverage.rejected_count, coverage.rejected),
-    )
+    return {
+        "unpriced": coverage.unpriced_count,
+        "suspect": coverage.suspect_count,
+        "rejected": coverage.rejected_count,
+        # In the slippage, not in the total: without a word the parts are more than their sum.
+        "without a commission": coverage.without_commission,
+    }
 
 
 def _cells(row: CostRow, name: str, look: Look, *, bold: bool = False) -> tuple[Span | str, ...]:
@@ -110,7 +73,7 @@ def _cells(row: CostRow, name: str, look: Look, *, bold: bool = False) -> tuple[
         (shown_as.bps(row.slippage_bps, glyphs), style),
         (shown_as.bps(row.spread_bps, glyphs), style),
         (shown_as.number(row.fills, glyphs), style),
-        (shown_as.number(row.notional, glyphs), style),
+        (shown_as.number(row.notional if row.priced else None, glyphs), style),
         (shown_as.bps(row.p50_bps, glyphs), style),
         (shown_as.bps(row.p95_bps, glyphs), style),
         (shown_as.bps(row.p99_bps, glyphs), style),

@@ -31,6 +31,10 @@ class Glyphs:
     rule: str = "─"
     live: str = "◆"
     bars: str = "▁▂▃▄▅▆▇█"
+    axis: str = "│"
+    commission: str = "█"
+    spread: str = "▒"
+    beyond: str = "░"
 
 
 UNICODE = Glyphs()
@@ -47,6 +51,10 @@ ASCII = Glyphs(
     rule="-",
     live="*",
     bars="_.:-=+*#",
+    axis="|",
+    commission="#",
+    spread="=",
+    beyond=".",
 )
 
 
@@ -135,12 +143,18 @@ def measure(value: float | str | None, unit: str, glyphs: Glyphs) -> str:
     return f"{shown} {unit}".strip() if unit != "%" else f"{shown}%"
 
 
-def bps(value: float | None, glyphs: Glyphs) -> str:
-    """Basis points with their sign and one decimal; positive hurts."""
+def bps(value: float | None, glyphs: Glyphs, *, decimals: int = 1) -> str:
+    """Basis points with their sign; positive hurts."""
     if value is None:
         return glyphs.missing
-    rounded = round(value, 1)
-    return f"{rounded:+.1f}" if rounded else "0.0"
+    rounded = round(value, decimals)
+    return f"{rounded:+.{decimals}f}" if rounded else f"{0:.{decimals}f}"
+
+
+def fine_bps(value: float | None, glyphs: Glyphs) -> str:
+    """Basis points with as many decimals, up to two, as seven cells take."""
+    size = abs(value or 0.0)
+    return bps(value, glyphs, decimals=2 if size < 100 else 1 if size < 1000 else 0)
 
 
 def percent(value: float | None, glyphs: Glyphs, *, decimals: int = 1) -> str:

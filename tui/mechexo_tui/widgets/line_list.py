@@ -149,6 +149,12 @@ class LineList(Painted):
         self.move(-len(self._rows))
         self._bring_to(0)
 
+    def go_to(self, index: int, top: int | None = None) -> None:
+        """Puts the cursor on a row by its number, with the row `top` as the first in view."""
+        if top is not None:
+            self._bring_to(top)
+        self._go_to(max(0, min(index, len(self._rows) - 1)))
+
     def go_last(self) -> None:
         """To the last row."""
         self.move(len(self._rows))
