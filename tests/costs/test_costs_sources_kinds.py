@@ -11,6 +11,7 @@ from mechexo.config.costs import CostSettings
 from mechexo.costs.sources import read_quotes
 from mechexo.costs.sources.addresses import parse_address
 from mechexo.costs.sources.kinds import BUILT_IN, open_source
+from mechexo.costs.sources.looking import fault_of
 from mechexo.costs.sources.protocol import Window
 from mechexo.errors import ConfigError, MechexoError, UnreachableError
 
@@ -135,3 +136,13 @@ def test_a_secret_in_plain_text_is_refused_without_showing_it(text: str) -> None
 def test_an_address_with_a_wrong_port_is_refused() -> None:
     with pytest.raises(ConfigError, match="is no address"):
         parse_address("postgresql://db:port/main?query=SELECT 1", "fills")
+
+
+def test_a_source_is_judged_without_reading_its_rows(tmp_path: Path) -> None:
+    chosen = CostSettings(fills="f.csv", quotes="q.csv", trades="ticks://nyse")
+    (tmp_path / "f.csv").write_text("fill_id,ts,symbol,quantity,price\n1,soon,A,torn,\n")
+    (tmp_path / "q.csv").write_text("ts,symbol,bid,offer\n")
+    assert fault_of("fills", chosen, tmp_path) == ""
+    assert "no column 'ask'; it has: ts, symbol" in fault_of("quotes", chosen, tmp_path)
+    assert "ticks:// is no kind of source" in fault_of("trades", chosen, tmp_path)
+    assert "[costs] rates is not set" in fault_of("rates", chosen, tmp_path)

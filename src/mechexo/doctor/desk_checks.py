@@ -117,6 +117,13 @@ def cost_sources(desk: Desk) -> Iterator[Finding]:
 
 
 def _source(desk: Desk, key: str, source: str) -> Finding:
+    if source in ("imported", "store") or ("://" in source and not source.startswith("sqlite:")):
+        from mechexo.costs.sources.looking import fault_of
+
+        fault = fault_of(key, desk.settings.costs, desk.root)
+        if fault:
+            return wrong("costs", fault, f"see to it, or correct [costs] {key}")
+        return well("costs", f"{key}: {redact(source)}")
     if source.startswith("sqlite:///"):
         wanted = source.removeprefix("sqlite:///").partition("?")[0]
         pattern = glob.escape(str(desk.path(wanted)))

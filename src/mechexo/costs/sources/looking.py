@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from importlib import import_module
 from pathlib import Path
 
@@ -27,7 +27,7 @@ from mechexo.costs.sources.columns import (
     typed,
 )
 from mechexo.costs.sources.kinds import BUILT_IN, added_kinds
-from mechexo.costs.sources.protocol import ALWAYS, Measured, RawTable
+from mechexo.costs.sources.protocol import ALWAYS, Measured, RawTable, Window
 from mechexo.costs.sources.reading import Feed, feed
 from mechexo.costs.sources.telling import unreadable
 from mechexo.errors import MechexoError
@@ -41,6 +41,9 @@ SETTINGS = {
     "rates": RATE_COLUMNS,
 }
 """The keys of `[costs]` that name a source, and what is wanted of it."""
+
+_NEVER = Window(ALWAYS.end - timedelta(days=1), ALWAYS.end)
+"""When nothing happens: so that a source opens and has nothing to read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,25 @@ class KindLook:
 def look_at_sources(settings: CostSettings, root: Path) -> tuple[SourceLook, ...]:
     """Opens each configured source and reads its times; what fails is told with its source."""
     return tuple(_look(setting, columns, settings, root) for setting, columns in SETTINGS.items())
+
+
+def fault_of(setting: str, settings: CostSettings, root: Path) -> str:
+    """Why the source of a setting does not open, or does not fit its mapping; "" when it does.
+
+    Opens it and looks at its columns; reads no rows of a file, and asks a database for none.
+    """
+    columns = SETTINGS[setting]
+    wanted = columns.with_tags(settings.tags) if setting == "fills" else columns
+    try:
+        its = feed(setting, wanted, settings, root)
+        time_column = its.mapping.get("ts", "ts") if wanted.times == ("ts",) else None
+        with closing(its.source.batches(_NEVER, time_column)) as batches:
+            for table in next(batches, ()):
+                _typed(table, its)
+                break
+    except MechexoError as error:
+        return str(error)
+    return ""
 
 
 def look_at_kinds() -> tuple[KindLook, ...]:
@@ -143,11 +165,18 @@ def _measured(its: Feed) -> _Found:
     return found
 
 
+def _typed(table: RawTable, its: Feed) -> tuple[pl.LazyFrame, frozenset[str]]:
+    try:
+        with interrupts_told(), interrupts_kept():
+            return typed(table, its.columns, its.mapping, its.naive_zone, ALWAYS)
+    except (PolarsError, PanicException, OSError) as error:
+        raise unreadable(table.where, error) from error
+
+
 def _add(found: _Found, table: RawTable, its: Feed) -> None:
+    rows, present = _typed(table, its)
     try:
         with interrupts_told():
-            with interrupts_kept():
-                rows, present = typed(table, its.columns, its.mapping, its.naive_zone, ALWAYS)
             times = [name for name in its.columns.times if name in present]
             nothing = pl.lit(None, dtype=pl.Datetime("us", "UTC"))
             counted = rows.select(
