@@ -168,6 +168,38 @@ def test_check_finds_a_probe_that_no_entry_answers(desk: Desk) -> None:
     assert "mechexo.toml:3: [probes.odd]" in run("check", config=desk.config_path).stdout
 
 
+def test_names_that_are_not_set_are_remarks_each_told_once_and_leave_the_check_well(
+    desk: Desk,
+) -> None:
+    desk.config_path.write_text('[desk]\nname = "t"\n[runbook.variables]\nDATABASE = "d"\n')
+    result = run("check", config=desk.config_path)
+    assert result.exit_code == 0
+    *remarks, answer = result.stdout.splitlines()
+    assert answer == f"● no findings in 10 entries; {len(remarks)} remarks"
+    assert all(line.startswith("▲ $") for line in remarks)
+    (halt,) = [line for line in remarks if line.startswith("▲ $HALT_COMMAND is not set")]
+    assert "broker-disconnect:" in halt
+    assert "trading-halted:" in halt
+    assert not [line for line in remarks if "$DATABASE is" in line]
+
+
+def test_the_words_of_a_check_agree_with_its_exit_code(desk: Desk) -> None:
+    desk.config_path.write_text('[desk]\nname = "t"\n[flows.bars]\nrunbook = "bras"\n')
+    result = run("check", config=desk.config_path)
+    assert result.exit_code == 1
+    lines = result.stdout.splitlines()
+    assert lines[0].endswith(
+        "mechexo.toml:3: [flows.bars] runbook = 'bras': there is no such entry"
+    )
+    assert lines[-1].startswith("✖ 1 finding in 10 entries; ")
+    assert "exit 1 on findings (✖)" in run("check", "--help").stdout
+
+
+def test_an_alert_s_name_in_place_of_an_entry_s_points_to_the_entry_that_it_leads_to() -> None:
+    with pytest.raises(NotFoundError, match="leads to risk-breach: mechexo runbook show risk-br"):
+        run("show", "risk_limits")
+
+
 def test_reading_an_entry_imports_nothing_heavy() -> None:
     script = (
         "import sys; from typer.testing import CliRunner; from mechexo.cli import app;"

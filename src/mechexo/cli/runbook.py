@@ -191,7 +191,11 @@ def export(
 
 @app.command("check")
 def check(ctx: typer.Context, json_: Json = False) -> None:
-    """Hold every entry to its rules; exit 1 on findings, each with file and line."""
+    """Hold every entry to its rules; exit 1 on findings (✖), each with file and line.
+
+    A remark (▲) is no finding: the entry can be used, but names what [runbook.variables] lacks.
+    """
+    from mechexo.cli.runbook_words import check_lines
     from mechexo.runbook.checking import check_entries, check_probes
 
     settings, path = _settings(ctx, strict=True)
@@ -203,15 +207,14 @@ def check(ctx: typer.Context, json_: Json = False) -> None:
     )
     if settings and path:
         probes = {name: probe.runbook for name, probe in settings.probes.items()}
-        findings += check_probes(library.entries, probes, str(path), path.read_text())
+        flows = {name: flow.runbook for name, flow in settings.flows.items()}
+        findings += check_probes(library.entries, probes, str(path), path.read_text(), flows=flows)
     errors = [finding for finding in findings if finding.level == "error"]
     if json_:
         render.json_document("runbook_check", now, {"ok": not errors, "findings": findings})
     else:
-        for finding in findings:
-            render.text(f"{'✖' if finding.level == 'error' else '▲'} {finding}")
-        if not errors:
-            render.text(f"● {len(library.entries)} entries hold")
+        for line in check_lines(findings, len(library.entries)):
+            render.text(line)
     if errors:
         raise typer.Exit(1)
 

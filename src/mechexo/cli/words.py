@@ -36,9 +36,9 @@ def age(moment: datetime | None, now: datetime) -> str:
     return f"{format_duration(max(seconds, 0.0))} ago"
 
 
-def counted(number: int, thing: str) -> str:
-    """`1 alert`, `2 alerts`."""
-    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+def counted(number: int, thing: str, things: str = "") -> str:
+    """`1 alert`, `2 alerts`; `things` is the plural that an s does not make."""
+    return f"{number} {thing}" if number == 1 else f"{number} {things or f'{thing}s'}"
 
 
 def harmless(text: str) -> str:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from itertools import pairwise
+from types import MappingProxyType
 
 from mechexo.runbook.commands import OURS, command_problems
 from mechexo.runbook.front_matter import KNOWN_KEYS, FrontMatter, read_front_matter
@@ -51,25 +52,32 @@ def check_entries(
 
 
 def check_probes(
-    entries: Sequence[Entry], probes: Mapping[str, str], config: str, source: str
+    entries: Sequence[Entry],
+    probes: Mapping[str, str],
+    config: str,
+    source: str,
+    *,
+    flows: Mapping[str, str] = MappingProxyType({}),
 ) -> tuple[Finding, ...]:
-    """Whether every probe's alert leads to an entry.
+    """Whether every probe's and every flow's alert leads to an entry.
 
     Args:
         entries: as read.
-        probes: probe name -> the entry it names, or an empty text.
+        probes: probe name -> the entry it names, or an empty text; `flows` alike.
         config: the configuration file, for the findings, and `source` its text.
     """
     ids = {entry.id for entry in entries}
     findings = []
-    for name, wanted in probes.items():
+    named = [(f"[probes.{name}]", name, wanted) for name, wanted in probes.items()]
+    named += [(f"[flows.{name}]", f"{name}_failed", wanted) for name, wanted in flows.items()]
+    for table, alert, wanted in named:
         if wanted and wanted not in ids:
-            message = f"[probes.{name}] runbook = {wanted!r}: there is no such entry"
-        elif match_entry(entries, name, wanted) is None:
-            message = f"[probes.{name}]: no entry lists this alert; write one or set runbook = ID"
+            message = f"{table} runbook = {wanted!r}: there is no such entry"
+        elif match_entry(entries, alert, wanted) is None:
+            message = f"{table}: no entry lists the alert {alert}; write one or set runbook = ID"
         else:
             continue
-        findings.append(Finding(config, _line_of(source, f"[probes.{name}]"), message))
+        findings.append(Finding(config, _line_of(source, table), message))
     return tuple(findings)
 
 

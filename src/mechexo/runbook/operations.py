@@ -83,6 +83,12 @@ def find_entry(known: Sequence[Entry], entry_id: str) -> Entry:
     beginning = [each for name, each in by_id.items() if wanted and name.startswith(wanted)]
     if len(beginning) == 1:
         return beginning[0]
+    if not beginning and (leading := entries_for(known, wanted)):
+        at = leading[0].entry.id
+        raise NotFoundError(
+            f"no runbook entry {entry_id!r}; an alert of that name leads to {at}: "
+            f"mechexo runbook show {at}"
+        )
     close = [each.id for each in beginning] or difflib.get_close_matches(wanted, by_id, 3, 0.5)
     hint = f"did you mean {' or '.join(close)}?" if close else f"known: {', '.join(sorted(by_id))}"
     raise NotFoundError(f"no runbook entry {entry_id!r}; {hint}")

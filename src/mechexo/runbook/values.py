@@ -95,6 +95,7 @@ class Finding:
     line: int
     message: str
     level: str = "error"
+    """`error` breaks a rule; `warning` is a remark: the entry can be used, but not all of it."""
 
     def __str__(self) -> str:
         return f"{self.path}:{self.line}: {self.message}"
