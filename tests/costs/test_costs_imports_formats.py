@@ -178,6 +178,57 @@ def test_a_table_of_the_desks_own_is_read_by_its_mapping() -> None:
     }
 
 
+OWN = "fill_id,ts,symbol,side,quantity,price,commission\n"
+ROW = "{},2026-03-02T14:30:00Z,AAA,buy,10,{},0.1\n"
+
+
+def test_one_row_is_enough() -> None:
+    _, parsed, found = understood(content(OWN + ROW.format("1", "100")))
+    assert (parsed.rows, len(found.fills), found.rejected) == (1, 1, ())
+
+
+def test_a_header_without_rows_is_a_table_without_fills() -> None:
+    _, parsed, found = understood(content(OWN))
+    assert (parsed.rows, len(found.fills)) == (0, 0)
+
+
+def test_rows_of_one_id_that_contradict_each_other_are_not_both_taken() -> None:
+    text = OWN + ROW.format("1", "100") + ROW.format("1", "101") + ROW.format("2", "100")
+    _, _, found = understood(content(text))
+    assert len(found.fills) == 2
+    assert reasons(found) == {"1": "the fill id was used before"}
+
+
+@pytest.mark.parametrize(
+    ("price", "reason"),
+    [("NaN", "the price is not finite"), ("inf", "the price is not finite"),
+     ("0", "the price is not above zero"), ("-1", "the price is not above zero"),
+     ("1,5", None), ("", "no readable price"), ("1.234.5", "no readable price")],
+)  # fmt: skip
+def test_a_price_that_is_none_is_a_reason(price: str, reason: str | None) -> None:
+    text = OWN + ROW.format("1", price)
+    if reason is None:
+        with pytest.raises(UsageError, match="cannot be read"):
+            understood(content(text))
+    else:
+        assert reasons(understood(content(text))[2]) == {"1": reason}
+
+
+def test_times_of_an_own_table_need_a_zone() -> None:
+    from zoneinfo import ZoneInfo
+
+    text = OWN + ROW.format("1", "100").replace("Z", "")
+    with pytest.raises(UsageError, match="--zone America/New_York"):
+        understood(content(text))
+    _, _, found = understood(content(text), zone=ZoneInfo("Europe/Berlin"))
+    assert fill(found, "1")["ts"] == NOON - timedelta(hours=1)
+
+
+def test_a_table_without_currencies_is_in_the_desks_own() -> None:
+    _, _, found = understood(content(OWN + ROW.format("1", "100")), currency="EUR")
+    assert fill(found, "1")["currency"] == "EUR"
+
+
 def test_a_table_without_a_column_names_the_closest() -> None:
     mapping = {**MAPPING, "price": "avg_price"}
     with pytest.raises(UsageError, match=r"lacks 'avg_price'; close names: avg_px"):

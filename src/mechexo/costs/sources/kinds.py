@@ -46,8 +46,8 @@ def open_source(text: str, setting: str, root: Path) -> Source:
     """
     if not text:
         raise ConfigError(
-            f"[costs] {setting} is not set: name a Parquet or CSV glob, "
-            "or sqlite:///path?table=NAME"
+            f"[costs] {setting} is not set: name a Parquet or CSV glob, sqlite:///path?table=NAME, "
+            "or another address (mechexo costs sources lists what can be read)"
         )
     scheme = SCHEME.match(text)
     if scheme is None:
