@@ -100,7 +100,7 @@ def _side(pieces: Sequence[tuple[float | None, str, str]], reach: float, width: 
     at = 0
     for value, sign, style in pieces:
         reached += value or 0.0
-        end = min(width, round(width * reached / reach)) if reach > 0 else 0
+        end = round(width * min(1.0, reached / reach)) if reach > 0 else 0
         if end > at:
             spans.append((sign * (end - at), style))
             at = end

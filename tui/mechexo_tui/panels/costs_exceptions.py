@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from mechexo_tui.widgets.format import Look
 
 _COLUMNS = (
-    Column("kind", 18),
+    Column("kind", 20),
     Column("symbol", 8),
     Column("time", 14, drop=4),
     Column("total", 8, right=True, drop=3),
     Column("amount", 12, right=True, drop=5),
-    Column("reason", 20, grows=True),
+    Column("reason", 36, grows=True),
     Column("looked at by", 18, drop=1),
     Column("fill", 14, drop=2),
 )
@@ -34,13 +34,14 @@ def exception_row(found: CostException, table: Table, look: Look) -> Line:
     """An exception's row: open ones stand out."""
     glyphs = look.glyphs
     seen = found.acknowledged_by is not None
-    by = f"{glyphs.acknowledged} {found.acknowledged_by}" if seen else glyphs.missing
+    mark = f"{glyphs.acknowledged} " if seen else ""
+    by = f"{mark}{found.acknowledged_by}" if seen else glyphs.missing
     if found.note:
         by += f": {found.note}"
     at = "" if found.at is None else f"{found.at.astimezone(look.zone):%m-%d %H:%M:%S}"
     return table.row(
         (
-            (found.kind.replace("_", " "), "dim" if seen else "warning"),
+            (mark + found.kind.replace("_", " "), "dim" if seen else "warning"),
             (found.symbol or glyphs.missing, "" if seen else "bold"),
             at or glyphs.missing,
             shown_as.fine_bps(found.total_bps, glyphs),

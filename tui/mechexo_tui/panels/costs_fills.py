@@ -89,7 +89,7 @@ def fill_row(fill: FillCost, table: BarTable, look: Look, *, dated: bool) -> Lin
     source = SOURCES.get(fill.ref_source, fill.ref_source)
     style = "" if fill.ref_source == "quote" and not fill.reason else "warning"
     cells = (
-        (_clock(fill.at, look)[0 if dated else 6 :], ""),
+        (_moment(fill.at, look, dated=dated)[:-3], ""),
         (fill.symbol, "bold"),
         fill.side,
         quantity(fill.quantity),
@@ -189,7 +189,7 @@ def _costs(fill: FillCost, look: Look) -> list[Line]:
                 (f"   {name:<17}", "bold" if name == "total" else ""),
                 (f"{shown_as.bps(bps, glyphs, decimals=3):>10}", ""),
                 (f"{shown_as.number(cash, glyphs, decimals=4):>16}", ""),
-                (f"  {what}", "dim"),
+                (f"  {what}" if look.width >= 70 else "", "dim"),
             )
         )
     pieces = [fill.commission_bps, fill.spread_bps, fill.beyond_bps]
@@ -208,35 +208,38 @@ def _costs(fill: FillCost, look: Look) -> list[Line]:
 def _quotes(found: FillDetail, look: Look) -> list[Line]:
     if not found.before and not found.after:
         return [(("   no quote of this symbol was read", "dim"),)]
+    fill = found.fill
+    here = fill.at.astimezone(look.zone).date()
+    rows = (*found.before, *found.after)
+    dated = any(row.at.astimezone(look.zone).date() != here for row in rows)
     columns = (
-        Column("time", 21),
-        Column("from the fill", 14, right=True),
-        Column("bid", 12, right=True),
-        Column("ask", 12, right=True),
-        Column("what", 16, grows=True),
+        Column("time", 21 if dated else 15),
+        Column("from the fill", 13, right=True, drop=1),
+        Column("bid", 10, right=True),
+        Column("ask", 10, right=True),
+        Column("what", 15, grows=True),
     )
     table = Table.fitting(columns, look.width - 2, indent=3)
-    fill = found.fill
     own = f"the fill: {fill.side} {quantity(fill.quantity)} at {price(fill.price)}"
     lines = [table.head()]
-    lines += [_quote(row, fill.at, table, look) for row in found.before]
+    lines += [_quote(row, fill.at, table, look, dated=dated) for row in found.before]
     if not found.before:
         lines.append(table.row((("none before it", "dim"), "", "", "", "")))
-    middle = table.row((f"{fill.at.astimezone(look.zone):%m-%d %H:%M:%S.%f}", "0", "", "", own))
+    middle = table.row((_moment(fill.at, look, dated=dated), "0", "", "", own))
     lines.append(tuple((text, "bold") for text, _ in middle))
-    lines += [_quote(row, fill.at, table, look) for row in found.after]
+    lines += [_quote(row, fill.at, table, look, dated=dated) for row in found.after]
     if not found.after:
         lines.append(table.row((("none after it", "dim"), "", "", "", "")))
     return lines
 
 
-def _quote(row: QuoteRow, at: datetime, table: Table, look: Look) -> Line:
+def _quote(row: QuoteRow, at: datetime, table: Table, look: Look, *, dated: bool) -> Line:
     missing = look.glyphs.missing
-    what = f"{look.glyphs.closed} its reference" if row.reference else QUOTES[row.kind]
+    what = f"{look.glyphs.closed} reference" if row.reference else QUOTES[row.kind]
     style = "accent" if row.reference else "" if row.kind == "used" else "warning"
     return table.row(
         (
-            (f"{row.at.astimezone(look.zone):%m-%d %H:%M:%S.%f}", style),
+            (_moment(row.at, look, dated=dated), style),
             (since((row.at - at).total_seconds()), "dim"),
             price(row.bid) if row.bid is not None else missing,
             price(row.ask) if row.ask is not None else missing,
@@ -289,8 +292,8 @@ def since(seconds: float) -> str:
     return f"{'-' if seconds < 0 else '+'}{text}"
 
 
-def _clock(at: datetime, look: Look) -> str:
-    return f"{at.astimezone(look.zone):%m-%d %H:%M:%S.%f}"[:-3]
+def _moment(at: datetime, look: Look, *, dated: bool) -> str:
+    return f"{at.astimezone(look.zone):%m-%d %H:%M:%S.%f}"[0 if dated else 6 :]
 
 
 def _exact(at: datetime) -> str:

@@ -153,7 +153,7 @@ def _markouts(plots: Plots, look: Look) -> list[Line]:
     glyphs = look.glyphs
     title: Line = (
         (" Markout", "title"),
-        ("  what the fills had earned by then: positive is good", "dim"),
+        ("  what fills had earned by then: positive is good", "dim"),
     )
     if not any(point.fills for point in plots.markouts):
         return [title, (("  the market after the fills is not known", "dim"),)]
