@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from mechexo.cli import app
+from mechexo.clock import SystemClock
 from mechexo.desk import Desk
 from mechexo.flows import operations as flows
 from mechexo.flows import records
@@ -111,8 +112,15 @@ def test_a_slow_flow_is_called_slow(make_desk: Callable[..., Desk]) -> None:
 
 
 def test_a_ping_is_a_check_in(busy_desk: Desk) -> None:
+    began_at = SystemClock().now()
     run(busy_desk, "ping", "bars")
+    well = check_ins(busy_desk.state)["bars"]
+    assert (well.ok, well.detail) == (True, "")
+    assert began_at <= well.at <= SystemClock().now()
     run(busy_desk, "ping", "bars", "--fail", "--detail", "no data")
+    failed = check_ins(busy_desk.state)["bars"]
+    assert (failed.ok, failed.detail) == (False, "no data")
+    assert failed.at > well.at
 
 
 @pytest.mark.parametrize(
