@@ -182,6 +182,7 @@ def test_percentiles_are_exact_whatever_the_values(values: list[float]) -> None:
         assert found[f"{name}_bps"] == pytest.approx(expected, rel=1e-12, abs=1e-12)
 
 
+@settings(deadline=None)
 @given(st.lists(VALUES, min_size=2, max_size=30))
 def test_buckets_keep_the_order_of_values_and_hold_them(values: list[float]) -> None:
     frame = pl.DataFrame({"value": sorted(values)}).with_columns(bucket=bucket("value"))

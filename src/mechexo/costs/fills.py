@@ -20,6 +20,8 @@ USED_BEFORE = "the fill id was used before"
 """Why a fill whose id an earlier one has is rejected."""
 
 BUY = ("buy", "b", "bot", "bought", "1", "+1", "1.0")
+_FEW = 8
+"""Up to so many words for a side are compared one by one; more are looked up."""
 SELL = ("sell", "s", "sld", "sold", "-1", "-1.0")
 
 
@@ -67,24 +69,41 @@ def normalise_fills(
     if "currency" in frame.columns:
         own = pl.col("fx").fill_null(rate_at(typed, "currency", rates))
         typed = typed.with_columns(fx=own)
-    checked = typed.with_columns(commission=_explicit_costs(typed, currency, rates)).with_columns(
-        reason=_reason(frame, currency)
+    typed = typed.with_columns(commission=_explicit_costs(typed, currency, rates))
+    good, flawed = _parted(
+        typed, pl.any_horizontal(*(failed for failed, _ in _checks(typed, frame, currency)))
     )
-    good = checked.filter(pl.col("reason").is_null()).with_columns(
-        quantity=pl.col("quantity").abs(), fx=_rate(frame, currency)
-    )
-    good = good.with_columns(reason=_duplicate(good))
+    good = good.with_columns(quantity=pl.col("quantity").abs(), fx=_rate(frame, currency))
+    good, repeated = _parted(good, _used_before(good))
     rejected = pl.concat(
         [
-            part.filter(pl.col("reason").is_not_null()).select("fill_id", "ts", "symbol", "reason")
-            for part in (checked, good)
+            flawed.with_columns(reason=_reason(flawed, frame, currency)).select(_OF_REJECTED),
+            repeated.with_columns(reason=pl.lit(USED_BEFORE)).select(_OF_REJECTED),
         ]
     )
-    accepted = good.filter(pl.col("reason").is_null()).drop("reason", "currency", *_ONLY_READ)
     return Fills(
-        accepted.sort("ts", "fill_id", maintain_order=True),
+        _in_order(good.drop("currency", *_ONLY_READ)),
         rejected.sort("ts", "fill_id", maintain_order=True),
     )
+
+
+def _parted(rows: pl.DataFrame, marked: pl.Expr | pl.Series) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The rows that are not marked, and those that are."""
+    marks = rows.select(marked.alias("marked"))["marked"].fill_null(False)
+    if not marks.any():
+        return rows, rows.clear()
+    return rows.filter(~marks), rows.filter(marks)
+
+
+def _in_order(fills: pl.DataFrame) -> pl.DataFrame:
+    """The fills ordered by (ts, fill_id); most come so, and need not be moved."""
+    before = pl.col("ts").shift(1)
+    in_order = (pl.col("ts") > before) | (
+        (pl.col("ts") == before) & (pl.col("fill_id") >= pl.col("fill_id").shift(1))
+    )
+    if fills.select(in_order.slice(1).all()).item():
+        return fills
+    return fills.sort("ts", "fill_id", maintain_order=True)
 
 
 def require_zone(frame: pl.DataFrame, what: str) -> None:
@@ -95,6 +114,7 @@ def require_zone(frame: pl.DataFrame, what: str) -> None:
 
 
 _ONLY_READ = ("fees", "taxes", "rebate", "commission_currency")
+_OF_REJECTED = ("fill_id", "ts", "symbol", "reason")
 
 
 def _typed(frame: pl.DataFrame, tags: Sequence[str]) -> list[pl.Expr]:
@@ -138,10 +158,12 @@ def _auction(frame: pl.DataFrame) -> pl.Expr:
 def _explicit_costs(typed: pl.DataFrame, currency: str, rates: pl.DataFrame | None) -> pl.Expr:
     """Commission, fees and taxes less rebates, in the base currency; null where it is not known
     what they are or what their currency is worth."""
-    paid = pl.col("commission") + pl.col("fees").fill_null(0.0) + pl.col("taxes").fill_null(0.0)
-    amount = paid - pl.col("rebate").fill_null(0.0)
+    amount = pl.col("commission")
+    for name, sign in (("fees", 1), ("taxes", 1), ("rebate", -1)):
+        if typed[name].null_count() < len(typed):
+            amount = amount + sign * pl.col(name).fill_null(0.0)
     named = pl.col("commission_currency")
-    if not typed.select(named.is_not_null().any()).item():
+    if typed["commission_currency"].null_count() == len(typed):
         return amount
     worth = (
         pl.when(named.is_null() | (named == currency))
@@ -157,23 +179,45 @@ def _side(frame: pl.DataFrame) -> pl.Expr:
     """+1, -1, or null when it cannot be read."""
     if "side" not in frame.columns:
         return pl.col("quantity").cast(pl.Float64, strict=False).sign().cast(pl.Int8, strict=False)
-    text = pl.col("side").cast(pl.String).str.strip_chars().str.to_lowercase()
-    return (
-        pl.when(text.is_in(BUY))
-        .then(pl.lit(1, pl.Int8))
-        .when(text.is_in(SELL))
-        .then(pl.lit(-1, pl.Int8))
-    )
+    # There are few ways to say it in one source: each is read once, not once for every fill.
+    said = frame["side"].cast(pl.String)
+    words = said.unique().drop_nulls().to_list() if len(said) else []
+    read = {word: _read_side(word) for word in words}
+    side: pl.Expr = pl.lit(None, dtype=pl.Int8)
+    if len(words) > _FEW:
+        known = {word: sign for word, sign in read.items() if sign is not None}
+        return (
+            pl.col("side").cast(pl.String).replace_strict(known, default=None, return_dtype=pl.Int8)
+        )
+    for word, sign in read.items():
+        own = pl.lit(sign, dtype=pl.Int8)
+        side = pl.when(pl.col("side").cast(pl.String) == word).then(own).otherwise(side)
+    return side
 
 
-def _reason(frame: pl.DataFrame, currency: str) -> pl.Expr:
+def _read_side(word: str) -> int | None:
+    plain = word.strip().lower()
+    return 1 if plain in BUY else -1 if plain in SELL else None
+
+
+def _reason(typed: pl.DataFrame, frame: pl.DataFrame, currency: str) -> pl.Expr:
     """Why a row cannot be taken; null when it can."""
+    reason: pl.Expr = pl.lit(None, dtype=pl.String)
+    for failed, text in reversed(_checks(typed, frame, currency)):
+        reason = pl.when(failed).then(text).otherwise(reason)
+    return reason
+
+
+def _checks(
+    typed: pl.DataFrame, frame: pl.DataFrame, currency: str
+) -> list[tuple[pl.Expr, pl.Expr]]:
+    """What rows are rejected for, the first reason first. True, false or null (not rejected)."""
     quantity, price = pl.col("quantity"), pl.col("price")
     size = quantity.abs() * price * pl.col("multiplier") * _rate(frame, currency)
-    checks: list[tuple[pl.Expr, pl.Expr]] = [
-        (_blank("fill_id"), pl.lit("no fill id")),
+    return [
+        (_blank(typed, "fill_id"), pl.lit("no fill id")),
         (pl.col("ts").is_null(), pl.lit("no readable time")),
-        (_blank("symbol"), pl.lit("no symbol")),
+        (_blank(typed, "symbol"), pl.lit("no symbol")),
         (quantity.is_null(), pl.lit("no readable quantity")),
         (~quantity.is_finite(), pl.lit("the quantity is not finite")),
         (quantity == 0, pl.lit("the quantity is zero")),
@@ -187,17 +231,20 @@ def _reason(frame: pl.DataFrame, currency: str) -> pl.Expr:
         ),
         (~pl.col("commission").is_finite(), pl.lit("the commission is not finite")),
         (~_positive("multiplier"), pl.lit("the multiplier is not above zero")),
-        (~_positive_rate(frame, currency), _no_rate(frame, currency)),
+        (~_positive_rate(typed, frame, currency), _no_rate(typed, frame, currency)),
         (~(size.is_finite() & (size > 0)), pl.lit("the notional is out of range")),
     ]
-    reason: pl.Expr = pl.lit(None, dtype=pl.String)
-    for failed, text in reversed(checks):
-        reason = pl.when(failed).then(text).otherwise(reason)
-    return reason
 
 
-def _blank(name: str) -> pl.Expr:
-    return pl.col(name).is_null() | (pl.col(name).str.strip_chars() == "")
+def _blank(typed: pl.DataFrame, name: str) -> pl.Expr:
+    """Whether there is no text. Only one that begins with a control, a blank or something foreign
+    can be blank without being empty, so that the others need not be stripped."""
+    if name not in typed.columns:
+        return pl.lit(True)
+    text = pl.col(name)
+    if typed.select(((text < "!") | (text > "~~")).any()).item():
+        return text.is_null() | (text.str.strip_chars() == "")
+    return text.is_null()
 
 
 def _positive(name: str) -> pl.Expr:
@@ -212,36 +259,29 @@ def _rate(frame: pl.DataFrame, currency: str) -> pl.Expr:
     return pl.col("fx") if "fx" in frame.columns else pl.lit(1.0)
 
 
-def _positive_rate(frame: pl.DataFrame, currency: str) -> pl.Expr:
+def _positive_rate(typed: pl.DataFrame, frame: pl.DataFrame, currency: str) -> pl.Expr:
     rate = _rate(frame, currency)
     usable = (rate.is_finite() & (rate > 0)).fill_null(False)
-    return usable & ~_blank("currency") if "currency" in frame.columns else usable
+    return usable & ~_blank(typed, "currency") if "currency" in frame.columns else usable
 
 
-def _no_rate(frame: pl.DataFrame, currency: str) -> pl.Expr:
+def _no_rate(typed: pl.DataFrame, frame: pl.DataFrame, currency: str) -> pl.Expr:
     if "currency" not in frame.columns:
         return pl.lit(f"no rate to {currency}")
     named = pl.concat_str(
         pl.lit("the currency "), pl.col("currency"), pl.lit(f" has no rate to {currency}")
     )
-    return pl.when(_blank("currency")).then(pl.lit("no currency")).otherwise(named)
+    return pl.when(_blank(typed, "currency")).then(pl.lit("no currency")).otherwise(named)
 
 
-def _duplicate(good: pl.DataFrame) -> pl.Series:
+def _used_before(good: pl.DataFrame) -> pl.Series:
     """Marks all but the first fill of an id; the first by its content, not by its place."""
     ids = good["fill_id"]
-    if ids.n_unique() == len(ids):
-        return pl.Series("reason", [None], dtype=pl.String).new_from_index(0, len(ids))
+    growing = good.select((pl.col("fill_id") > pl.col("fill_id").shift(1)).slice(1).all()).item()
+    if growing or ids.n_unique() == len(ids):
+        return pl.Series([False]).new_from_index(0, len(ids))
     order = good.with_row_index("place").sort(
         "ts", "symbol", "side", "price", "quantity", "commission", maintain_order=True
     )
-    return (
-        order.select(
-            "place",
-            reason=pl.when(~pl.col("fill_id").is_first_distinct()).then(
-                pl.lit(USED_BEFORE)
-            ),
-        )
-        .sort("place")
-        .get_column("reason")
-    )
+    marked = order.select("place", again=~pl.col("fill_id").is_first_distinct())
+    return marked.sort("place")["again"]
