@@ -213,7 +213,7 @@ def _costs_judged(desk: Desk) -> CostJudgement:
     from mechexo.costs.results import trailing_days
 
     limits = desk.settings.costs.alerts
-    days = trailing_days(desk, before=None, limit=limits.baseline_days + 1)
+    days = trailing_days(desk, before=None, limit=2 * limits.baseline_days + 1)
     return judge_day(days[-1] if days else None, days[:-1], limits)
 
 

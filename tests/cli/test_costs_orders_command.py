@@ -139,3 +139,12 @@ def test_without_a_source_of_orders_the_command_says_what_to_set(
 ) -> None:
     with pytest.raises(ConfigError, match="orders is not set"):
         orders(make_desk('[costs]\nfills = "f.csv"\nquotes = "q.csv"\n'), start=START, end=END)
+
+
+def test_costs_by_share_of_volume_read_the_markets_days(trading_desk: Desk) -> None:
+    days = "\n".join(f"2026-02-{day}T15:00:00Z,AAA,100.0,1000" for day in (24, 25, 26))
+    (trading_desk.root / "trades.csv").write_text(f"ts,symbol,price,size\n{days}\n")
+    answer = report(trading_desk, start=START, end=END, by=("adv+symbol",))
+    known = {row.key["symbol"]: row.key["adv"] for row in answer.by["adv+symbol"]}
+    assert known["SAP"] == "(none)"
+    assert known["AAA"] == "1% to 5%"

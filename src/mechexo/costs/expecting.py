@@ -41,7 +41,7 @@ def impact(desk: Desk, start: datetime, end: datetime) -> ImpactReport:
     sample = sample_of_fills(run.priced)
     symbols = tuple(sample["symbol"].unique().sort())
     today = session_day(end, exchange_zone(desk), settings.day_starts).name
-    facts = symbol_facts(_days(desk, end, symbols), before=today)
+    facts = symbol_facts(market_days_of(desk, end, symbols), before=today)
     fit = fit_impact(sample, facts)
     orders = expected_costs(sample, facts, fit)
     return ImpactReport(
@@ -55,7 +55,14 @@ def impact(desk: Desk, start: datetime, end: datetime) -> ImpactReport:
     )
 
 
-def _days(desk: Desk, end: datetime, symbols: tuple[str, ...]) -> pl.DataFrame:
+def market_days_of(desk: Desk, end: datetime, symbols: tuple[str, ...]) -> pl.DataFrame:
+    """The market's last days before `end` as `market_days.daily_bars` gives them: of the bars, else
+    of the trades; no row where neither is configured.
+
+    Raises:
+        ConfigError: the bars have no close.
+        UnreachableError: a source cannot be read.
+    """
     from mechexo.costs.market_days import daily_bars
     from mechexo.costs.sources.protocol import Window
     from mechexo.costs.sources.reading import read_bars, read_trades

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = ["default_period", "exchange_zone", "orders", "report", "report_of", "trades"]
 
-_price = price_period  # until costs/results.py calls report_of
-
 COMBINED = "+"
 """Between the dimensions of one combined grouping: `symbol+hour`."""
 
@@ -79,6 +77,9 @@ def report_of(
     residual = run.priced["residual_bps"].max()
     newest_fill = run.priced["ts"].max()
     rules = grouping(desk)
+    priced = run.priced
+    if any("adv" in name.split(COMBINED) for name in by):
+        priced = _with_volumes(desk, priced, end)
     return CostReport(
         start=start,
         end=end,
@@ -86,7 +87,7 @@ def report_of(
         zone=rules.zone,
         quote_rule=str(run.rule),
         totals=totals(run.priced),
-        by={name: grouped(run.priced, name.split(COMBINED), rules) for name in by},
+        by={name: grouped(priced, name.split(COMBINED), rules) for name in by},
         coverage=coverage(run.fills, run.priced),
         residual_bps=residual if isinstance(residual, float) else None,
         newest_fill_at=newest_fill if isinstance(newest_fill, datetime) else None,
@@ -94,6 +95,17 @@ def report_of(
         markouts=markout_curve(run, desk.settings.costs.horizons),
         sensitivity=sensitivity(run),
     )
+
+
+def _with_volumes(desk: Desk, priced: pl.DataFrame, end: datetime) -> pl.DataFrame:
+    """The fills with their symbol's average daily volume before the period's last day."""
+    from mechexo.costs.expecting import market_days_of
+    from mechexo.costs.market_days import add_adv, symbol_facts
+    from mechexo.costs.session_days import session_day
+
+    symbols = tuple(priced["symbol"].unique().sort())
+    last = session_day(end, exchange_zone(desk), desk.settings.costs.day_starts).name
+    return add_adv(priced, symbol_facts(market_days_of(desk, end, symbols), before=last))
 
 
 def trades(desk: Desk, *, start: datetime, end: datetime, limit: int | None = None) -> FillList:
