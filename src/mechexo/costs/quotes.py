@@ -9,6 +9,7 @@ import polars as pl
 
 from mechexo.costs.consolidating import consolidated
 from mechexo.costs.fills import require_zone
+from mechexo.costs.matching import KeySpace
 from mechexo.costs.rules import QuoteRule
 from mechexo.errors import ConfigError
 
@@ -85,56 +86,110 @@ def normalise_quotes(
         bid=pl.col("bid").cast(pl.Float64, strict=False),
         ask=pl.col("ask").cast(pl.Float64, strict=False),
     ).filter(pl.col("sid").is_not_null())
-    ordered = typed.sort("sid", "ts", "seq", maintain_order=True, nulls_last=False)
+    ordered = _in_order(typed)
     if rule.venue_expiry is not None:
         ordered = consolidated(ordered, rule.venue_expiry)
-    return Quotes(_resolved(_classified(ordered, rule)), symbols, len(frame) - len(placed))
+    return ordered_quotes(ordered, symbols, rule, dropped=len(frame) - len(placed))
+
+
+def ordered_quotes(
+    ordered: pl.DataFrame, symbols: tuple[str, ...], rule: QuoteRule, *, dropped: int = 0
+) -> Quotes:
+    """Resolves quotes that are in order to the quote that stood after each.
+
+    Args:
+        ordered: sid (Int64, place in `symbols`), ts (UTC, us), bid, ask, ordered by (sid, ts, seq).
+        symbols: of which the quotes are.
+        rule: what a usable quote is.
+        dropped: rows that were left out before.
+    """
+    return Quotes(_resolved(_classified(ordered, rule)), symbols, dropped)
+
+
+def _in_order(rows: pl.DataFrame) -> pl.DataFrame:
+    """The rows ordered by (sid, ts, seq), nulls first, otherwise as they came."""
+    given = rows["seq"]
+    if given.null_count() == len(given) or (given.null_count() == 0 and given.is_sorted()):
+        # What came later has the greater seq: a stable sort by one number says it all.
+        highest = rows["sid"].max()
+        symbols = highest + 1 if isinstance(highest, int) else 0
+        space = KeySpace.over(rows["ts"], symbols=symbols, reach_us=0)
+        keyed = rows.with_columns(space.key())
+        if not keyed["key"].is_sorted():
+            keyed = keyed.sort("key", maintain_order=True)
+        return keyed.drop("key")
+    return rows.sort("sid", "ts", "seq", maintain_order=True, nulls_last=False)
 
 
 def _classified(ordered: pl.DataFrame, rule: QuoteRule) -> pl.DataFrame:
+    """Adds the kind of each row; sid, ts, bid, ask, kind."""
     bid, ask = pl.col("bid"), pl.col("ask")
-    two_sided = (
-        bid.is_finite() & ask.is_finite() & (bid > 0) & (ask > 0) & (bid + ask).is_finite()
-    ).fill_null(False)
-    kind = (
-        pl.when(~two_sided)
-        .then(pl.lit(WITHDRAWN, pl.Int8))
-        .when(ask < bid)
-        .then(pl.lit(CROSSED, pl.Int8))
-        .otherwise(pl.lit(USED, pl.Int8))
-    )
-    frame = ordered.with_columns(
-        kind=kind, day=pl.col("ts").dt.convert_time_zone(rule.zone).dt.date()
-    )
-    usual = (
-        frame.lazy()
-        .filter(pl.col("kind") == USED)
-        .group_by("sid", "day")
-        .agg(
-            usual=(pl.col("ask") - pl.col("bid")).median(),
-            widest=(pl.col("ask") - pl.col("bid")).max(),
+    rows = ordered.select("sid", "ts", "bid", "ask")
+    two_sided = bid.is_finite() & ask.is_finite() & (bid > 0) & (ask > 0) & (bid + ask).is_finite()
+    sound = rows.select((two_sided & (ask >= bid)).fill_null(False).alias("sound"))["sound"]
+    if sound.all():
+        frame = rows.with_columns(kind=pl.lit(USED, pl.Int8))
+    else:
+        kind = (
+            pl.when(~two_sided.fill_null(False))
+            .then(pl.lit(WITHDRAWN, pl.Int8))
+            .when(ask < bid)
+            .then(pl.lit(CROSSED, pl.Int8))
+            .otherwise(pl.lit(USED, pl.Int8))
         )
-        .filter((pl.col("usual") > 0) & (pl.col("widest") > rule.wide_factor * pl.col("usual")))
-        .select("sid", "day", "usual")
-        .collect(engine="in-memory")
-    )
+        frame = rows.with_columns(kind=kind)
+    usual = _usual_spreads(frame, rule)
     if usual.is_empty():
-        return frame.drop("day", "seq")
+        return frame
     wide = (pl.col("kind") == USED) & (ask - bid > rule.wide_factor * pl.col("usual"))
     return (
-        frame.join(usual, on=["sid", "day"], how="left", maintain_order="left")
+        frame.with_columns(day=_day(rule))
+        .join(usual, on=["sid", "day"], how="left", maintain_order="left")
         .with_columns(
             kind=pl.when(wide.fill_null(False))
             .then(pl.lit(WIDE, pl.Int8))
             .otherwise(pl.col("kind"))
         )
-        .drop("day", "seq", "usual")
+        .drop("day", "usual")
+    )
+
+
+def _day(rule: QuoteRule) -> pl.Expr:
+    return pl.col("ts").dt.convert_time_zone(rule.zone).dt.date()
+
+
+def _usual_spreads(frame: pl.DataFrame, rule: QuoteRule) -> pl.DataFrame:
+    """The median spread of the symbol-days on which a quote is wide: sid, day, usual.
+
+    A median takes a while, and lies between the narrowest and the widest: a symbol whose widest is
+    no such multiple of its narrowest has no wide quote on any day.
+    """
+    spread = pl.col("ask") - pl.col("bid")
+    used = frame.lazy().filter(pl.col("kind") == USED)
+    widest = rule.wide_factor * spread.filter(spread > 0).min()
+    suspected = (
+        used.group_by("sid")
+        .agg(low=widest, high=spread.max(), locked=(spread == 0).any())
+        .filter((pl.col("high") > pl.col("low")) | pl.col("locked"))
+        .collect(engine="streaming")["sid"]
+    )
+    if suspected.is_empty():
+        return pl.DataFrame(schema={"sid": pl.Int64, "day": pl.Date, "usual": pl.Float64})
+    return (
+        used.filter(pl.col("sid").is_in(suspected.implode()))
+        .group_by("sid", _day(rule).alias("day"))
+        .agg(usual=spread.median(), widest=spread.max())
+        .filter((pl.col("usual") > 0) & (pl.col("widest") > rule.wide_factor * pl.col("usual")))
+        .select("sid", "day", "usual")
+        .collect(engine="in-memory")
     )
 
 
 def _resolved(frame: pl.DataFrame) -> pl.DataFrame:
     """Gives each row the quote that stood after it."""
     stands = pl.col("kind") == USED
+    if frame.select(stands.all()).item():
+        return frame.select("sid", "ts", "kind", ref_ts="ts", bid="bid", ask="ask")
     if frame.select((pl.col("kind") >= CROSSED).any()).item():
         # A symbol's first row stops the look back, so that it never reaches another symbol.
         own = (pl.col("kind") <= WITHDRAWN) | (pl.col("sid") != pl.col("sid").shift(1)).fill_null(
