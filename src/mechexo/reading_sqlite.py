@@ -194,6 +194,8 @@ def _lock(descriptor: int, kind: int, place: tuple[int, int], deadline: float) -
         try:
             fcntl.fcntl(descriptor, fcntl.F_OFD_SETLK, wanted)
         except OSError as error:
+            if error.errno in (errno.EINVAL, errno.ENOTSUP):
+                return  # No such locks here: what was found beside it may change meanwhile.
             if error.errno not in (errno.EAGAIN, errno.EACCES):
                 raise
             if time.monotonic() >= deadline:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import sqlite3
@@ -312,6 +313,20 @@ def test_a_database_that_a_writer_keeps_to_itself_is_locked(tmp_path: Path) -> N
         writer.execute("BEGIN EXCLUSIVE")
         with pytest.raises(UnreachableError, match="database is locked"):
             read_database(tmp_path / "desk.sqlite", count, timeout_s=0.05)
+
+
+def test_where_no_open_file_can_be_locked_it_is_read_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made(tmp_path / "desk.sqlite").close()
+    before = names(tmp_path)
+
+    def unknown_to_the_system(*_: object) -> None:
+        raise OSError(errno.EINVAL, "Invalid argument")
+
+    monkeypatch.setattr(reading_sqlite.fcntl, "fcntl", unknown_to_the_system)
+    assert read_database(tmp_path / "desk.sqlite", count) == 1
+    assert names(tmp_path) == before
 
 
 def test_an_empty_file_and_one_that_is_no_database_are_said_to_be_so(tmp_path: Path) -> None:
