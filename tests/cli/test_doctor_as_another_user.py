@@ -53,12 +53,13 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (root / folder).mkdir(parents=True)
     for file in ("secret", "box/mail.jsonl", "quotes/1.csv", "bars/1.csv", "repo/config/a.yaml"):
         (root / file).write_text("")
+    (root / "quotes/1.csv").write_text("ts,symbol,bid,ask\n")
     (root / "secret").write_text("hunter2")
     (root / "secret").chmod(0o600)
     (root / "runbooks/ours.md").write_text("---\nid: ours\n---\n# Ours\n")
     for name in ("orders", "feed"):
         sqlite3.connect(root / f"{name}.sqlite").execute(
-            "CREATE TABLE fills (ts)"
+            "CREATE TABLE fills (fill_id, ts, symbol, side, quantity, price)"
         ).connection.close()
     git = ["git", "-C", root / "repo", "-c", "user.name=t", "-c", "user.email=t@desk.invalid"]
     for words in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "limits"]):

@@ -306,7 +306,7 @@ def test_looking_stores_nothing(make_desk: Callable[..., Desk]) -> None:
 def test_costs_are_looked_for_where_they_should_be(make_desk: Callable[..., Desk]) -> None:
     desk = make_desk('[costs]\nfills="data/*/f.csv"\nquotes="sqlite:///q.sqlite?table=quotes"\n')
     (desk.root / "data" / "x").mkdir(parents=True)
-    (desk.root / "data" / "x" / "f.csv").write_text("")
+    (desk.root / "data" / "x" / "f.csv").write_text("fill_id,ts,symbol,side,quantity,price\n")
     fills, quotes = findings(desk, "costs")
     assert fills.status is Status.OK
     assert quotes.status is Status.CRITICAL

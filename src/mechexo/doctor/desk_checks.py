@@ -102,7 +102,7 @@ def repository(desk: Desk) -> Iterator[Finding]:
 
 
 def cost_sources(desk: Desk) -> Iterator[Finding]:
-    """Whether the fills and quotes that `[costs]` names are there."""
+    """Whether what `[costs]` names is there, opens, and has the columns that are needed."""
     costs = desk.settings.costs
     if not costs.fills:
         mend = "name them in [costs] fills and quotes"
@@ -114,16 +114,27 @@ def cost_sources(desk: Desk) -> Iterator[Finding]:
             yield doubtful("costs", "no quotes are configured: no fill can be priced", mend)
         else:
             yield _source(desk, key, source)
+    for key in ("trades", "bars", "orders", "rates"):
+        if source := getattr(costs, key):
+            yield _source(desk, key, source)
 
 
 def _source(desk: Desk, key: str, source: str) -> Finding:
-    if source in ("imported", "store") or ("://" in source and not source.startswith("sqlite:")):
-        from mechexo.costs.sources.looking import fault_of
+    """What is wrong with a source. What is not there, or closed to us, is told without Polars."""
+    if found := _place(desk, key, source):
+        return found
+    from mechexo.costs.sources.looking import fault_of
 
-        fault = fault_of(key, desk.settings.costs, desk.root)
-        if fault:
-            return wrong("costs", fault, f"see to it, or correct [costs] {key}")
-        return well("costs", f"{key}: {redact(source)}")
+    if fault := fault_of(key, desk.settings.costs, desk.root):
+        mend = f"correct [costs] {key} or {key[:-1]}_columns; see: mechexo costs sources"
+        return wrong("costs", f"{key}: {fault}", mend)
+    return well("costs", f"{key}: {redact(source)}")
+
+
+def _place(desk: Desk, key: str, source: str) -> Finding | None:
+    """What keeps us from the file or files of a source, if it is one of files."""
+    if source in ("imported", "store") or ("://" in source and not source.startswith("sqlite:")):
+        return None
     if source.startswith("sqlite:///"):
         wanted = source.removeprefix("sqlite:///").partition("?")[0]
         pattern = glob.escape(str(desk.path(wanted)))
@@ -135,11 +146,11 @@ def _source(desk: Desk, key: str, source: str) -> Finding:
             return barred
     if not found:
         return wrong("costs", f"nothing is at {source}", f"correct [costs] {key}")
-    return well("costs", f"{key}: {source}")
+    return None
 
 
 def runbook(desk: Desk) -> Iterator[Finding]:
-    """Whether the runbook can be read and has the entries that the probes name."""
+    """Whether the runbook can be read and has the entries that probes and flows name."""
     from mechexo.runbook import operations
 
     folder = desk.settings.runbook.folder
@@ -153,11 +164,13 @@ def runbook(desk: Desk) -> Iterator[Finding]:
     yield from filter(None, closed)
     known = [entry.id for entry in entries]
     unknown = False
-    for name, probe in desk.settings.probes.items():
-        if probe.runbook and probe.runbook not in known:
+    named = [(f"probes.{name}", probe.runbook) for name, probe in desk.settings.probes.items()]
+    named += [(f"flows.{name}", flow.runbook) for name, flow in desk.settings.flows.items()]
+    for table, wanted in named:
+        if wanted and wanted not in known:
             unknown = True
-            close = ", ".join(difflib.get_close_matches(probe.runbook, known)) or "none is close"
-            detail = f"[probes.{name}] names the entry {probe.runbook!r}, which does not exist"
+            close = ", ".join(difflib.get_close_matches(wanted, known)) or "none is close"
+            detail = f"[{table}] names the entry {wanted!r}, which does not exist"
             yield wrong("runbook", detail, f"close names: {close}; see: mechexo runbook list")
     if not unknown and not any(closed):
         yield well("runbook", f"entries: {len(known)}")

@@ -7,7 +7,13 @@ from pathlib import Path
 
 from mechexo.config import find_config, load_settings
 from mechexo.desk import Desk
-from mechexo.doctor import desk_checks, machine_checks, settings_checks, state_checks
+from mechexo.doctor import (
+    desk_checks,
+    machine_checks,
+    reference_checks,
+    settings_checks,
+    state_checks,
+)
 from mechexo.doctor.findings import Finding, kept_out, well, wrong
 from mechexo.errors import ConfigError, MechexoError
 from mechexo.health.values import Status
@@ -75,4 +81,7 @@ def _ask_about_desk(
     ask("rollback", lambda: desk_checks.repository(desk))
     ask("costs", lambda: desk_checks.cost_sources(desk))
     ask("runbook", lambda: desk_checks.runbook(desk))
+    ask("runbook names", lambda: reference_checks.runbook_variables(desk))
+    ask("suspects", lambda: reference_checks.suspects(desk))
+    ask("flows", lambda: reference_checks.watched_twice(desk))
     ask("probes", lambda: desk_checks.probes(desk))
