@@ -12,6 +12,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import polars as pl
 
+from mechexo.access import barrier
 from mechexo.costs.sources.protocol import Extent, RawTable, Window
 from mechexo.costs.sources.queries import count, edges, quoted
 from mechexo.errors import ConfigError, UnreachableError
@@ -121,6 +122,8 @@ def _text(value: object) -> str | None:
 
 def read_named(path: Path, work: Callable[[sqlite3.Connection], Result], setting: str) -> Result:
     """What `read_database` gives; its refusal names the setting."""
+    if barred := barrier(path):
+        raise UnreachableError(f"[costs] {setting}: {barred}")
     try:
         return read_database(path, work)
     except UnreachableError as error:
