@@ -242,4 +242,4 @@ def test_an_ascii_stdout_says_ok_and_critical_with_signs_of_their_own() -> None:
         check=True,
         env=environment({"PYTHONIOENCODING": "ascii"}),
     )
-    assert done.stdout == "+ OK|! WARNING|? UNKNOWN|X CRITICAL|?\n"
+    assert done.stdout == "o OK|! WARNING|? UNKNOWN|X CRITICAL|?\n"

@@ -18,9 +18,9 @@ SCHEMAS = Path(__file__).parents[1] / "data"
 
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """This process's environment without a terminal's size and colours."""
+    """This process's environment without a terminal's size, in a locale that has our glyphs."""
     kept = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
-    return kept | dict(extra or {})
+    return kept | {"LC_ALL": "C.UTF-8"} | dict(extra or {})
 
 
 def command(*arguments: object, config: Path | None = None) -> list[str]:

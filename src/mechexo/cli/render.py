@@ -14,6 +14,7 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from mechexo.cli.streams import data_on_stdout
 from mechexo.times import in_zone, iso_z
 
 if TYPE_CHECKING:
@@ -26,7 +27,8 @@ MISSING = "–"
 def json_document(name: str, at: datetime, body: Mapping[str, object]) -> None:
     """Prints `body` as the one document `mechexo.<name>/1` on stdout."""
     document = {"schema": f"mechexo.{name}/1", "at": iso_z(at), **body}
-    sys.stdout.write(json.dumps(plain(document), ensure_ascii=False, indent=2) + "\n")
+    with data_on_stdout():
+        sys.stdout.write(json.dumps(plain(document), ensure_ascii=False, indent=2) + "\n")
 
 
 def plain(value: Any) -> Any:
@@ -54,9 +56,10 @@ def plain(value: Any) -> Any:
 
 def csv_rows(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Prints rows as CSV; a missing value is an empty field."""
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(["" if cell is None else plain(cell) for cell in row] for row in rows)
+    with data_on_stdout():
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows(["" if cell is None else plain(cell) for cell in row] for row in rows)
 
 
 def table(

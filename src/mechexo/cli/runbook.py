@@ -14,6 +14,7 @@ import typer
 
 from mechexo.cli import render
 from mechexo.cli.invocation import Invocation, command_group, open_desk
+from mechexo.cli.streams import data_on_stdout
 from mechexo.clock import SystemClock
 from mechexo.config import Settings, find_config, load_settings
 from mechexo.errors import ConfigError, NotFoundError
@@ -94,7 +95,8 @@ def show(
     if json_:
         return render.json_document("runbook_entry", SystemClock().now(), _whole(entry))
     if raw:
-        return render.text(entry.source.rstrip("\n"))
+        with data_on_stdout():
+            return render.text(entry.source.rstrip("\n"))
     return _show(entry)
 
 

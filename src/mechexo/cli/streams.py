@@ -11,25 +11,7 @@ from contextlib import contextmanager, suppress
 from typing import TextIO
 
 from mechexo.errors import OutputError
-
-PLAIN = {
-    "●": "+",
-    "▲": "!",
-    "✖": "X",
-    "✔": "+",
-    "·": "-",
-    "–": "-",
-    "—": "-",
-    "…": "...",
-    "“": '"',
-    "”": '"',
-    "’": "'",
-    "→": "->",
-    "⟨": "<",
-    "⟩": ">",
-    "─": "-",
-}
-"""What stands for our glyphs where the encoding has no word for them."""
+from mechexo.plain_text import PLAIN, in_ascii, only_ascii
 
 _PLAINLY = "mechexo_plainly"
 
@@ -44,7 +26,16 @@ def _plainly(error: UnicodeError) -> tuple[str | bytes, int]:
 codecs.register_error(_PLAINLY, _plainly)
 
 
-class _Answer(io.TextIOWrapper):
+class _Plain(io.TextIOWrapper):
+    """A stream that writes our glyphs plainly where the locale does not promise them."""
+
+    plainly = False
+
+    def write(self, text: str, /) -> int:
+        return super().write(in_ascii(text) if self.plainly else text)
+
+
+class _Answer(_Plain):
     """stdout: an answer that does not arrive is a failure that says so. A reader that has seen
     enough is none: the work goes on to its end, and the exit code is that of the whole answer,
     whenever the reader left."""
@@ -67,7 +58,7 @@ class _Answer(io.TextIOWrapper):
             raise _not_written(error) from error
 
 
-class _Remarks(io.TextIOWrapper):
+class _Remarks(_Plain):
     """stderr: what was asked for is done also when nobody can be told of it."""
 
     def write(self, text: str, /) -> int:
@@ -81,6 +72,20 @@ class _Remarks(io.TextIOWrapper):
             super().flush()
         except OSError:
             _lead_nowhere(self)
+
+
+@contextmanager
+def data_on_stdout() -> Iterator[None]:
+    """Within it stdout takes every character as it is: what programs read is no matter of taste."""
+    stream = sys.stdout
+    plainly = isinstance(stream, _Plain) and stream.plainly
+    if isinstance(stream, _Plain):
+        stream.plainly = False
+    try:
+        yield
+    finally:
+        if isinstance(stream, _Plain):
+            stream.plainly = plainly
 
 
 @contextmanager
@@ -99,17 +104,19 @@ def dependable_streams() -> Iterator[None]:
                 _let_go(ours)
 
 
-def _wrapped(stream: TextIO, kind: type[io.TextIOWrapper]) -> TextIO:
+def _wrapped(stream: TextIO, kind: type[_Plain]) -> TextIO:
     if not isinstance(stream, io.TextIOWrapper):
         return stream
     stream.flush()
-    return kind(
+    ours = kind(
         stream.buffer,
         encoding=stream.encoding,
         errors=_PLAINLY,
         line_buffering=stream.line_buffering,
         write_through=stream.write_through,
     )
+    ours.plainly = only_ascii(stream.encoding, os.environ)
+    return ours
 
 
 def _let_go(stream: io.TextIOWrapper) -> None:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 
 from mechexo.doctor.findings import Finding, doubtful, well
+from mechexo.plain_text import only_ascii
 
 # https://sqlite.org/wal.html: with two or more connections that write or checkpoint, versions
 # before these can, very rarely, lose a commit or damage the file ("WAL-reset").
@@ -71,8 +72,10 @@ def terminal() -> Iterator[Finding]:
         smallest = "x".join(map(str, _SMALLEST_TERMINAL))
         detail = f"{size.columns}x{size.lines} is small: the console shows a plain list"
         yield doubtful("terminal", detail, f"make it at least {smallest}")
-    elif "utf" not in encoding:
+    elif only_ascii(encoding, os.environ):
         mend = "export LANG=C.UTF-8, or set [console] ascii = true"
-        yield doubtful("terminal", f"the encoding is {encoding or 'unknown'}, not UTF-8", mend)
+        found = f"the encoding is {encoding or 'unknown'}, not UTF-8"
+        said = "the locale promises only ASCII: glyphs are shown plainly"
+        yield doubtful("terminal", said if "utf" in encoding else found, mend)
     else:
         yield well("terminal", f"{term}, {size.columns}x{size.lines}, {encoding}")
