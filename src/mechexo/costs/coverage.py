@@ -16,14 +16,16 @@ LISTED = 1000
 
 def coverage(fills: Fills, priced: pl.DataFrame) -> Coverage:
     """Counts every row read once: priced, unpriced, suspect or rejected."""
-    source = pl.when("suspect").then(pl.lit("suspect")).otherwise(pl.col("ref_source"))
-    sources = priced.select(source.alias("source"))["source"]
-    counts = {name: int((sources == name).sum()) for name in SOURCES}
-    outside = priced.filter(pl.col("reason").is_not_null())
+    counts = dict.fromkeys(SOURCES, 0)
+    mix = priced.lazy().group_by("suspect", "ref_source").len().collect(engine="streaming")
+    for suspect, source, count in mix.iter_rows():
+        counts["suspect" if suspect else source] += count
+    named = priced.select("fill_id", "ts", "symbol", "reason", "suspect")
+    outside = named.filter(pl.col("reason").is_not_null())
     unpriced = outside.filter(~pl.col("suspect"))
     suspects = outside.filter(pl.col("suspect"))
     in_figures = len(priced) - counts["suspect"] - counts["none"]
-    lacking = priced.filter(pl.col("reason").is_null() & pl.col("commission").is_null())
+    lacking = pl.col("reason").is_null() & pl.col("commission").is_null()
     return Coverage(
         fills=len(priced),
         priced=in_figures,
@@ -36,7 +38,7 @@ def coverage(fills: Fills, priced: pl.DataFrame) -> Coverage:
         unpriced_count=len(unpriced),
         suspect_count=len(suspects),
         rejected_count=len(fills.rejected),
-        without_commission=len(lacking),
+        without_commission=int(priced.select(lacking.sum()).item()),
         reasons=_reasons(pl.concat([outside["reason"], fills.rejected["reason"]])),
     )
 

@@ -56,6 +56,53 @@ def numbered(frame: pl.DataFrame, symbols: tuple[str, ...]) -> pl.DataFrame:
     return frame.with_columns(sid=number.cast(pl.Int64).fill_null(-1))
 
 
+@dataclass(frozen=True, slots=True)
+class InOrder:
+    """Keys in their order, and the places of their rows."""
+
+    keys: pl.Series
+    places: pl.Series
+
+
+def by_symbol(rows: pl.DataFrame) -> InOrder:
+    """The keys of rows in (sid, time) order. Rows that come in the order of time are sorted as one
+    number each, which takes half of the time that sorting places by a key takes.
+
+    Args:
+        rows: sid (Int64, -1 or more) and key (`KeySpace.key`).
+    """
+    count = max(len(rows), 1)
+    packed = rows.select((pl.col("sid") + 1) * count + pl.int_range(pl.len()))["sid"].sort()
+    places = (packed % count).cast(pl.UInt32)
+    keys = rows["key"].gather(places)
+    if not keys.is_sorted():
+        places = rows["key"].arg_sort()
+        keys = rows["key"].gather(places)
+    return InOrder(keys, places)
+
+
+def last_before(
+    rows: InOrder, known: pl.Series, *, strictly: bool, reach_us: int, shift_us: int = 0
+) -> pl.Series:
+    """For each row the place of the last known key before its own; null without one.
+
+    Args:
+        rows: whose.
+        known: sorted keys.
+        strictly: whether a key that is equal is too late.
+        reach_us: keys further apart than this do not match.
+        shift_us: added to the keys of the rows.
+
+    Raises:
+        MechexoError: a side is not in order, so that the match would be silently wrong.
+    """
+    left = pl.DataFrame({"key": rows.keys + shift_us if shift_us else rows.keys})
+    right = pl.DataFrame({"key": known}).with_row_index("place")
+    found = known_before(left, right, strictly=strictly, reach_us=reach_us)["place"]
+    places = pl.Series("place", [None], dtype=found.dtype).new_from_index(0, len(left))
+    return places.scatter(rows.places, found)
+
+
 def known_before(
     left: pl.DataFrame, right: pl.DataFrame, *, strictly: bool, reach_us: int
 ) -> pl.DataFrame:

@@ -43,6 +43,11 @@ class Quotes:
         newest = self.frame["ts"].max()
         return newest if isinstance(newest, datetime) else None
 
+    def seen(self) -> pl.Series:
+        """The numbers of the symbols that have quotes."""
+        own = self.frame["sid"].set_sorted().unique()
+        return own if self.later is None else pl.concat([own, self.later["sid"]])
+
     def ends(self) -> pl.DataFrame:
         """The last moment of every symbol that has quotes: sid, end."""
         own = self.frame.select("sid", end="ts")
