@@ -218,7 +218,27 @@ def test_a_silence_counts_only_what_it_covers_itself(program: Program) -> None:
     program(*RAISE)
     program("silence", "--match", "name=feed_stale", "--for", "2h", "--reason", "moving")
     program("silence", "--match", "foo=bar", "--for", "2h", "--reason", "moving")
-    assert program.said == "open alerts that it covers: 0\n"
+    assert program.said.startswith("it covers no open alert now; no alert has foo; known: ")
+    program("silence", "--match", "name=other", "--for", "2h", "--reason", "moving")
+    assert program.said == "it covers no open alert now\n"
+
+
+@pytest.mark.parametrize(("slip", "close"), [("nam=feed_stale", "name"), ("crad=data", "card")])
+def test_a_silence_by_a_name_that_no_alert_has_names_the_close_ones(
+    program: Program, slip: str, close: str
+) -> None:
+    program(*RAISE, "--label", "card=data")
+    words = ("silence", "--match", slip, "--for", "2h", "--reason", "moving")
+    code, out = program(*words)
+    assert code == 0
+    assert out.startswith("silence 1 until ")
+    assert program.said == (
+        f"it covers no open alert now; no alert has {slip.partition('=')[0]}; "
+        f"did you mean {close}?\n"
+    )
+    _, out = program(*words, "--json")
+    assert json.loads(out)["silence"]["id"] == 2
+    assert "did you mean" in program.said
 
 
 def test_what_is_done_again_says_since_when_it_stands(

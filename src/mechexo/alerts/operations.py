@@ -25,7 +25,7 @@ from mechexo.alerts.reading import (
     without_entry,
 )
 from mechexo.alerts.sender import channels_gone, deliver_due
-from mechexo.alerts.silencing import covered, silence, silences, unsilence
+from mechexo.alerts.silencing import covered, never_seen, silence, silences, unsilence
 from mechexo.alerts.text import clean, clean_observation
 from mechexo.alerts.values import (
     Alert,
@@ -48,6 +48,7 @@ __all__ = [
     "get_alert",
     "list_alerts",
     "mailbox",
+    "never_seen",
     "observe",
     "oldest_due_s",
     "raise_alert",

@@ -153,6 +153,14 @@ def timeline_of(connection: sqlite3.Connection, alert_id: int) -> tuple[AlertEve
     )
 
 
+def label_names(connection: sqlite3.Connection) -> frozenset[str]:
+    """The names of all labels that any alert has, open or resolved."""
+    rows = connection.execute(
+        "SELECT DISTINCT each.key FROM alert, json_each(alert.labels) AS each"
+    )
+    return frozenset(row[0] for row in rows)
+
+
 def active_silences(connection: sqlite3.Connection, now: datetime) -> tuple[Silence, ...]:
     """The silences that have not ended, soonest end first."""
     rows = connection.execute(

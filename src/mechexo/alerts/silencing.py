@@ -12,12 +12,16 @@ from mechexo.alerts import records, rules
 from mechexo.alerts.book import apply_step
 from mechexo.alerts.text import clean, clean_key, clean_pairs
 from mechexo.alerts.values import OPEN
-from mechexo.errors import NotFoundError, UsageError
+from mechexo.errors import NotFoundError, UsageError, close_names
 from mechexo.times import iso_z
 
 if TYPE_CHECKING:
     from mechexo.alerts.values import Alert, Silence
     from mechexo.desk import Desk
+
+
+OWN_NAMES = frozenset({"name", "source", "key", "severity"})
+"""What a silence may match by beside labels: every alert has these."""
 
 
 def silence(
@@ -109,6 +113,15 @@ def covered(desk: Desk, silence: Silence) -> tuple[Alert, ...]:
     now = desk.clock.now()
     alerts = records.alerts_in(desk.state.reader(), OPEN, None)
     return tuple(alert for alert in alerts if rules.matching(alert, (silence,), now))
+
+
+def never_seen(desk: Desk, silence: Silence) -> dict[str, str]:
+    """The names a silence matches by that no alert has, each with the names close to it: as a rule
+    a slip of the keys. Not wrong: such an alert may come."""
+    known = records.label_names(desk.state.reader()) | OWN_NAMES
+    return {
+        name: close_names(name, sorted(known)) for name in silence.matchers if name not in known
+    }
 
 
 def _in_words(matchers: Mapping[str, str]) -> str:

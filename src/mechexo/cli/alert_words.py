@@ -52,6 +52,14 @@ def resolved(alert: Alert, began: datetime) -> str:
     return _since(alert, "resolved", alert.resolved_at, began)
 
 
+def reach(covered: int, never_seen: Mapping[str, str]) -> str:
+    """How many open alerts a silence covers; of none, which names no alert has ever had."""
+    if covered:
+        return f"open alerts that it covers: {covered}"
+    slips = [f"no alert has {name}; {close}" for name, close in never_seen.items()]
+    return "; ".join(["it covers no open alert now", *slips])
+
+
 def _since(alert: Alert, what: str, at: datetime | None, began: datetime) -> str:
     if at is None or at >= began:
         return f"alert {alert.id} {what}"

@@ -174,10 +174,12 @@ def silence(
     matchers = _pairs(match, "--match")
     made = operations.silence(desk, matchers=matchers, duration=parse_duration(for_), reason=reason)
     if json_:
-        return render.json_document("silence", desk.clock.now(), {"silence": made})
-    covered = len(operations.covered(desk, made))
-    render.text(f"silence {made.id} until {alert_words.shown(desk, made.ends_at)}")
-    return render.note(f"open alerts that it covers: {covered}")
+        render.json_document("silence", desk.clock.now(), {"silence": made})
+    else:
+        render.text(f"silence {made.id} until {alert_words.shown(desk, made.ends_at)}")
+    covered = operations.covered(desk, made)
+    strange = {} if covered else operations.never_seen(desk, made)
+    return render.note(alert_words.reach(len(covered), strange))
 
 
 @app.command("unsilence")
