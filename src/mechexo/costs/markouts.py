@@ -13,8 +13,8 @@ from datetime import timedelta
 import polars as pl
 
 from mechexo.costs.kernel import TOLERANCE
-from mechexo.costs.matching import KeySpace, known_before, numbered
-from mechexo.costs.quotes import Quotes
+from mechexo.costs.matching import KeySpace, by_symbol, last_before, numbered
+from mechexo.costs.quotes import USED, Quotes
 from mechexo.costs.rules import QuoteRule
 from mechexo.errors import MechexoError
 
@@ -43,66 +43,90 @@ def add_markouts(
     Raises:
         MechexoError: an effective half-spread is not its realised spread plus its impact.
     """
+    if not horizons:
+        return priced
     mids = _mids_after(priced, quotes, rule, horizons)
+    size = pl.col("quantity") * pl.col("multiplier") * pl.col("fx") * pl.col("side")
+    own = priced.select("slippage_bps", "price", "mid", "notional", "fill_id", size=size)
+    columns: list[pl.Series] = []
     for horizon in horizons:
         label = horizon_label(horizon)
-        size = pl.col("quantity") * pl.col("multiplier") * pl.col("fx") * pl.col("side")
-        after = pl.col(f"mid_{label}")
-        priced = priced.with_columns(mids[label].alias(f"mid_{label}")).with_columns(
-            _figures(f"realised_{label}", size * (pl.col("price") - after))
-            + _figures(f"impact_{label}", size * (after - pl.col("mid")))
+        figures = (
+            own.with_columns(mids[label].alias("after"))
+            .with_columns(
+                realised=pl.col("size") * (pl.col("price") - pl.col("after")),
+                impact=pl.col("size") * (pl.col("after") - pl.col("mid")),
+            )
+            .with_columns(
+                (1e4 * pl.col(name) / pl.col("notional")).alias(f"{name}_bps")
+                for name in ("realised", "impact")
+            )
         )
-        _check(priced, label)
-    return priced
-
-
-def _figures(name: str, cash: pl.Expr) -> list[pl.Expr]:
-    return [cash.alias(f"{name}_ccy"), (1e4 * cash / pl.col("notional")).alias(f"{name}_bps")]
+        _check(figures, label)
+        columns += [figures["after"].alias(f"mid_{label}")]
+        for name in ("realised", "impact"):
+            columns += [
+                figures[name].alias(f"{name}_{label}_ccy"),
+                figures[f"{name}_bps"].alias(f"{name}_{label}_bps"),
+            ]
+    return priced.with_columns(columns)
 
 
 def _mids_after(
     priced: pl.DataFrame, quotes: Quotes, rule: QuoteRule, horizons: Sequence[timedelta]
 ) -> dict[str, pl.Series]:
-    longest_us = max(horizons, default=timedelta(0)) // _US
+    longest_us = max(horizons) // _US
     space = KeySpace.over(
         priced["ts"],
         quotes.frame["ts"],
         symbols=len(quotes.symbols),
         reach_us=rule.usable_age_us + longest_us,
     )
-    left = (
-        numbered(priced.select("ts", "symbol"), quotes.symbols)
-        .with_row_index("row")
-        .with_columns(space.key())
-        .sort("key", maintain_order=True)
-    )
-    left = left.join(quotes.ends(), on="sid", how="left", maintain_order="left")
-    right = quotes.frame.select(space.key(), "ref_ts", mid=(pl.col("bid") + pl.col("ask")) / 2)
+    rows = numbered(priced.select("ts", "symbol"), quotes.symbols).select("sid", "ts", space.key())
+    order = by_symbol(rows)
+    known = quotes.frame.select(space.key())["key"]
+    mids = quotes.frame.select((pl.col("bid") + pl.col("ask")) / 2).to_series()
+    # The age of a quote that stands itself is that of its row, which the match has bounded.
+    aged = bool((quotes.frame["kind"] != USED).any())
+    number = rows.select(pl.when(pl.col("sid") >= 0).then("sid"))["sid"]
+    left = rows.select("ts", end=_ends(quotes).gather(number))
     found = {}
     for horizon in horizons:
         then = pl.col("ts") + horizon
         # What stood at the horizon's own moment counts: nobody traded on it.
-        matched = known_before(
-            left.with_columns(key=pl.col("key") + horizon // _US),
-            right,
+        place = last_before(
+            order,
+            known,
             strictly=False,
             reach_us=rule.usable_age_us,
+            shift_us=horizon // _US,
         )
-        age = (then - pl.col("ref_ts")).dt.total_microseconds()
-        known = (pl.col("end") >= then) & (age <= rule.usable_age_us)
-        label = horizon_label(horizon)
-        mids = matched.select("row", mid=pl.when(known).then("mid")).sort("row")
-        found[label] = mids["mid"]
+        stands = pl.col("end") >= then
+        matched = left.with_columns(mids.gather(place).alias("mid"))
+        if aged:
+            matched = matched.with_columns(quotes.frame["ref_ts"].gather(place))
+            age = (then - pl.col("ref_ts")).dt.total_microseconds()
+            stands &= age <= rule.usable_age_us
+        found[horizon_label(horizon)] = matched.select(pl.when(stands).then("mid"))["mid"]
     return found
 
 
-def _check(priced: pl.DataFrame, label: str) -> None:
-    parts = pl.col(f"realised_{label}_bps") + pl.col(f"impact_{label}_bps")
-    residual = (pl.col("slippage_bps") - parts).abs()
-    scale = pl.max_horizontal(
-        pl.lit(1.0), pl.col("slippage_bps").abs(), pl.col(f"impact_{label}_bps").abs()
-    )
-    broken = priced.filter(~(residual <= TOLERANCE * scale))
+def _ends(quotes: Quotes) -> pl.Series:
+    """The last moment of each symbol by its number; null for one without quotes."""
+    ends = quotes.ends()
+    kind = pl.Datetime("us", "UTC")
+    moments = pl.Series("end", [None], dtype=kind).new_from_index(0, len(quotes.symbols))
+    return moments.scatter(ends["sid"], ends["end"]) if len(ends) else moments
+
+
+def _check(figures: pl.DataFrame, label: str) -> None:
+    parts = pl.col("realised_bps") + pl.col("impact_bps")
+    residual = figures.select((pl.col("slippage_bps") - parts).abs().alias("residual"))["residual"]
+    worst = residual.max()
+    if worst is None or (isinstance(worst, float) and worst <= TOLERANCE):
+        return
+    scale = pl.max_horizontal(pl.lit(1.0), pl.col("slippage_bps").abs(), pl.col("impact_bps").abs())
+    broken = figures.filter(~(residual <= TOLERANCE * scale))
     if not broken.is_empty():
         raise MechexoError(
             f"costs: realised spread and impact after {label} of fill "
