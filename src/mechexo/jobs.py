@@ -51,6 +51,8 @@ def run_job(
         health.check_in(desk, name, ok=ok, detail=detail)
     except MechexoError as error:
         sys.stderr.write(f"mechexo: the check-in of {name} is not recorded: {error}\n")
+    if close := _slip(desk, name):
+        sys.stderr.write(f"mechexo: nothing expects a job {name}; did you mean {close}?\n")
     return run
 
 
@@ -76,10 +78,27 @@ def why_unexpected(desk: Desk, job: str) -> str:
 
     A check-in under a misspelt name is one that the job's own probe never hears of.
     """
-    probes = desk.settings.probes.items()
-    heartbeats = {str(p.options.get("job") or name) for name, p in probes if p.kind == "heartbeat"}
-    known = sorted(heartbeats | desk.settings.flows.keys())
+    known = sorted(_expected(desk))
     if job.strip() in known:
         return ""
     hint = close_names(job.strip(), known) if known else "give it a probe of the kind heartbeat"
     return f"no heartbeat probe and no flow of {desk.config_path} expects the job {job}; {hint}"
+
+
+def _slip(desk: Desk, name: str) -> str:
+    """The job that this name is most likely a slip of; "" when it is expected, or like no other.
+
+    A job need not be in the configuration, so that it is not is nothing to remark on.
+    """
+    import difflib
+
+    known = _expected(desk)
+    close = () if name in known else difflib.get_close_matches(name, known, n=1, cutoff=0.8)
+    return next(iter(close), "")
+
+
+def _expected(desk: Desk) -> set[str]:
+    """The names of the jobs that a flow or a heartbeat probe of the configuration expects."""
+    probes = desk.settings.probes.items()
+    heartbeats = {str(p.options.get("job") or name) for name, p in probes if p.kind == "heartbeat"}
+    return heartbeats | desk.settings.flows.keys()

@@ -70,6 +70,28 @@ def test_runs_in_other_forms(busy_desk: Desk) -> None:
     assert "● COMPLETED" in text
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        (
+            "data_pipelnie",
+            "mechexo: nothing expects a job data_pipelnie; did you mean data_pipeline?\n",
+        ),
+        ("data_pipeline", ""),
+        ("fx_import", ""),
+        ("backup", ""),
+    ],
+)
+def test_a_job_whose_name_is_likely_a_slip_is_remarked_on_and_runs_as_it_would_alone(
+    make_desk: Callable[..., Desk], name: str, said: str
+) -> None:
+    beat = 'kind = "heartbeat"\nevery_expected = "1h"\njob = "fx_import"\n'
+    desk = make_desk(f"[flows.data_pipeline]\n[flows.fx_imports]\n[probes.fx]\n{beat}")
+    job = ["sh", "-c", "echo out; echo err >&2; exit 7"]
+    done = mechexo("flows", "exec", name, "--", *job, config=desk.config_path)
+    assert (done.returncode, done.stdout, done.stderr) == (7, "out\n", f"err\n{said}")
+
+
 def test_runs_show_the_last_line_of_what_a_failed_one_said(desk: Desk) -> None:
     flows.execute(desk, "bars", ["sh", "-c", "echo reading; echo no quotes; exit 1"])
     flows.execute(desk, "weights", ["sh", "-c", "echo all is well"])
