@@ -34,7 +34,7 @@ class DeskSettings(Table):
     name: Annotated[str, text(40)]
     """Shown in the header and in every message."""
     mode: Literal["paper", "live"] = "paper"
-    """`live` when real money is at stake: changes then need a reason."""
+    """`live` when real money is at stake: changes then need a reason, acknowledging does not."""
     zone: Zone = "UTC"
     """The time zone of the screens. Records stay in UTC."""
     state: str = "state/mechexo.sqlite"
