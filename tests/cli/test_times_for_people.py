@@ -13,6 +13,7 @@ from mechexo.alerts import operations as alerts
 from mechexo.alerts.escalation import next_level
 from mechexo.alerts.values import Alert, AlertState
 from mechexo.desk import Desk
+from mechexo.flows import operations as flows
 from support.program import mechexo
 
 ZONE = ZoneInfo("America/New_York")
@@ -50,6 +51,16 @@ def test_an_alert_s_story_has_no_utc_in_the_middle_of_local_times(far_desk: Desk
         mechexo("alerts", "why", "1", "--json", config=far_desk.config_path).stdout
     )
     assert f"until {until:%Y-%m-%dT%H:%M:%S.%f}Z: moving" in document["timeline"][-1]["detail"]
+
+
+def test_the_status_shows_what_a_job_said_in_the_desk_s_zone(make_desk: MakeDesk) -> None:
+    desk = Desk.open(make_desk("[flows.bars]\n", zone=ZONE.key).config_path)
+    words = ["sh", "-c", "echo no quotes since 2026-03-02T14:00:00Z; exit 1"]
+    flows.execute(desk, "bars", words)
+    shown = mechexo("status", config=desk.config_path).stdout
+    assert "no quotes since 2026-03-02 09:00:00 EST" in shown
+    said = mechexo("status", "--json", config=desk.config_path).stdout
+    assert "no quotes since 2026-03-02T14:00:00Z" in said
 
 
 def test_the_audit_log_is_in_the_desk_s_zone_to_the_second_and_in_utc_for_scripts(

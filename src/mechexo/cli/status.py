@@ -14,7 +14,7 @@ from mechexo.cli.words import age, counted, harmless, status_word
 from mechexo.desk_status import DeskStatus, card_words, read_status, status_document
 from mechexo.errors import MechexoError
 from mechexo.health.values import FLOW_KIND, Status
-from mechexo.times import format_duration
+from mechexo.times import format_duration, stamps_in_zone
 
 app = single_command()
 
@@ -43,24 +43,29 @@ def status(
 
 def show(found: DeskStatus) -> None:
     """Prints the status for people."""
+    zone = ZoneInfo(found.zone)
     render.text(f"{found.name}  {found.mode.upper()}  {found.zone}")
     render.text()
     widest = max((len(card.name) for card in found.cards), default=0)
     for card in found.cards:
         observed = f" ({age(card.observed_at, found.at)})" if card.probes else ""
         word = status_word(card.status, _WORD_WIDTH)
-        render.text(f"{card.name.ljust(widest)}  {word} {harmless(card.summary)}{observed}")
+        render.text(f"{card.name.ljust(widest)}  {word} {_said(card.summary, zone)}{observed}")
     render.text()
     overall = Status.OK if found.ops_ok else Status.UNKNOWN if found.blind else Status.CRITICAL
     answer = " · ".join(filter(None, ("yes" if found.ops_ok else "no", card_words(found.cards))))
     render.text(f"ops_ok  {status_word(overall, _WORD_WIDTH)} {answer}")
     for reason in found.reasons:
-        render.text(f"        - {harmless(reason)}")
+        render.text(f"        - {_said(reason, zone)}")
     render.text(f"alerts  {_alerts(found)}")
     quiet = ", quiet hours" if found.oncall.quiet_hours else ""
     render.text(f"on call {found.oncall.level1 or 'nobody is configured'}{quiet}")
     render.text(f"uptime  {_uptime(found)}")
     render.text(f"tick    {age(found.last_tick_at, found.at)}")
+
+
+def _said(text: str, zone: ZoneInfo) -> str:
+    return harmless(stamps_in_zone(text, zone))
 
 
 def _alerts(found: DeskStatus) -> str:
