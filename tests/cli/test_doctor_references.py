@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from mechexo.desk import Desk
@@ -32,6 +33,26 @@ def commit_all(folder: Path) -> None:
     subprocess.run([*git, "add", "."], check=True)
     who = ["-c", "user.name=tester", "-c", "user.email=tester@desk.invalid"]
     subprocess.run([*git, *who, "commit", "-q", "-m", "files"], check=True)
+
+
+def test_costs_are_looked_for_where_they_should_be(make_desk: Callable[..., Desk]) -> None:
+    desk = make_desk('[costs]\nfills="data/*/f.csv"\nquotes="sqlite:///q.sqlite?table=quotes"\n')
+    (desk.root / "data" / "x").mkdir(parents=True)
+    (desk.root / "data" / "x" / "f.csv").write_text("fill_id,ts,symbol,side,quantity,price\n")
+    fills, quotes = findings(desk, "costs")
+    assert fills.status is Status.OK
+    assert quotes.status is Status.CRITICAL
+    assert "[costs] quotes" in quotes.mend
+
+
+def test_costs_of_other_addresses_are_opened(make_desk: Callable[..., Desk]) -> None:
+    desk = make_desk('[costs]\nfills="imported"\nquotes="duckdb:///q.duckdb?table=quotes"\n')
+    fills, quotes = findings(desk, "costs")
+    assert "nothing was imported yet" in fills.detail
+    assert "q.duckdb is not there" in quotes.detail
+    with duckdb.connect(str(desk.root / "q.duckdb")) as database:
+        database.execute("CREATE TABLE quotes (ts TIMESTAMPTZ, symbol TEXT, bid INT, ask INT)")
+    assert findings(desk, "costs")[1].status is Status.OK
 
 
 @pytest.mark.parametrize(
