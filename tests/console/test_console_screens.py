@@ -379,6 +379,10 @@ async def test_an_acknowledged_alert_that_is_silenced_shows_both_and_until_when(
 async def test_a_list_that_was_shifted_begins_at_its_edge_when_one_comes_back(
     busy_desk: Desk, show: Show
 ) -> None:
+    alerts.raise_alert(
+        busy_desk, key="k", severity="critical", name="wide", summary="s",
+        labels={"where": "x" * 80}, reason="made for a test",
+    )  # fmt: skip
     async with show(busy_desk, 60, 24) as pilot:
         await press(pilot, "2", "tab", "right")
         story = pilot.app.screen.query_one("#story", LineList)
@@ -486,3 +490,15 @@ async def test_the_runbook_that_an_alert_leads_to_is_not_filtered(
         await press(pilot, "7", "slash", *"disk", "enter", "1", "j", "j", "b")
         await until(pilot, "no runbook entry is for odd_thing")
         assert "Trading is halted" in screen_text(pilot)
+
+
+async def test_stamps_in_what_happened_are_in_the_desks_zone(
+    make_desk: Callable[..., Desk], tmp_path: Path, clock: VirtualClock, show: Show
+) -> None:
+    desk = fill_desk(make_desk, tmp_path, clock, zone="America/New_York")
+    worst = alerts.list_alerts(desk)[0]
+    alerts.silence(desk, matchers={"name": worst.name}, duration=timedelta(hours=2), reason="known")
+    async with show(desk, 200, 60) as pilot:
+        await press(pilot, "2")
+        await until(pilot, "11:33:00 EST")
+        assert "16:33:00Z" not in screen_text(pilot)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from mechexo.errors import MechexoError, UsageError
 from mechexo.state.store import LOCK_WAIT_S
-from mechexo.times import format_duration, parse_duration
+from mechexo.times import format_duration, parse_duration, stamps_in_zone
 from mechexo_tui.panels.plan import plan_lines
 from mechexo_tui.screens.text import TextScreen
 from mechexo_tui.terminal import clipboard_sequence
@@ -209,7 +209,7 @@ def show_reasons(app: MechexoApp) -> None:
     def rows(width: int) -> list[Row]:
         shown = [Row(((" Why ops_ok does not hold", "title"),)), Row(())]
         for number, reason in enumerate(reasons, 1):
-            for place, text in enumerate(wrapped(reason, width - 8)):
+            for place, text in enumerate(wrapped(stamps_in_zone(reason, app.desk.zone), width - 8)):
                 shown.append(Row(((f"  {'' if place else number:>2}  ", "dim"), (text, ""))))
         return shown if reasons else [Row((("  ops_ok holds", ""),))]
 
@@ -230,7 +230,7 @@ def in_background(
     """
 
     def complain(text: str) -> None:
-        app.front.say(text, bad=True)
+        app.front.say(stamps_in_zone(text, app.desk.zone), bad=True)
 
     def told() -> None:
         try:

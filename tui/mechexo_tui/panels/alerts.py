@@ -20,7 +20,7 @@ from mechexo.alerts.values import (
 )
 from mechexo_tui.panels.words import kept_among
 from mechexo_tui.widgets import format as shown_as
-from mechexo_tui.widgets.lines import Line, Row, Span, rows_of
+from mechexo_tui.widgets.lines import Line, Row, Span, rows_of, text_of, width_of, wrapped
 from mechexo_tui.widgets.table import Column, Table, natural
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def _cells(alert: Alert, look: Look) -> tuple[Span | str, ...]:
     return (
         shown_as.severity(alert.severity, look.glyphs),
         (alert.name, "bold" if alert.state is AlertState.FIRING else ""),
-        alert.summary,
+        shown_as.told(alert.summary, look),
         state_of(alert, look, in_full=look.width > ROOMY),
         (shown_as.moment(alert.started_at, look), "dim"),
     )
@@ -174,34 +174,37 @@ def story_lines(
     lines: list[Line] = [
         ((" ", ""), shown_as.severity(alert.severity, look.glyphs), ("  ", ""),
          (alert.name, "title")),
-        (("   ", ""), (alert.summary, "")),
+        (("   ", ""), (shown_as.told(alert.summary, look), "")),
         (),
     ]  # fmt: skip
     lines += [((f"   {name:<15}", "dim"), (value, "")) for name, value in facts]
     lines += [(), ((" What happened", "title"),)]
     for event in events:
         who = f"  {event.actor}" if event.actor else ""
-        lines.append(
-            (
-                (f"   {shown_as.exact(event.at, look)}  ", "dim"),
-                (f"{event.kind:<13}", "accent"),
-                (event.detail, ""),
-                (who, "dim"),
-            )
+        head: Line = (
+            (f"   {shown_as.exact(event.at, look)}  ", "dim"),
+            (f"{event.kind:<13}", "accent"),
         )
+        lines += _beside(head, shown_as.told(event.detail, look) + who, "", look)
     lines += [(), ((" Who was told", "title"),)]
     if not deliveries:
         lines.append((("   nobody: no channel takes this severity", "dim"),))
     for delivery in deliveries:
-        lines.append(
-            (
-                (f"   {shown_as.exact(delivery.finished_at or delivery.due_at, look)}  ", "dim"),
-                (f"{delivery.channel:<13}", ""),
-                _delivery_state(delivery, look),
-                (f"  {delivery.detail}" if delivery.detail else "", "dim"),
-            )
+        head = (
+            (f"   {shown_as.exact(delivery.finished_at or delivery.due_at, look)}  ", "dim"),
+            (f"{delivery.channel:<13}", ""),
+            _delivery_state(delivery, look),
+            ("  ", ""),
         )
+        lines += _beside(head, shown_as.told(delivery.detail, look), "dim", look)
     return lines
+
+
+def _beside(head: Line, text: str, style: str, look: Look) -> list[Line]:
+    """A text beside what it belongs to, going on below itself where the line is short."""
+    indent = width_of(text_of(head))
+    first, *more = wrapped(text, look.width - indent - 1)
+    return [(*head, (first, style)), *(((" " * indent, ""), (part, style)) for part in more)]
 
 
 def _delivery_state(delivery: Delivery, look: Look) -> Span:

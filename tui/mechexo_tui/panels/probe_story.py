@@ -33,6 +33,8 @@ def probe_lines(probe: ProbeState, history: Sequence[float], look: Look) -> list
     lines: list[Line] = [
         ((" ", ""), shown_as.status(probe.status.value, glyphs), ("  ", ""), (probe.name, "title"))
     ]
-    lines += [((f"   {text}", ""),) for text in wrapped(probe.detail, look.width - 6)]
+    lines += [
+        ((f"   {text}", ""),) for text in wrapped(shown_as.told(probe.detail, look), look.width - 6)
+    ]
     lines.append(())
     return lines + [((f"   {name:<16}", "dim"), (value, "")) for name, value in facts]

@@ -130,7 +130,7 @@ def _says(probe: ProbeState, look: Look) -> str:
         failing = f" {look.glyphs.dot} failed {probe.failures}x in a row"
     if probe.observed_at is None:
         return "never looked at"
-    return f"{probe.detail}{failing}{flapping}"
+    return f"{shown_as.told(probe.detail, look)}{failing}{flapping}"
 
 
 def _value(probe: ProbeState, look: Look) -> str:

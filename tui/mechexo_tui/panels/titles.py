@@ -36,7 +36,13 @@ def reason_line(reasons: Sequence[str], look: Look) -> Line:
     sign, style = shown_as.verdict(False, look.glyphs)
     more = f" (and {len(reasons) - 1} more: o)" if len(reasons) > 1 else ""
     room = look.width - width_of(sign) - width_of(more) - 4
-    return (" ", ""), (sign, style), ("  ", ""), (cut(reasons[0], room), ""), (more, "dim")
+    return (
+        (" ", ""),
+        (sign, style),
+        ("  ", ""),
+        (cut(shown_as.told(reasons[0], look), room), ""),
+        (more, "dim"),
+    )
 
 
 def trouble(part: Part[Any], what: str, look: Look) -> list[Row]:
@@ -49,7 +55,7 @@ def trouble(part: Part[Any], what: str, look: Look) -> list[Row]:
     since = ""
     if part.value is not None:
         since = f" (shown as of {shown_as.moment(part.read_at, look)})"
-    text = f"  {what}{since}: {harmless(part.error)}"
+    text = f"  {what}{since}: {harmless(shown_as.told(part.error, look))}"
     lines = wrapped(text, look.width - width_of(sign) - 4)
     rows = [Row((("  ", ""), (sign, style), (lines[0], "")))]
     rows += [Row(((" " * (width_of(sign) + 4), ""), (text, ""))) for text in lines[1:4]]

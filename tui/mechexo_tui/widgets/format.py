@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from mechexo.times import format_duration
+from mechexo.times import format_duration, stamps_in_zone
 
 if TYPE_CHECKING:
     from mechexo_tui.widgets.lines import Span
@@ -187,6 +187,11 @@ def moment(at: datetime | None, look: Look) -> str:
     local = at.astimezone(look.zone)
     today = look.now.astimezone(look.zone).date()
     return f"{local:%H:%M}" if local.date() == today else f"{local:%m-%d %H:%M}"
+
+
+def told(text: str, look: Look) -> str:
+    """A recorded text as people of the desk read it: its UTC stamps in the desk's zone."""
+    return stamps_in_zone(text, look.zone)
 
 
 def exact(at: datetime | None, look: Look) -> str:
