@@ -24,6 +24,10 @@ from mechexo_tui.widgets.lines import rows_of
 LOW = 24
 """Below this height there is no blank line above the title."""
 
+PATIENCE_S = 0.2
+"""How long the level before stays on the screen when the answer for the next one is awaited: most
+are there before, and then the screen changes once instead of twice."""
+
 
 class CostsScreen(ConsoleScreen):
     """A trail of levels, of which the last is shown. What a level shows is asked of the process
@@ -38,6 +42,8 @@ class CostsScreen(ConsoleScreen):
         self._asking = False
         self._missed = False
         self._listed: Known | None = None
+        self._head_lines = 0
+        self._patient = False
         # Counted, so that an answer can be told from one about facts of before.
         self._turn, self._costs_part = 0, object()
         self._audits, self._audit_part = 0, object()
@@ -63,6 +69,11 @@ class CostsScreen(ConsoleScreen):
     def show_now(self) -> None:
         """Shows the last level of the trail."""
         known = self._known
+        if self._patient and known.part.pending and known.seen is None:
+            self._notice()
+            self._poke()
+            return
+        self._patient = False
         if known.level.words != self.words:
             known.level = replace(known.level, words=self.words)
         self.title_id = known.level.screen
@@ -75,11 +86,17 @@ class CostsScreen(ConsoleScreen):
         known, look = self._known, self.look
         # Until there is an answer, what was there before stays.
         level = known.of or known.level
+        if known.level.is_text is not self.has_class("-text"):
+            # Another widget, or another height of one: laid out first, then painted once.
+            self.console_app.painting.hold()
         self.set_class(known.level.is_text, "-text")
         self.set_class(self.size.height < LOW, "-low")
         head = head_lines(level, known.part, known.seen, self._period, look, self.size.height)
         if known.seen is not None and not level.is_text and not len(known.rows):
             head.append(empty_line(level))
+        if len(head) != self._head_lines:
+            self._head_lines = len(head)
+            self.console_app.painting.hold()
         self.query_one("#head", LineBlock).show([] if self.small else head)
         if known.level.is_text:
             lines = text_rows(level, known.seen, look) if known.seen is not None else []
@@ -115,13 +132,14 @@ class CostsScreen(ConsoleScreen):
         if self._asking or not self.is_attached:
             return
         known, shown = self._known, self.query_one("#rows", LineList)
-        known.index, known.top = shown.index, shown.top
+        if self._listed is known:
+            known.index, known.top = shown.index, shown.top
         # Who looked at exceptions is in the state file.
         stand = (self._turn, self._audits if known.level.kind == "exceptions" else 0)
         # The overview's period was just priced for it.
         period, turn = self._priced
         anew = self._period == period != DEFAULT_PERIOD and turn != self._turn
-        window = (shown.top, shown.top + shown.size.height)
+        window = (known.top, known.top + shown.size.height)
         bins = bins_for(self.size.width)
         question = known.needs(self._period, stand, bins, window, anew=anew)
         if question is None:
@@ -217,11 +235,18 @@ class CostsScreen(ConsoleScreen):
             self._become(known.level.next_grouping(known.head.dimensions))
 
     def _enter(self, level: Level) -> None:
-        shown = self.query_one("#rows", LineList)
-        self._known.index, self._known.top = shown.index, shown.top
+        if self._listed is self._known and not self._known.level.is_text:
+            self._known.index, self._known.top = self.active.index, self.active.top
         self._trail.append(Known(level))
         self.words = level.words
+        self._patient = True
+        self.set_timer(PATIENCE_S, self._be_impatient)
         self.show_now()
+
+    def _be_impatient(self) -> None:
+        if self._patient:
+            self._patient = False
+            self.show_now()
 
     def _leave(self) -> None:
         self._trail.pop()
