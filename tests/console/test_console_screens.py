@@ -379,16 +379,14 @@ async def test_an_acknowledged_alert_that_is_silenced_shows_both_and_until_when(
 async def test_a_list_that_was_shifted_begins_at_its_edge_when_one_comes_back(
     busy_desk: Desk, show: Show
 ) -> None:
-    alerts.raise_alert(
-        busy_desk, key="k", severity="critical", name="wide", summary="s",
-        labels={"where": "x" * 80}, reason="made for a test",
-    )  # fmt: skip
     async with show(busy_desk, 60, 24) as pilot:
-        await press(pilot, "2", "tab", "right")
-        story = pilot.app.screen.query_one("#story", LineList)
-        assert story.left > 0
-        await press(pilot, "1", "2")
-        assert story.left == 0
+        await press(pilot, "x")
+        await until(pilot, "Rollback, dry run")
+        await press(pilot, "G", "right")
+        diff = pilot.app.screen.query_one(LineList)
+        assert diff.left > 0
+        await press(pilot, "question_mark", "q")
+        assert diff.left == 0
 
 
 async def test_what_is_said_takes_the_lines_it_needs(busy_desk: Desk, show: Show) -> None:

@@ -8,6 +8,7 @@ from datetime import datetime
 from itertools import compress
 from typing import TYPE_CHECKING
 
+from mechexo.alerts.escalation import next_level
 from mechexo.alerts.values import (
     SEVERITIES,
     Alert,
@@ -168,8 +169,8 @@ def story_lines(
     if alert.held_until:
         facts.append(("held until", shown_as.exact(alert.held_until, look)))
     level = f"{alert.level}"
-    if alert.next_level_at:
-        level += f", next at {shown_as.exact(alert.next_level_at, look)}"
+    if further := next_level(alert, look.now, look.zone):
+        level += f", {further}"
     facts += [("level", level), ("runbook", alert.runbook or look.glyphs.missing)]
     lines: list[Line] = [
         ((" ", ""), shown_as.severity(alert.severity, look.glyphs), ("  ", ""),
@@ -177,7 +178,8 @@ def story_lines(
         (("   ", ""), (shown_as.told(alert.summary, look), "")),
         (),
     ]  # fmt: skip
-    lines += [((f"   {name:<15}", "dim"), (value, "")) for name, value in facts]
+    for name, value in facts:
+        lines += _beside(((f"   {name:<15}", "dim"),), value, "", look)
     lines += [(), ((" What happened", "title"),)]
     for event in events:
         who = f"  {event.actor}" if event.actor else ""
