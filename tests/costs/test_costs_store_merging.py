@@ -18,21 +18,26 @@ from costs.oracle import percentile
 from costs.statistics_oracle import Row
 from costs.statistics_rows import HORIZON, ROWS, priced_frame
 from mechexo.costs.aggregate import PERCENTILES, grouped, totals
-from mechexo.costs.dimensions import Grouping
-from mechexo.costs.merged_rows import markout_points, rows_of
-from mechexo.costs.merging import (
-    BUCKETS_PER_OCTAVE,
+from mechexo.costs.buckets import (
+    COARSE,
+    FINE,
     FINEST,
-    Partial,
-    Question,
     bucket,
     bucket_middle,
     bucket_width,
-    counted,
+    coarser,
+    fineness,
+)
+from mechexo.costs.dimensions import Grouping
+from mechexo.costs.merged_rows import markout_points, rows_of
+from mechexo.costs.merging import (
+    Partial,
+    Question,
     dimensions_by_name,
     key,
     keys_of,
     merge,
+    merged_buckets,
     partial_of,
 )
 from mechexo.costs.percentiles import Buckets, exact, located
@@ -70,7 +75,10 @@ class Parts:
         self.looked_at = 0
 
     def second(self, buckets: Buckets) -> pl.DataFrame:
-        rows = self.ledger.with_columns(bucket=bucket("total_bps"))
+        rows = self.ledger.with_columns(
+            pl.col(pl.Categorical).cast(pl.String),
+            bucket=bucket(pl.col("total_bps"), buckets.per_octave),
+        )
         found = rows.join(
             buckets.wanted, on=[*keys_of(buckets.by), "bucket"], how="semi", nulls_equal=True
         )
@@ -128,8 +136,9 @@ def test_merging_is_associative_and_commutative(
         reduce(two, parts),
         two(shuffled[0], reduce(two, reversed(shuffled[1:]))),
     ):
-        for by in asked.parents:
+        for by in asked.summed:
             same(merged.sums[by], other.sums[by])
+        for by in asked.counted:
             same(merged.buckets[by], other.buckets[by])
 
 
@@ -168,32 +177,48 @@ def ledger(values: list[float], weights: list[float] | None = None) -> pl.DataFr
     )
 
 
-@settings(max_examples=150, deadline=None)
-@given(st.lists(VALUES, min_size=1, max_size=60))
-def test_percentiles_are_exact_whatever_the_values(values: list[float]) -> None:
-    rows = ledger(values)
-    buckets = located(counted(rows, ()), ())
-    wanted = rows.with_columns(bucket=bucket("total_bps")).join(
-        buckets.wanted, on="bucket", how="semi"
+def buckets_of(rows: pl.DataFrame, per_octave: int) -> Buckets:
+    counted = rows.group_by(bucket=bucket(pl.col("total_bps"), per_octave)).agg(
+        pl.len().cast(pl.Int64).alias("n"),
+        pl.col("total_bps").sum().alias("sum"),
+        pl.col("notional").sum(),
     )
-    (found,) = exact(buckets, wanted.drop("bucket")).iter_rows(named=True)
+    return located(merged_buckets(counted, ()), (), per_octave)
+
+
+def looked_at(rows: pl.DataFrame, buckets: Buckets) -> pl.DataFrame:
+    placed = rows.with_columns(bucket=bucket(pl.col("total_bps"), buckets.per_octave))
+    return placed.join(buckets.wanted, on="bucket", how="semi").drop("bucket")
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(VALUES, min_size=1, max_size=60), st.sampled_from([FINE, COARSE]))
+def test_percentiles_are_exact_whatever_the_values(values: list[float], per_octave: int) -> None:
+    rows = ledger(values)
+    buckets = buckets_of(rows, per_octave)
+    (found,) = exact(buckets, looked_at(rows, buckets)).iter_rows(named=True)
     for name, level in PERCENTILES.items():
         expected = percentile(values, level)
         assert found[f"{name}_bps"] == pytest.approx(expected, rel=1e-12, abs=1e-12)
 
 
 @settings(deadline=None)
-@given(st.lists(VALUES, min_size=2, max_size=30))
-def test_buckets_keep_the_order_of_values_and_hold_them(values: list[float]) -> None:
-    frame = pl.DataFrame({"value": sorted(values)}).with_columns(bucket=bucket("value"))
+@given(st.lists(VALUES, min_size=2, max_size=30), st.sampled_from([FINE, COARSE]))
+def test_buckets_keep_the_order_of_values_and_hold_them(
+    values: list[float], per_octave: int
+) -> None:
+    frame = pl.DataFrame({"value": sorted(values)}).with_columns(
+        bucket=bucket(pl.col("value"), per_octave), fine=bucket(pl.col("value"), FINE)
+    )
     assert frame["bucket"].is_sorted()
+    assert frame.select((coarser(pl.col("fine"), per_octave) == pl.col("bucket")).all()).item()
     bounded = frame.with_columns(
-        off=(bucket_middle(pl.col("bucket")) - pl.col("value")).abs(),
-        half=bucket_width(pl.col("bucket")) / 2,
+        off=(bucket_middle(pl.col("bucket"), per_octave) - pl.col("value")).abs(),
+        half=bucket_width(pl.col("bucket"), per_octave) / 2,
     )
     assert bounded.select((pl.col("off") <= pl.col("half") * (1 + 1e-12)).all()).item()
     wide = bounded.filter(pl.col("bucket") != 0)
-    narrow = 2 * pl.col("half") <= pl.col("value").abs() / BUCKETS_PER_OCTAVE * (1 + 1e-12)
+    narrow = 2 * pl.col("half") <= pl.col("value").abs() / per_octave * (1 + 1e-12)
     assert wide.select(narrow.all()).item()
 
 
@@ -219,12 +244,11 @@ def test_a_second_look_sees_few_of_many_fills() -> None:
     dice = random.Random(3)
     values = [dice.gauss(1.5, 4.0) for _ in range(200_000)]
     rows = ledger(values, [dice.uniform(1, 9) for _ in values])
-    buckets = located(counted(rows, ()), ())
-    wanted = rows.with_columns(bucket=bucket("total_bps")).join(
-        buckets.wanted, on="bucket", how="semi"
-    )
-    assert len(wanted) < 0.08 * len(values)
-    (found,) = exact(buckets, wanted.drop("bucket")).iter_rows(named=True)
+    buckets = buckets_of(rows, FINE)
+    wanted = looked_at(rows, buckets)
+    assert len(wanted) < 0.01 * len(values)
+    assert len(looked_at(rows, buckets_of(rows, COARSE))) < 0.1 * len(values)
+    (found,) = exact(buckets, wanted).iter_rows(named=True)
     assert found["p95_bps"] == pytest.approx(percentile(values, 0.95), rel=1e-12)
     low, high = percentile(values, 0.01), percentile(values, 0.99)
     drawn = math.fsum(min(max(each, low), high) for each in values) / len(values)
@@ -239,7 +263,15 @@ def test_a_second_look_sees_few_of_many_fills() -> None:
 
 def test_only_groupings_that_are_no_part_of_another_are_kept() -> None:
     asked = Question((("symbol",), ("symbol", "hour"), ("day",)), RULES)
-    assert asked.parents == (("symbol", "hour"), ("day",))
-    assert asked.parent_of(("symbol",)) == ("symbol", "hour")
-    assert Question((), RULES).parents == ((),)
+    assert asked.summed == (("symbol", "hour"), ("day",))
+    assert asked.sums_of(("symbol",)) == ("symbol", "hour")
+    assert asked.sums_of(()) == ("symbol", "hour")
+    assert Question((), RULES).summed == ((),)
     assert key("day") == "key_day"
+
+
+def test_few_large_groups_are_counted_more_finely_than_many_small_ones() -> None:
+    asked = Question((("symbol",), ("hour",), ("symbol", "hour"), ("algo",)), RULES)
+    assert asked.counted == (("symbol", "hour"), ("hour",), ("algo",))
+    assert (asked.buckets_of(("symbol",)), asked.buckets_of(())) == (("symbol", "hour"), ("hour",))
+    assert (fineness(("hour",)), fineness(("algo",), ("algo",))) == (FINE, COARSE)

@@ -8,12 +8,13 @@ from typing import Any
 import polars as pl
 
 from mechexo.costs.aggregate import PARTS, PERCENTILES, WEIGHTED_PERCENTILES
+from mechexo.costs.buckets import FINE, bucket, coarser
 from mechexo.costs.dimensions import NO_VALUE, SOURCES, Dimension
 from mechexo.costs.merging import (
     By,
     Partial,
     Question,
-    bucket,
+    class_of,
     keys_of,
     merged_buckets,
     merging_sums,
@@ -44,24 +45,35 @@ def rows_after_second_look(
         dimensions: the question's, by name.
         ledgers: those of the parts; looked at once, each for all groupings.
     """
-    asked = tuple(dict.fromkeys((*question.groupings, ())))
     wanted = {
-        by: located(merged_buckets(partial.buckets[question.parent_of(by)], by), by).wanted
-        for by in asked
-        if partial.buckets
+        by: _located(partial, by, question).wanted for by in (question.all if partial.sums else ())
     }
     seen: dict[By, list[pl.DataFrame]] = {by: [] for by in wanted}
     for ledger in ledgers:
-        placed = ledger.with_columns(bucket=bucket("total_bps"))
+        fine = ledger.with_columns(bucket=bucket(pl.col("total_bps"), FINE))
         for by, buckets in wanted.items():
             keys = keys_of(by)
-            found = placed.join(buckets, on=[*keys, "bucket"], how="semi", nulls_equal=True)
-            seen[by].append(found.select(*keys, "total_bps", "notional"))
+            alike = buckets.with_columns(pl.col(name).cast(ledger.schema[name]) for name in keys)
+            found = fine.with_columns(bucket=coarser(pl.col("bucket"), question.fineness(by))).join(
+                alike, on=[*keys, "bucket"], how="semi", nulls_equal=True
+            )
+            seen[by].append(
+                found.select(
+                    *(pl.col(name).cast(buckets.schema[name]) for name in keys),
+                    "total_bps",
+                    "notional",
+                )
+            )
     values = {by: pl.concat(found) for by, found in seen.items()}
     return {
         by: rows_of(partial, by, question, dimensions, lambda buckets: values[buckets.by])[0]
-        for by in asked
+        for by in question.all
     }
+
+
+def _located(partial: Partial, by: By, question: Question) -> Buckets:
+    parent = partial.buckets[question.buckets_of(by)]
+    return located(merged_buckets(parent, by), by, question.fineness(by))
 
 
 def rows_of(
@@ -84,9 +96,8 @@ def rows_of(
         The rows, as `costs.aggregate.grouped` gives them; and how far, in bps, percentiles and the
         winsorised mean may be off: 0.0 after a second look.
     """
-    parent = question.parent_of(by)
-    sums = partial.sums[parent]
-    buckets = located(merged_buckets(partial.buckets[parent], by), by)
+    sums = partial.sums[question.sums_of(by)]
+    buckets = _located(partial, by, question)
     figures = approximate(buckets) if second is None else exact(buckets, second(buckets))
     keys = keys_of(by)
     statistics = {tuple(row[key] for key in keys): row for row in figures.iter_rows(named=True)}
@@ -107,10 +118,11 @@ def _groups(
 ) -> dict[tuple[Any, ...], list[dict[str, Any]]]:
     """The sums of each group, by what decides which figures a fill has, in the groups' order."""
     keys = keys_of(by)
-    classes = [*keys, "counts", "ref_source", "suspect", "no_commission", "no_spread"]
+    classes = [*keys, "class"]
     merged = sums.group_by(classes).agg(merging_sums(question.horizons)).sort(classes)
     found: dict[tuple[Any, ...], list[dict[str, Any]]] = {} if by else {(): []}
     for row in merged.iter_rows(named=True):
+        row["class"] = class_of(row["class"])
         found.setdefault(tuple(row[key] for key in keys), []).append(row)
     return found
 
@@ -121,7 +133,7 @@ def _row(
     statistics: Mapping[str, Any],
     horizons: tuple[str, ...],
 ) -> CostRow:
-    counting = [each for each in classes if each["counts"]]
+    counting = [each for each in classes if each["class"].counts]
     amounts = {part: _with_part(counting, part) for part in PARTS}
     total = _moments(counting, "total")
     weights = {part: sum(each["notional"] for each in having) for part, having in amounts.items()}
@@ -129,7 +141,7 @@ def _row(
         part: sum(each[_amount(part)] for each in having) if having else None
         for part, having in amounts.items()
     }
-    paid = [each["commission"] for each in classes if not each["no_commission"]]
+    paid = [each["commission"] for each in classes if each["class"].commission]
     return CostRow(
         key=key,
         fills=sum(each["fills"] for each in classes),
@@ -156,9 +168,9 @@ def _row(
 def _with_part(counting: list[dict[str, Any]], part: str) -> list[dict[str, Any]]:
     """The sums of the fills that have a component."""
     if part in ("commission", "total"):
-        return [each for each in counting if not each["no_commission"]]
+        return [each for each in counting if each["class"].commission]
     if part in ("spread", "beyond"):
-        return [each for each in counting if not each["no_spread"]]
+        return [each for each in counting if each["class"].spread]
     return counting
 
 
@@ -195,8 +207,7 @@ def _moments(classes: list[dict[str, Any]], name: str) -> _Moments:
 def _sources(classes: list[dict[str, Any]]) -> dict[str, SourceShare]:
     by_source: dict[str, list[dict[str, Any]]] = {}
     for each in classes:
-        name = "suspect" if each["suspect"] else each["ref_source"]
-        by_source.setdefault(name, []).append(each)
+        by_source.setdefault(each["class"].source, []).append(each)
     fills = sum(each["fills"] for each in classes)
     value = sum(each["traded_value"] for each in classes)
     return {
@@ -232,11 +243,10 @@ def markout_points(
         question: what the parts were asked.
         horizons: seconds by label, shortest first.
     """
-    parent = question.parent_of(())
-    classes = _groups(partial.sums[parent], (), question)[()]
+    classes = _groups(partial.sums[question.sums_of(())], (), question)[()]
     points = []
     for label, seconds in horizons.items():
-        known = [each for each in classes if each["counts"] and each[f"{label}_n"]]
+        known = [each for each in classes if each["class"].counts and each[f"{label}_n"]]
         realised = _moments(known, label)
         notional = float(sum(each[f"notional_{label}_known"] for each in known))
 

@@ -11,26 +11,23 @@ The figures are those of `costs/aggregate.py`, which has all fills in memory.
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
 
 from mechexo.costs.aggregate import PARTS
-from mechexo.costs.dimensions import Dimension, Grouping, dimensions_of, traded_value
+from mechexo.costs.buckets import FINE, bucket, coarser, fineness
+from mechexo.costs.dimensions import (
+    SOURCES,
+    Dimension,
+    Grouping,
+    dimensions_of,
+    traded_value,
+)
 
 By = tuple[str, ...]
 """A grouping: the names of its dimensions; none for all fills together."""
-
-BUCKETS_PER_OCTAVE = 32
-"""How finely total_bps are counted: a bucket is at most 1/32 of its value wide."""
-FINEST = 2.0**-10
-"""Values nearer to zero than this, in bps, share a bucket."""
-
-_MANTISSA = 52
-_CLASS = ("counts", "ref_source", "suspect", "no_commission", "no_spread")
-"""What decides which figures a fill has: fills alike in these have the same ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,32 +40,92 @@ class Question:
     """The labels of markouts."""
 
     @property
-    def parents(self) -> tuple[By, ...]:
-        """The groupings that are not part of another: the rest follows from them."""
-        each = dict.fromkeys(tuple(by) for by in (*self.groupings, ()))
-        return tuple(
-            by for by in each if not any(set(by) < set(other) for other in each if other != by)
-        )
-
-    def parent_of(self, by: By) -> By:
-        """The parent from which a grouping's figures follow."""
-        return next(each for each in self.parents if set(by) <= set(each))
+    def all(self) -> tuple[By, ...]:
+        """The groupings, and all fills together."""
+        return tuple(dict.fromkeys((*self.groupings, ())))
 
     @property
     def dimensions(self) -> By:
         """All dimensions of all groupings."""
         return tuple(dict.fromkeys(name for by in self.groupings for name in by))
 
+    def fineness(self, by: By) -> int:
+        """How many buckets an octave has in a grouping."""
+        return fineness(by, self.rules.tags)
+
+    @property
+    def summed(self) -> tuple[By, ...]:
+        """The groupings whose sums are kept: no part of another, whose sums say theirs too."""
+        return _not_within(self.all)
+
+    @property
+    def counted(self) -> tuple[By, ...]:
+        """The groupings whose buckets are kept, likewise among those alike in fineness."""
+        kinds = {self.fineness(by) for by in self.all}
+        alike = ([by for by in self.all if self.fineness(by) == kind] for kind in sorted(kinds))
+        return tuple(by for each in alike for by in _not_within(each))
+
+    def sums_of(self, by: By) -> By:
+        """The grouping whose sums say those of `by`."""
+        return next(each for each in self.summed if set(by) <= set(each))
+
+    def buckets_of(self, by: By) -> By:
+        """The grouping whose buckets say those of `by`."""
+        own = self.fineness(by)
+        return next(
+            each for each in self.counted if set(by) <= set(each) and self.fineness(each) == own
+        )
+
+
+def _not_within(groupings: Sequence[By]) -> tuple[By, ...]:
+    return tuple(by for by in groupings if not any(set(by) < set(other) for other in groupings))
+
 
 @dataclass(frozen=True, slots=True)
 class Partial:
-    """What some fills add up to, by parent grouping."""
+    """What some fills add up to."""
 
     sums: Mapping[By, pl.DataFrame]
-    """Keys (`key_` and the dimension), the columns that decide which figures a fill has (counts,
-    ref_source, suspect, no_commission, no_spread), and the sums."""
+    """Keys (`key_` and the dimension), `class` (`class_of`), and the sums."""
     buckets: Mapping[By, pl.DataFrame]
-    """Keys, bucket (Int64), and of the fills' total_bps in it: n, sum and their notional."""
+    """Keys, bucket, and of the fills' total_bps in it: n, sum and their notional."""
+
+
+@dataclass(frozen=True, slots=True)
+class Class:
+    """What decides which figures a fill has: fills alike in these have the same ones."""
+
+    counts: bool
+    """In the figures: priced and not suspect."""
+    source: str
+    """`suspect`, or where the reference price came from."""
+    commission: bool
+    """Whether it is known."""
+    spread: bool
+    """Whether the reference has one."""
+
+
+def class_of(code: int) -> Class:
+    """What a number of the column `class` stands for."""
+    return Class(bool(code & 1), SOURCES[code >> 3], not code & 2, not code & 4)
+
+
+def _class() -> pl.Expr:
+    place = pl.lit(SOURCES.index("suspect"), pl.UInt8)
+    source = sum(
+        (
+            (pl.col("ref_source") == name).cast(pl.UInt8) * number
+            for number, name in enumerate(SOURCES)
+        ),
+        pl.lit(0, pl.UInt8),
+    )
+    source = pl.when("suspect").then(place).otherwise(source)
+    return (
+        source * 8
+        + pl.col("reason").is_null().cast(pl.UInt8)
+        + pl.col("commission").is_null().cast(pl.UInt8) * 2
+        + pl.col("spread_ccy").is_null().cast(pl.UInt8) * 4
+    ).alias("class")
 
 
 def key(name: str) -> str:
@@ -99,59 +156,90 @@ def partial_of(priced: pl.DataFrame, question: Question) -> tuple[Partial, pl.Da
         question: what is asked.
 
     Returns:
-        The part; and the keys, total_bps and notional of the fills that have a total and count.
+        The part; and the keys, total_bps (null where a fill does not count) and notional.
 
     Raises:
         UsageError: a dimension is unknown.
     """
     dimensions = dimensions_by_name(question, priced.columns)
-    keyed = priced.with_columns(
+    own = pl.col("total_bps")
+    if priced["suspect"].any():
+        own = pl.when(pl.col("reason").is_null()).then(own).alias("total_bps")
+    rows = priced.select(
         *(each.code.alias(key(name)) for name, each in dimensions.items()),
-        counts=pl.col("reason").is_null(),
+        _class(),
+        own,
+        traded_value().alias("traded_value"),
+        *(name for name in _ADDED if name not in ("fills", "traded_value")),
+        *(f"{name}_{label}_{unit}" for label in question.horizons for name, unit in _LATER),
     )
-    cells = (
-        keyed.lazy()
-        .with_columns(
-            no_commission=pl.col("commission").is_null(),
-            no_spread=pl.col("spread_ccy").is_null(),
-            traded_value=traded_value(),
-        )
-        .group_by(*keys_of(question.dimensions), *_CLASS)
-        .agg(_sums(question.horizons))
-        .collect(engine="streaming")
+    keys = keys_of(question.dimensions)
+    # Few texts again and again, but an order's id: a number each is told apart faster.
+    texts = [name for name in keys if rows[name].dtype == pl.String and name != key("order_id")]
+    rows = rows.with_columns(
+        pl.col(texts).cast(pl.Categorical), bucket=bucket(pl.col("total_bps"), FINE)
     )
-    ledger = keyed
-    if not keyed["counts"].all() or keyed["total_bps"].null_count():
-        ledger = keyed.filter(pl.col("counts") & pl.col("total_bps").is_not_null())
-    ledger = ledger.select(*keys_of(question.dimensions), "total_bps", "notional")
-    sums = {by: _merged_sums(cells, by, question.horizons) for by in question.parents}
-    return Partial(sums, {by: counted(ledger, by) for by in question.parents}), ledger
-
-
-def counted(ledger: pl.DataFrame, by: By) -> pl.DataFrame:
-    """A ledger's fills by group and bucket."""
+    cells = _grouped(rows, [*keys, "class"], _sums(question.horizons))
+    buckets = {
+        by: _grouped(
+            rows.select(*keys_of(by), "total_bps", "notional", _at(question.fineness(by))),
+            [*keys_of(by), "bucket"],
+            _COUNTS,
+        ).filter(pl.col("bucket").is_not_null())
+        for by in question.counted
+    }
     return (
-        ledger.lazy()
-        .group_by(*keys_of(by), bucket("total_bps").alias("bucket"))
-        .agg(
-            n=pl.len().cast(pl.Int64),
-            sum=pl.col("total_bps").sum(),
-            notional=pl.col("notional").sum(),
-        )
-        .collect(engine="streaming")
+        Partial(
+            {by: _merged_sums(cells, by, question.horizons) for by in question.summed}, buckets
+        ),
+        rows.select(*keys, "total_bps", "notional"),
     )
+
+
+def _at(per_octave: int) -> pl.Expr:
+    if per_octave == FINE:
+        return pl.col("bucket")
+    return coarser(pl.col("bucket"), per_octave).alias("bucket")
+
+
+def _grouped(rows: pl.DataFrame, keys: Sequence[str], sums: Sequence[pl.Expr]) -> pl.DataFrame:
+    """Sums by keys, texts as texts. A key that is the same throughout is not looked at again."""
+    fixed = {name: value for name in keys if (value := _one_value(rows[name])) is not None}
+    varied = [name for name in keys if name not in fixed]
+    frame = rows.lazy()
+    # The streaming engine adds up in small tables that stay in the processor's caches.
+    found = (
+        (frame.group_by(varied).agg(sums) if varied else frame.select(sums))
+        .collect(engine="streaming")
+        .with_columns(
+            pl.lit(value, dtype=rows.schema[name]).alias(name) for name, value in fixed.items()
+        )
+    )
+    kinds = [name for name, kind in rows.schema.items() if kind == pl.Categorical]
+    texts = [name for name in keys if name in kinds]
+    return found.with_columns(pl.col(texts).cast(pl.String)).select(*keys, pl.exclude(keys))
+
+
+def _one_value(column: pl.Series) -> object:
+    """The value of a column that has no other; None when it has."""
+    if not len(column) or column.null_count() or not column.dtype.is_temporal():
+        return None
+    first = column[0]
+    return first if column.min() == column.max() else None
 
 
 def merge(parts: Sequence[Partial], question: Question) -> Partial:
     """What the fills of all parts together add up to; of no part, nothing."""
+    if not parts:
+        return Partial({}, {})
     return Partial(
         {
             by: _merged_sums(pl.concat([part.sums[by] for part in parts]), by, question.horizons)
-            for by in (question.parents if parts else ())
+            for by in question.summed
         },
         {
             by: merged_buckets(pl.concat([part.buckets[by] for part in parts]), by)
-            for by in (question.parents if parts else ())
+            for by in question.counted
         },
     )
 
@@ -162,60 +250,31 @@ def merged_buckets(buckets: pl.DataFrame, by: By) -> pl.DataFrame:
     return buckets.group_by(keys).agg(pl.col("n", "sum", "notional").sum()).sort(keys)
 
 
-def bucket(column: str) -> pl.Expr:
-    """The bucket (Int64) of a value: larger values never have a smaller one.
-
-    The exponent and the first bits of the mantissa, as they stand in a float: so wide as the value
-    is large, whatever the data's range, with no bounds to agree upon.
-    """
-    bits = _MANTISSA - BUCKETS_PER_OCTAVE.bit_length() + 1
-    value = pl.col(column)
-    size = value.abs().clip(lower_bound=FINEST).reinterpret(dtype=pl.Int64) // (1 << bits)
-    size = size - _offset()
-    return pl.when(value < 0).then(-size).otherwise(size)
-
-
-def bucket_width(bucket: pl.Expr) -> pl.Expr:
-    """How wide a bucket is, in the unit of its values."""
-    size = bucket.abs()
-    octave = (size // BUCKETS_PER_OCTAVE).cast(pl.Float64)
-    start = FINEST * pl.lit(2.0).pow(octave)
-    return pl.when(size == 0).then(pl.lit(2.1 * FINEST)).otherwise(start / BUCKETS_PER_OCTAVE)
-
-
-def bucket_middle(bucket: pl.Expr) -> pl.Expr:
-    """The middle of a bucket."""
-    size = bucket.abs()
-    octave = (size // BUCKETS_PER_OCTAVE).cast(pl.Float64)
-    part = (size % BUCKETS_PER_OCTAVE).cast(pl.Float64) + 0.5
-    middle = FINEST * pl.lit(2.0).pow(octave) * (1 + part / BUCKETS_PER_OCTAVE)
-    return pl.when(size == 0).then(pl.lit(0.0)).otherwise(bucket.sign() * middle)
-
-
-def _offset() -> int:
-    """The bucket of the finest value, which becomes bucket 0 with all that is nearer to zero."""
-    bits = _MANTISSA - BUCKETS_PER_OCTAVE.bit_length() + 1
-    return int.from_bytes(struct.pack(">d", FINEST), "big") >> bits
-
-
+_LATER = (("realised", "ccy"), ("realised", "bps"), ("impact", "ccy"))
+"""What of the markouts is added up."""
 _ADDED = (
     *("fills", "notional", "traded_value", "commission"),
     *(f"{part}_ccy" for part in PARTS if part != "commission"),
 )
 """Plain sums; `commission` is that of all fills."""
+_COUNTS = (
+    pl.len().cast(pl.Int64).alias("n"),
+    pl.col("total_bps").sum().alias("sum"),
+    pl.col("notional").sum(),
+)
 
 
 def _sums(horizons: Sequence[str]) -> list[pl.Expr]:
-    own = pl.when("counts").then(pl.col("total_bps"))
     found = [
         pl.len().cast(pl.Int64).alias("fills"),
         *(pl.col(name).sum() for name in _ADDED if name != "fills"),
-        *_moments("total", own),
-        own.min().alias("min_bps"),
-        own.max().alias("max_bps"),
+        *_moments("total", pl.col("total_bps")),
+        pl.col("total_bps").min().alias("min_bps"),
+        pl.col("total_bps").max().alias("max_bps"),
     ]
+    counts = pl.col("class") % 2 == 1
     for label in horizons:
-        known = pl.col("counts") & pl.col(f"realised_{label}_ccy").is_not_null()
+        known = counts & pl.col(f"realised_{label}_ccy").is_not_null()
         found += [
             pl.when(known).then(pl.col(name)).sum().alias(f"{name}_{label}_known")
             for name in ("notional", "slippage_ccy")
@@ -249,7 +308,7 @@ def _merged_moments(name: str) -> list[pl.Expr]:
 
 
 def _merged_sums(sums: pl.DataFrame, by: By, horizons: Sequence[str]) -> pl.DataFrame:
-    keys = [*keys_of(by), *_CLASS]
+    keys = [*keys_of(by), "class"]
     return sums.group_by(keys).agg(merging_sums(horizons)).sort(keys, nulls_last=False)
 
 

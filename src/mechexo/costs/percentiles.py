@@ -11,15 +11,17 @@ from dataclasses import dataclass
 import polars as pl
 
 from mechexo.costs.aggregate import PERCENTILES, WEIGHTED_PERCENTILES, WINSORISED
-from mechexo.costs.merging import By, bucket, bucket_middle, bucket_width, keys_of
+from mechexo.costs.buckets import bucket, bucket_middle, bucket_width
+from mechexo.costs.merging import By, keys_of
 
-RANKED = {**PERCENTILES, **{f"p{level * 100:g}": level for level in WINSORISED}}
-"""All percentiles by rank that are looked up; those at which values are drawn in included."""
+_BOUNDS = {f"bound_{place}": level for place, level in enumerate(WINSORISED)}
+"""The percentiles at which values are drawn in."""
+RANKED = {**PERCENTILES, **_BOUNDS}
+"""All percentiles by rank that are looked up."""
 
 _TIE = 1 - 1e-12
 """A cumulative weight this close to its mark has reached it: sums of floats round."""
-_ALL = "all fills"
-"""The key of a grouping without dimensions."""
+_GROUP = "group"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +29,12 @@ class Buckets:
     """A grouping's buckets in order, with what lies before each."""
 
     by: By
+    per_octave: int
+    groups: pl.DataFrame
+    """group, keys, group_n and group_weight."""
     frame: pl.DataFrame
-    """Keys, bucket, n, sum, notional; before and weight_before (fills and notional of the buckets
-    before it in its group); group_n, group_weight; and holds: whether a wanted rank lies in it."""
-
-    @property
-    def keys(self) -> list[str]:
-        """The key columns; one that is the same throughout when there is no dimension."""
-        return keys_of(self.by) or [_ALL]
+    """group, keys, bucket, n, sum, notional; before and weight_before (fills and notional of the
+    buckets before it in its group); and holds: whether a wanted rank or weight lies in it."""
 
     @property
     def wanted(self) -> pl.DataFrame:
@@ -42,31 +42,35 @@ class Buckets:
         return self.frame.filter("holds").select(*keys_of(self.by), "bucket")
 
 
-def located(buckets: pl.DataFrame, by: By) -> Buckets:
+def located(buckets: pl.DataFrame, by: By, per_octave: int) -> Buckets:
     """Finds the buckets that hold the ranks of the percentiles.
 
     Args:
         buckets: as `costs.merging.merged_buckets` gives them.
         by: their grouping.
+        per_octave: their fineness.
     """
-    keys = keys_of(by) or [_ALL]
-    frame = buckets if by else buckets.with_columns(pl.lit(0).alias(_ALL))
-    frame = frame.sort(*keys, "bucket").with_columns(
-        before=pl.col("n").cum_sum().over(keys) - pl.col("n"),
-        weight_before=pl.col("notional").cum_sum().over(keys) - pl.col("notional"),
-        group_n=pl.col("n").sum().over(keys),
-        group_weight=pl.col("notional").sum().over(keys),
+    keys = keys_of(by)
+    ordered = buckets.sort(*keys, "bucket")
+    changes = [pl.col(name).ne_missing(pl.col(name).shift(1)) for name in keys]
+    number = pl.any_horizontal(*changes).cast(pl.UInt32).cum_sum() if keys else pl.lit(0, pl.UInt32)
+    frame = ordered.with_columns(number.alias(_GROUP)).with_columns(
+        before=(pl.col("n").cum_sum() - pl.col("n")).over(_GROUP),
+        weight_before=(pl.col("notional").cum_sum() - pl.col("notional")).over(_GROUP),
     )
+    groups = frame.group_by(_GROUP).agg(
+        pl.col(keys).first(),
+        group_n=pl.col("n").sum(),
+        group_weight=pl.col("notional").sum(),
+    )
+    sized = frame.join(groups.select(_GROUP, "group_n", "group_weight"), on=_GROUP)
     ranks = [rank for level in RANKED.values() for rank in (_rank(level), _next_rank(level))]
     holds = pl.any_horizontal(
         *(_covers(rank) for rank in ranks),
-        *(
-            (pl.col("weight_before") < _mark(level))
-            & (pl.col("weight_before") + pl.col("notional") >= _mark(level))
-            for level in WEIGHTED_PERCENTILES.values()
-        ),
+        *(_reaches(level) for level in WEIGHTED_PERCENTILES.values()),
     )
-    return Buckets(by, frame.with_columns(holds=holds))
+    marked = sized.with_columns(holds=holds).drop("group_n", "group_weight")
+    return Buckets(by, per_octave, groups, marked)
 
 
 def exact(buckets: Buckets, values: pl.DataFrame) -> pl.DataFrame:
@@ -80,25 +84,14 @@ def exact(buckets: Buckets, values: pl.DataFrame) -> pl.DataFrame:
         Keys, `X_bps` for each percentile of `costs.aggregate`, winsorised_mean_bps; and error_bps,
         which is zero.
     """
-    keys = buckets.keys
-    if not buckets.by:
-        values = values.with_columns(pl.lit(0).alias(_ALL))
-    places = buckets.frame.filter("holds").drop("n", "sum", "notional")
-    within = [*keys, "bucket"]
-    rows = (
-        values.with_columns(bucket=bucket("total_bps"))
-        .join(places, on=within)
-        .sort(*keys, "total_bps", "notional")
-        .with_columns(
-            before=pl.col("before") + pl.int_range(pl.len()).over(within),
-            weight_before=pl.col("weight_before")
-            + pl.col("notional").cum_sum().over(within)
-            - pl.col("notional"),
-        )
-        .rename({"total_bps": "value"})
-        .with_columns(n=pl.lit(1, pl.Int64), half=pl.lit(0.0))
-    )
-    return _figures(buckets, rows, buckets.frame.filter(~pl.col("holds")))
+    keys = keys_of(buckets.by)
+    own = values.with_columns(bucket=bucket(pl.col("total_bps"), buckets.per_octave))
+    if keys:
+        own = own.join(buckets.groups.select(*keys, _GROUP), on=keys, nulls_equal=True)
+    else:
+        own = own.with_columns(pl.lit(0, pl.UInt32).alias(_GROUP))
+    rows = own.select(_GROUP, "bucket", "notional", value="total_bps", n=pl.lit(1, pl.Int64))
+    return _figures(buckets, rows, pl.lit(0.0))
 
 
 def approximate(buckets: Buckets) -> pl.DataFrame:
@@ -106,65 +99,130 @@ def approximate(buckets: Buckets) -> pl.DataFrame:
 
     `error_bps` says how far a group's figures may be off.
     """
-    rows = buckets.frame.with_columns(
-        value=bucket_middle(pl.col("bucket")), half=bucket_width(pl.col("bucket")) / 2
+    rows = buckets.frame.filter("holds").select(
+        _GROUP,
+        "bucket",
+        "notional",
+        "n",
+        value=bucket_middle(pl.col("bucket"), buckets.per_octave),
     )
-    return _figures(buckets, rows, buckets.frame.head(0))
+    return _figures(buckets, rows, bucket_width(pl.col("bucket"), buckets.per_octave) / 2)
 
 
-def _figures(buckets: Buckets, rows: pl.DataFrame, rest: pl.DataFrame) -> pl.DataFrame:
-    """Looks the percentiles up in rows of n like values each, ordered by keys and value.
+def _figures(buckets: Buckets, rows: pl.DataFrame, half: pl.Expr) -> pl.DataFrame:
+    """Looks the percentiles up in rows of n like values each (group, bucket, value, n, notional):
+    all values of the buckets that hold a wanted rank."""
+    places = buckets.frame.filter("holds").join(buckets.groups.drop(keys_of(buckets.by)), on=_GROUP)
+    found = buckets.groups.select(_GROUP, *keys_of(buckets.by), "group_n")
+    ranked = _at_ranks(places, rows)
+    for name, level in RANKED.items():
+        low, high = (
+            ranked.filter(pl.col("ask") == f"{name}{side}").select(
+                _GROUP, pl.col("value").alias(f"{name}{side}")
+            )
+            for side in ("_low", "_high")
+        )
+        share = _place(level) - _rank(level)
+        found = (
+            found.join(low, on=_GROUP, how="left")
+            .join(high, on=_GROUP, how="left")
+            .with_columns(
+                (
+                    pl.col(f"{name}_low") + (pl.col(f"{name}_high") - pl.col(f"{name}_low")) * share
+                ).alias(f"{name}_bps")
+            )
+        )
+    for name, level in WEIGHTED_PERCENTILES.items():
+        found = found.join(
+            _at_weight(places, rows, level).rename({"value": f"{name}_bps"}), on=_GROUP, how="left"
+        )
+    errors = places.group_by(_GROUP).agg(half.max().alias("error_bps"))
+    return (
+        found.join(_drawn_in(buckets, rows, found), on=_GROUP, how="left")
+        .join(errors, on=_GROUP, how="left")
+        .select(
+            *keys_of(buckets.by),
+            *(f"{name}_bps" for name in (*PERCENTILES, *WEIGHTED_PERCENTILES)),
+            "error_bps",
+            winsorised_mean_bps=pl.col("drawn") / pl.col("group_n"),
+        )
+    )
 
-    `rest` are the buckets that the rows leave out.
-    """
-    keys = buckets.keys
-    found = rows.group_by(keys).agg(
-        *(_percentile(level).alias(f"{name}_bps") for name, level in RANKED.items()),
-        *(
+
+def _at_ranks(places: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
+    """The value at each wanted rank of each group: group, ask, value."""
+    asks = pl.concat(
+        [
+            places.filter(_covers(rank(level))).select(
+                _GROUP,
+                "bucket",
+                ask=pl.lit(f"{name}{side}"),
+                within=rank(level) - pl.col("before"),
+            )
+            for name, level in RANKED.items()
+            for side, rank in (("_low", _rank), ("_high", _next_rank))
+        ]
+    )
+    within = [_GROUP, "bucket"]
+    needed = rows.join(asks.select(within).unique(), on=within, how="semi")
+    ordered = needed.group_by(within).agg(pl.col("value").sort())
+    # Without a second look a bucket is one value, which stands for all of its ranks.
+    last = pl.col("value").list.len().cast(pl.Int64) - 1
+    value = pl.col("value").list.get(pl.min_horizontal("within", last))
+    return asks.join(ordered, on=within).select(_GROUP, "ask", value=value)
+
+
+def _at_weight(places: pl.DataFrame, rows: pl.DataFrame, level: float) -> pl.DataFrame:
+    """The smallest value with which a group's notional reaches a part of the whole."""
+    within = [_GROUP, "bucket"]
+    marks = places.filter(_reaches(level)).select(*within, "weight_before", mark=_mark(level))
+    return (
+        rows.join(marks, on=within)
+        .sort(_GROUP, "value", "notional")
+        .with_columns(reached=pl.col("weight_before") + pl.col("notional").cum_sum().over(_GROUP))
+        .group_by(_GROUP)
+        .agg(
             pl.col("value")
-            .filter(pl.col("weight_before") + pl.col("notional") >= _mark(level))
+            .filter(pl.col("reached") >= pl.col("mark"))
             .first()
             .fill_null(pl.col("value").last())
-            .alias(f"{name}_bps")
-            for name, level in WEIGHTED_PERCENTILES.items()
-        ),
-        pl.col("half").filter("holds").max().alias("error_bps"),
-    )
-    low, high = (pl.col(f"p{level * 100:g}_bps") for level in WINSORISED)
-    bounds = found.select(*keys, low=low, high=high)
-    seen = rows.join(bounds, on=keys).select(
-        *keys, drawn=pl.col("value").clip(pl.col("low"), pl.col("high")) * pl.col("n")
-    )
-    # A bucket that holds no wanted rank lies wholly on one side of each bound.
-    unseen = rest.join(bounds, on=keys).select(
-        *keys,
-        drawn=pl.when(pl.col("bucket") < bucket("low"))
-        .then(pl.col("n") * pl.col("low"))
-        .when(pl.col("bucket") > bucket("high"))
-        .then(pl.col("n") * pl.col("high"))
-        .otherwise("sum"),
-    )
-    drawn = pl.concat([seen, unseen]).group_by(keys).agg(pl.col("drawn").sum())
-    sizes = buckets.frame.group_by(keys).agg(pl.col("group_n").first())
-    whole = found.join(drawn, on=keys).join(sizes, on=keys)
-    return whole.select(
-        *keys_of(buckets.by),
-        *(f"{name}_bps" for name in (*PERCENTILES, *WEIGHTED_PERCENTILES)),
-        "error_bps",
-        winsorised_mean_bps=pl.col("drawn") / pl.col("group_n"),
+        )
     )
 
 
-def _percentile(level: float) -> pl.Expr:
-    """Type 7: linear between the values at the two nearest ranks."""
-    low, high = (
-        pl.col("value").filter(_covers(rank)).first() for rank in (_rank(level), _next_rank(level))
+def _drawn_in(buckets: Buckets, rows: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
+    """The sum of each group's values, those beyond the bounds drawn in to them: group, drawn."""
+    low, high = (pl.col(f"{name}_bps") for name in _BOUNDS)
+    ends = [f"{name}{side}" for name in _BOUNDS for side in ("_low", "_high")]
+    bounds = found.select(_GROUP, *ends, low=low, high=high)
+    edges = pl.concat(
+        bounds.select(_GROUP, bucket=bucket(pl.col(end), buckets.per_octave)) for end in ends
+    ).unique()
+    within = [_GROUP, "bucket"]
+    seen = (
+        rows.join(edges, on=within, how="semi")
+        .join(bounds, on=_GROUP)
+        .select(_GROUP, drawn=pl.col("value").clip(pl.col("low"), pl.col("high")) * pl.col("n"))
     )
-    share = _place(level).first() - _rank(level).first()
-    return low + (high - low) * share
+    # A bucket without a rank of a bound lies wholly on one side of it.
+    fits = buckets.per_octave
+    unseen = (
+        buckets.frame.join(edges, on=within, how="anti")
+        .join(bounds, on=_GROUP)
+        .select(
+            _GROUP,
+            drawn=pl.when(pl.col("bucket") < bucket(pl.col("low"), fits))
+            .then(pl.col("n") * pl.col("low"))
+            .when(pl.col("bucket") > bucket(pl.col("high"), fits))
+            .then(pl.col("n") * pl.col("high"))
+            .otherwise("sum"),
+        )
+    )
+    return pl.concat([seen, unseen]).group_by(_GROUP).agg(pl.col("drawn").sum())
 
 
 def _place(level: float) -> pl.Expr:
+    """Type 7: where in the ordered values a percentile lies."""
     return (pl.col("group_n") - 1) * level
 
 
@@ -182,3 +240,8 @@ def _covers(rank: pl.Expr) -> pl.Expr:
 
 def _mark(level: float) -> pl.Expr:
     return level * pl.col("group_weight") * _TIE
+
+
+def _reaches(level: float) -> pl.Expr:
+    mark = _mark(level)
+    return (pl.col("weight_before") < mark) & (pl.col("weight_before") + pl.col("notional") >= mark)
