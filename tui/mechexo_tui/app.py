@@ -14,6 +14,7 @@ from textual.app import App
 from textual.screen import Screen
 
 from mechexo.desk import Desk
+from mechexo.plain_text import only_ascii
 from mechexo_tui.actions import Situation, all_keys
 from mechexo_tui.facts import Facts, PartsRead
 from mechexo_tui.painting import HeldPainting
@@ -24,16 +25,14 @@ from mechexo_tui.terminal import (
     end_after,
     end_when_lost,
     leave_on_signals,
-    only_ascii,
     require_terminal,
     write_crash_report,
 )
 from mechexo_tui.widgets.format import ASCII, UNICODE, Look
-from mechexo_tui.widgets.lines import Palette, rows_of
+from mechexo_tui.widgets.lines import Palette
 
 KEYS = frozenset(all_keys())
 MINUTE_S = 60.0
-
 LONGEST_GOODBYE_S = 2.0
 
 
@@ -158,7 +157,7 @@ class MechexoApp(App[int]):
                 "quit": self.exit,
                 "leave": self.exit,
                 "back": self.go_back,
-                "help": self._show_help,
+                "help": lambda: deeds.show_help(self),
                 "refresh": lambda: self.facts.refresh_all(self),
                 "pause": self._pause,
                 "export": lambda: deeds.export_report(self),
@@ -212,15 +211,6 @@ class MechexoApp(App[int]):
 
         ask_command(self.front)
 
-    def _show_help(self) -> None:
-        from mechexo_tui.screens.help import help_lines
-        from mechexo_tui.screens.text import TextScreen
-
-        situation = self.front.situation
-        self.open_screen(
-            TextScreen("help", "help", lambda width: rows_of(help_lines(situation, width)))
-        )
-
     def _pause(self) -> None:
         self.facts.paused = not self.facts.paused
         self.show_now()
@@ -243,7 +233,8 @@ def run(
     """
     require_terminal(os.environ)
     desk = Desk.open(config_path)
-    ascii = ascii or only_ascii(os.environ)
+    encoding = sys.__stderr__.encoding if sys.__stderr__ else None
+    ascii = ascii or only_ascii(encoding, os.environ)
     app = MechexoApp(desk, ascii=ascii, read_only=read_only, mouse=mouse)
     end_when_lost(sys.__stdin__.fileno() if sys.__stdin__ else 0)
     code = app.run(mouse=app.use_mouse)

@@ -201,6 +201,14 @@ def copy(app: MechexoApp) -> None:
     app.front.say(f"offered to the terminal's clipboard: {first}{lines}")
 
 
+def show_help(app: MechexoApp) -> None:
+    """Shows what can be done on the screen in front."""
+    from mechexo_tui.screens.help import help_lines
+
+    situation = app.front.situation
+    app.open_screen(TextScreen("help", "help", lambda width: rows_of(help_lines(situation, width))))
+
+
 def show_reasons(app: MechexoApp) -> None:
     """Shows every reason why the desk is not ok."""
     status = app.facts.overview.status.value

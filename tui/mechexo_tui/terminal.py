@@ -35,17 +35,6 @@ def require_terminal(environ: Mapping[str, str]) -> None:
         raise UsageError("the console needs a terminal; use: mechexo status")
 
 
-def only_ascii(environ: Mapping[str, str]) -> bool:
-    """Whether the locale promises nothing but ASCII.
-
-    In the C locale (also when none is set) Python speaks UTF-8 all the same, and even says so in
-    the environment; the terminal need not.
-    """
-    encoding = sys.__stderr__.encoding if sys.__stderr__ else ""
-    chosen = environ.get("PYTHONUTF8") == "1" or "utf8" in sys._xoptions
-    return "utf" not in encoding.lower() or (bool(sys.flags.utf8_mode) and not chosen)
-
-
 def end_when_lost(descriptor: int) -> None:
     """Ends this process as soon as the terminal behind `descriptor` is gone.
 

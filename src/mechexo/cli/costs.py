@@ -133,7 +133,7 @@ def trades(
         return render.json_document("cost_trades", desk.clock.now(), body)
     if csv:
         return costs_documents.print_fills_csv(answer)
-    return costs_tables.print_fills(answer)
+    return costs_tables.print_fills(answer, desk.zone)
 
 
 def _give(
@@ -182,12 +182,12 @@ def _write_fills(desk: Desk, answer: Results, target: str) -> None:
 
 def _whole_days(desk: Desk, first: datetime, last: datetime) -> tuple[datetime, datetime]:
     from mechexo.costs.results import whole_days
-    from mechexo.times import iso_z
+    from mechexo.times import in_zone
 
     widened = whole_days(desk, first, last) if first < last else (first, last)
     if widened != (first, last):
-        begin, end = (iso_z(moment)[:19] for moment in widened)
-        render.note(f"whole days are saved, and shown: {begin}Z to {end}Z")
+        begin, end = (in_zone(moment, desk.zone) for moment in widened)
+        render.note(f"whole days are saved, and shown: {begin} to {end}")
     return widened
 
 

@@ -10,6 +10,8 @@ from mechexo.cli import render
 from mechexo.cli.invocation import open_desk
 
 if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
     from mechexo.costs.findings import CostException, ExceptionList
     from mechexo.desk import Desk
 
@@ -61,7 +63,7 @@ def exceptions(
     if csv:
         names = [each.name for each in fields(CostException)]
         return render.csv_rows(names, ([getattr(row, name) for name in names] for row in shown))
-    return _print(answer, shown)
+    return _print(answer, shown, desk.zone)
 
 
 @app.command("ack")
@@ -150,8 +152,8 @@ def _document(answer: ExceptionList, shown: list[CostException]) -> dict[str, ob
     }
 
 
-def _print(answer: ExceptionList, shown: list[CostException]) -> None:
-    from mechexo.times import iso_z
+def _print(answer: ExceptionList, shown: list[CostException], zone: ZoneInfo) -> None:
+    from mechexo.cli.costs_tables import exact
 
     count = sum(answer.by_kind.values())
     kinds = ", ".join(f"{number} {kind}" for kind, number in answer.by_kind.items())
@@ -160,11 +162,11 @@ def _print(answer: ExceptionList, shown: list[CostException]) -> None:
         + (f": {kinds}; {answer.acknowledged} acknowledged" if count else "")
     )
     render.text(f"Reference: {answer.quote_rule}")
-    columns = ("time", "fill", "kind", "symbol", "side", f">notional {answer.currency}")
+    columns = (f"time {zone.key}", "fill", "kind", "symbol", "side", f">notional {answer.currency}")
     more = (">total bps", f">total {answer.currency}", "reason", "acknowledged")
     cells = [
         (
-            "none" if each.at is None else f"{iso_z(each.at)[:23]}Z",
+            "none" if each.at is None else exact(each.at, zone),
             each.fill_id or None,
             each.kind,
             each.symbol,

@@ -11,6 +11,8 @@ from mechexo.cli import render
 from mechexo.cli.invocation import open_desk
 
 if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
     from mechexo.costs.imports.values import FileImport
     from mechexo.desk import Desk
     from mechexo.errors import MechexoError
@@ -48,7 +50,7 @@ def import_files(
         render.json_document("costs_import", desk.clock.now(), _document(done, failed))
     else:
         for answer in done:
-            _print(answer)
+            _print(answer, desk.zone)
         _print_ends(desk, done)
     for path, error in failed:
         render.note(f"mechexo: {error}" if str(path) in str(error) else f"mechexo: {path}: {error}")
@@ -95,8 +97,8 @@ def _document(done: list[FileImport], failed: Failures) -> dict[str, object]:
     }
 
 
-def _print(answer: FileImport) -> None:
-    from mechexo.times import iso_z
+def _print(answer: FileImport, zone: ZoneInfo) -> None:
+    from mechexo.times import in_zone
 
     render.text(f"{answer.path}: {answer.title} ({answer.format}), sha256 {answer.digest[:12]}")
     rejected = sum(answer.reasons.values())
@@ -105,7 +107,9 @@ def _print(answer: FileImport) -> None:
         f"{_part(rejected, 'rejected')}{_part(answer.repeated, 'said twice')}"
     )
     if answer.first_at is not None and answer.last_at is not None:
-        render.text(f"  period: {iso_z(answer.first_at)} to {iso_z(answer.last_at)}")
+        render.text(
+            f"  period: {in_zone(answer.first_at, zone)} to {in_zone(answer.last_at, zone)}"
+        )
         render.text(f"  symbols: {_named(answer.symbols)}; currencies: {_named(answer.currencies)}")
         filled = (
             name if count == answer.fills else f"{name} ({count} of {answer.fills})"

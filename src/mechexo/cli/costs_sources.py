@@ -11,6 +11,7 @@ from mechexo.cli.invocation import open_desk
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from zoneinfo import ZoneInfo
 
     from mechexo.costs.sources.looking import KindLook, SourceLook
 
@@ -37,7 +38,7 @@ def sources(
         }
         render.json_document("costs_sources", desk.clock.now(), body)
     else:
-        _print_sources(looks)
+        _print_sources(looks, desk.zone)
         _print_kinds(kinds)
         rows = list(formats.items())
         render.table("Formats of mechexo costs import", ("format", "what it is"), rows)
@@ -45,15 +46,15 @@ def sources(
         raise typer.Exit(1)
 
 
-def _print_sources(looks: tuple[SourceLook, ...]) -> None:
+def _print_sources(looks: tuple[SourceLook, ...], zone: ZoneInfo) -> None:
     rows = [
         (
             look.setting,
             look.address or None,
             _state(look),
             look.rows,
-            _moment(look.first_at),
-            _moment(look.newest_at),
+            _moment(look.first_at, zone),
+            _moment(look.newest_at, zone),
         )
         for look in looks
     ]
@@ -81,7 +82,7 @@ def _print_kinds(kinds: tuple[KindLook, ...]) -> None:
     render.table("What can be read", ("address", "what it is", "of", "fault"), rows)
 
 
-def _moment(at: datetime | None) -> str | None:
-    from mechexo.times import iso_z
+def _moment(at: datetime | None, zone: ZoneInfo) -> str | None:
+    from mechexo.times import in_zone
 
-    return None if at is None else iso_z(at)
+    return None if at is None else in_zone(at, zone)

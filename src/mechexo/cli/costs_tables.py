@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from mechexo.cli import render
-from mechexo.times import iso_z
+from mechexo.times import in_zone
 
 if TYPE_CHECKING:
     from mechexo.costs.values import CostReport, CostRow, FillList
@@ -18,8 +19,9 @@ FEW_MARK = "*"
 
 def print_report(answer: CostReport, by: Iterable[str]) -> None:
     """The report in words and tables, with the groupings `by`."""
+    zone = ZoneInfo(answer.zone)
     render.text(
-        f"Costs {iso_z(answer.start)[:19]}Z to {iso_z(answer.end)[:19]}Z; "
+        f"Costs {in_zone(answer.start, zone, named=False)} to {in_zone(answer.end, zone)}; "
         f"days and hours of {answer.zone}; in bps of the notional, positive hurts"
     )
     render.text(f"Reference: {answer.quote_rule}")
@@ -35,14 +37,14 @@ def print_report(answer: CostReport, by: Iterable[str]) -> None:
 
 def coverage_line(answer: CostReport) -> str:
     """How much of the input stands behind the figures."""
-    covered = answer.coverage
+    covered, zone = answer.coverage, ZoneInfo(answer.zone)
     sources = ", ".join(f"{count} {name}" for name, count in covered.by_benchmark.items())
     share = f" ({covered.priced / covered.fills:.1%})" if covered.fills else ""
     return (
         f"Coverage: {covered.priced} of {covered.fills} fills priced{share}; by source: {sources}; "
         f"{covered.unpriced_count} unpriced, {covered.suspect_count} suspect, "
-        f"{covered.rejected_count} rejected; newest fill {_moment(answer.newest_fill_at)}, "
-        f"newest quote {_moment(answer.newest_quote_at)}"
+        f"{covered.rejected_count} rejected; newest fill {_moment(answer.newest_fill_at, zone)}, "
+        f"newest quote {_moment(answer.newest_quote_at, zone)}"
     )
 
 
@@ -127,11 +129,11 @@ def _print_markouts(answer: CostReport) -> None:
         render.table("After the fill, bps; a positive markout is good", columns, cells)
 
 
-def print_fills(answer: FillList) -> None:
-    """Each fill with its reference and its costs."""
+def print_fills(answer: FillList, zone: ZoneInfo) -> None:
+    """Each fill with its reference and its costs, its time in a zone."""
     cells = [
         (
-            f"{_moment(fill.at)[:23]}Z",
+            exact(fill.at, zone),
             fill.fill_id,
             fill.symbol,
             fill.side,
@@ -149,7 +151,17 @@ def print_fills(answer: FillList) -> None:
         for fill in answer.fills
     ]
     render.text(f"Reference: {answer.quote_rule}")
-    about = ("time", "fill", "symbol", "side", ">quantity", ">price", ">bid", ">ask", ">age s")
+    about = (
+        f"time {zone.key}",
+        "fill",
+        "symbol",
+        "side",
+        ">quantity",
+        ">price",
+        ">bid",
+        ">ask",
+        ">age s",
+    )
     columns = (*about, "reference", ">commission", ">slippage", ">of it spread", ">total")
     title = f"Fills: the newest {len(answer.fills)} of {answer.count}, in bps, positive hurts"
     render.table(title, columns, cells, empty="no fills")
@@ -163,5 +175,10 @@ def _bps(value: float | None) -> str | None:
     return None if value is None else f"{value:.2f}"
 
 
-def _moment(at: datetime | None) -> str:
-    return "none" if at is None else iso_z(at)
+def exact(at: datetime, zone: ZoneInfo) -> str:
+    """A moment to the millisecond in a zone that is named elsewhere."""
+    return f"{at.astimezone(zone):%Y-%m-%d %H:%M:%S.%f}"[:-3]
+
+
+def _moment(at: datetime | None, zone: ZoneInfo) -> str:
+    return "none" if at is None else in_zone(at, zone, named=False)
