@@ -13,9 +13,11 @@ if TYPE_CHECKING:
     from mechexo.costs.views import ExceptionsPage
     from mechexo_tui.widgets.format import Look
 
+_KIND, _SYMBOL = Column("kind", 20), Column("symbol", 8)
+
 _COLUMNS = (
-    Column("kind", 20),
-    Column("symbol", 8),
+    _KIND,
+    _SYMBOL,
     Column("time", 14, drop=4),
     Column("total", 8, right=True, drop=3),
     Column("amount", 12, right=True, drop=5),
@@ -24,9 +26,14 @@ _COLUMNS = (
     Column("fill", 14, drop=2),
 )
 
+WIDE = 110
+"""From this width on the reason has a column; below it ends the line, which can be shifted."""
+
 
 def exceptions_table(look: Look) -> Table:
     """The table of exceptions in this width."""
+    if look.width < WIDE:
+        return Table.fitting((_KIND, _SYMBOL, Column("reason", 6)), look.width - 1)
     return Table.fitting(_COLUMNS, look.width - 1)
 
 
@@ -38,11 +45,16 @@ def exception_row(found: CostException, table: Table, look: Look) -> Line:
     by = f"{mark}{found.acknowledged_by}" if seen else glyphs.missing
     if found.note:
         by += f": {found.note}"
+    kind = (mark + found.kind.replace("_", " "), "dim" if seen else "warning")
+    symbol = (found.symbol or glyphs.missing, "" if seen else "bold")
+    if look.width < WIDE:
+        *cells, _ = table.row((kind, symbol, ""))
+        return (*cells, (found.reason, ""), (f"  {by}" if seen else "", "ok"))
     at = "" if found.at is None else f"{found.at.astimezone(look.zone):%m-%d %H:%M:%S}"
     return table.row(
         (
-            (mark + found.kind.replace("_", " "), "dim" if seen else "warning"),
-            (found.symbol or glyphs.missing, "" if seen else "bold"),
+            kind,
+            symbol,
             at or glyphs.missing,
             shown_as.fine_bps(found.total_bps, glyphs),
             shown_as.number(found.total_ccy, glyphs, decimals=2),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from mechexo_tui.widgets import format as shown_as
-from mechexo_tui.widgets.lines import Line, wrapped
+from mechexo_tui.widgets.lines import Line, width_of, wrapped
 
 if TYPE_CHECKING:
     from mechexo.costs.values import CostRow
@@ -50,9 +50,9 @@ def _end(at: datetime, look: Look) -> str:
     return f"{at.astimezone(look.zone):%m-%d %H:%M}"
 
 
-def coverage_text(totals: CostRow, head: RunHead, *, whole: bool) -> list[Line]:
+def coverage_lines(totals: CostRow, head: RunHead, look: Look, *, whole: bool) -> list[Line]:
     """How many of the fills stand behind the figures, by what they were measured against, and how
-    many do not. `whole` when these are all fills of the period."""
+    many do not, which is never cut off. `whole` when these are all fills of the period."""
     share = f" ({totals.priced / totals.fills:.1%})" if totals.fills else ""
     by_source = ", ".join(
         f"{totals.sources[name].fills:,} {word}"
@@ -67,7 +67,12 @@ def coverage_text(totals: CostRow, head: RunHead, *, whole: bool) -> list[Line]:
         "rejected": head.rejected if whole else 0,
     }
     left_out = ", ".join(f"{count:,} {name}" for name, count in outside.items() if count)
-    return [(*spans, (f"; {left_out}" if left_out else "", "warning"))]
+    inside = f"{priced}: {by_source}" if by_source else priced
+    if not left_out:
+        return [spans]
+    if width_of(inside) + width_of(left_out) + 6 <= look.width:
+        return [(*spans, ("; ", "dim"), (left_out, "warning"))]
+    return [spans, (("  outside the figures: ", "dim"), (left_out, "warning"))]
 
 
 def remarks(totals: CostRow, look: Look) -> list[Line]:

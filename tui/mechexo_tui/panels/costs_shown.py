@@ -10,7 +10,7 @@ from mechexo_tui.panels import costs_exceptions, costs_fills, costs_plots, costs
 from mechexo_tui.panels.costs_bar import WIDE, legend
 from mechexo_tui.panels.costs_head import (
     FEW,
-    coverage_text,
+    coverage_lines,
     in_zone,
     period_words,
     reference_lines,
@@ -72,7 +72,7 @@ def _coverage(level: Level, seen: Seen[Any], look: Look) -> list[Line]:
     if totals is None:
         return []
     whole = not level.among and not level.words
-    return coverage_text(totals, seen.head, whole=whole) + remarks(totals, look)
+    return coverage_lines(totals, seen.head, look, whole=whole) + remarks(totals, look)
 
 
 def _columns(level: Level, view: Any, look: Look) -> list[Line]:

@@ -152,6 +152,9 @@ class CostsScreen(ConsoleScreen):
                 seen = apart.look(question.period, question.asked, anew=question.anew)
             except MechexoError as error:
                 self.app.call_from_thread(self._fail, known, question, str(error))
+            except Exception as error:  # noqa: BLE001 - a defect must not silence the screen
+                text = f"a defect in mechexo: {type(error).__name__}: {error}"
+                self.app.call_from_thread(self._fail, known, question, text)
             else:
                 self.app.call_from_thread(self._take, known, question, seen, turn)
 
