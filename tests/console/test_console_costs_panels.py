@@ -600,6 +600,20 @@ def test_only_so_many_pages_are_kept() -> None:
     assert rows.missing(300, 310) is None
 
 
+def test_rows_read_anew_show_those_of_before_until_they_are_here() -> None:
+    rows, _ = paged()
+    rows.put(0, range(100))
+    fresh, missed = paged(900)
+    fresh.take_place_of(rows)
+    assert text_of(fresh[5].line) == "row 5"
+    assert missed == [1]
+    assert fresh.missing(0, 10) == 0
+    fresh.put(0, range(1000, 1100))
+    assert text_of(fresh[5].line) == "row 1005"
+    assert fresh.missing(0, 10) is None
+    assert fresh.item(250) is None
+
+
 # What is known of a level
 
 
@@ -654,7 +668,9 @@ def test_pages_of_another_run_do_not_mix() -> None:
     more = ask(known, window=(150, 180))
     known.take(more, Seen(fills(900, 100), HEAD, 2, NOW))
     assert len(known.rows) == 900
-    assert known.rows.item(0) is None
+    # What was there before is seen until its page is here, which is asked for again.
+    assert known.fill_id(0) == "f0"
+    assert ask(known).asked.offset == 0
 
 
 def test_what_was_asked_in_vain_is_not_asked_again_until_something_changes() -> None:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from mechexo.desk import Desk
 
 PRICING_S = 120.0
-"""How long pricing a period may take."""
+"""How long pricing a period, or writing a file, may take."""
 
 VIEW_S = 30.0
 """How long looking at priced fills may take."""
@@ -174,7 +174,7 @@ class CostsApart:
         raise UnreachableError("another period was asked for meanwhile")
 
     def _ask(self, what: Reported | Priced | Looked | Written) -> Done:
-        kind = "viewing" if isinstance(what, Looked | Written) else "pricing"
+        kind = "viewing" if isinstance(what, Looked) else "pricing"
         with self._turns[kind]:
             for attempt in range(2):
                 child = self._living()
@@ -195,7 +195,10 @@ class CostsApart:
             if self._stopped:
                 raise UnreachableError("the console is being left")
             if self._child is None or self._child.ended:
-                self._child = _Child(self._desk.config_path, self._idle_s)
+                try:
+                    self._child = _Child(self._desk.config_path, self._idle_s)
+                except OSError as error:
+                    raise UnreachableError(f"the costs' process cannot start: {error}") from error
             return self._child
 
 

@@ -1,7 +1,7 @@
 """The process that works out costs for the console (`costs_apart.py` is the console's end of it).
 
-It prices periods in one thread and answers questions in another, so that looking around goes on
-while fills are priced anew. It ends with the console, and by itself when nothing is asked.
+It prices periods and writes files in one thread and answers questions in another, so that looking
+around goes on meanwhile. It ends with the console, and by itself when nothing is asked.
 """
 
 from __future__ import annotations
@@ -134,7 +134,7 @@ class Server:
         if isinstance(what, Written):
             from mechexo.costs.viewing_export import export
 
-            return Done(number, export(held.viewer, what.asked, what.target, known))
+            return Done(number, export(held.viewer.another(), what.asked, what.target, known))
         view = held.viewer.answer(what.asked, known)
         seen = Seen(view, held.viewer.head, held.number, held.priced_at, held.complaint)
         return Done(number, seen)
@@ -169,7 +169,7 @@ def serve(server: Server, jobs: int, answers: IO[bytes], idle_s: float) -> None:
         if job is None:
             return
         under_way.add(job.number)
-        pools["viewing" if isinstance(job.what, Looked | Written) else "pricing"].submit(do, job)
+        pools["viewing" if isinstance(job.what, Looked) else "pricing"].submit(do, job)
 
 
 def main() -> None:

@@ -57,6 +57,9 @@ from mechexo.errors import NotFoundError
 _KEPT = 4
 """How many selections and orders are kept: going back and forth asks for the same again."""
 
+_KEPT_FRAMES = 2
+"""How many selections' fills are kept: they may be most of a run's."""
+
 _FOR_GROUPS = (
     *("fill_id", "ts", "symbol", "side", "quantity", "price", "multiplier", "fx", "commission"),
     *("auction", "adv", "ref_source", "suspect", "reason", "notional", "total_bps"),
@@ -80,6 +83,10 @@ class Viewer:
         self._texts = (*TAGS, *rules.tags)
         self._start, self._end = start, end
         self._kept: dict[tuple[object, ...], Any] = {}
+
+    def another(self) -> Viewer:
+        """The same run for another thread: what is kept is not shared."""
+        return Viewer(self._run, self._settings, self._rules, self._start, self._end)
 
     # What can be asked
 
@@ -279,7 +286,7 @@ class Viewer:
             value = make()
         self._kept[key] = value
         same_kind = [each for each in self._kept if each[0] == key[0]]
-        for oldest in same_kind[:-_KEPT]:
+        for oldest in same_kind[: -_KEPT_FRAMES if key[0] == "frame" else -_KEPT]:
             del self._kept[oldest]
         return value
 

@@ -105,8 +105,10 @@ class Known:
         view = seen.view
         other = question.first or self.seen is None or self.seen.run != seen.run
         if other:
-            self.seen, self.of, self.stand = seen, self.level, question.stand
-            self.rows = PagedRows(getattr(view, "count", 0), PAGE)
+            rows: PagedRows[Item] = PagedRows(getattr(view, "count", 0), PAGE)
+            if self.of == self.level:
+                rows.take_place_of(self.rows)
+            self.seen, self.of, self.stand, self.rows = seen, self.level, question.stand, rows
         items = _items(view)
         if items is not None:
             self.rows.put(view.offset, items)

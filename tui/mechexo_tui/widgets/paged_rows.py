@@ -29,6 +29,7 @@ class PagedRows(Generic[Item]):
         self._make = make
         self._missed = missed
         self._pages: OrderedDict[int, Sequence[Item]] = OrderedDict()
+        self._before: PagedRows[Item] | None = None
 
     def __len__(self) -> int:
         return self._count
@@ -37,17 +38,25 @@ class PagedRows(Generic[Item]):
         item = self.item(index)
         # The key is the place: a row keeps it when its page arrives.
         key = f"row:{index}"
+        if self._missed is not None and index // self._page not in self._pages:
+            self._missed()
         if item is None or self._make is None:
-            if item is None and self._missed is not None:
-                self._missed()
             return Row(((" …", "dim"),), key)
         return Row(self._make(item).line, key)
 
     def item(self, index: int) -> Item | None:
-        """What stands behind a row; None when its page is not here."""
+        """What stands behind a row; None when its page is not here, nor was before."""
         page = self._pages.get(index // self._page)
+        if page is None:
+            return self._before.item(index) if self._before is not None else None
         place = index % self._page
-        return page[place] if page is not None and place < len(page) else None
+        return page[place] if place < len(page) else None
+
+    def take_place_of(self, before: PagedRows[Item]) -> None:
+        """Shows the rows that were there before until theirs are here: read anew, they are mostly
+        the same. They count as missing."""
+        before._before = None
+        self._before = before
 
     def put(self, offset: int, items: Sequence[Item]) -> None:
         """Takes a page; the one that was taken longest ago goes when there are too many."""
