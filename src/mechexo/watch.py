@@ -45,7 +45,7 @@ CLOSING_SHARE = 0.08
 """Shares of the whole deadline. Of 11 s the probes get 6 at most, so that their usual timeout of
 5 s fits. Every later stage may take what is left, less what those after it are kept: a slow disk
 is no failure, and a hanging stage leaves 1.3 s to the alerts and 2.2 s to the sending."""
-LOOK_UP_S = 1.0
+LOOK_UP_S = 2.0
 """How long a message waits for the runbook to be read. It is read only for one whose alert names no
 entry, and what it does not answer in time is not said: a page goes out without it."""
 

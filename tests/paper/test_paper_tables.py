@@ -18,13 +18,13 @@ pytestmark = pytest.mark.slow
 
 FIGURE = re.compile(r"-?[\d,]+(\.\d+)?\*?|\d{4}-\d\d-\d\d|\d\d:\d\d:\d\d")
 COMMANDS = (
-    "costs --by symbol",
-    "costs trades --limit 5",
+    "costs --by symbol --to {now}",
+    "costs trades --limit 5 --to {now}",
     "audit log",
     "alerts list --all",
     "flows list",
     "flows runs",
-    # A moment of its own: the title names it.
+    # A moment of its own where a title names it.
     "changes --around {now} --window 14d",
 )
 
