@@ -237,12 +237,13 @@ def test_a_crash_is_a_reason_and_the_next_question_is_answered(apart: CostsApart
     assert apart.look(DEFAULT_PERIOD, FillsAsked()).view.count == 6
 
 
+@pytest.mark.slow
 def test_a_hang_ends_at_its_limit_and_the_process_with_it(costs_desk: Desk) -> None:
-    made = CostsApart(costs_desk, view_s=0.5)
+    made = CostsApart(costs_desk, view_s=5.0)
     made.look(DEFAULT_PERIOD, BY_SYMBOL)
     (child,) = children()
     child.suspend()
-    with pytest.raises(UnreachableError, match=r"not ready after 0\.5 s"):
+    with pytest.raises(UnreachableError, match="not ready after 5 s"):
         made.look(DEFAULT_PERIOD, BY_SYMBOL)
     wait_until(lambda: not child.is_running())
     assert made.look(DEFAULT_PERIOD, BY_SYMBOL).view.count == 1
