@@ -140,8 +140,8 @@ def _of_flow(
     )
 
 
-def cost_observations(judged: CostJudgement) -> list[Observation]:
-    """Whether the newest saved day of costs keeps its limits."""
+def cost_observations(judged: CostJudgement, at: datetime | None) -> list[Observation]:
+    """Whether the newest saved day of costs, computed at a moment, keeps its limits."""
     return [
         Observation(
             key=said.key,
@@ -151,6 +151,7 @@ def cost_observations(judged: CostJudgement) -> list[Observation]:
             summary=said.summary,
             source="costs",
             labels={**said.labels, "card": "trading"},
+            observed_at=at,
         )
         for said in judged.observations
     ]

@@ -148,7 +148,7 @@ def _tick(desk: Desk, deadline_s: float) -> TickReport:
     costs_s = this.left_s(keeping_s=alerting_s + sending_s + closing_s)
     judged = this.run("costs", costs_s, lambda: _costs_judged(desk)) if _has_limits(desk) else None
     if judged is not None:
-        observations += cost_observations(judged)
+        observations += cost_observations(*judged)
     observations += stage_observations(this.stages)
 
     def observe() -> tuple[tuple[Alert, ...], tuple[str, ...]]:
@@ -207,14 +207,16 @@ def _has_limits(desk: Desk) -> bool:
     return any(limit is not None for limit in chosen)
 
 
-def _costs_judged(desk: Desk) -> CostJudgement:
-    """The newest saved day of costs against its limits and the days before it."""
+def _costs_judged(desk: Desk) -> tuple[CostJudgement, datetime | None]:
+    """The newest saved day of costs against its limits and the days before it, and when it was
+    computed."""
     from mechexo.costs.judging import judge_day
     from mechexo.costs.results import trailing_days
 
     limits = desk.settings.costs.alerts
     days = trailing_days(desk, before=None, limit=2 * limits.baseline_days + 1)
-    return judge_day(days[-1] if days else None, days[:-1], limits)
+    newest = days[-1] if days else None
+    return judge_day(newest, days[:-1], limits), newest.computed_at if newest else None
 
 
 def _entries_for(desk: Desk, alert_names: Iterable[str]) -> dict[str, str]:

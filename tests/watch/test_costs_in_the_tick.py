@@ -63,6 +63,9 @@ def test_a_day_above_its_limit_is_an_alert_with_the_numbers(
     (alert,) = alerts.list_alerts(costly_desk)
     assert (alert.key, alert.severity, alert.source) == ("costs:total", "high", "costs")
     assert "2026-02-27: total 9.00 bps of 5 fills, above 5 bps" in alert.summary
+    clock.advance(timedelta(minutes=1))
+    tick(costly_desk)
+    assert alerts.list_alerts(costly_desk)[0].count == 1, "nothing was computed anew"
     write(costly_desk, 100.01)
     save(costly_desk)
     clock.advance(timedelta(minutes=1))

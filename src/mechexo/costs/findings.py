@@ -198,6 +198,8 @@ class DaySummary:
     """Fills without a reference."""
     total_bps: float | None
     slippage_bps: float | None
+    computed_at: datetime | None = None
+    """When these figures were computed last."""
 
 
 @dataclass(frozen=True, slots=True)

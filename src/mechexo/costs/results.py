@@ -214,6 +214,7 @@ def trailing_days(desk: Desk, *, before: str | None, limit: int) -> tuple[DaySum
             unpriced=each.row.sources["none"].fills if "none" in each.row.sources else 0,
             total_bps=each.row.total_bps,
             slippage_bps=each.row.slippage_bps,
+            computed_at=each.computed_at,
         )
         for each in found
     )
