@@ -191,11 +191,12 @@ def test_a_dumb_terminal_is_refused_with_a_hint() -> None:
         require_terminal({})
 
 
-def test_the_clipboard_goes_through_tmux() -> None:
+def test_tmux_gets_what_it_may_take_itself_and_what_it_may_pass_through() -> None:
     inner = base64.b64encode(b"row").decode()
-    assert clipboard_sequence("row", {}) == f"\x1b]52;c;{inner}\x07"
+    plain = f"\x1b]52;c;{inner}\x07"
+    assert clipboard_sequence("row", {}) == plain
     assert clipboard_sequence("row", {"TMUX": "x"}) == (
-        f"\x1bPtmux;\x1b\x1b]52;c;{inner}\x07\x1b\\"
+        f"{plain}\x1bPtmux;\x1b\x1b]52;c;{inner}\x07\x1b\\"
     )
 
 
