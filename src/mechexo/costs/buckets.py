@@ -1,8 +1,8 @@
 """Buckets of values in basis points: counted, they say in which one each rank lies.
 
-The exponent and the first bits of the mantissa, as they stand in a float: a bucket is as wide as
-its values are large, whatever the data's range, and there are no bounds to agree upon. Larger
-values never have a smaller bucket.
+The exponent and the first bits of the mantissa, as they stand in a float of 32 bits: a bucket is as
+wide as its values are large, whatever the data's range, and there are no bounds to agree upon.
+Larger values never have a smaller bucket.
 """
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ import struct
 
 import polars as pl
 
-FINE, COARSE = 512, 32
+FINE, COARSE = 128, 32
 """How many buckets an octave has: a bucket is at most this part of its values wide."""
 FINEST = 2.0**-10
 """Values nearer to zero than this share a bucket."""
 
-_MANTISSA = 52
+_MANTISSA = 23
+_ROUNDING = 2.0**-24
 _MANY = frozenset({"symbol", "order_id"})
 """Dimensions with many values, whose groups have few fills each."""
 
@@ -28,11 +29,11 @@ def fineness(by: tuple[str, ...], tags: tuple[str, ...] = ()) -> int:
 
 def bucket(value: pl.Expr, per_octave: int) -> pl.Expr:
     """The bucket (Int32) of a value."""
-    size = value.abs().clip(lower_bound=FINEST).reinterpret(dtype=pl.Int64) // (
-        1 << _bits(per_octave)
-    )
-    size = (size - _offset(per_octave)).cast(pl.Int32)
-    return pl.when(value < 0).then(-size).otherwise(size)
+    short = value.cast(pl.Float32)
+    least = pl.lit(FINEST, dtype=pl.Float32)
+    size = pl.when(short.abs() > least).then(short.abs()).otherwise(least)
+    number = size.reinterpret(dtype=pl.Int32) // (1 << _bits(per_octave)) - _offset(per_octave)
+    return pl.when(value.is_not_null()).then(pl.when(short < 0).then(-number).otherwise(number))
 
 
 def coarser(bucket: pl.Expr, per_octave: int) -> pl.Expr:
@@ -42,11 +43,13 @@ def coarser(bucket: pl.Expr, per_octave: int) -> pl.Expr:
 
 
 def bucket_width(bucket: pl.Expr, per_octave: int) -> pl.Expr:
-    """How wide a bucket is, in the unit of its values."""
+    """How wide a bucket is at most, in the unit of its values."""
     size = bucket.abs()
     start = FINEST * pl.lit(2.0).pow((size // per_octave).cast(pl.Float64))
     at_zero = 2 * FINEST * (1 + 1 / per_octave)
-    return pl.when(size == 0).then(pl.lit(at_zero)).otherwise(start / per_octave)
+    width = pl.when(size == 0).then(pl.lit(at_zero)).otherwise(start / per_octave)
+    # A value at the edge may have been rounded into the next bucket.
+    return width + 2 * start * _ROUNDING
 
 
 def bucket_middle(bucket: pl.Expr, per_octave: int) -> pl.Expr:
@@ -64,4 +67,4 @@ def _bits(per_octave: int) -> int:
 
 def _offset(per_octave: int) -> int:
     """What the bits of the finest value are, so that its bucket is 0."""
-    return int.from_bytes(struct.pack(">d", FINEST), "big") >> _bits(per_octave)
+    return int.from_bytes(struct.pack(">f", FINEST), "big") >> _bits(per_octave)

@@ -12,7 +12,7 @@ import polars as pl
 from mechexo.costs.coverage import coverage
 from mechexo.costs.engine import Day
 from mechexo.costs.engine_files import DayFeed
-from mechexo.costs.engine_fills import AllFills, FillsByDay
+from mechexo.costs.engine_fills import AllFills, FillsByDay, id_range
 from mechexo.costs.engine_quotes import QuotesByDay
 from mechexo.costs.fills import Fills
 from mechexo.costs.interrupts import interrupts_told
@@ -45,6 +45,8 @@ class DayPart:
     """See `costs.merging.partial_of`."""
     ids: pl.Series
     """A hash of each accepted fill's id."""
+    id_range: tuple[str, str] | None
+    """The first and the last of them in the order of texts."""
     columns: tuple[str, ...]
     """Of the priced fills."""
     coverage: Coverage
@@ -85,11 +87,12 @@ class DayPricing:
                 partial=partial,
                 ledger=ledger,
                 ids=fills.accepted["fill_id"].hash(),
+                id_range=id_range(fills.accepted["fill_id"]),
                 columns=tuple(priced.columns),
                 coverage=coverage(fills, priced),
                 residual_bps=residual if isinstance(residual, float) else None,
                 newest_fill_at=_newest(priced["ts"]),
-                newest_quote_at=_newest(quotes.ends()["end"]),
+                newest_quote_at=None if quotes.later is None else _newest(quotes.later["end"]),
                 others=tuple(
                     _under(price_fills(fills, quotes, rule, **known), rule)
                     for rule in self.other_rules
@@ -99,13 +102,16 @@ class DayPricing:
     def priced(self, day: Day) -> pl.DataFrame:
         """The fills of a day with their costs, as `costs.markouts.add_markouts` gives them."""
         with interrupts_told():
-            return self._priced(day)[0]
+            return self._priced(day)[0].with_columns(pl.col("symbol").cast(pl.String))
 
     def _priced(
         self, day: Day
     ) -> tuple[pl.DataFrame, Fills, Quotes, Mapping[str, pl.DataFrame | None]]:
-        fills = self.fills.of(day)
-        quotes = self.quotes.of(day, fills.accepted)
+        read = self.fills.of(day)
+        # The few symbols of many fills, as a number each from here on.
+        accepted = read.accepted.with_columns(pl.col("symbol").cast(pl.Categorical))
+        fills = Fills(accepted, read.rejected)
+        quotes = self.quotes.of(day, accepted)
         known = {"trades": self._lower(self.trades, fills), "bars": self._lower(self.bars, fills)}
         priced = price_fills(fills, quotes, self.rule, **known)
         return add_markouts(priced, quotes, self.rule, self.horizons), fills, quotes, known
@@ -119,7 +125,7 @@ class DayPricing:
             return feed.read(Window(self.quotes.window.start, self.quotes.window.start))
         lags = [self.rule.lag_us, *(rule.lag_us for rule in self.other_rules)]
         reach = self.rule.usable_age + timedelta(microseconds=max(lags))
-        symbols = tuple(fills.accepted["symbol"].unique().sort().to_list())
+        symbols = tuple(fills.accepted["symbol"].cast(pl.String).unique().sort().to_list())
         window = Window(first - reach, last + timedelta(microseconds=1), symbols)
         return feed.read(window)
 

@@ -165,6 +165,7 @@ class Sums:
         self.question = question
         room = memory_mb // LEDGER_SHARE
         self.ledgers, self._ids = Spool(room), Spool(room // 2)
+        self._id_ranges: list[tuple[str, str] | None] = []
         self._memory_mb = memory_mb
         self._waiting: list[Partial] = []
         self.coverages: list[Coverage] = []
@@ -188,6 +189,7 @@ class Sums:
             self._waiting = [self.merged()]
         self.ledgers.add(part.ledger)
         self._ids.add(part.ids.alias("hash").to_frame())
+        self._id_ranges.append(part.id_range)
         self.coverages = [merged_coverage([*self.coverages, part.coverage])]
         self.columns = part.columns
         self.residual_bps = _larger(self.residual_bps, part.residual_bps)
@@ -214,7 +216,7 @@ class Sums:
 
         if not isinstance(pricing.fills, FillsByDay) or pricing.fills.used:
             return None
-        return used_before(pricing.fills, days, self._ids, self._memory_mb)
+        return used_before(pricing.fills, days, self._id_ranges, self._ids, self._memory_mb)
 
     def sensitivity(self) -> tuple[Sensitivity, ...]:
         """The slippage under the other rules."""

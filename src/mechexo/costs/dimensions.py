@@ -55,6 +55,8 @@ _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _SESSIONS = ("pre", "regular", "post", "auction")
 _NOON = time(12)
 _DAY_US = 86_400_000_000
+_MINUTE_US = 60_000_000
+_DAY_MINUTES = 1440
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,13 +167,13 @@ def _dimension(name: str, grouping: Grouping, columns: Sequence[str]) -> Dimensi
             number = session_date(grouping).dt.weekday()
             return Dimension(name, number, lambda place: _WEEKDAYS[place - 1])
         case "hour":
-            return _clock(name, _local(grouping.zone), 60)
+            return _clock(name, grouping.zone, 60)
         case "half_hour":
-            return _clock(name, _local(grouping.zone), 30)
+            return _clock(name, grouping.zone, 30)
         case "time_of_day":
-            return _clock(name, _local(grouping.zone), 15)
+            return _clock(name, grouping.zone, 15)
         case "hour_utc":
-            return _clock(name, pl.col("ts"), 60)
+            return _clock(name, "UTC", 60)
         case "session":
             return Dimension(name, _session(grouping, columns), lambda place: _SESSIONS[place])
         case "side":
@@ -213,10 +215,15 @@ def _week(monday: date) -> str:
     return f"{year}-W{week:02}"
 
 
-def _clock(name: str, local: pl.Expr, minutes: int) -> Dimension:
+def _clock(name: str, zone: str, minutes: int) -> Dimension:
     import polars as pl
 
-    minute = local.dt.hour().cast(pl.Int16) * 60 + local.dt.minute()
+    if zone == "UTC":
+        # A calendar need not be asked, which takes five times as long.
+        minute = (pl.col("ts").dt.epoch("us") // _MINUTE_US % _DAY_MINUTES).cast(pl.Int16)
+    else:
+        local = _local(zone)
+        minute = local.dt.hour().cast(pl.Int16) * 60 + local.dt.minute()
     return Dimension(
         name,
         minute // minutes,

@@ -6,9 +6,10 @@ two of them, a fill taken back on a later one) is found out beside.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import polars as pl
@@ -170,7 +171,10 @@ def _day_by_day(
         for name in covered:
             fills[name] = fills.get(name, 0.0) + each.rows / len(covered)
     names = sorted(fills) or [window.start.astimezone(place).date()]
-    touched, standing = _corrected(feed.feed, window)
+    touched: tuple[str, ...] = ()
+    standing: pl.DataFrame | None = None
+    if feed.present is None or "correction" in feed.present:
+        touched, standing = _corrected(feed.feed, window)
     days = tuple(_day(name, window, zone, int(fills.get(name, 0.0))) for name in names)
     return days, FillsByDay(
         feed, settings.currency, rates, settings.tags, names[0], touched, standing, {}
@@ -201,17 +205,33 @@ def _corrected(feed: Feed, window: Window) -> tuple[tuple[str, ...], pl.DataFram
     return tuple(touched), standing.with_columns(correction=pl.lit(None, pl.String))
 
 
+def id_range(ids: pl.Series) -> tuple[str, str] | None:
+    """The first and the last of some ids in the order of texts; None of none."""
+    if not len(ids):
+        return None
+    ends = (ids[0], ids[-1]) if ids.is_sorted() else (ids.min(), ids.max())
+    return str(ends[0]), str(ends[1])
+
+
 def used_before(
-    fills: FillsByDay, days: tuple[Day, ...], ids: Iterable[pl.DataFrame], memory_mb: int
+    fills: FillsByDay,
+    days: tuple[Day, ...],
+    ranges: Sequence[tuple[str, str] | None],
+    ids: Iterable[pl.DataFrame],
+    memory_mb: int,
 ) -> FillsByDay | None:
     """The same fills knowing which ids of which days an earlier day used; None when none is.
 
     Args:
         fills: the fills that were read.
         days: their days.
+        ranges: of the ids of each day (`id_range`); where they lie apart nothing else is looked at.
         ids: for each of these days, in their order, `hash`: of every id that was accepted.
         memory_mb: about how much may be used.
     """
+    apart = sorted(each for each in ranges if each is not None)
+    if all(one[1] < other[0] for one, other in pairwise(apart)):
+        return None
     count = sum(map(len, ids))
     slices = 1 + count * _BYTES_A_HASH // (memory_mb * 1_000_000 // 4)
     own = pl.col("hash") % slices

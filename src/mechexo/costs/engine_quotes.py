@@ -17,11 +17,11 @@ import polars as pl
 
 from mechexo.costs.engine import Day
 from mechexo.costs.engine_files import DayFeed, KnownFiles, one_file, scanned
-from mechexo.costs.quotes import WITHDRAWN, Quotes, normalise_quotes
+from mechexo.costs.quotes import WITHDRAWN, Quotes, in_order, normalise_quotes, ordered_quotes
 from mechexo.costs.rules import QuoteRule
 from mechexo.costs.sources.protocol import Window
 from mechexo.costs.sources.reading import Feed
-from mechexo.costs.store import StoreSource, day_bounds
+from mechexo.costs.store import StoreSource, TickStore, day_bounds
 
 _DAY = timedelta(days=1)
 _US = timedelta(microseconds=1)
@@ -56,21 +56,28 @@ class QuotesByDay:
             ConfigError: the source does not fit its mapping.
             UnreachableError: it cannot be read.
         """
-        symbols = tuple(fills["symbol"].unique().sort().to_list())
-        if not symbols:
+        asked = _names(fills)
+        if not asked:
             return normalise_quotes(pl.DataFrame(schema=_NOTHING), (), self.rule)
-        windows = self._windows(day, fills, symbols)
-        rows = [self.feed.read(window) for window in windows]
+        reader = self._reader(asked)
+        windows = self._windows(day, fills, asked)
+        rows = [reader.read(window) for window in windows]
         first, days = windows[0].start, 1
         while True:
-            found = normalise_quotes(pl.concat(rows, how="diagonal"), symbols, self.rule)
+            found = reader.quotes(rows)
             # What crossed or wide rows leave standing may lie further back.
             lacking = _unresolved(found, fills) if first > self.window.start else ()
             if not lacking:
-                return replace(found, later=self.ends.of(symbols))
+                return replace(found, later=self.ends.of(found.symbols, asked))
             before = self._days_before(first, days, lacking)
-            rows.insert(0, self.feed.read(before))
+            rows.insert(0, reader.read(before))
             first, days = before.start, 2 * days
+
+    def _reader(self, asked: tuple[str, ...]) -> _FromStore | _FromFeed:
+        source = self.feed.feed.source
+        if isinstance(source, StoreSource) and self.rule.venue_expiry is None:
+            return _FromStore(source.store, self.rule)
+        return _FromFeed(self.feed, asked, self.rule)
 
     def weight_mb(self, day: Day) -> int:
         """About how much memory the quotes of a day take."""
@@ -81,16 +88,16 @@ class QuotesByDay:
     def _windows(self, day: Day, fills: pl.DataFrame, symbols: tuple[str, ...]) -> list[Window]:
         start, end = day_bounds(day.name, self.rule.zone)
         reach = self.rule.usable_age + self.rule.lag_us * _US + (self.rule.venue_expiry or 0 * _US)
-        early = fills.filter(pl.col("ts") <= start + reach)["symbol"].unique().sort()
-        late = fills.filter(pl.col("ts") + self.longest >= end)["symbol"].unique().sort()
+        early = _names(fills.filter(pl.col("ts") <= start + reach))
+        late = _names(fills.filter(pl.col("ts") >= end - self.longest))
         windows = [Window(max(start, self.window.start), min(end, self.window.end), symbols)]
         back = start
-        while len(early) and back > start - reach and back > self.window.start:
-            windows.insert(0, self._days_before(back, 1, tuple(early)))
+        while early and back > start - reach and back > self.window.start:
+            windows.insert(0, self._days_before(back, 1, early))
             back = windows[0].start
-        if len(late) and end < self.window.end:
+        if late and end < self.window.end:
             until = self._end_of_day(end + self.longest)
-            windows.append(Window(end, min(until, self.window.end), tuple(late)))
+            windows.append(Window(end, min(until, self.window.end), late))
         return windows
 
     def _days_before(self, moment: datetime, days: int, symbols: tuple[str, ...]) -> Window:
@@ -100,6 +107,36 @@ class QuotesByDay:
 
     def _end_of_day(self, moment: datetime) -> datetime:
         return day_bounds(_local_date(moment, self.rule.zone), self.rule.zone)[1]
+
+
+@dataclass(frozen=True, slots=True)
+class _FromFeed:
+    """Quotes of any source."""
+
+    feed: DayFeed
+    symbols: tuple[str, ...]
+    rule: QuoteRule
+
+    def read(self, window: Window) -> pl.DataFrame:
+        return self.feed.read(window)
+
+    def quotes(self, rows: Sequence[pl.DataFrame]) -> Quotes:
+        return normalise_quotes(pl.concat(rows, how="diagonal"), self.symbols, self.rule)
+
+
+@dataclass(frozen=True, slots=True)
+class _FromStore:
+    """Quotes of the tick store: numbered and in order as they are."""
+
+    store: TickStore
+    rule: QuoteRule
+
+    def read(self, window: Window) -> pl.DataFrame:
+        return self.store.read(window)
+
+    def quotes(self, rows: Sequence[pl.DataFrame]) -> Quotes:
+        ordered = in_order(pl.concat(rows))
+        return ordered_quotes(ordered, self.store.symbols(), self.rule)
 
 
 def _unresolved(quotes: Quotes, fills: pl.DataFrame) -> tuple[str, ...]:
@@ -118,8 +155,14 @@ def _unresolved(quotes: Quotes, fills: pl.DataFrame) -> tuple[str, ...]:
     among = (pl.col("ts") >= pl.col("begins")) & (
         pl.col("own").is_null() | (pl.col("ts") <= pl.col("own"))
     )
-    found = fills.select("ts", "symbol").join(leading, on="symbol").filter(among)
-    return tuple(found["symbol"].unique().sort().to_list())
+    own_names = fills.select("ts", pl.col("symbol").cast(pl.String))
+    found = own_names.join(leading, on="symbol").filter(among)
+    return _names(found)
+
+
+def _names(rows: pl.DataFrame) -> tuple[str, ...]:
+    """The symbols of rows, sorted."""
+    return tuple(rows["symbol"].unique().cast(pl.String).sort().to_list())
 
 
 class Ends:
@@ -132,19 +175,24 @@ class Ends:
         self._parts = list(parts)
         """What was not read yet, the earliest first."""
 
-    def of(self, symbols: Sequence[str]) -> pl.DataFrame:
-        """For a day's symbols: sid (place among them) and end, of those that have quotes.
+    def of(self, symbols: Sequence[str], asked: Sequence[str]) -> pl.DataFrame:
+        """For some symbols: sid (their place among all) and end, of those that have quotes.
+
+        Args:
+            symbols: all, in the order of their numbers.
+            asked: which of them to tell of.
 
         Raises:
             UnreachableError: the source cannot be read.
         """
         with self._lock:
-            while self._parts and not self._settled(symbols):
+            while self._parts and not self._settled(asked):
                 self._read(self._parts.pop())
+            wanted = set(asked)
             found = [
                 (place, self._known[name])
                 for place, name in enumerate(symbols)
-                if name in self._known
+                if name in wanted and name in self._known
             ]
         kinds = {"sid": pl.Int64(), "end": pl.Datetime("us", "UTC")}
         return pl.DataFrame(found, schema=kinds, orient="row")

@@ -101,9 +101,8 @@ def rows_of(
     figures = approximate(buckets) if second is None else exact(buckets, second(buckets))
     keys = keys_of(by)
     statistics = {tuple(row[key] for key in keys): row for row in figures.iter_rows(named=True)}
-    groups = _groups(sums, by, question)
     rows = []
-    for codes, group in groups.items():
+    for codes, group in _groups(sums, by, question).items():
         named = {
             name: NO_VALUE if code is None else dimensions[name].text(code)
             for name, code in zip(by, codes, strict=True)

@@ -12,13 +12,16 @@ The figures are those of `costs/aggregate.py`, which has all fills in memory.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import polars as pl
 
 from mechexo.costs.aggregate import PARTS
 from mechexo.costs.buckets import FINE, bucket, coarser, fineness
 from mechexo.costs.dimensions import (
+    NO_VALUE,
     SOURCES,
     Dimension,
     Grouping,
@@ -110,16 +113,30 @@ def class_of(code: int) -> Class:
     return Class(bool(code & 1), SOURCES[code >> 3], not code & 2, not code & 4)
 
 
-def _class() -> pl.Expr:
+def _offset(moments: pl.Series, question: Question) -> timedelta | None:
+    """How far the clocks of the zone are ahead of UTC when that is the same for all moments."""
+    first, last = moments.min(), moments.max()
+    if "hour_utc" in question.dimensions or question.rules.zone == "UTC":
+        return None
+    if not isinstance(first, datetime) or not isinstance(last, datetime):
+        return None
+    # No zone changes its clocks twice in so few days.
+    zone = ZoneInfo(question.rules.zone)
+    ahead, later = first.astimezone(zone).utcoffset(), last.astimezone(zone).utcoffset()
+    return ahead if ahead == later and last - first < timedelta(days=7) else None
+
+
+def _class(sources: pl.Series) -> pl.Expr:
     place = pl.lit(SOURCES.index("suspect"), pl.UInt8)
-    source = sum(
-        (
-            (pl.col("ref_source") == name).cast(pl.UInt8) * number
-            for number, name in enumerate(SOURCES)
-        ),
-        pl.lit(0, pl.UInt8),
+    # Most periods have quotes and nothing else to compare with.
+    usual = ("quote", "stale", "none")
+    told = sources.to_frame("ref_source").select(
+        pl.any_horizontal(pl.col("ref_source") == name for name in usual).all()
     )
-    source = pl.when("suspect").then(place).otherwise(source)
+    number = pl.lit(0, pl.UInt8)
+    for name in usual if told.item() else SOURCES:
+        number += (pl.col("ref_source") == name).cast(pl.UInt8) * SOURCES.index(name)
+    source = pl.when("suspect").then(place).otherwise(number)
     return (
         source * 8
         + pl.col("reason").is_null().cast(pl.UInt8)
@@ -165,59 +182,64 @@ def partial_of(priced: pl.DataFrame, question: Question) -> tuple[Partial, pl.Da
     own = pl.col("total_bps")
     if priced["suspect"].any():
         own = pl.when(pl.col("reason").is_null()).then(own).alias("total_bps")
+    moment = pl.col("ts")
+    clock = _offset(priced["ts"], question)
+    if clock is not None:
+        # With clocks that go evenly, those of the zone are those of UTC, put forward.
+        shifted = replace(question, rules=replace(question.rules, zone="UTC"))
+        dimensions = dimensions_by_name(shifted, priced.columns)
+        moment = moment + clock
+    keyed = priced.with_columns(moment).select(
+        _key(each, priced.schema.get(name)) for name, each in dimensions.items()
+    )
     rows = priced.select(
-        *(each.code.alias(key(name)) for name, each in dimensions.items()),
-        _class(),
+        *keyed.get_columns(),
+        _class(priced["ref_source"]),
         own,
         traded_value().alias("traded_value"),
         *(name for name in _ADDED if name not in ("fills", "traded_value")),
         *(f"{name}_{label}_{unit}" for label in question.horizons for name, unit in _LATER),
     )
     keys = keys_of(question.dimensions)
-    # Few texts again and again, but an order's id: a number each is told apart faster.
-    texts = [name for name in keys if rows[name].dtype == pl.String and name != key("order_id")]
-    rows = rows.with_columns(
-        pl.col(texts).cast(pl.Categorical), bucket=bucket(pl.col("total_bps"), FINE)
-    )
     cells = _grouped(rows, [*keys, "class"], _sums(question.horizons))
+    fine = rows.select(*keys, "total_bps", "notional", bucket=bucket(pl.col("total_bps"), FINE))
     buckets = {
-        by: _grouped(
-            rows.select(*keys_of(by), "total_bps", "notional", _at(question.fineness(by))),
-            [*keys_of(by), "bucket"],
-            _COUNTS,
-        ).filter(pl.col("bucket").is_not_null())
+        by: _grouped(_at(fine, question.fineness(by)), [*keys_of(by), "bucket"], _COUNTS).filter(
+            pl.col("bucket").is_not_null()
+        )
         for by in question.counted
     }
-    return (
-        Partial(
-            {by: _merged_sums(cells, by, question.horizons) for by in question.summed}, buckets
-        ),
-        rows.select(*keys, "total_bps", "notional"),
-    )
+    sums = {by: _merged_sums(cells, by, question.horizons) for by in question.summed}
+    return Partial(sums, buckets), fine.drop("bucket")
 
 
-def _at(per_octave: int) -> pl.Expr:
+def _key(dimension: Dimension, kind: pl.DataType | None) -> pl.Expr:
+    """The value of a dimension. Few texts again and again, but an order's id: as a number each,
+    they are told apart faster."""
+    if kind == pl.Categorical:
+        return pl.col(dimension.name).fill_null(NO_VALUE).alias(key(dimension.name))
+    text = kind == pl.String and dimension.name != "order_id"
+    code = dimension.code.cast(pl.Categorical) if text else dimension.code
+    return code.alias(key(dimension.name))
+
+
+def _at(rows: pl.DataFrame, per_octave: int) -> pl.DataFrame:
     if per_octave == FINE:
-        return pl.col("bucket")
-    return coarser(pl.col("bucket"), per_octave).alias("bucket")
+        return rows
+    return rows.with_columns(coarser(pl.col("bucket"), per_octave))
 
 
 def _grouped(rows: pl.DataFrame, keys: Sequence[str], sums: Sequence[pl.Expr]) -> pl.DataFrame:
-    """Sums by keys, texts as texts. A key that is the same throughout is not looked at again."""
+    """Sums by keys. A key that is the same throughout is not looked at again."""
     fixed = {name: value for name in keys if (value := _one_value(rows[name])) is not None}
     varied = [name for name in keys if name not in fixed]
     frame = rows.lazy()
     # The streaming engine adds up in small tables that stay in the processor's caches.
-    found = (
-        (frame.group_by(varied).agg(sums) if varied else frame.select(sums))
-        .collect(engine="streaming")
-        .with_columns(
-            pl.lit(value, dtype=rows.schema[name]).alias(name) for name, value in fixed.items()
-        )
+    found = (frame.group_by(varied).agg(sums) if varied else frame.select(sums)).collect(
+        engine="streaming"
     )
-    kinds = [name for name, kind in rows.schema.items() if kind == pl.Categorical]
-    texts = [name for name in keys if name in kinds]
-    return found.with_columns(pl.col(texts).cast(pl.String)).select(*keys, pl.exclude(keys))
+    same = (pl.lit(value, dtype=rows.schema[name]).alias(name) for name, value in fixed.items())
+    return found.with_columns(same).select(*keys, pl.exclude(keys))
 
 
 def _one_value(column: pl.Series) -> object:
@@ -245,9 +267,9 @@ def merge(parts: Sequence[Partial], question: Question) -> Partial:
 
 
 def merged_buckets(buckets: pl.DataFrame, by: By) -> pl.DataFrame:
-    """Buckets of fewer dimensions, or of more fills, ordered by keys and bucket."""
-    keys = [*keys_of(by), "bucket"]
-    return buckets.group_by(keys).agg(pl.col("n", "sum", "notional").sum()).sort(keys)
+    """Buckets of fewer dimensions, or of more fills."""
+    added = buckets.lazy().group_by([*keys_of(by), "bucket"])
+    return added.agg(pl.col("n", "sum", "notional").sum()).collect(engine="streaming")
 
 
 _LATER = (("realised", "ccy"), ("realised", "bps"), ("impact", "ccy"))
@@ -309,7 +331,8 @@ def _merged_moments(name: str) -> list[pl.Expr]:
 
 def _merged_sums(sums: pl.DataFrame, by: By, horizons: Sequence[str]) -> pl.DataFrame:
     keys = [*keys_of(by), "class"]
-    return sums.group_by(keys).agg(merging_sums(horizons)).sort(keys, nulls_last=False)
+    added = sums.lazy().group_by(keys).agg(merging_sums(horizons))
+    return added.collect(engine="streaming")
 
 
 def merging_sums(horizons: Sequence[str]) -> list[pl.Expr]:

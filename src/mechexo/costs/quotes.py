@@ -91,7 +91,7 @@ def normalise_quotes(
         bid=pl.col("bid").cast(pl.Float64, strict=False),
         ask=pl.col("ask").cast(pl.Float64, strict=False),
     ).filter(pl.col("sid").is_not_null())
-    ordered = _in_order(typed)
+    ordered = in_order(typed)
     if rule.venue_expiry is not None:
         ordered = consolidated(ordered, rule.venue_expiry)
     return ordered_quotes(ordered, symbols, rule, dropped=len(frame) - len(placed))
@@ -111,9 +111,9 @@ def ordered_quotes(
     return Quotes(_resolved(_classified(ordered, rule)), symbols, dropped)
 
 
-def _in_order(rows: pl.DataFrame) -> pl.DataFrame:
-    """The rows ordered by (sid, ts, seq), nulls first, otherwise as they came."""
-    given = rows["seq"]
+def in_order(rows: pl.DataFrame) -> pl.DataFrame:
+    """Rows with sid, ts and perhaps seq ordered by those, nulls first, otherwise as they came."""
+    given = rows["seq"] if "seq" in rows.columns else pl.Series([None]).head(0)
     if given.null_count() == len(given) or (given.null_count() == 0 and given.is_sorted()):
         # What came later has the greater seq: a stable sort by one number says it all.
         highest = rows["sid"].max()

@@ -26,6 +26,7 @@ import polars as pl
 from polars.exceptions import PanicException, PolarsError
 
 from mechexo.config.costs import CostSettings
+from mechexo.costs.interrupts import interrupts_told
 from mechexo.costs.sources.protocol import RawTable, Window
 from mechexo.costs.sources.telling import told
 from mechexo.errors import ConfigError, UnreachableError
@@ -198,6 +199,41 @@ class TickStore:
         except (PolarsError, PanicException, OSError, KeyError, TypeError, ValueError) as error:
             raise damaged(path, error) from error
 
+    def read(self, window: Window) -> pl.DataFrame:
+        """The quotes of a window, numbered as in the symbol table: sid (Int64), ts, bid, ask; each
+        day's ordered by (sid, ts, seq).
+
+        Raises:
+            UnreachableError: the store is empty or damaged.
+        """
+        days = self.days()
+        if not days:
+            raise empty(self)
+        parts = [pl.DataFrame(schema={name: COLUMNS[name] for name in ALWAYS})]
+        for day, facts in days.items():
+            if facts.first < window.end and facts.last >= window.start:
+                parts.append(self._day(day, facts, window))
+        table = self.symbols(days.values())
+        rows = pl.concat(parts)
+        highest = rows["sid"].max()
+        if isinstance(highest, int) and highest >= len(table):
+            raise damaged(self.folder / "symbols.json", IndexError(f"no symbol {highest}"))
+        return rows.with_columns(pl.col("sid").cast(pl.Int64))
+
+    def _day(self, day: date, facts: DayFacts, window: Window) -> pl.DataFrame:
+        path = self.path(day)
+        try:
+            with path.open("rb") as file, interrupts_told():
+                rows = pl.scan_parquet(file).select(ALWAYS)
+                if window.symbols is not None and len(window.symbols) < facts.symbols:
+                    rows = rows.filter(pl.col("sid").is_in(ids_of(window.symbols, self.symbols())))
+                if facts.first < window.start or facts.last >= window.end:
+                    inside = (pl.col("ts") >= window.start) & (pl.col("ts") < window.end)
+                    rows = rows.filter(inside)
+                return rows.collect(engine="in-memory")
+        except (PolarsError, PanicException, OSError) as error:
+            raise damaged(path, error) from error
+
     def write_manifest(self, days: Mapping[date, DayFacts]) -> None:
         """Writes down the facts of all days."""
         entries = {
@@ -249,9 +285,7 @@ class StoreSource:
         """
         days = self.store.days()
         if not days:
-            raise UnreachableError(
-                f"the tick store {self.store.folder} is empty; fill it with: mechexo costs ingest"
-            )
+            raise empty(self.store)
         wanted = [
             day
             for day, facts in days.items()
@@ -310,6 +344,13 @@ def check_zone(store: TickStore, days: Iterable[DayFacts], zone: str) -> None:
                 f"the tick store {store.folder} has days of {facts.zone}, the exchange's are of "
                 f"{zone}; make it anew with: mechexo costs ingest --rebuild"
             )
+
+
+def empty(store: TickStore) -> UnreachableError:
+    """What to say of a store without a day."""
+    return UnreachableError(
+        f"the tick store {store.folder} is empty; fill it with: mechexo costs ingest"
+    )
 
 
 def damaged(path: Path, error: BaseException) -> UnreachableError:
