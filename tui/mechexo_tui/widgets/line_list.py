@@ -17,6 +17,7 @@ from textual.strip import Strip
 from mechexo_tui.widgets.lines import BLANK, CUT, Line, Row, text_of, width_of
 from mechexo_tui.widgets.painted import Painted
 
+KEPT_LINES = 4096
 ABOVE, BELOW = "▴", "▾"
 
 
@@ -114,11 +115,7 @@ class LineList(Painted):
             self.refresh()
         else:
             for y in range(self.size.height):
-                painted = shown.get(self.top + y)
-                if painted is None:
-                    self.refresh(Region(0, y, self.size.width, 1))
-                else:
-                    self.repaint_changes(y, painted, self._line(self.top + y))
+                self.repaint_changes(y, shown.get(self.top + y, BLANK), self._line(self.top + y))
             if more != self._more:
                 for y in (0, self.size.height - 1):
                     self.refresh(Region(self.size.width - 1, y, 1, 1))
@@ -247,8 +244,10 @@ class LineList(Painted):
     def _line(self, index: int) -> Line:
         found = self._shown.get(index)
         if found is None:
-            if len(self._shown) > 4096:
-                self._shown.clear()
+            if len(self._shown) > KEPT_LINES:
+                # What is in view stays: it is needed to see what a change leaves behind.
+                in_view = range(self.top, self.top + self.size.height)
+                self._shown = {at: made for at, made in self._shown.items() if at in in_view}
             found = self._rows[index].line if 0 <= index < len(self._rows) else BLANK
             self._shown[index] = found
         return found
