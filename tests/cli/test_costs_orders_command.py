@@ -148,3 +148,33 @@ def test_costs_by_share_of_volume_read_the_markets_days(trading_desk: Desk) -> N
     known = {row.key["symbol"]: row.key["adv"] for row in answer.by["adv+symbol"]}
     assert known["SAP"] == "(none)"
     assert known["AAA"] == "1% to 5%"
+
+
+@pytest.mark.parametrize("column", ["commission", "fees"])
+def test_an_amount_paid_that_cannot_be_read_is_no_zero(trading_desk: Desk, column: str) -> None:
+    header, first, *rest = FILES["fills.csv"].splitlines()
+    cells = first.split(",")
+    cells[header.split(",").index(column)] = "a dollar"
+    text = "\n".join([header, ",".join(cells), *rest]) + "\n"
+    (trading_desk.root / "fills.csv").write_text(text)
+    coverage = report(trading_desk, start=START, end=END).coverage
+    assert coverage.rejected_count == 1
+    assert coverage.rejected[0].fill_id == "f1"
+    assert coverage.rejected[0].reason == "the commission is no finite number"
+
+
+def test_two_periods_that_share_fills_are_not_compared(trading_desk: Desk) -> None:
+    done = mechexo(
+        *("costs", "compare", "--period", "2026-02-26..2026-02-27"),
+        *("--with", "2026-02-27..2026-02-28"),
+        config=trading_desk.config_path,
+    )
+    assert done.returncode == 2
+    assert "the two periods overlap" in done.stderr
+
+
+def test_a_period_without_fills_says_so(trading_desk: Desk) -> None:
+    done = mechexo("costs", "--from", "2026-02-20", "--to", "2026-02-21",
+                   config=trading_desk.config_path)  # fmt: skip
+    assert "there are no fills in this period" in done.stdout
+    assert "None" not in done.stdout

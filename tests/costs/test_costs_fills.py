@@ -43,7 +43,7 @@ def frame(**changes: object) -> pl.DataFrame:
         ({"symbol": None}, "no symbol"),
         ({"symbol": " "}, "no symbol"),
         ({"fill_id": None}, "no fill id"),
-        ({"commission": float("nan")}, "the commission is not finite"),
+        ({"commission": float("nan")}, "the commission is no finite number"),
         ({"multiplier": 0.0}, "the multiplier is not above zero"),
         ({"multiplier": None}, "the multiplier is not above zero"),
         ({"fx": -1.0}, "no rate to USD"),

@@ -39,7 +39,12 @@ def coverage_line(answer: CostReport) -> str:
     """How much of the input stands behind the figures."""
     covered, zone = answer.coverage, ZoneInfo(answer.zone)
     sources = ", ".join(f"{count} {name}" for name, count in covered.by_benchmark.items())
+    rows = covered.fills + covered.rejected_count
+    if not rows:
+        return "Coverage: there are no fills in this period"
     share = f" ({covered.priced / covered.fills:.1%})" if covered.fills else ""
+    if covered.rejected_count:
+        share += f", of {rows} rows"
     return (
         f"Coverage: {covered.priced} of {covered.fills} fills priced{share}; by source: {sources}; "
         f"{covered.unpriced_count} unpriced, {covered.suspect_count} suspect, "
@@ -61,6 +66,7 @@ def _remarks(answer: CostReport) -> list[str]:
         f"Slippage would be {_bps(other.slippage_bps)} bps of {other.priced} fills by: "
         f"{other.quote_rule}"
         for other in answer.sensitivity
+        if other.slippage_bps is not None
     ]
     if answer.residual_bps is not None:
         lines.append(

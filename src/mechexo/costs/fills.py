@@ -229,7 +229,7 @@ def _checks(
             (quantity < 0) & (pl.col("side") > 0),
             pl.lit("the side contradicts the sign of the quantity"),
         ),
-        (~pl.col("commission").is_finite(), pl.lit("the commission is not finite")),
+        (~pl.col("commission").is_finite(), pl.lit("the commission is no finite number")),
         (~_positive("multiplier"), pl.lit("the multiplier is not above zero")),
         (~_positive_rate(typed, frame, currency), _no_rate(typed, frame, currency)),
         (~(size.is_finite() & (size > 0)), pl.lit("the notional is out of range")),

@@ -39,11 +39,17 @@ def compare_periods(
     """The fills of the second period against those of the first.
 
     Raises:
-        UsageError: a period is empty, or the numbers for the intervals are out of range.
+        UsageError: a period is empty, the periods share fills, or the numbers for the intervals
+            are out of range.
         ConfigError: no source is configured, or it does not fit its mapping.
         UnreachableError: a source cannot be read.
     """
     _check(resampling)
+    if first[0] < second[1] and second[0] < first[1]:
+        raise UsageError(
+            "the two periods overlap: fills on both sides would make them look more alike than "
+            "they are"
+        )
     from mechexo.costs.compare import compare
 
     one, other = price_period(desk, *first), price_period(desk, *second)

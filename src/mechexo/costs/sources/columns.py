@@ -14,6 +14,8 @@ import polars as pl
 from mechexo.costs.sources.protocol import RawTable, Window
 from mechexo.errors import ConfigError
 
+EXPLICIT_COSTS = ("commission", "fees", "taxes", "rebate")
+
 Kind = Literal["time", "text", "number", "integer"]
 
 
@@ -245,7 +247,11 @@ def _value(ours: str, theirs: str, kind: Kind, schema: pl.Schema) -> pl.Expr:
     column = pl.col(theirs)
     if kind != "text" and schema[theirs] == pl.String:
         column = column.str.strip_chars()
-    return column.cast(DTYPES[kind], strict=False).alias(ours)
+    value = column.cast(DTYPES[kind], strict=False)
+    if ours in EXPLICIT_COSTS and schema[theirs] == pl.String:
+        # What stands there and is no number must not read as nothing paid: NaN is rejected later.
+        value = pl.when(value.is_null() & (column != "")).then(float("nan")).otherwise(value)
+    return value.alias(ours)
 
 
 def _coarse(column: pl.Expr, dtype: pl.DataType, window: Window) -> pl.Expr:
