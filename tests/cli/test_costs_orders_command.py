@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 from collections.abc import Callable
 
 import pytest
@@ -178,3 +179,36 @@ def test_a_period_without_fills_says_so(trading_desk: Desk) -> None:
                    config=trading_desk.config_path)  # fmt: skip
     assert "there are no fills in this period" in done.stdout
     assert "None" not in done.stdout
+
+
+def test_day_by_day_gives_the_same_figures(trading_desk: Desk) -> None:
+    def figures(*words: str) -> dict[str, object]:
+        done = mechexo(
+            "costs", *PERIOD, "--by", "symbol,hour+side", "--json", *words,
+            config=trading_desk.config_path,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        found = json.loads(done.stdout)
+        return {name: found[name] for name in ("coverage", "totals", "by", "markouts")}
+
+    whole, by_days = figures(), figures("--day-by-day")
+    assert by_days.keys() == whole.keys()
+    assert flat(by_days) == pytest.approx(flat(whole), rel=1e-9, nan_ok=True)
+
+
+def flat(value: object, path: str = "") -> dict[str, float]:
+    """Every number of a document by its path; a missing one is NaN."""
+    if isinstance(value, dict):
+        parts = [flat(each, f"{path}/{key}") for key, each in value.items()]
+    elif isinstance(value, list):
+        parts = [flat(each, f"{path}/{place}") for place, each in enumerate(value)]
+    else:
+        known = isinstance(value, int | float)
+        return {path: float(value) if known else math.nan}  # type: ignore[arg-type]
+    return {key: number for part in parts for key, number in part.items()}
+
+
+def test_day_by_day_refuses_what_needs_every_fill(trading_desk: Desk) -> None:
+    done = mechexo("costs", "--day-by-day", "--save", config=trading_desk.config_path)
+    assert done.returncode == 2
+    assert "--day-by-day gives tables" in done.stderr

@@ -158,7 +158,8 @@ def test_saving_widens_the_period_to_whole_days_and_says_so(run, desk: Desk) -> 
         "costs", "--from", "2026-03-02T14:40Z", "--to", "2026-03-02T15:00Z", "--save"
     )
     assert code == 0
-    assert "whole days are saved, and shown: 2026-03-02 05:00:00 UTC to 2026-03-03 05:00:00 UTC" in err
+    widened = "2026-03-02 05:00:00 UTC to 2026-03-03 05:00:00 UTC"
+    assert f"whole days are saved, and shown: {widened}" in err
     assert "of 1 days, 1 files of fills" in err
     assert "74 of 74 fills priced" in out
     (total,) = desk.state.rows("SELECT * FROM trade_costs WHERE dimension='day'")

@@ -19,7 +19,9 @@ from mechexo.cli.invocation import open_desk
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from mechexo.costs.provenance import Provenance
     from mechexo.costs.results import Results
+    from mechexo.costs.values import CostReport
     from mechexo.desk import Desk
 
 app = typer.Typer(
@@ -66,6 +68,14 @@ def costs(
         typer.Option("--html", metavar="FILE", help="A report to read, in one file by itself."),
     ] = None,
     parquet: Parquet = None,
+    day_by_day: Annotated[
+        bool,
+        typer.Option(
+            "--day-by-day",
+            help="For periods larger than memory: [costs] workers days at once, in about memory_mb;"
+            " the same figures as tables, CSV or JSON.",
+        ),
+    ] = False,
     save: Annotated[
         bool,
         typer.Option("--save", help="Keep each whole day: trade_costs, and a file of its fills."),
@@ -82,7 +92,7 @@ def costs(
     """
     if ctx.invoked_subcommand is not None:
         _refuse_lost_options(ctx)
-        return
+        return None
     from mechexo.costs import results
     from mechexo.costs.period import read_period
 
@@ -95,6 +105,13 @@ def costs(
     if save:
         first, last = _whole_days(desk, first, last)
     names = tuple(dict.fromkeys(name.strip() for name in by.split(",") if name.strip()))
+    if day_by_day:
+        if save or html is not None or parquet is not None:
+            raise typer.BadParameter("--day-by-day gives tables, --csv or --json")
+        from mechexo.costs.day_report import report_by_days
+
+        report = report_by_days(desk, start=first, end=last, by=names)
+        return _give(desk, report, names, None, json_=json_, csv=csv)
     needed = dict.fromkeys((*names, *results.REPORTED)) if html is not None else names
     answer = results.compute(desk, start=first, end=last, by=tuple(needed))
     if save:
@@ -102,7 +119,15 @@ def costs(
         render.note(
             f"saved {saved.rows} rows of {len(saved.days)} days, {len(saved.files)} files of fills"
         )
-    _give(desk, answer, names, json_=json_, csv=csv, html=html, parquet=parquet)
+    if html is not None:
+        from mechexo.costs.report_html import write_report
+
+        render.note(f"wrote the report to {write_report(html, desk, answer)}")
+    if parquet is not None:
+        _write_fills(desk, answer, parquet)
+    if json_ or csv is not None or (html is None and parquet is None):
+        _give(desk, answer.report, names, answer.provenance, json_=json_, csv=csv)
+    return None
 
 
 @app.command("trades")
@@ -138,22 +163,21 @@ def trades(
 
 def _give(
     desk: Desk,
-    answer: Results,
+    report: CostReport,
     by: tuple[str, ...],
+    source: Provenance | None,
     *,
     json_: bool,
     csv: str | None,
-    html: str | None,
-    parquet: str | None,
 ) -> None:
-    """Gives the answer in every form that was asked for; in tables when none was."""
+    """Gives the figures in every form that was asked for; in tables when none was."""
     from mechexo.cli import costs_documents
 
     if json_:
-        body = costs_documents.document(answer.report, by, answer.provenance)
+        body = costs_documents.document(report, by, source)
         render.json_document("costs", desk.clock.now(), body)
     if csv is not None:
-        columns, cells = costs_documents.csv_of(answer.report, by)
+        columns, cells = costs_documents.csv_of(report, by)
         if csv == "-":
             render.csv_rows(columns, cells)
         else:
@@ -161,16 +185,10 @@ def _give(
 
             path = write_csv(csv, columns, cells)
             render.note(f"wrote {len(cells)} rows to {path}")
-    if html is not None:
-        from mechexo.costs.report_html import write_report
-
-        render.note(f"wrote the report to {write_report(html, desk, answer)}")
-    if parquet is not None:
-        _write_fills(desk, answer, parquet)
-    if not json_ and csv is None and html is None and parquet is None:
+    if not json_ and csv is None:
         from mechexo.cli.costs_tables import print_report
 
-        print_report(answer.report, by)
+        print_report(report, by)
 
 
 def _write_fills(desk: Desk, answer: Results, target: str) -> None:

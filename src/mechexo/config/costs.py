@@ -99,7 +99,7 @@ class CostSettings(Table):
     engine: Literal["local"] = "local"
     """Where costs are computed."""
     workers: Annotated[int, between(1, 256)] = 2
-    """How many days are computed at once."""
+    """How many days `--day-by-day` computes at once."""
     memory_mb: Annotated[int, between(128, 1_000_000)] = 800
-    """About how much memory a run may take."""
+    """About how much memory `--day-by-day` and `ingest` may take."""
     alerts: CostAlertSettings = field(default_factory=CostAlertSettings)
