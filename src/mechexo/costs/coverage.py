@@ -16,12 +16,22 @@ LISTED = 1000
 
 def coverage(fills: Fills, priced: pl.DataFrame) -> Coverage:
     """Counts every row read once: priced, unpriced, suspect or rejected."""
+    named = priced.select("fill_id", "ts", "symbol", "reason", "suspect")
+    return covered(priced, named.filter(pl.col("reason").is_not_null()), fills.rejected)
+
+
+def covered(priced: pl.DataFrame, outside: pl.DataFrame, rejected: pl.DataFrame) -> Coverage:
+    """As `coverage`.
+
+    Args:
+        priced: suspect, ref_source, reason and commission of every accepted fill.
+        outside: fill_id, ts, symbol, reason and suspect of those outside the figures.
+        rejected: fill_id, ts, symbol and reason of the rows that are no fills.
+    """
     counts = dict.fromkeys(SOURCES, 0)
     mix = priced.lazy().group_by("suspect", "ref_source").len().collect(engine="streaming")
     for suspect, source, count in mix.iter_rows():
         counts["suspect" if suspect else source] += count
-    named = priced.select("fill_id", "ts", "symbol", "reason", "suspect")
-    outside = named.filter(pl.col("reason").is_not_null())
     unpriced = outside.filter(~pl.col("suspect"))
     suspects = outside.filter(pl.col("suspect"))
     in_figures = len(priced) - counts["suspect"] - counts["none"]
@@ -34,12 +44,12 @@ def coverage(fills: Fills, priced: pl.DataFrame) -> Coverage:
         },
         unpriced=_listed(unpriced),
         suspects=_listed(suspects),
-        rejected=_listed(fills.rejected),
+        rejected=_listed(rejected),
         unpriced_count=len(unpriced),
         suspect_count=len(suspects),
-        rejected_count=len(fills.rejected),
+        rejected_count=len(rejected),
         without_commission=int(priced.select(lacking.sum()).item()),
-        reasons=_reasons(pl.concat([outside["reason"], fills.rejected["reason"]])),
+        reasons=_reasons(pl.concat([outside["reason"], rejected["reason"]])),
     )
 
 

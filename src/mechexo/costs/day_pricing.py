@@ -9,20 +9,31 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
-from mechexo.costs.coverage import coverage
+from mechexo.costs.coverage import covered
 from mechexo.costs.engine import Day
 from mechexo.costs.engine_files import DayFeed
 from mechexo.costs.engine_fills import AllFills, FillsByDay, id_range
 from mechexo.costs.engine_quotes import QuotesByDay
-from mechexo.costs.fills import Fills
+from mechexo.costs.fills import TAGS, Fills
 from mechexo.costs.interrupts import interrupts_told
 from mechexo.costs.kernel import price_fills
 from mechexo.costs.markouts import add_markouts
+from mechexo.costs.matching import numbered, order_by
 from mechexo.costs.merging import Partial, Question, partial_of
 from mechexo.costs.quotes import Quotes
 from mechexo.costs.rules import QuoteRule
 from mechexo.costs.sources.protocol import Window
 from mechexo.costs.values import Coverage
+from mechexo.errors import MechexoError
+
+_TEXTS = frozenset({"symbol", *TAGS}) - {"order_id"}
+"""Columns of few texts again and again."""
+_ROW = "place among the day's fills"
+_NEEDED = (
+    *("ts", "symbol", "side", "quantity", "price", "commission", "multiplier", "fx"),
+    *("arrival_price", "auction", "auction_price", "adv"),
+)
+"""Columns that a fill's figures are made of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +90,13 @@ class DayPricing:
             MechexoError: a fill's parts do not add up.
         """
         with interrupts_told():
-            priced, fills, quotes, known = self._priced(day)
+            fills, quotes, known = self._read(day)
+            narrow = self._narrow(fills.accepted, quotes.symbols)
+            try:
+                priced = self._price(narrow, quotes, known)
+            except MechexoError:
+                self._price(fills.accepted, quotes, known)  # says which fill it is
+                raise
             partial, ledger = partial_of(priced, self.question)
             residual = priced["residual_bps"].max()
             return DayPart(
@@ -89,12 +106,12 @@ class DayPricing:
                 ids=fills.accepted["fill_id"].hash(),
                 id_range=id_range(fills.accepted["fill_id"]),
                 columns=tuple(priced.columns),
-                coverage=coverage(fills, priced),
+                coverage=covered(priced, _outside(priced, fills.accepted), fills.rejected),
                 residual_bps=residual if isinstance(residual, float) else None,
                 newest_fill_at=_newest(priced["ts"]),
                 newest_quote_at=None if quotes.later is None else _newest(quotes.later["end"]),
                 others=tuple(
-                    _under(price_fills(fills, quotes, rule, **known), rule)
+                    _under(price_fills(_only(narrow), quotes, rule, **known), rule)
                     for rule in self.other_rules
                 ),
             )
@@ -102,19 +119,36 @@ class DayPricing:
     def priced(self, day: Day) -> pl.DataFrame:
         """The fills of a day with their costs, as `costs.markouts.add_markouts` gives them."""
         with interrupts_told():
-            return self._priced(day)[0].with_columns(pl.col("symbol").cast(pl.String))
+            fills, quotes, known = self._read(day)
+            return self._price(fills.accepted, quotes, known)
 
-    def _priced(
-        self, day: Day
-    ) -> tuple[pl.DataFrame, Fills, Quotes, Mapping[str, pl.DataFrame | None]]:
-        read = self.fills.of(day)
-        # The few symbols of many fills, as a number each from here on.
-        accepted = read.accepted.with_columns(pl.col("symbol").cast(pl.Categorical))
-        fills = Fills(accepted, read.rejected)
-        quotes = self.quotes.of(day, accepted)
+    def _read(self, day: Day) -> tuple[Fills, Quotes, Mapping[str, pl.DataFrame | None]]:
+        fills = self.fills.of(day)
+        quotes = self.quotes.of(day, fills.accepted)
         known = {"trades": self._lower(self.trades, fills), "bars": self._lower(self.bars, fills)}
-        priced = price_fills(fills, quotes, self.rule, **known)
-        return add_markouts(priced, quotes, self.rule, self.horizons), fills, quotes, known
+        return fills, quotes, known
+
+    def _price(
+        self, fills: pl.DataFrame, quotes: Quotes, known: Mapping[str, pl.DataFrame | None]
+    ) -> pl.DataFrame:
+        priced = price_fills(_only(fills), quotes, self.rule, **known)
+        return add_markouts(priced, quotes, self.rule, self.horizons)
+
+    def _narrow(self, fills: pl.DataFrame, symbols: tuple[str, ...]) -> pl.DataFrame:
+        """What the figures need of the fills, in the order of the quotes: those of a symbol
+        together, by time, so that their quotes and sums lie together too. Texts are a number each;
+        `_ROW` says which fill it is."""
+        asked = {*_NEEDED, *self.question.dimensions}
+        texts = [name for name in fills.columns if name in asked and name in _TEXTS]
+        rows = fills.select(name for name in fills.columns if name in asked).with_columns(
+            pl.col(texts).cast(pl.Categorical)
+        )
+        alike = [each.name for each in rows.iter_columns() if _is_one_value(each)]
+        order = order_by(numbered(rows.select("symbol"), symbols)["sid"])
+        # What is the same for all fills need not be moved.
+        moved = rows.select(pl.exclude(alike).gather(order)) if alike else rows[order]
+        first = (pl.lit(rows[name][0], dtype=rows.schema[name]).alias(name) for name in alike)
+        return moved.with_columns(order.alias(_ROW), *first)
 
     def _lower(self, feed: DayFeed | None, fills: Fills) -> pl.DataFrame | None:
         """The rows of a lower rung that may be a reference of these fills."""
@@ -128,6 +162,26 @@ class DayPricing:
         symbols = tuple(fills.accepted["symbol"].cast(pl.String).unique().sort().to_list())
         window = Window(first - reach, last + timedelta(microseconds=1), symbols)
         return feed.read(window)
+
+
+def _only(fills: pl.DataFrame) -> Fills:
+    return Fills(fills, pl.DataFrame())
+
+
+def _outside(priced: pl.DataFrame, fills: pl.DataFrame) -> pl.DataFrame:
+    """The fills outside the figures, in the order of time, each with its id."""
+    rows = priced.select(_ROW, "ts", "symbol", "reason", "suspect")
+    outside = rows.filter(pl.col("reason").is_not_null()).sort(_ROW)
+    ids = fills["fill_id"].gather(outside[_ROW])
+    return outside.with_columns(ids, pl.col("symbol").cast(pl.String))
+
+
+def _is_one_value(column: pl.Series) -> bool:
+    if not len(column):
+        return False
+    if column.null_count():
+        return column.null_count() == len(column)
+    return bool(column.dtype.is_numeric() and column.min() == column.max())
 
 
 def _newest(moments: pl.Series) -> datetime | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -17,11 +17,18 @@ import polars as pl
 
 from mechexo.costs.engine import Day
 from mechexo.costs.engine_files import DayFeed, KnownFiles, one_file, scanned
-from mechexo.costs.quotes import WITHDRAWN, Quotes, in_order, normalise_quotes, ordered_quotes
+from mechexo.costs.quotes import (
+    WITHDRAWN,
+    Quotes,
+    Soundness,
+    in_order,
+    normalise_quotes,
+    ordered_quotes,
+)
 from mechexo.costs.rules import QuoteRule
 from mechexo.costs.sources.protocol import Window
 from mechexo.costs.sources.reading import Feed
-from mechexo.costs.store import StoreSource, TickStore, day_bounds
+from mechexo.costs.store import DayFacts, StoreSource, TickStore, day_bounds
 
 _DAY = timedelta(days=1)
 _US = timedelta(microseconds=1)
@@ -124,19 +131,31 @@ class _FromFeed:
         return normalise_quotes(pl.concat(rows, how="diagonal"), self.symbols, self.rule)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _FromStore:
-    """Quotes of the tick store: numbered and in order as they are."""
+    """Quotes of the tick store: numbered and in order as they are, looked through once and for
+    all."""
 
     store: TickStore
     rule: QuoteRule
+    facts: list[DayFacts] = field(default_factory=list)
+    """Of the days that were read."""
 
     def read(self, window: Window) -> pl.DataFrame:
-        return self.store.read(window)
+        rows, facts = self.store.read(window)
+        self.facts += facts
+        return rows
 
     def quotes(self, rows: Sequence[pl.DataFrame]) -> Quotes:
-        ordered = in_order(pl.concat(rows))
-        return ordered_quotes(ordered, self.store.symbols(), self.rule)
+        ordered = in_order(pl.concat(rows)) if len(self.facts) > 1 else pl.concat(rows)
+        widest = [facts.widest for facts in self.facts]
+        known = Soundness(
+            all_sound=not any(facts.unsound for facts in self.facts),
+            widest=max((each for each in widest if each is not None), default=0.0)
+            if None not in widest
+            else None,
+        )
+        return ordered_quotes(ordered, self.store.symbols(), self.rule, known=known)
 
 
 def _unresolved(quotes: Quotes, fills: pl.DataFrame) -> tuple[str, ...]:

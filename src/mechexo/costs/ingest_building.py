@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -11,6 +12,7 @@ from pathlib import Path
 import polars as pl
 
 from mechexo import __version__
+from mechexo.costs.quotes import two_sided
 from mechexo.costs.sources.columns import NAIVE, naive_times
 from mechexo.costs.store import ALWAYS, NAMES, ORDER, DayFacts, TickStore, table_mark
 from mechexo.files import whole_file
@@ -42,6 +44,9 @@ class _Found:
     ties: int = 0
     moments: list[datetime] = field(default_factory=list)
     columns: set[str] = field(default_factory=set)
+    unsound: int = 0
+    spreads: list[pl.DataFrame] = field(default_factory=list)
+    """Of each piece: sid, and the smallest and the largest spread of its sound rows."""
     newest: tuple[int, int] = (-1, -1)
     """The symbol and the place in the input of the last row."""
 
@@ -112,6 +117,8 @@ def build_day(
         disordered=found.disordered,
         duplicates=found.duplicates,
         ties=found.ties,
+        unsound=found.unsound,
+        widest=_widest(found.spreads),
         columns=tuple(name for name in NAMES if name in found.columns),
         table=table_mark(table),
         source=source,
@@ -213,10 +220,21 @@ def _ordered(rows: pl.DataFrame, table: tuple[str, ...], found: _Found) -> pl.Da
     ordered = _without_duplicates(ordered.drop("place"), found)
     found.rows += len(ordered)
     found.moments += [ordered["ts"].min(), ordered["ts"].max()]  # type: ignore[list-item]
+    sound = ordered.filter(two_sided() & (pl.col("ask") >= pl.col("bid")))
+    found.unsound += len(ordered) - len(sound)
+    spread = pl.col("ask") - pl.col("bid")
+    found.spreads.append(sound.group_by("sid").agg(low=spread.min(), high=spread.max()))
     found.columns |= {
         name for name in NAMES if name in ALWAYS or ordered[name].null_count() < len(ordered)
     }
     return ordered
+
+
+def _widest(spreads: Sequence[pl.DataFrame]) -> float | None:
+    """The largest of the symbols' largest spreads as multiples of their smallest."""
+    each = pl.concat(spreads).group_by("sid").agg(pl.col("low").min(), pl.col("high").max())
+    ratio = each.select((pl.col("high") / pl.col("low")).max()).item()
+    return ratio if isinstance(ratio, float) and math.isfinite(ratio) else None
 
 
 def _without_duplicates(ordered: pl.DataFrame, found: _Found) -> pl.DataFrame:

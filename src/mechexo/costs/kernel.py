@@ -214,6 +214,6 @@ def _check_identities(priced: pl.DataFrame) -> None:
     if not broken.is_empty():
         first = broken.row(0, named=True)
         raise MechexoError(
-            f"costs: the parts of fill {first['fill_id']} differ from its total by "
+            f"costs: the parts of fill {first.get('fill_id', '?')} differ from its total by "
             f"{first['residual_bps']:.3g} bps; this is a fault of mechexo, please report the fill"
         )

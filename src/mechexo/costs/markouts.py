@@ -47,7 +47,8 @@ def add_markouts(
         return priced
     mids = _mids_after(priced, quotes, rule, horizons)
     size = pl.col("quantity") * pl.col("multiplier") * pl.col("fx") * pl.col("side")
-    own = priced.select("slippage_bps", "price", "mid", "notional", "fill_id", size=size)
+    about = ("slippage_bps", "price", "mid", "notional", "fill_id")
+    own = priced.select(*(name for name in about if name in priced.columns), size=size)
     columns: list[pl.Series] = []
     for horizon in horizons:
         label = horizon_label(horizon)
@@ -130,5 +131,6 @@ def _check(figures: pl.DataFrame, label: str) -> None:
     if not broken.is_empty():
         raise MechexoError(
             f"costs: realised spread and impact after {label} of fill "
-            f"{broken['fill_id'][0]} do not add up; this is a fault of mechexo"
+            f"{broken.row(0, named=True).get('fill_id', '?')} do not add up; "
+            "this is a fault of mechexo"
         )

@@ -52,33 +52,53 @@ class KeySpace:
 
 def numbered(frame: pl.DataFrame, symbols: tuple[str, ...]) -> pl.DataFrame:
     """The frame with `sid`, the place of its symbol among `symbols`; -1 for any other."""
-    number = pl.col("symbol").cast(pl.Enum(symbols), strict=False).to_physical()
-    return frame.with_columns(sid=number.cast(pl.Int64).fill_null(-1))
+    kind = pl.Enum(symbols)
+    if frame.schema["symbol"] != pl.Categorical or frame["symbol"].null_count():
+        number = pl.col("symbol").cast(kind, strict=False).to_physical()
+        return frame.with_columns(sid=number.cast(pl.Int64).fill_null(-1))
+    # Each text once, not once for every row.
+    texts = frame["symbol"].unique()
+    numbers = texts.cast(pl.String).cast(kind, strict=False).to_physical().cast(pl.Int64)
+    known = texts.to_physical()
+    highest = known.max()
+    size = highest + 1 if isinstance(highest, int) else 0
+    places = pl.Series("sid", [-1], dtype=pl.Int64).new_from_index(0, size)
+    places = places.scatter(known, numbers.fill_null(-1))
+    return frame.with_columns(places.gather(frame["symbol"].to_physical()))
 
 
 @dataclass(frozen=True, slots=True)
 class InOrder:
-    """Keys in their order, and the places of their rows."""
+    """Keys in their order, and the places of their rows; None when the rows are in that order."""
 
     keys: pl.Series
-    places: pl.Series
+    places: pl.Series | None
 
 
 def by_symbol(rows: pl.DataFrame) -> InOrder:
     """The keys of rows in (sid, time) order. Rows that come in the order of time are sorted as one
-    number each, which takes half of the time that sorting places by a key takes.
+    number each, which takes a quarter of the time that sorting places by a key takes.
 
     Args:
         rows: sid (Int64, -1 or more) and key (`KeySpace.key`).
     """
-    count = max(len(rows), 1)
-    packed = rows.select((pl.col("sid") + 1) * count + pl.int_range(pl.len()))["sid"].sort()
-    places = (packed % count).cast(pl.UInt32)
+    if rows["key"].is_sorted():
+        return InOrder(rows["key"], None)
+    places = order_by(rows["sid"])
     keys = rows["key"].gather(places)
     if not keys.is_sorted():
         places = rows["key"].arg_sort()
         keys = rows["key"].gather(places)
     return InOrder(keys, places)
+
+
+def order_by(numbers: pl.Series) -> pl.Series:
+    """The places of rows ordered by a number of theirs (Int64, -1 or more), otherwise as they
+    come."""
+    count = max(len(numbers), 1)
+    packed = pl.select((numbers + 1) * count + pl.int_range(len(numbers))).to_series()
+    # One core: the days keep the others busy.
+    return (packed.sort(multithreaded=False) % count).cast(pl.UInt32)
 
 
 def last_before(
@@ -99,6 +119,8 @@ def last_before(
     left = pl.DataFrame({"key": rows.keys + shift_us if shift_us else rows.keys})
     right = pl.DataFrame({"key": known}).with_row_index("place")
     found = known_before(left, right, strictly=strictly, reach_us=reach_us)["place"]
+    if rows.places is None:
+        return found
     places = pl.Series("place", [None], dtype=found.dtype).new_from_index(0, len(left))
     return places.scatter(rows.places, found)
 

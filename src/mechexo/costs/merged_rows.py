@@ -25,6 +25,8 @@ from mechexo.costs.values import FEW, CostRow, MarkoutPoint, SourceShare
 Second = Callable[[Buckets], pl.DataFrame]
 """Looks at the fills again: gives keys, total_bps and notional of those in the wanted buckets."""
 
+_MANY = 500
+"""From so many buckets on, rows are left out by one number before they are joined."""
 _STATISTICS = (
     *(f"{name}_bps" for name in (*PERCENTILES, *WEIGHTED_PERCENTILES)),
     "winsorised_mean_bps",
@@ -49,26 +51,39 @@ def rows_after_second_look(
         by: _located(partial, by, question).wanted for by in (question.all if partial.sums else ())
     }
     seen: dict[By, list[pl.DataFrame]] = {by: [] for by in wanted}
+    # Groups that are counted finely want few buckets, and many of them the same.
+    rough = [by for by in wanted if question.fineness(by) == FINE]
+    common = pl.concat([wanted[by]["bucket"] for by in rough] or [pl.Series([], dtype=pl.Int32)])
     for ledger in ledgers:
         fine = ledger.with_columns(bucket=bucket(pl.col("total_bps"), FINE))
+        few = fine.filter(pl.col("bucket").is_in(common.unique().implode()))
         for by, buckets in wanted.items():
-            keys = keys_of(by)
-            alike = buckets.with_columns(pl.col(name).cast(ledger.schema[name]) for name in keys)
-            found = fine.with_columns(bucket=coarser(pl.col("bucket"), question.fineness(by))).join(
-                alike, on=[*keys, "bucket"], how="semi", nulls_equal=True
-            )
-            seen[by].append(
-                found.select(
-                    *(pl.col(name).cast(buckets.schema[name]) for name in keys),
-                    "total_bps",
-                    "notional",
-                )
-            )
+            seen[by].append(_seen(few if by in rough else fine, buckets, question.fineness(by)))
     values = {by: pl.concat(found) for by, found in seen.items()}
     return {
         by: rows_of(partial, by, question, dimensions, lambda buckets: values[buckets.by])[0]
         for by in question.all
     }
+
+
+def _seen(rows: pl.DataFrame, buckets: pl.DataFrame, per_octave: int) -> pl.DataFrame:
+    """The rows of a ledger, with their fine buckets, that lie in some buckets of their groups."""
+    keys = [name for name in buckets.columns if name != "bucket"]
+    own = coarser(pl.col("bucket"), per_octave) if per_octave != FINE else pl.col("bucket")
+    placed = rows.select(*keys, "total_bps", "notional", own)
+    if len(buckets) > _MANY and keys:
+        # One number each, by which most are left out; the few of another group with the same
+        # number are left out below.
+        among = buckets.select(_mixed(keys)).to_series().implode()
+        placed = placed.filter(_mixed(keys).is_in(among))
+    return placed.join(buckets, on=[*keys, "bucket"], how="semi", nulls_equal=True).drop("bucket")
+
+
+def _mixed(keys: list[str]) -> pl.Expr:
+    mixed = pl.col("bucket").cast(pl.Int64)
+    for name in keys:
+        mixed = mixed + pl.col(name).to_physical().hash().reinterpret(signed=True)
+    return mixed
 
 
 def _located(partial: Partial, by: By, question: Question) -> Buckets:

@@ -97,8 +97,23 @@ def normalise_quotes(
     return ordered_quotes(ordered, symbols, rule, dropped=len(frame) - len(placed))
 
 
+@dataclass(frozen=True, slots=True)
+class Soundness:
+    """What was found out about quotes when they were stored."""
+
+    all_sound: bool
+    """Whether each is two-sided, finite, above zero and not crossed."""
+    widest: float | None
+    """No spread is more than this multiple of another of its symbol on a day; None: not known."""
+
+
 def ordered_quotes(
-    ordered: pl.DataFrame, symbols: tuple[str, ...], rule: QuoteRule, *, dropped: int = 0
+    ordered: pl.DataFrame,
+    symbols: tuple[str, ...],
+    rule: QuoteRule,
+    *,
+    dropped: int = 0,
+    known: Soundness | None = None,
 ) -> Quotes:
     """Resolves quotes that are in order to the quote that stood after each.
 
@@ -107,8 +122,9 @@ def ordered_quotes(
         symbols: of which the quotes are.
         rule: what a usable quote is.
         dropped: rows that were left out before.
+        known: what need not be found out again.
     """
-    return Quotes(_resolved(_classified(ordered, rule)), symbols, dropped)
+    return Quotes(_resolved(_classified(ordered, rule, known)), symbols, dropped)
 
 
 def in_order(rows: pl.DataFrame) -> pl.DataFrame:
@@ -126,23 +142,31 @@ def in_order(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.sort("sid", "ts", "seq", maintain_order=True, nulls_last=False)
 
 
-def _classified(ordered: pl.DataFrame, rule: QuoteRule) -> pl.DataFrame:
+def two_sided() -> pl.Expr:
+    """Whether bid and ask are prices."""
+    bid, ask = pl.col("bid"), pl.col("ask")
+    prices = (bid > 0) & (ask > 0) & (bid + ask).is_finite()
+    return (bid.is_finite() & ask.is_finite() & prices).fill_null(False)
+
+
+def _classified(ordered: pl.DataFrame, rule: QuoteRule, known: Soundness | None) -> pl.DataFrame:
     """Adds the kind of each row; sid, ts, bid, ask, kind."""
     bid, ask = pl.col("bid"), pl.col("ask")
     rows = ordered.select("sid", "ts", "bid", "ask")
-    two_sided = bid.is_finite() & ask.is_finite() & (bid > 0) & (ask > 0) & (bid + ask).is_finite()
-    sound = rows.select((two_sided & (ask >= bid)).fill_null(False).alias("sound"))["sound"]
-    if sound.all():
-        frame = rows.with_columns(kind=pl.lit(USED, pl.Int8))
-    else:
+    frame = rows.with_columns(kind=pl.lit(USED, pl.Int8))
+    all_sound = known is not None and known.all_sound
+    if not all_sound and not rows.select((two_sided() & (ask >= bid)).all()).item():
         kind = (
-            pl.when(~two_sided.fill_null(False))
+            pl.when(~two_sided())
             .then(pl.lit(WITHDRAWN, pl.Int8))
             .when(ask < bid)
             .then(pl.lit(CROSSED, pl.Int8))
             .otherwise(pl.lit(USED, pl.Int8))
         )
         frame = rows.with_columns(kind=kind)
+    if known is not None and known.widest is not None and known.widest <= rule.wide_factor:
+        # A median lies between the smallest and the largest.
+        return frame
     usual = _usual_spreads(frame, rule)
     if usual.is_empty():
         return frame

@@ -75,6 +75,11 @@ class DayFacts:
     """Rows equal in everything to a later one of their moment; dropped."""
     ties: int
     """Rows that share symbol, moment and seq with another and differ from it; in input order."""
+    unsound: int
+    """Rows that are no quote to trade on: one-sided, zero, not finite, or crossed."""
+    widest: float | None
+    """The largest spread as a multiple of the smallest of its symbol, of the symbol where that is
+    largest; None when a symbol has a spread of zero, or none at all."""
     columns: tuple[str, ...]
     table: str
     """Length and digest of the symbol table when the day was written (`table_mark`)."""
@@ -199,9 +204,9 @@ class TickStore:
         except (PolarsError, PanicException, OSError, KeyError, TypeError, ValueError) as error:
             raise damaged(path, error) from error
 
-    def read(self, window: Window) -> pl.DataFrame:
+    def read(self, window: Window) -> tuple[pl.DataFrame, tuple[DayFacts, ...]]:
         """The quotes of a window, numbered as in the symbol table: sid (Int64), ts, bid, ask; each
-        day's ordered by (sid, ts, seq).
+        day's ordered by (sid, ts, seq). And the facts of these days.
 
         Raises:
             UnreachableError: the store is empty or damaged.
@@ -209,16 +214,19 @@ class TickStore:
         days = self.days()
         if not days:
             raise empty(self)
-        parts = [pl.DataFrame(schema={name: COLUMNS[name] for name in ALWAYS})]
-        for day, facts in days.items():
-            if facts.first < window.end and facts.last >= window.start:
-                parts.append(self._day(day, facts, window))
+        inside = tuple(
+            facts
+            for facts in days.values()
+            if facts.first < window.end and facts.last >= window.start
+        )
+        nothing = pl.DataFrame(schema={name: COLUMNS[name] for name in ALWAYS})
+        parts = [self._day(facts.day, facts, window) for facts in inside]
         table = self.symbols(days.values())
-        rows = pl.concat(parts)
+        rows = pl.concat(parts or [nothing])
         highest = rows["sid"].max()
         if isinstance(highest, int) and highest >= len(table):
             raise damaged(self.folder / "symbols.json", IndexError(f"no symbol {highest}"))
-        return rows.with_columns(pl.col("sid").cast(pl.Int64))
+        return rows.with_columns(pl.col("sid").cast(pl.Int64)), inside
 
     def _day(self, day: date, facts: DayFacts, window: Window) -> pl.DataFrame:
         path = self.path(day)
