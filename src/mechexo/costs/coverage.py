@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
+
 import polars as pl
 
 from mechexo.costs.fills import Fills
@@ -16,29 +19,37 @@ LISTED = 1000
 
 def coverage(fills: Fills, priced: pl.DataFrame) -> Coverage:
     """Counts every row read once: priced, unpriced, suspect or rejected."""
+    mix = priced.lazy().group_by("suspect", "ref_source").len().collect(engine="streaming")
+    sources: Counter[str] = Counter()
+    for suspect, source, count in mix.iter_rows():
+        sources["suspect" if suspect else source] += count
+    lacking = pl.col("reason").is_null() & pl.col("commission").is_null()
     named = priced.select("fill_id", "ts", "symbol", "reason", "suspect")
-    return covered(priced, named.filter(pl.col("reason").is_not_null()), fills.rejected)
+    outside = named.filter(pl.col("reason").is_not_null())
+    return covered(sources, priced.select(lacking.sum()).item(), outside, fills.rejected)
 
 
-def covered(priced: pl.DataFrame, outside: pl.DataFrame, rejected: pl.DataFrame) -> Coverage:
-    """As `coverage`.
+def covered(
+    sources: Mapping[str, int],
+    without_commission: int,
+    outside: pl.DataFrame,
+    rejected: pl.DataFrame,
+) -> Coverage:
+    """The coverage of accepted fills that were counted.
 
     Args:
-        priced: suspect, ref_source, reason and commission of every accepted fill.
+        sources: how many have each source, suspect ones apart.
+        without_commission: how many in the figures have none.
         outside: fill_id, ts, symbol, reason and suspect of those outside the figures.
         rejected: fill_id, ts, symbol and reason of the rows that are no fills.
     """
-    counts = dict.fromkeys(SOURCES, 0)
-    mix = priced.lazy().group_by("suspect", "ref_source").len().collect(engine="streaming")
-    for suspect, source, count in mix.iter_rows():
-        counts["suspect" if suspect else source] += count
     unpriced = outside.filter(~pl.col("suspect"))
     suspects = outside.filter(pl.col("suspect"))
-    in_figures = len(priced) - counts["suspect"] - counts["none"]
-    lacking = pl.col("reason").is_null() & pl.col("commission").is_null()
+    counts = {name: sources.get(name, 0) for name in SOURCES}
+    fills = sum(counts.values())
     return Coverage(
-        fills=len(priced),
-        priced=in_figures,
+        fills=fills,
+        priced=fills - counts["suspect"] - counts["none"],
         by_benchmark={
             name: count for name, count in counts.items() if count or name in ("quote", "none")
         },
@@ -48,7 +59,7 @@ def covered(priced: pl.DataFrame, outside: pl.DataFrame, rejected: pl.DataFrame)
         unpriced_count=len(unpriced),
         suspect_count=len(suspects),
         rejected_count=len(rejected),
-        without_commission=int(priced.select(lacking.sum()).item()),
+        without_commission=without_commission,
         reasons=_reasons(pl.concat([outside["reason"], rejected["reason"]])),
     )
 

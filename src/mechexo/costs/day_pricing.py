@@ -3,6 +3,7 @@ reading of both."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,8 +19,8 @@ from mechexo.costs.fills import TAGS, Fills
 from mechexo.costs.interrupts import interrupts_told
 from mechexo.costs.kernel import price_fills
 from mechexo.costs.markouts import add_markouts
-from mechexo.costs.matching import numbered, order_by
-from mechexo.costs.merging import Partial, Question, partial_of
+from mechexo.costs.matching import numbered, sorted_by
+from mechexo.costs.merging import Partial, Question, class_of, partial_of
 from mechexo.costs.quotes import Quotes
 from mechexo.costs.rules import QuoteRule
 from mechexo.costs.sources.protocol import Window
@@ -106,7 +107,11 @@ class DayPricing:
                 ids=fills.accepted["fill_id"].hash(),
                 id_range=id_range(fills.accepted["fill_id"]),
                 columns=tuple(priced.columns),
-                coverage=covered(priced, _outside(priced, fills.accepted), fills.rejected),
+                coverage=covered(
+                    *_counted(partial, self.question),
+                    _outside(priced, fills.accepted),
+                    fills.rejected,
+                ),
                 residual_bps=residual if isinstance(residual, float) else None,
                 newest_fill_at=_newest(priced["ts"]),
                 newest_quote_at=None if quotes.later is None else _newest(quotes.later["end"]),
@@ -143,12 +148,12 @@ class DayPricing:
         rows = fills.select(name for name in fills.columns if name in asked).with_columns(
             pl.col(texts).cast(pl.Categorical)
         )
-        alike = [each.name for each in rows.iter_columns() if _is_one_value(each)]
-        order = order_by(numbered(rows.select("symbol"), symbols)["sid"])
+        order, sid = sorted_by(numbered(rows.select("symbol"), symbols)["sid"])
         # What is the same for all fills need not be moved.
-        moved = rows.select(pl.exclude(alike).gather(order)) if alike else rows[order]
+        alike = [each.name for each in rows.iter_columns() if _is_one_value(each)]
         first = (pl.lit(rows[name][0], dtype=rows.schema[name]).alias(name) for name in alike)
-        return moved.with_columns(order.alias(_ROW), *first)
+        moved = rows.select(pl.exclude(alike).gather(order)) if alike else rows[order]
+        return moved.with_columns(order.alias(_ROW), sid.alias("sid"), *first)
 
     def _lower(self, feed: DayFeed | None, fills: Fills) -> pl.DataFrame | None:
         """The rows of a lower rung that may be a reference of these fills."""
@@ -166,6 +171,18 @@ class DayPricing:
 
 def _only(fills: pl.DataFrame) -> Fills:
     return Fills(fills, pl.DataFrame())
+
+
+def _counted(partial: Partial, question: Question) -> tuple[Counter[str], int]:
+    """The fills by source of their reference, and how many in the figures lack a commission."""
+    sources: Counter[str] = Counter()
+    lacking = 0
+    sums = partial.sums[question.sums_of(())]
+    for code, count in sums.group_by("class").agg(pl.col("fills").sum()).iter_rows():
+        kind = class_of(code)
+        sources[kind.source] += count
+        lacking += count if kind.counts and not kind.commission else 0
+    return sources, lacking
 
 
 def _outside(priced: pl.DataFrame, fills: pl.DataFrame) -> pl.DataFrame:

@@ -129,12 +129,12 @@ def plan(
         day_start(desk, start - rule.usable_age - timedelta(microseconds=rule.lag_us)),
         day_start(desk, end + longest) + timedelta(days=1),
     )
-    quotes = by_window(feed("quotes", QUOTE_COLUMNS, settings, root), window)
+    quotes = by_window(feed("quotes", QUOTE_COLUMNS, settings, root), window, settings.workers)
 
     def lower(setting: str, columns: Columns) -> DayFeed | None:
         if not getattr(settings, setting):
             return None
-        return by_window(feed(setting, columns, settings, root), window)
+        return by_window(feed(setting, columns, settings, root), window, settings.workers)
 
     parts = tuple(parts_of(quotes.feed, window))
     pricing = DayPricing(
@@ -240,7 +240,8 @@ def _report(
     question = pricing.question
     whole = sums.merged()
     dimensions = dimensions_by_name(question, sums.columns)
-    rows = rows_after_second_look(whole, question, dimensions, sums.ledgers)
+    workers = desk.settings.costs.workers
+    rows = rows_after_second_look(whole, question, dimensions, sums.ledgers, workers)
     horizons = sorted(zip(desk.settings.costs.horizons, question.horizons, strict=True))
     return CostReport(
         start=start,

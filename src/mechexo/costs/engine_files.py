@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -83,10 +84,10 @@ class DayFeed:
         )
 
 
-def by_window(feed: Feed, window: Window) -> DayFeed:
+def by_window(feed: Feed, window: Window, workers: int = 1) -> DayFeed:
     """The same feed, knowing its files' extents and columns when it is files.
 
-    Reads the times of the window's rows once.
+    Reads the times of the window's rows once, of some files at a time.
 
     Raises:
         ConfigError: a file does not fit the mapping.
@@ -95,15 +96,16 @@ def by_window(feed: Feed, window: Window) -> DayFeed:
     if not isinstance(feed.source, FileSource):
         return DayFeed(feed, None)
     setting = feed.source.setting
-    found: list[Extent] = []
-    present: set[str] = set()
-    for path in feed.source.paths():
+
+    def looked_at(path: Path) -> tuple[Extent, frozenset[str]]:
         own = replace(feed, source=one_file(path, setting))
-        for row, has in _queried(own, window, _extent):
-            found.append(Extent(path, *row.row(0)))
-            present |= has
-    known = replace(feed, source=KnownFiles(tuple(found), setting))
-    return DayFeed(known, frozenset(present))
+        ((row, has),) = _queried(own, window, _extent)
+        return Extent(path, *row.row(0)), has
+
+    with ThreadPoolExecutor(workers) as pool:
+        found = list(pool.map(looked_at, feed.source.paths()))
+    known = replace(feed, source=KnownFiles(tuple(extent for extent, _ in found), setting))
+    return DayFeed(known, frozenset(name for _, has in found for name in has))
 
 
 def _extent(rows: pl.LazyFrame) -> pl.LazyFrame:

@@ -120,7 +120,7 @@ def fills_of_period(
         ConfigError: the source does not fit its mapping.
         UnreachableError: it cannot be read.
     """
-    known = by_window(feed, window)
+    known = by_window(feed, window, settings.workers)
     if isinstance(known.feed.source, KnownFiles):
         rows = sum(each.rows for each in known.feed.source.extents)
         if rows * _BYTES_READ > settings.memory_mb * 1_000_000 // 4:

@@ -20,6 +20,7 @@ USED_BEFORE = "the fill id was used before"
 """Why a fill whose id an earlier one has is rejected."""
 
 BUY = ("buy", "b", "bot", "bought", "1", "+1", "1.0")
+_USUAL_SIDES = ("buy", "sell")
 _FEW = 8
 """Up to so many words for a side are compared one by one; more are looked up."""
 SELL = ("sell", "s", "sld", "sold", "-1", "-1.0")
@@ -74,7 +75,8 @@ def normalise_fills(
         typed, pl.any_horizontal(*(failed for failed, _ in _checks(typed, frame, currency)))
     )
     good = good.with_columns(quantity=pl.col("quantity").abs(), fx=_rate(frame, currency))
-    good, repeated = _parted(good, _used_before(good))
+    growing = _grows(good["fill_id"])
+    good, repeated = _parted(good, pl.lit(False) if growing else _used_before(good))
     rejected = pl.concat(
         [
             flawed.with_columns(reason=_reason(flawed, frame, currency)).select(_OF_REJECTED),
@@ -82,7 +84,7 @@ def normalise_fills(
         ]
     )
     return Fills(
-        _in_order(good.drop("currency", *_ONLY_READ)),
+        _in_order(good.drop("currency", *_ONLY_READ), growing=growing),
         rejected.sort("ts", "fill_id", maintain_order=True),
     )
 
@@ -95,8 +97,15 @@ def _parted(rows: pl.DataFrame, marked: pl.Expr | pl.Series) -> tuple[pl.DataFra
     return rows.filter(~marks), rows.filter(marks)
 
 
-def _in_order(fills: pl.DataFrame) -> pl.DataFrame:
+def _grows(ids: pl.Series) -> bool:
+    """Whether each id is greater than the one before it: none is there twice."""
+    return bool((ids.slice(1) > ids.head(max(len(ids) - 1, 0))).all())
+
+
+def _in_order(fills: pl.DataFrame, *, growing: bool) -> pl.DataFrame:
     """The fills ordered by (ts, fill_id); most come so, and need not be moved."""
+    if growing and fills["ts"].is_sorted():
+        return fills
     before = pl.col("ts").shift(1)
     in_order = (pl.col("ts") > before) | (
         (pl.col("ts") == before) & (pl.col("fill_id") >= pl.col("fill_id").shift(1))
@@ -181,7 +190,9 @@ def _side(frame: pl.DataFrame) -> pl.Expr:
         return pl.col("quantity").cast(pl.Float64, strict=False).sign().cast(pl.Int8, strict=False)
     # There are few ways to say it in one source: each is read once, not once for every fill.
     said = frame["side"].cast(pl.String)
-    words = said.unique().drop_nulls().to_list() if len(said) else []
+    words = list(_USUAL_SIDES)
+    if not ((said == words[0]) | (said == words[1])).all():
+        words = said.unique().drop_nulls().to_list()
     read = {word: _read_side(word) for word in words}
     side: pl.Expr = pl.lit(None, dtype=pl.Int8)
     if len(words) > _FEW:
@@ -277,8 +288,7 @@ def _no_rate(typed: pl.DataFrame, frame: pl.DataFrame, currency: str) -> pl.Expr
 def _used_before(good: pl.DataFrame) -> pl.Series:
     """Marks all but the first fill of an id; the first by its content, not by its place."""
     ids = good["fill_id"]
-    growing = good.select((pl.col("fill_id") > pl.col("fill_id").shift(1)).slice(1).all()).item()
-    if growing or ids.n_unique() == len(ids):
+    if ids.n_unique() == len(ids):
         return pl.Series([False]).new_from_index(0, len(ids))
     order = good.with_row_index("place").sort(
         "ts", "symbol", "side", "price", "quantity", "commission", maintain_order=True

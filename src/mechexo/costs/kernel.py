@@ -63,7 +63,8 @@ def price_fills(
 
 
 def match_quotes(fills: pl.DataFrame, quotes: Quotes, rule: QuoteRule) -> pl.DataFrame:
-    """The fills, in time order, each with the quote row before it: bid, ask, ref_ts, kind.
+    """The fills, in time order, each with the quote row before it: bid, ask, ref_ts, kind; and sid,
+    the number of its symbol, which may be there already.
 
     A row older than the rule's usable age is not matched.
 
@@ -76,9 +77,8 @@ def match_quotes(fills: pl.DataFrame, quotes: Quotes, rule: QuoteRule) -> pl.Dat
         symbols=len(quotes.symbols),
         reach_us=rule.usable_age_us + rule.lag_us,
     )
-    rows = numbered(fills.select("ts", "symbol"), quotes.symbols).select(
-        "sid", space.key(-rule.lag_us)
-    )
+    rows = fills if "sid" in fills.columns else numbered(fills, quotes.symbols)
+    rows = rows.select("sid", space.key(-rule.lag_us))
     place = last_before(
         by_symbol(rows),
         quotes.frame.select(space.key())["key"],

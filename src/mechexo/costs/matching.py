@@ -95,10 +95,16 @@ def by_symbol(rows: pl.DataFrame) -> InOrder:
 def order_by(numbers: pl.Series) -> pl.Series:
     """The places of rows ordered by a number of theirs (Int64, -1 or more), otherwise as they
     come."""
+    return sorted_by(numbers)[0]
+
+
+def sorted_by(numbers: pl.Series) -> tuple[pl.Series, pl.Series]:
+    """As `order_by`, and the numbers in that order."""
     count = max(len(numbers), 1)
     packed = pl.select((numbers + 1) * count + pl.int_range(len(numbers))).to_series()
     # One core: the days keep the others busy.
-    return (packed.sort(multithreaded=False) % count).cast(pl.UInt32)
+    ordered = packed.sort(multithreaded=False)
+    return (ordered % count).cast(pl.UInt32), ordered // count - 1
 
 
 def last_before(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import polars as pl
@@ -38,6 +39,7 @@ def rows_after_second_look(
     question: Question,
     dimensions: Mapping[str, Dimension],
     ledgers: Iterable[pl.DataFrame],
+    workers: int = 1,
 ) -> dict[By, tuple[CostRow, ...]]:
     """The costs of each group of every grouping of a question, and of all fills together.
 
@@ -46,20 +48,27 @@ def rows_after_second_look(
         question: what the parts were asked.
         dimensions: the question's, by name.
         ledgers: those of the parts; looked at once, each for all groupings.
+        workers: how many at once.
     """
     wanted = {
         by: _located(partial, by, question).wanted for by in (question.all if partial.sums else ())
     }
-    seen: dict[By, list[pl.DataFrame]] = {by: [] for by in wanted}
     # Groups that are counted finely want few buckets, and many of them the same.
     rough = [by for by in wanted if question.fineness(by) == FINE]
     common = pl.concat([wanted[by]["bucket"] for by in rough] or [pl.Series([], dtype=pl.Int32)])
-    for ledger in ledgers:
+    few = common.unique().implode()
+
+    def looked_at(ledger: pl.DataFrame) -> dict[By, pl.DataFrame]:
         fine = ledger.with_columns(bucket=bucket(pl.col("total_bps"), FINE))
-        few = fine.filter(pl.col("bucket").is_in(common.unique().implode()))
-        for by, buckets in wanted.items():
-            seen[by].append(_seen(few if by in rough else fine, buckets, question.fineness(by)))
-    values = {by: pl.concat(found) for by, found in seen.items()}
+        near = fine.filter(pl.col("bucket").is_in(few))
+        return {
+            by: _seen(near if by in rough else fine, buckets, question.fineness(by))
+            for by, buckets in wanted.items()
+        }
+
+    with ThreadPoolExecutor(workers) as pool:
+        seen = list(pool.map(looked_at, ledgers))
+    values = {by: pl.concat([each[by] for each in seen]) for by in wanted}
     return {
         by: rows_of(partial, by, question, dimensions, lambda buckets: values[buckets.by])[0]
         for by in question.all
