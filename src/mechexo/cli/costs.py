@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mechexo.cli import render
+from mechexo.cli.costs_bench import bench
 from mechexo.cli.costs_compare import compare
 from mechexo.cli.costs_exceptions import app as exceptions
 from mechexo.cli.costs_impact import impact
@@ -230,3 +231,4 @@ app.add_typer(exceptions, name="exceptions")
 app.command("impact")(impact)
 app.command("import")(import_files)
 app.command("sources")(sources)
+app.command("bench")(bench)
