@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,12 @@ main()
 """
 
 
+def unmeasured(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The environment without coverage: another user may not write where it keeps its counts."""
+    found = environment(extra)
+    return {name: value for name, value in found.items() if not name.startswith("COVERAGE_")}
+
+
 def as_anyone(words: list[str]) -> list[str]:
     """The command without root's right to read and write everything."""
     if os.getuid() != 0:
@@ -54,7 +61,7 @@ def doctor_as_nobody(config: Path, *options: str, warm: Path) -> subprocess.Comp
         text=True,
         check=False,
         # Nothing is taken from a cache: what reads a configuration is imported too.
-        env=environment({"XDG_CACHE_HOME": os.devnull}),
+        env=unmeasured({"XDG_CACHE_HOME": os.devnull}),
         cwd="/",
         timeout=60,
     )
@@ -83,6 +90,7 @@ def started_as(user: int, program: str, *arguments: object) -> subprocess.Popen[
         stderr=subprocess.STDOUT,
         text=True,
         cwd="/",
+        env=unmeasured(),
     )
 
 
