@@ -75,7 +75,7 @@ def report_by_days(
             f"the period from {iso_z(start)} to {iso_z(end)} is empty: it must end after its start"
         )
     with interrupts_told():
-        days, pricing = plan(desk, start, end, by, sensitivity=sensitivity)
+        days, pricing = plan(desk, start, end, by, sensitivity=sensitivity, every_column=False)
         if engine is None:
             engine = LocalEngine(settings.workers, settings.memory_mb // 2)
         while True:
@@ -89,9 +89,17 @@ def report_by_days(
 
 
 def plan(
-    desk: Desk, start: datetime, end: datetime, by: Sequence[str], *, sensitivity: bool = True
+    desk: Desk,
+    start: datetime,
+    end: datetime,
+    by: Sequence[str],
+    *,
+    sensitivity: bool = True,
+    every_column: bool = True,
 ) -> tuple[tuple[Day, ...], DayPricing]:
     """The days of a period that have fills, and what prices the fills of one.
+
+    Without `every_column`, texts that nobody groups by are not read.
 
     Raises:
         As `report_by_days`.
@@ -100,6 +108,7 @@ def plan(
     from mechexo.costs.engine_files import by_window
     from mechexo.costs.engine_fills import fills_of_period
     from mechexo.costs.engine_quotes import Ends, QuotesByDay, parts_of
+    from mechexo.costs.fills import TAGS
     from mechexo.costs.markouts import horizon_label
     from mechexo.costs.merging import Question
     from mechexo.costs.sources.columns import (
@@ -117,8 +126,13 @@ def plan(
         replace(rule, lag_us=rule.lag_us + LAGGED_US),
     )
     rates = read_rates(settings, root, Window(start - RATES_BACK, end))
+    source = feed("fills", FILL_COLUMNS.with_tags(settings.tags), settings, root)
+    if not every_column:
+        asked = {part for name in by for part in name.split(COMBINED)}
+        unasked = {*TAGS, *settings.tags} - asked
+        source = replace(source, columns=source.columns.without(unasked))
     days, fills = fills_of_period(
-        feed("fills", FILL_COLUMNS.with_tags(settings.tags), settings, root),
+        source,
         settings,
         Window(start, end),
         rule.zone,

@@ -50,9 +50,8 @@ def rows_after_second_look(
         ledgers: those of the parts; looked at once, each for all groupings.
         workers: how many at once.
     """
-    wanted = {
-        by: _located(partial, by, question).wanted for by in (question.all if partial.sums else ())
-    }
+    places = {by: _located(partial, by, question) for by in question.all}
+    wanted = {by: buckets.wanted for by, buckets in places.items()}
     # Groups that are counted finely want few buckets, and many of them the same.
     rough = [by for by in wanted if question.fineness(by) == FINE]
     common = pl.concat([wanted[by]["bucket"] for by in rough] or [pl.Series([], dtype=pl.Int32)])
@@ -70,7 +69,7 @@ def rows_after_second_look(
         seen = list(pool.map(looked_at, ledgers))
     values = {by: pl.concat([each[by] for each in seen]) for by in wanted}
     return {
-        by: rows_of(partial, by, question, dimensions, lambda buckets: values[buckets.by])[0]
+        by: _rows(partial, by, question, dimensions, exact(places[by], values[by]))
         for by in question.all
     }
 
@@ -120,9 +119,21 @@ def rows_of(
         The rows, as `costs.aggregate.grouped` gives them; and how far, in bps, percentiles and the
         winsorised mean may be off: 0.0 after a second look.
     """
-    sums = partial.sums[question.sums_of(by)]
     buckets = _located(partial, by, question)
     figures = approximate(buckets) if second is None else exact(buckets, second(buckets))
+    error = figures["error_bps"].max()
+    rows = _rows(partial, by, question, dimensions, figures)
+    return rows, float(error) if isinstance(error, float) else 0.0
+
+
+def _rows(
+    partial: Partial,
+    by: By,
+    question: Question,
+    dimensions: Mapping[str, Dimension],
+    figures: pl.DataFrame,
+) -> tuple[CostRow, ...]:
+    sums = partial.sums[question.sums_of(by)]
     keys = keys_of(by)
     statistics = {tuple(row[key] for key in keys): row for row in figures.iter_rows(named=True)}
     rows = []
@@ -132,8 +143,7 @@ def rows_of(
             for name, code in zip(by, codes, strict=True)
         }
         rows.append(_row(named, group, statistics.get(codes, {}), question.horizons))
-    error = figures["error_bps"].max()
-    return tuple(rows), float(error) if isinstance(error, float) else 0.0
+    return tuple(rows)
 
 
 def _groups(

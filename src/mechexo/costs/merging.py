@@ -29,6 +29,7 @@ from mechexo.costs.dimensions import (
     traded_value,
 )
 
+_MANY_ROWS = 30_000
 By = tuple[str, ...]
 """A grouping: the names of its dimensions; none for all fills together."""
 
@@ -234,12 +235,16 @@ def _grouped(rows: pl.DataFrame, keys: Sequence[str], sums: Sequence[pl.Expr]) -
     fixed = {name: value for name in keys if (value := _one_value(rows[name])) is not None}
     varied = [name for name in keys if name not in fixed]
     frame = rows.lazy()
-    # The streaming engine adds up in small tables that stay in the processor's caches.
-    found = (frame.group_by(varied).agg(sums) if varied else frame.select(sums)).collect(
-        engine="streaming"
-    )
+    added = frame.group_by(varied).agg(sums) if varied else frame.select(sums)
+    found = _collected(added, len(rows))
     same = (pl.lit(value, dtype=rows.schema[name]).alias(name) for name, value in fixed.items())
     return found.with_columns(same).select(*keys, pl.exclude(keys))
+
+
+def _collected(query: pl.LazyFrame, rows: int) -> pl.DataFrame:
+    """The sums of so many rows. The streaming engine adds up in small tables that stay in the
+    processor's caches; for few rows it takes longer to set out."""
+    return query.collect(engine="streaming" if rows > _MANY_ROWS else "in-memory")
 
 
 def _one_value(column: pl.Series) -> object:
@@ -269,7 +274,7 @@ def merge(parts: Sequence[Partial], question: Question) -> Partial:
 def merged_buckets(buckets: pl.DataFrame, by: By) -> pl.DataFrame:
     """Buckets of fewer dimensions, or of more fills."""
     added = buckets.lazy().group_by([*keys_of(by), "bucket"])
-    return added.agg(pl.col("n", "sum", "notional").sum()).collect(engine="streaming")
+    return _collected(added.agg(pl.col("n", "sum", "notional").sum()), len(buckets))
 
 
 _LATER = (("realised", "ccy"), ("realised", "bps"), ("impact", "ccy"))
@@ -331,8 +336,7 @@ def _merged_moments(name: str) -> list[pl.Expr]:
 
 def _merged_sums(sums: pl.DataFrame, by: By, horizons: Sequence[str]) -> pl.DataFrame:
     keys = [*keys_of(by), "class"]
-    added = sums.lazy().group_by(keys).agg(merging_sums(horizons))
-    return added.collect(engine="streaming")
+    return _collected(sums.lazy().group_by(keys).agg(merging_sums(horizons)), len(sums))
 
 
 def merging_sums(horizons: Sequence[str]) -> list[pl.Expr]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
@@ -38,6 +38,11 @@ class Columns:
     def times(self) -> tuple[str, ...]:
         """The times: one, or the several moments between which an order lived."""
         return tuple(name for name, kind in self.kinds.items() if kind == "time")
+
+    def without(self, names: Collection[str]) -> Columns:
+        """These columns without some optional ones."""
+        left = {name: kind for name, kind in self.optional.items() if name not in names}
+        return replace(self, optional=left)
 
     def with_tags(self, tags: Iterable[str]) -> Columns:
         """These columns and the desk's own tags, as optional text."""
