@@ -27,6 +27,8 @@ from mechexo.alerts.values import Observation
 from mechexo.clock import VirtualClock
 from mechexo.desk import Desk
 
+pytestmark = pytest.mark.slow
+
 
 def trouble(key: str = "feed", severity: str = "critical", summary: str = "stale") -> Observation:
     return Observation(key, True, severity, f"{key}_alert", summary, "probe", {"card": "data"})

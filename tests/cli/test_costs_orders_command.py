@@ -16,6 +16,8 @@ from mechexo.errors import ConfigError
 from mechexo.times import from_iso_z
 from support.program import mechexo
 
+pytestmark = pytest.mark.slow
+
 TOML = """
 [costs]
 fills = "fills.csv"

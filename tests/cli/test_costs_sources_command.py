@@ -18,6 +18,8 @@ from mechexo.costs.imports.operations import import_file
 from mechexo.desk import Desk
 from mechexo.errors import NotAllowedError, UsageError
 
+pytestmark = pytest.mark.slow
+
 SAMPLES = Path(__file__).parents[1] / "data" / "broker"
 NOON = datetime(2026, 3, 2, 14, 30, tzinfo=UTC)
 TOML = '[costs]\nfills = "imported"\nquotes = "quotes.parquet"\nfolder = "kept"\n'

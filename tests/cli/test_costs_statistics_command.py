@@ -15,6 +15,8 @@ import pytest
 
 from mechexo.cli import main
 
+pytestmark = pytest.mark.slow
+
 OPEN = datetime(2026, 3, 2, 14, 30, tzinfo=UTC)
 TOML = """
 [costs]

@@ -20,6 +20,8 @@ from mechexo.desk import Desk
 from support.program import command, document, environment, mechexo, on_terminal, one_line
 from support.small_disk import FILLER, fill
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Desk:

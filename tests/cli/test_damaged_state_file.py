@@ -19,6 +19,8 @@ from mechexo.state import store
 from mechexo.watch import tick
 from support.program import environment, mechexo, one_line
 
+pytestmark = pytest.mark.slow
+
 COMMANDS = (("status",), ("alerts", "list"), ("report", "shift"), ("tick",), ("doctor",))
 # Each in a run of its own, and all in one process: it is what they import that takes the time.
 RUN = """

@@ -16,6 +16,8 @@ from mechexo.desk import Desk
 from mechexo.shift_report import shift_report
 from support.program import command, environment, mechexo, one_line
 
+pytestmark = pytest.mark.slow
+
 READING = [
     ("--help",),
     ("--version",),

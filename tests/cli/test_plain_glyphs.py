@@ -15,6 +15,8 @@ from mechexo.desk import Desk
 from mechexo.plain_text import PLAIN
 from support.program import mechexo, on_terminal
 
+pytestmark = pytest.mark.slow
+
 C = {"LC_ALL": "C", "PYTHONUTF8": "", "PYTHONIOENCODING": ""}
 NO_LOCALE = {"LC_ALL": "", "LC_CTYPE": "", "LANG": "", "PYTHONUTF8": "", "PYTHONIOENCODING": ""}
 SUMMARY = "café is late · 5 ● open"

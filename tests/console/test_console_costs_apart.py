@@ -33,6 +33,8 @@ from mechexo.errors import UnreachableError
 from mechexo_tui.costs_apart import CostsApart, Done, Job, Looked, Priced, Reported, receive, send
 from mechexo_tui.costs_server import Server, serve
 
+pytestmark = pytest.mark.slow
+
 TOML = """
 [costs]
 fills = "fills.csv"

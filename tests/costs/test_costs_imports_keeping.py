@@ -30,6 +30,8 @@ from mechexo.costs.sources.protocol import Window
 from mechexo.errors import BusyError, UnreachableError
 from support.small_disk import FILLER, fill
 
+pytestmark = pytest.mark.slow
+
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
 ALWAYS = Window(NOON - 30 * DAY, NOON + 30 * DAY)

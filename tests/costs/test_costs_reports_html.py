@@ -28,6 +28,8 @@ from mechexo.costs.report_html.page import render
 from mechexo.desk import Desk
 from mechexo.errors import ConfigError
 
+pytestmark = pytest.mark.slow
+
 HOSTILE = (
     "<script>document.title='taken'</script>",
     "</script><img src=x onerror=\"document.title='taken'\">",

@@ -17,6 +17,8 @@ from mechexo.costs.values import CostRow, SourceShare
 from mechexo.desk import Desk
 from mechexo.state import store as store_module
 
+pytestmark = pytest.mark.slow
+
 AT = datetime(2026, 3, 3, 22, 0, tzinfo=UTC)
 ROW = CostRow(
     key={"day": "2026-03-02"},

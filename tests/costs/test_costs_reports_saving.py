@@ -24,6 +24,8 @@ from mechexo.desk import Desk
 from mechexo.errors import NotAllowedError, UnreachableError, UsageError
 from support.small_disk import FILLER, fill
 
+pytestmark = pytest.mark.slow
+
 OPEN = datetime(2026, 3, 2, 14, 30, tzinfo=UTC)
 MONDAY = datetime(2026, 3, 2, 5, tzinfo=UTC)
 NEW_YORK = """

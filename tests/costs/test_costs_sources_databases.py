@@ -20,6 +20,8 @@ from mechexo.costs.sources.protocol import Window
 from mechexo.errors import ConfigError, MechexoError, UnreachableError
 from support.postgresql import running_server, server_programs
 
+pytestmark = pytest.mark.slow
+
 DAY = datetime(2026, 3, 2, tzinfo=UTC)
 WINDOW = Window(DAY, DAY + timedelta(days=1))
 ROWS = """(VALUES

@@ -16,6 +16,8 @@ from mechexo.costs.sources.protocol import Window
 from mechexo.errors import ConfigError, UnreachableError
 from support.s3_server import KEY_ID, PAGE, REGION, SECRET, Bucket, running_bucket
 
+pytestmark = pytest.mark.slow
+
 DAY = datetime(2026, 3, 2, tzinfo=UTC)
 WINDOW = Window(DAY, DAY + timedelta(days=30))
 

@@ -32,6 +32,8 @@ from mechexo.costs.aggregate import fills_of, grouped, totals
 from mechexo.costs.dimensions import DIMENSIONS, Grouping
 from mechexo.costs.values import CostRow
 
+pytestmark = pytest.mark.slow
+
 some = settings(max_examples=50, deadline=None)
 EXCHANGE = Grouping("America/New_York", time(18), time(9, 30), time(16))
 

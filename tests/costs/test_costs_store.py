@@ -32,6 +32,8 @@ from mechexo.costs.sources.reading import read_quotes
 from mechexo.costs.store import day_bounds
 from mechexo.errors import ConfigError, UnreachableError
 
+pytestmark = pytest.mark.slow
+
 some = settings(
     max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

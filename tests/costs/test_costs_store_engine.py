@@ -36,6 +36,8 @@ from mechexo.costs.values import CostReport
 from mechexo.desk import Desk
 from mechexo.errors import UnreachableError, UsageError
 
+pytestmark = pytest.mark.slow
+
 some = settings(
     max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

@@ -40,6 +40,8 @@ from mechexo.errors import (
     UsageError,
 )
 
+pytestmark = pytest.mark.slow
+
 some = settings(
     max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

@@ -43,6 +43,8 @@ from mechexo.costs.merging import (
 from mechexo.costs.percentiles import Buckets, exact, located
 from mechexo.costs.values import CostRow
 
+pytestmark = pytest.mark.slow
+
 some = settings(max_examples=15, deadline=None)
 RULES = Grouping(zone="America/New_York", tags=())
 ASKED = (("day",), ("symbol",), ("symbol", "hour"), ("source",), ("strategy", "venue"), ())

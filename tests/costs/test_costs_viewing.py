@@ -45,6 +45,8 @@ from mechexo.costs.views import (
 from mechexo.desk import Desk
 from mechexo.errors import NotFoundError, UnreachableError, UsageError
 
+pytestmark = pytest.mark.slow
+
 some = settings(max_examples=25, deadline=None)
 
 DAY = timedelta(days=1)

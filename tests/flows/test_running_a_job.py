@@ -25,6 +25,8 @@ from mechexo.health.records import check_ins as check_ins_of
 from mechexo.health.values import CheckIn
 from mechexo.jobs import ping, run_job
 
+pytestmark = pytest.mark.slow
+
 NOBODYS = '[access]\nowner_is_admin = false\nothers = "viewer"\nresponder = ["cron"]\n'
 MECHEXO = [sys.executable, "-m", "mechexo"]
 

@@ -21,6 +21,8 @@ from mechexo.paper import trading
 from mechexo.paper.build import TEMPLATE, build, is_paper_desk, template_files, write_config
 from mechexo.paper.history import BAD_CHANGE_AGE, CHANGES, commit_times, versions
 
+pytestmark = pytest.mark.slow
+
 BUILT_AT = datetime(2026, 3, 3, 16, 0, tzinfo=UTC)
 
 

@@ -28,6 +28,8 @@ from mechexo.paper.jobs import Timetable
 from mechexo.paper.live import LiveMarket
 from mechexo.paper.run import FLOWS, running
 
+pytestmark = pytest.mark.slow
+
 NOW = datetime(2026, 3, 3, 16, 0, tzinfo=UTC)
 
 

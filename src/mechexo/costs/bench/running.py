@@ -175,7 +175,7 @@ def _made(
 
 def _run_once(measured: Measured, places: Places) -> None:
     name = measured.contender.name
-    words = [sys.executable, "-m", "mechexo.costs.bench.contender", name, str(places.folder)]
+    words = [sys.executable, "-P", "-m", "mechexo.costs.bench.contender", name, str(places.folder)]
     started = time.monotonic()
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as run:
         assert run.stdout is not None
