@@ -16,6 +16,8 @@ from mechexo.alerts.values import AlertState
 from mechexo.cli import main
 from mechexo.desk import Desk
 
+pytestmark = pytest.mark.slow
+
 BOX = '[channels.box]\nurl = "file://box.jsonl"\n[quiet_hours]\nenabled = false\n'
 RAISE = ["raise", "--key", "feed", "--severity", "high", "--name", "feed_stale"]
 RAISE += ["--summary", "stale"]

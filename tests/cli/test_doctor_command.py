@@ -18,6 +18,8 @@ from mechexo.health.values import Status
 from mechexo.init_desk import init_desk
 from support.program import document, mechexo, on_terminal
 
+pytestmark = pytest.mark.slow
+
 
 def findings(desk: Desk, check: str) -> list[Finding]:
     """What the doctor says about one thing."""

@@ -14,6 +14,8 @@ from mechexo.desk import Desk
 from mechexo.doctor import Finding, examine
 from mechexo.health.values import Status
 
+pytestmark = pytest.mark.slow
+
 
 def findings(desk: Desk, check: str) -> list[Finding]:
     """What the doctor says about one thing."""

@@ -21,6 +21,8 @@ from mechexo.flows.wrappers import this_wrapper
 from mechexo.health.records import check_ins
 from support.program import mechexo, one_line
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def busy_desk(make_desk: Callable[..., Desk]) -> Desk:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from mechexo.init_desk import example_config, init_desk, shipped_runbooks
 from support.program import document, mechexo, one_line
+
+pytestmark = pytest.mark.slow
 
 
 def test_it_writes_a_desk_that_works_at_once(tmp_path: Path) -> None:

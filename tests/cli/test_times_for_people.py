@@ -16,6 +16,8 @@ from mechexo.desk import Desk
 from mechexo.flows import operations as flows
 from support.program import mechexo
 
+pytestmark = pytest.mark.slow
+
 ZONE = ZoneInfo("America/New_York")
 
 
