@@ -204,12 +204,11 @@ def partial_of(priced: pl.DataFrame, question: Question) -> tuple[Partial, pl.Da
     keys = keys_of(question.dimensions)
     cells = _grouped(rows, [*keys, "class"], _sums(question.horizons))
     fine = rows.select(*keys, "total_bps", "notional", bucket=bucket(pl.col("total_bps"), FINE))
-    buckets = {
-        by: _grouped(_at(fine, question.fineness(by)), [*keys_of(by), "bucket"], _COUNTS).filter(
-            pl.col("bucket").is_not_null()
-        )
-        for by in question.counted
-    }
+    buckets: dict[By, pl.DataFrame] = {}
+    for by in sorted(question.counted, key=lambda by: -len(_fixed(fine, keys_of(by))[1])):
+        per_octave = question.fineness(by)
+        among = [each for each in buckets if question.fineness(each) == per_octave]
+        buckets[by] = _counted(fine, by, per_octave, {each: buckets[each] for each in among})
     sums = {by: _merged_sums(cells, by, question.horizons) for by in question.summed}
     return Partial(sums, buckets), fine.drop("bucket")
 
@@ -224,21 +223,45 @@ def _key(dimension: Dimension, kind: pl.DataType | None) -> pl.Expr:
     return code.alias(key(dimension.name))
 
 
-def _at(rows: pl.DataFrame, per_octave: int) -> pl.DataFrame:
-    if per_octave == FINE:
-        return rows
-    return rows.with_columns(coarser(pl.col("bucket"), per_octave))
+def _counted(
+    rows: pl.DataFrame, by: By, per_octave: int, counted: Mapping[By, pl.DataFrame]
+) -> pl.DataFrame:
+    """Fills by group and bucket.
+
+    `counted` are other groupings of the same fills, counted as finely: when one tells apart all
+    that this one does on this day, its groups are added up.
+    """
+    fixed, varied = _fixed(rows, keys_of(by))
+    keys = [*varied, "bucket"]
+    for each in counted.values():
+        if set(varied) <= set(each.columns):
+            added = each.lazy().group_by(keys).agg(pl.col("n", "sum", "notional").sum())
+            return _collected(added.with_columns(fixed), len(each)).select(
+                *keys_of(by), "bucket", "n", "sum", "notional"
+            )
+    at = rows if per_octave == FINE else rows.with_columns(coarser(pl.col("bucket"), per_octave))
+    found = _grouped(at, [*keys_of(by), "bucket"], _COUNTS)
+    return found.filter(pl.col("bucket").is_not_null())
 
 
 def _grouped(rows: pl.DataFrame, keys: Sequence[str], sums: Sequence[pl.Expr]) -> pl.DataFrame:
     """Sums by keys. A key that is the same throughout is not looked at again."""
-    fixed = {name: value for name in keys if (value := _one_value(rows[name])) is not None}
-    varied = [name for name in keys if name not in fixed]
+    fixed, varied = _fixed(rows, keys)
     frame = rows.lazy()
     added = frame.group_by(varied).agg(sums) if varied else frame.select(sums)
     found = _collected(added, len(rows))
-    same = (pl.lit(value, dtype=rows.schema[name]).alias(name) for name, value in fixed.items())
-    return found.with_columns(same).select(*keys, pl.exclude(keys))
+    return found.with_columns(fixed).select(*keys, pl.exclude(keys))
+
+
+def _fixed(rows: pl.DataFrame, keys: Sequence[str]) -> tuple[list[pl.Expr], list[str]]:
+    """The keys that are the same for all rows, and those that are not."""
+    values = {name: _one_value(rows[name]) for name in keys}
+    same = [
+        pl.lit(value, dtype=rows.schema[name]).alias(name)
+        for name, value in values.items()
+        if value is not None
+    ]
+    return same, [name for name in keys if values[name] is None]
 
 
 def _collected(query: pl.LazyFrame, rows: int) -> pl.DataFrame:

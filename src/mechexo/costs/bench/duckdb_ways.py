@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from mechexo.costs.bench.task import HORIZONS, LEVELS, SUSPECT, USABLE_US, Answer, Places, Row
@@ -16,6 +18,16 @@ _SUMS = (
     "sum(spread) spread, sum(beyond) beyond, sum(commission) commission, "
     "sum(slippage + commission) total"
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What numbers stand for."""
+
+    days: list[str]
+    symbols: list[str]
+
+
 _KEYS = {"day": "day", "symbol": "sid", "hour": "hour"}
 
 
@@ -23,24 +35,24 @@ def plain(places: Places) -> Answer:
     """One ASOF join over all files, on text symbols, as its documentation shows it."""
     database = _connected()
     reach = f"INTERVAL {USABLE_US // 1_000_000} SECOND"
-    database.execute(
-        f"""
-        CREATE TEMP TABLE one AS
-        SELECT strftime(f.ts, '%Y-%m-%d') AS day, f.symbol AS sid,
-               extract('hour' FROM f.ts) AS hour, f.side, f.quantity, f.price, f.commission,
-               CASE WHEN f.ts - q.ts <= {reach} THEN q.bid END AS bid,
-               CASE WHEN f.ts - q.ts <= {reach} THEN q.ask END AS ask
-        FROM read_parquet('{places.plain_fills}/*.parquet') f
-        ASOF LEFT JOIN (
-            SELECT symbol, ts, bid, ask FROM read_parquet('{places.plain_quotes}/*.parquet')
-            WHERE bid > 0 AND ask >= bid
-        ) q ON f.symbol = q.symbol AND f.ts > q.ts
+    matched = f"""
+        one AS (
+            SELECT strftime(f.ts, '%Y-%m-%d') AS day, f.symbol AS sid,
+                   extract('hour' FROM f.ts) AS hour,
+                   CASE WHEN f.side = 'buy' THEN f.quantity ELSE -f.quantity END AS signed,
+                   f.price, f.commission,
+                   CASE WHEN f.ts - q.ts <= {reach} THEN q.bid END AS bid,
+                   CASE WHEN f.ts - q.ts <= {reach} THEN q.ask END AS ask
+            FROM read_parquet('{places.plain_fills}/*.parquet') f
+            ASOF LEFT JOIN (
+                SELECT symbol, ts, bid, ask FROM read_parquet('{places.plain_quotes}/*.parquet')
+                WHERE bid > 0 AND ask >= bid
+            ) q ON f.symbol = q.symbol AND f.ts > q.ts)
         """
-    )
-    database.execute(f"CREATE TEMP TABLE priced AS {_figures()}")
+    database.execute(f"CREATE TEMP TABLE priced AS {_figures(matched)}")
     _put_sums(database, first=True)
     _put_fills(database, first=True)
-    return _answer(database, None)
+    return _answer(database)
 
 
 def tuned(places: Places) -> Answer:
@@ -55,7 +67,7 @@ def tuned_all_figures(places: Places) -> Answer:
     """As `tuned`, with every figure that mechexo's report has of each group: seven percentiles,
     mean, deviation, least and most, winsorised mean, weighted percentiles."""
     database = _connected()
-    names = _by_days(database, places)
+    names = _by_days(database, places, weights=True)
     for key in ("0", "day", "sid", "hour"):
         database.execute(
             f"""
@@ -102,22 +114,28 @@ def _connected() -> Any:
     return database
 
 
-def _by_days(database: Any, places: Places, *, markouts: bool = False) -> list[str]:
-    names: list[str] = json.loads((places.store / "symbols.json").read_text())["symbols"]
+def _by_days(
+    database: Any, places: Places, *, markouts: bool = False, weights: bool = False
+) -> Names:
+    symbols: list[str] = json.loads((places.store / "symbols.json").read_text())["symbols"]
     database.execute("CREATE TEMP TABLE symbols (symbol VARCHAR, sid BIGINT)")
-    database.execute("INSERT INTO symbols SELECT unnest(?), unnest(range(?))", [names, len(names)])
-    days = f"{places.store}/days"
+    database.execute(
+        "INSERT INTO symbols SELECT unnest(?), unnest(range(?))", [symbols, len(symbols)]
+    )
+    files = sorted((places.store / "days").glob("*.parquet"))
     if markouts:
         database.execute(
             "CREATE TEMP TABLE ends AS SELECT sid, max(epoch_us(ts)) AS last "
-            f"FROM read_parquet('{days}/*.parquet') GROUP BY sid"
+            f"FROM read_parquet('{places.store}/days/*.parquet') GROUP BY sid"
         )
-    first = True
-    for path in sorted((places.store / "days").glob("*.parquet")):
-        _one_day(database, f"{places.fills}/{path.name}", str(path), path.stem, markouts=markouts)
-        database.execute(f"CREATE OR REPLACE TEMP TABLE priced AS {_figures(markouts=markouts)}")
+    for number, path in enumerate(files):
+        first = number == 0
+        matched = _matched(places, path, number, markouts=markouts)
+        database.execute(
+            f"CREATE OR REPLACE TEMP TABLE priced AS {_figures(matched, markouts=markouts)}"
+        )
         _put_sums(database, first=first)
-        _put_fills(database, first=first)
+        _put_fills(database, first=first, weights=weights)
         if markouts:
             columns = ", ".join(
                 f"sum(realised_{label}) realised_{label}, "
@@ -125,15 +143,14 @@ def _by_days(database: Any, places: Places, *, markouts: bool = False) -> list[s
                 for label in HORIZONS
             )
             _put(database, "later", f"SELECT {columns} FROM priced", first=first)
-        first = False
-    return names
+    return Names([path.stem for path in files], symbols)
 
 
-def _one_day(database: Any, fills: str, quotes: str, day: str, *, markouts: bool) -> None:
-    midnight = f"epoch_us(TIMESTAMPTZ '{day} 00:00:00+00')"
+def _matched(places: Places, day: Path, number: int, *, markouts: bool) -> str:
+    midnight = f"epoch_us(TIMESTAMPTZ '{day.stem} 00:00:00+00')"
     later = joins = ""
     if markouts:
-        later = ", f.us, " + ", ".join(
+        later = ", " + ", ".join(
             f"CASE WHEN e.last >= f.us + {us} AND f.key + {us} - q_{label}.key <= {USABLE_US} "
             f"THEN (q_{label}.bid + q_{label}.ask) / 2 END AS mid_{label}"
             for label, us in _horizons_us().items()
@@ -142,49 +159,51 @@ def _one_day(database: Any, fills: str, quotes: str, day: str, *, markouts: bool
             f"ASOF LEFT JOIN q q_{label} ON f.key + {us} >= q_{label}.key"
             for label, us in _horizons_us().items()
         )
-    database.execute(
-        f"""
-        CREATE OR REPLACE TEMP TABLE one AS
-        WITH f AS (
-            SELECT (sid << 38) + epoch_us(ts) - {midnight} AS key, epoch_us(ts) AS us, sid,
-                   ((epoch_us(ts) // 3600000000) % 24)::UTINYINT AS hour, side, quantity, price,
-                   commission
-            FROM read_parquet('{fills}') JOIN symbols USING (symbol)),
+    return f"""
+        raw AS (
+            SELECT sid, epoch_us(ts) AS us, side, quantity, price, commission
+            FROM read_parquet('{places.fills}/{day.name}') JOIN symbols USING (symbol)),
+        f AS (
+            SELECT (sid << 38) + us - {midnight} AS key, us, sid,
+                   ((us // 3600000000) % 24)::UTINYINT AS hour,
+                   CASE WHEN side = 'buy' THEN quantity ELSE -quantity END AS signed,
+                   price, commission
+            FROM raw),
         q AS (
             SELECT (sid::BIGINT << 38) + epoch_us(ts) - {midnight} AS key, bid, ask
-            FROM read_parquet('{quotes}') WHERE bid > 0 AND ask >= bid)
-        SELECT '{day}' AS day, f.sid::USMALLINT AS sid, f.hour, f.side, f.quantity, f.price,
-               f.commission,
-               CASE WHEN f.key - q.key <= {USABLE_US} THEN q.bid END AS bid,
-               CASE WHEN f.key - q.key <= {USABLE_US} THEN q.ask END AS ask{later}
-        FROM f ASOF LEFT JOIN q ON f.key > q.key {joins}
+            FROM read_parquet('{day}') WHERE bid > 0 AND ask >= bid),
+        one AS (
+            SELECT {number}::USMALLINT AS day, f.sid::USMALLINT AS sid, f.hour, f.signed, f.price,
+                   f.commission,
+                   CASE WHEN f.key - q.key <= {USABLE_US} THEN q.bid END AS bid,
+                   CASE WHEN f.key - q.key <= {USABLE_US} THEN q.ask END AS ask{later}
+            FROM f ASOF LEFT JOIN q ON f.key > q.key {joins})
         """
-    )
 
 
 def _horizons_us() -> dict[str, int]:
     return {label: int(each.total_seconds() * 1e6) for label, each in HORIZONS.items()}
 
 
-def _figures(*, markouts: bool = False) -> str:
+def _figures(matched: str, *, markouts: bool = False) -> str:
     """Each fill's figures; null for one that does not count."""
-    sign = "CASE WHEN side = 'buy' THEN 1 ELSE -1 END"
     later = "".join(
-        f", CASE WHEN ok THEN quantity * sign * (price - mid_{label}) END AS realised_{label}"
-        for label in HORIZONS
+        f", CASE WHEN ok THEN signed * (price - mid_{label}) END AS realised_{label}"
+        for label in (HORIZONS if markouts else ())
     )
     return f"""
-        WITH m AS (SELECT *, {sign} AS sign, (bid + ask) / 2 AS mid FROM one),
-        c AS (SELECT *, abs(price - mid) <= {SUSPECT} * mid AS ok FROM m)
+        WITH {matched},
+        mids AS (SELECT *, (bid + ask) / 2 AS mid FROM one),
+        checked AS (SELECT *, abs(price - mid) <= {SUSPECT} * mid AS ok FROM mids)
         SELECT day, sid, hour,
-               CASE WHEN ok THEN quantity * mid END AS notional,
-               CASE WHEN ok THEN quantity * sign * (price - mid) END AS slippage,
-               CASE WHEN ok THEN quantity * (ask - bid) / 2 END AS spread,
-               CASE WHEN ok THEN quantity * sign
-                    * (price - CASE WHEN sign > 0 THEN ask ELSE bid END) END AS beyond,
-               CASE WHEN ok THEN commission END AS commission
-               {later if markouts else ""}
-        FROM c
+               CASE WHEN ok THEN abs(signed) * mid END AS notional,
+               CASE WHEN ok THEN signed * (price - mid) END AS slippage,
+               CASE WHEN ok THEN abs(signed) * (ask - bid) / 2 END AS spread,
+               CASE WHEN ok
+                    THEN signed * (price - CASE WHEN signed > 0 THEN ask ELSE bid END)
+                    END AS beyond,
+               CASE WHEN ok THEN commission END AS commission{later}
+        FROM checked
         """
 
 
@@ -199,12 +218,12 @@ def _put_sums(database: Any, *, first: bool) -> None:
     )
 
 
-def _put_fills(database: Any, *, first: bool) -> None:
+def _put_fills(database: Any, *, first: bool, weights: bool = False) -> None:
     _put(
         database,
         "thin",
-        "SELECT day, sid, hour, 1e4 * (slippage + commission) / notional AS bps, notional "
-        "FROM priced WHERE notional IS NOT NULL",
+        "SELECT day, sid, hour, 1e4 * (slippage + commission) / notional AS bps"
+        f"{', notional' if weights else ''} FROM priced WHERE notional IS NOT NULL",
         first=first,
     )
 
@@ -214,7 +233,7 @@ def _put(database: Any, table: str, query: str, *, first: bool) -> None:
     database.execute(f"{start} {query}")
 
 
-def _answer(database: Any, names: list[str] | None) -> Answer:
+def _answer(database: Any, names: Names | None = None) -> Answer:
     whole = database.execute(
         f"SELECT fills, priced, total, p[2] FROM (SELECT {_SUMS} FROM cells), "
         f"(SELECT {_LEVELS} p FROM thin)"
@@ -235,7 +254,10 @@ def _row(values: Any) -> Row:
     return Row(int(fills), int(priced), float(total or 0.0), float(p95 or 0.0))
 
 
-def _text(name: str, key: Any, names: list[str] | None) -> str:
+def _text(name: str, key: Any, names: Names | None) -> str:
     if name == "hour":
         return f"{int(key):02}:00"
-    return names[key] if name == "symbol" and names is not None else str(key)
+    if names is None:
+        return str(key)
+    texts = names.symbols if name == "symbol" else names.days
+    return texts[int(key)]
