@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import pickle
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
@@ -285,6 +286,32 @@ def test_any_engine_with_one_method_will_do_and_days_without_fills_are_not_asked
         date(2026, 3, 9),
     ]
     assert (engine.days[1].start, engine.days[1].end) == (MIDNIGHT, MIDNIGHT + timedelta(hours=23))
+
+
+class Elsewhere:
+    """An engine as a cluster would be: what computes a day, and what came of it, is sent."""
+
+    def run(self, days: Sequence[Day], price_day: Callable[[Day], object]) -> Iterator[object]:
+        for day in days:
+            # Our own bytes, made a line above.
+            there = pickle.loads(pickle.dumps(price_day))
+            yield pickle.loads(pickle.dumps(there(day)))
+
+
+@pytest.mark.parametrize("stored", [False, True])
+@pytest.mark.parametrize("day_by_day", [False, True])
+def test_what_computes_a_day_can_be_sent_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stored: bool, day_by_day: bool
+) -> None:
+    if day_by_day:
+        monkeypatch.setattr(engine_fills, "_BYTES_READ", 1e12)
+    days = [MIDNIGHT + timedelta(days=n, hours=9) for n in (-1, 0, 1)]
+    market = [a_quote(at - timedelta(seconds=1)) for at in days]
+    desk = desk_with(tmp_path / "desk", fills([a_fill(at) for at in days]), market)
+    if stored:
+        ingest(desk)
+        desk = on_store(desk)
+    hold_alike(*whole_and_by_days(desk, engine=Elsewhere()))
 
 
 class Watched:

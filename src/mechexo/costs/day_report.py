@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from mechexo.costs.merging import Partial, Question
     from mechexo.costs.sources.columns import Columns
 
-LEDGER_SHARE = 4
+LEDGER_SHARE = 8
 """The part of the memory in which fills wait for the second look; the others wait on the disk."""
 _MERGED_AT_ONCE = 16
 """How many days' parts wait until they are merged."""

@@ -194,6 +194,13 @@ class Ends:
         self._parts = list(parts)
         """What was not read yet, the earliest first."""
 
+    def __getstate__(self) -> tuple[dict[str, datetime], list[SourcePart]]:
+        return self._known, self._parts
+
+    def __setstate__(self, state: tuple[dict[str, datetime], list[SourcePart]]) -> None:
+        self._known, self._parts = state
+        self._lock = threading.Lock()
+
     def of(self, symbols: Sequence[str], asked: Sequence[str]) -> pl.DataFrame:
         """For some symbols: sid (their place among all) and end, of those that have quotes.
 
