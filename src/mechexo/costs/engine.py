@@ -8,7 +8,7 @@ cluster, behind the one method of `Engine`.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -38,6 +38,29 @@ class Engine(Protocol):
         `price_day` must be a value that can be sent elsewhere: it holds settings, no open file.
         """
         ...
+
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def in_turn(
+    function: Callable[[Item], Result], items: Iterable[Item], workers: int
+) -> Iterator[Result]:
+    """The function of each item, in their order, of a few at once: no item is asked for before its
+    turn has nearly come, so that there need not be room for all of them."""
+    with ThreadPoolExecutor(workers, thread_name_prefix="costs") as pool:
+        running: deque[Future[Result]] = deque()
+        try:
+            for item in items:
+                running.append(pool.submit(function, item))
+                if len(running) > workers:
+                    yield running.popleft().result()
+            while running:
+                yield running.popleft().result()
+        finally:
+            for future in running:
+                future.cancel()
 
 
 @dataclass(frozen=True, slots=True)

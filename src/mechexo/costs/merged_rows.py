@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import polars as pl
@@ -11,6 +10,7 @@ import polars as pl
 from mechexo.costs.aggregate import PARTS, PERCENTILES, WEIGHTED_PERCENTILES
 from mechexo.costs.buckets import FINE, bucket, coarser
 from mechexo.costs.dimensions import NO_VALUE, SOURCES, Dimension
+from mechexo.costs.engine import in_turn
 from mechexo.costs.merging import (
     By,
     Partial,
@@ -26,6 +26,7 @@ from mechexo.costs.values import FEW, CostRow, MarkoutPoint, SourceShare
 Second = Callable[[Buckets], pl.DataFrame]
 """Looks at the fills again: gives keys, total_bps and notional of those in the wanted buckets."""
 
+_ROWS_AT_ONCE = 400_000
 _MANY = 500
 """From so many buckets on, rows are left out by one number before they are joined."""
 _STATISTICS = (
@@ -65,13 +66,24 @@ def rows_after_second_look(
             for by, buckets in wanted.items()
         }
 
-    with ThreadPoolExecutor(workers) as pool:
-        seen = list(pool.map(looked_at, ledgers))
+    seen = list(in_turn(looked_at, _together(ledgers), workers))
     values = {by: pl.concat([each[by] for each in seen]) for by in wanted}
     return {
         by: _rows(partial, by, question, dimensions, exact(places[by], values[by]))
         for by in question.all
     }
+
+
+def _together(ledgers: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+    """The same rows in fewer frames: many small ones would each be set out for."""
+    waiting: list[pl.DataFrame] = []
+    for ledger in ledgers:
+        waiting.append(ledger)
+        if sum(map(len, waiting)) >= _ROWS_AT_ONCE:
+            yield pl.concat(waiting)
+            waiting = []
+    if waiting:
+        yield pl.concat(waiting)
 
 
 def _seen(rows: pl.DataFrame, buckets: pl.DataFrame, per_octave: int) -> pl.DataFrame:

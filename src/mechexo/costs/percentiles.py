@@ -113,25 +113,17 @@ def _figures(buckets: Buckets, rows: pl.DataFrame, half: pl.Expr) -> pl.DataFram
     """Looks the percentiles up in rows of n like values each (group, bucket, value, n, notional):
     all values of the buckets that hold a wanted rank."""
     places = buckets.frame.filter("holds").join(buckets.groups.drop(keys_of(buckets.by)), on=_GROUP)
-    found = buckets.groups.select(_GROUP, *keys_of(buckets.by), "group_n")
-    ranked = _at_ranks(places, rows)
-    for name, level in RANKED.items():
-        low, high = (
-            ranked.filter(pl.col("ask") == f"{name}{side}").select(
-                _GROUP, pl.col("value").alias(f"{name}{side}")
-            )
-            for side in ("_low", "_high")
-        )
-        share = _place(level) - _rank(level)
-        found = (
-            found.join(low, on=_GROUP, how="left")
-            .join(high, on=_GROUP, how="left")
-            .with_columns(
-                (
-                    pl.col(f"{name}_low") + (pl.col(f"{name}_high") - pl.col(f"{name}_low")) * share
-                ).alias(f"{name}_bps")
-            )
-        )
+    ends = [f"{name}{side}" for name in RANKED for side in ("_low", "_high")]
+    ranked = (
+        _at_ranks(places, rows)
+        .group_by(_GROUP)
+        .agg(pl.col("value").filter(pl.col("ask") == end).first().alias(end) for end in ends)
+    )
+    found = (
+        buckets.groups.select(_GROUP, *keys_of(buckets.by), "group_n")
+        .join(ranked, on=_GROUP, how="left")
+        .with_columns(_between(name, level) for name, level in RANKED.items())
+    )
     for name, level in WEIGHTED_PERCENTILES.items():
         found = found.join(
             _at_weight(places, rows, level).rename({"value": f"{name}_bps"}), on=_GROUP, how="left"
@@ -147,6 +139,12 @@ def _figures(buckets: Buckets, rows: pl.DataFrame, half: pl.Expr) -> pl.DataFram
             winsorised_mean_bps=pl.col("drawn") / pl.col("group_n"),
         )
     )
+
+
+def _between(name: str, level: float) -> pl.Expr:
+    """The percentile between the values at its two ranks."""
+    low, high = pl.col(f"{name}_low"), pl.col(f"{name}_high")
+    return (low + (high - low) * (_place(level) - _rank(level))).alias(f"{name}_bps")
 
 
 def _at_ranks(places: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
