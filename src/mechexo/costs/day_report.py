@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from mechexo.costs.merging import Partial, Question
     from mechexo.costs.sources.columns import Columns
 
-LEDGER_SHARE = 8
+LEDGER_SHARE = 16
 """The part of the memory in which fills wait for the second look; the others wait on the disk."""
 _MERGED_AT_ONCE = 16
 """How many days' parts wait until they are merged."""
@@ -77,7 +77,7 @@ def report_by_days(
     with interrupts_told():
         days, pricing = plan(desk, start, end, by, sensitivity=sensitivity, every_column=False)
         if engine is None:
-            engine = LocalEngine(settings.workers, settings.memory_mb // 2)
+            engine = LocalEngine(settings.workers, settings.memory_mb * 5 // 8)
         while True:
             with Sums(pricing.question, settings.memory_mb) as sums:
                 for part in engine.run(days, pricing):

@@ -24,7 +24,7 @@ from mechexo.costs.sources.protocol import Window
 from mechexo.costs.sources.reading import Feed
 from mechexo.costs.store import day_bounds, market_day
 
-BYTES_A_FILL = 600
+BYTES_A_FILL = 400
 """What a fill takes in memory while its day is priced, at most."""
 _BYTES_READ = 300
 """What a fill takes that waits for its day."""

@@ -32,7 +32,7 @@ from mechexo.costs.store import DayFacts, StoreSource, TickStore, day_bounds
 
 _DAY = timedelta(days=1)
 _US = timedelta(microseconds=1)
-_BYTES_A_QUOTE = 200
+_BYTES_A_QUOTE = 100
 """What a quote takes in memory while its day is priced, at most."""
 _NOTHING = {
     "ts": pl.Datetime("us", "UTC"),

@@ -67,11 +67,11 @@ def rows_after_second_look(
         }
 
     seen = list(in_turn(looked_at, _together(ledgers), workers))
-    values = {by: pl.concat([each[by] for each in seen]) for by in wanted}
-    return {
-        by: _rows(partial, by, question, dimensions, exact(places[by], values[by]))
-        for by in question.all
-    }
+    rows = {}
+    for by in question.all:
+        values = pl.concat([each.pop(by) for each in seen])
+        rows[by] = _rows(partial, by, question, dimensions, exact(places[by], values))
+    return rows
 
 
 def _together(ledgers: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:

@@ -85,12 +85,12 @@ def exact(buckets: Buckets, values: pl.DataFrame) -> pl.DataFrame:
         which is zero.
     """
     keys = keys_of(buckets.by)
-    own = values.with_columns(bucket=bucket(pl.col("total_bps"), buckets.per_octave))
     if keys:
-        own = own.join(buckets.groups.select(*keys, _GROUP), on=keys, nulls_equal=True)
+        own = values.join(buckets.groups.select(*keys, _GROUP), on=keys, nulls_equal=True)
     else:
-        own = own.with_columns(pl.lit(0, pl.UInt32).alias(_GROUP))
-    rows = own.select(_GROUP, "bucket", "notional", value="total_bps", n=pl.lit(1, pl.Int64))
+        own = values.with_columns(pl.lit(0, pl.UInt32).alias(_GROUP))
+    own_bucket = bucket(pl.col("total_bps"), buckets.per_octave)
+    rows = own.select(_GROUP, "notional", value="total_bps", bucket=own_bucket)
     return _figures(buckets, rows, pl.lit(0.0))
 
 
@@ -110,8 +110,8 @@ def approximate(buckets: Buckets) -> pl.DataFrame:
 
 
 def _figures(buckets: Buckets, rows: pl.DataFrame, half: pl.Expr) -> pl.DataFrame:
-    """Looks the percentiles up in rows of n like values each (group, bucket, value, n, notional):
-    all values of the buckets that hold a wanted rank."""
+    """Looks the percentiles up in rows of the buckets that hold a wanted rank: group, bucket,
+    value, notional, a row for every fill; or, with n, one for all fills of a bucket."""
     places = buckets.frame.filter("holds").join(buckets.groups.drop(keys_of(buckets.by)), on=_GROUP)
     ends = [f"{name}{side}" for name in RANKED for side in ("_low", "_high")]
     ranked = (
@@ -162,8 +162,15 @@ def _at_ranks(places: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
         ]
     )
     within = [_GROUP, "bucket"]
-    needed = rows.join(asks.select(within).unique(), on=within, how="semi")
-    ordered = needed.group_by(within).agg(pl.col("value").sort())
+    needed = asks.select(within).unique()
+    ordered = (
+        rows.lazy()
+        .select(*within, "value")
+        .join(needed.lazy(), on=within, how="semi")
+        .group_by(within)
+        .agg(pl.col("value").sort())
+        .collect(engine="in-memory")
+    )
     # Without a second look a bucket is one value, which stands for all of its ranks.
     last = pl.col("value").list.len().cast(pl.Int64) - 1
     value = pl.col("value").list.get(pl.min_horizontal("within", last))
@@ -197,10 +204,11 @@ def _drawn_in(buckets: Buckets, rows: pl.DataFrame, found: pl.DataFrame) -> pl.D
         bounds.select(_GROUP, bucket=bucket(pl.col(end), buckets.per_octave)) for end in ends
     ).unique()
     within = [_GROUP, "bucket"]
+    count = pl.col("n") if "n" in rows.columns else pl.lit(1)
     seen = (
         rows.join(edges, on=within, how="semi")
         .join(bounds, on=_GROUP)
-        .select(_GROUP, drawn=pl.col("value").clip(pl.col("low"), pl.col("high")) * pl.col("n"))
+        .select(_GROUP, drawn=pl.col("value").clip(pl.col("low"), pl.col("high")) * count)
     )
     # A bucket without a rank of a bound lies wholly on one side of it.
     fits = buckets.per_octave
