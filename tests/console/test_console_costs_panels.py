@@ -202,8 +202,8 @@ def test_outer_percentiles_of_few_fills_and_partial_totals_carry_their_marks() -
 
 
 def test_why_a_total_is_less_than_its_parts_stands_above_it() -> None:
-    assert remarks(ROW, LOOK) == []
-    said = texts(remarks(replace(ROW, with_total=28), LOOK))
+    assert remarks(ROW, HEAD, LOOK, whole=True) == []
+    said = texts(remarks(replace(ROW, with_total=28), HEAD, LOOK, whole=True))
     assert "< commission unknown for 12 of 40 priced fills" in said
     assert "in the slippage, not in the total" in said
 

@@ -93,6 +93,7 @@ def fill_rows(draw: st.DrawFn) -> tuple[object, ...]:
         float(draw(st.integers(1, 100))),
         draw(PRICES) * draw(st.sampled_from([1.0, 1.0, 1.0, 1.2])),
         draw(st.sampled_from([None, 0.0, 0.5])),
+        draw(st.sampled_from([None, "USD", "USD", "CHF"])),
     )
 
 
@@ -104,6 +105,7 @@ def fills(rows: Sequence[tuple[object, ...]], ids: Sequence[str] | None = None) 
         "quantity": pl.Float64(),
         "price": pl.Float64(),
         "commission": pl.Float64(),
+        "commission_currency": pl.String(),
     }
     frame = pl.DataFrame(list(rows), schema=kinds, orient="row")
     names = ids or [f"f{place:03}" for place in range(len(rows))]
@@ -265,7 +267,7 @@ class Recording:
 
 
 def a_fill(moment: datetime, symbol: str = "AAA") -> tuple[object, ...]:
-    return moment, symbol, "buy", 10.0, 100.0, 0.0
+    return moment, symbol, "buy", 10.0, 100.0, 0.0, None
 
 
 def a_quote(moment: datetime, symbol: str = "AAA") -> Row:

@@ -54,6 +54,8 @@ def coverage_line(answer: CostReport) -> str:
 
 
 def _remarks(answer: CostReport) -> list[str]:
+    from mechexo.costs.coverage import no_rate
+
     lines = [
         f"▲ {count} left out: {reason}" for reason, count in (answer.coverage.reasons or {}).items()
     ]
@@ -62,6 +64,10 @@ def _remarks(answer: CostReport) -> list[str]:
             f"▲ {answer.coverage.without_commission} priced fills without a commission: "
             "in the slippage, not in the total"
         )
+    lines += [
+        f"▲ {count} of them: {no_rate(currency)}"
+        for currency, count in answer.coverage.unrated_by_currency.items()
+    ]
     lines += [
         f"Slippage would be {_bps(other.slippage_bps)} bps of {other.priced} fills by: "
         f"{other.quote_rule}"

@@ -26,7 +26,31 @@ def coverage(fills: Fills, priced: pl.DataFrame) -> Coverage:
     lacking = pl.col("reason").is_null() & pl.col("commission").is_null()
     named = priced.select("fill_id", "ts", "symbol", "reason", "suspect")
     outside = named.filter(pl.col("reason").is_not_null())
-    return covered(sources, priced.select(lacking.sum()).item(), outside, fills.rejected)
+    return covered(
+        sources,
+        priced.select(lacking.sum()).item(),
+        outside,
+        fills.rejected,
+        unrated_among(priced, pl.col("reason").is_null()),
+    )
+
+
+def unrated_among(fills: pl.DataFrame, inside: pl.Expr | bool = True) -> pl.DataFrame:
+    """Those of the fills whose commission is in a currency without a rate: fill_id, ts, symbol and
+    unrated_currency. `inside` says which fills count."""
+    names = ("fill_id", "ts", "symbol", "unrated_currency")
+    if fills["unrated_currency"].null_count() == len(fills):
+        return fills.clear().select(names)
+    marked = pl.col("unrated_currency").is_not_null() & inside
+    return fills.lazy().filter(marked).select(names).collect(engine="in-memory")
+
+
+def no_rate(currency: str) -> str:
+    """Why a commission that is stated is not known, and what to do about it."""
+    return (
+        f"its commission is in {currency}, which has no rate: give {currency} one in [costs] rates "
+        "of mechexo.toml"
+    )
 
 
 def covered(
@@ -34,6 +58,7 @@ def covered(
     without_commission: int,
     outside: pl.DataFrame,
     rejected: pl.DataFrame,
+    unrated: pl.DataFrame,
 ) -> Coverage:
     """The coverage of accepted fills that were counted.
 
@@ -42,11 +67,18 @@ def covered(
         without_commission: how many in the figures have none.
         outside: fill_id, ts, symbol, reason and suspect of those outside the figures.
         rejected: fill_id, ts, symbol and reason of the rows that are no fills.
+        unrated: as `unrated_among` gives them, of those in the figures.
     """
     unpriced = outside.filter(~pl.col("suspect"))
     suspects = outside.filter(pl.col("suspect"))
     counts = {name: sources.get(name, 0) for name in SOURCES}
     fills = sum(counts.values())
+    unrated_by = _counted(unrated["unrated_currency"])
+    said = unrated.with_columns(
+        reason=pl.col("unrated_currency").replace_strict(
+            {name: no_rate(name) for name in unrated_by}, return_dtype=pl.String
+        )
+    )
     return Coverage(
         fills=fills,
         priced=fills - counts["suspect"] - counts["none"],
@@ -60,7 +92,10 @@ def covered(
         suspect_count=len(suspects),
         rejected_count=len(rejected),
         without_commission=without_commission,
-        reasons=_reasons(pl.concat([outside["reason"], rejected["reason"]])),
+        reasons=_counted(pl.concat([outside["reason"], rejected["reason"]])),
+        unrated=_listed(said),
+        unrated_count=len(unrated),
+        unrated_by_currency=unrated_by,
     )
 
 
@@ -72,8 +107,6 @@ def _listed(rows: pl.DataFrame) -> tuple[UnpricedFill, ...]:
     )
 
 
-def _reasons(reasons: pl.Series) -> dict[str, int]:
-    counted = (
-        reasons.alias("reason").value_counts().sort(["count", "reason"], descending=[True, False])
-    )
+def _counted(texts: pl.Series) -> dict[str, int]:
+    counted = texts.alias("text").value_counts().sort(["count", "text"], descending=[True, False])
     return dict(counted.iter_rows())

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
-from mechexo.costs.coverage import covered
+from mechexo.costs.coverage import covered, unrated_among
 from mechexo.costs.engine import Day
 from mechexo.costs.engine_files import DayFeed
 from mechexo.costs.engine_fills import AllFills, FillsByDay, id_range
@@ -111,6 +111,7 @@ class DayPricing:
                     *_counted(partial, self.question),
                     _outside(priced, fills.accepted),
                     fills.rejected,
+                    _unrated(priced, fills.accepted),
                 ),
                 residual_bps=residual if isinstance(residual, float) else None,
                 newest_fill_at=_newest(priced["ts"]),
@@ -191,6 +192,14 @@ def _outside(priced: pl.DataFrame, fills: pl.DataFrame) -> pl.DataFrame:
     outside = rows.filter(pl.col("reason").is_not_null()).sort(_ROW)
     ids = fills["fill_id"].gather(outside[_ROW])
     return outside.with_columns(ids, pl.col("symbol").cast(pl.String))
+
+
+def _unrated(priced: pl.DataFrame, fills: pl.DataFrame) -> pl.DataFrame:
+    """The fills in the figures whose commission is in a currency without a rate, in the order of
+    time."""
+    inside = priced.select(pl.col(_ROW).filter(pl.col("reason").is_null()))[_ROW]
+    rows = fills.select("fill_id", "ts", "symbol", "unrated_currency").with_row_index(_ROW)
+    return unrated_among(rows, pl.col(_ROW).is_in(inside.implode()))
 
 
 def _is_one_value(column: pl.Series) -> bool:

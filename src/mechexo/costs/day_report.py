@@ -280,8 +280,10 @@ def merged_coverage(parts: Sequence[Coverage]) -> Coverage:
     """The coverage of all parts together, in their order."""
     reasons: Counter[str] = Counter()
     sources: Counter[str] = Counter()
+    unrated: Counter[str] = Counter()
     for part in parts:
         reasons.update(part.reasons or {})
+        unrated.update(part.unrated_by_currency)
         sources.update(part.by_benchmark)
 
     def listed(name: str) -> tuple[UnpricedFill, ...]:
@@ -303,8 +305,15 @@ def merged_coverage(parts: Sequence[Coverage]) -> Coverage:
         suspect_count=count("suspect_count"),
         rejected_count=count("rejected_count"),
         without_commission=count("without_commission"),
-        reasons=dict(sorted(reasons.items(), key=lambda item: (-item[1], item[0]))),
+        reasons=_largest_first(reasons),
+        unrated=listed("unrated"),
+        unrated_count=count("unrated_count"),
+        unrated_by_currency=_largest_first(unrated),
     )
+
+
+def _largest_first(counts: Counter[str]) -> dict[str, int]:
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
 def _larger(one: Any, other: Any) -> Any:

@@ -32,7 +32,8 @@ class Fills:
 
     `accepted`: fill_id, ts (UTC, us), symbol, side (+1, -1), quantity (> 0), price, commission (all
     explicit costs in the base currency, null when unknown), multiplier, fx, arrival_price, auction
-    (`open`, `close`), auction_price, and the tags, all of these null where absent.
+    (`open`, `close`), auction_price, unrated_currency (the currency that a commission is in when it
+    is unknown for want of a rate, else null), and the tags, all of these null where absent.
     `rejected`: fill_id, ts, symbol, reason.
     """
 
@@ -70,7 +71,7 @@ def normalise_fills(
     if "currency" in frame.columns:
         own = pl.col("fx").fill_null(rate_at(typed, "currency", rates))
         typed = typed.with_columns(fx=own)
-    typed = typed.with_columns(commission=_explicit_costs(typed, currency, rates))
+    typed = _with_explicit_costs(typed, currency, rates)
     good, flawed = _parted(
         typed, pl.any_horizontal(*(failed for failed, _ in _checks(typed, frame, currency)))
     )
@@ -164,16 +165,19 @@ def _auction(frame: pl.DataFrame) -> pl.Expr:
     )
 
 
-def _explicit_costs(typed: pl.DataFrame, currency: str, rates: pl.DataFrame | None) -> pl.Expr:
-    """Commission, fees and taxes less rebates, in the base currency; null where it is not known
-    what they are or what their currency is worth."""
+def _with_explicit_costs(
+    typed: pl.DataFrame, currency: str, rates: pl.DataFrame | None
+) -> pl.DataFrame:
+    """The rows with their commission, fees and taxes less rebates, in the base currency; null where
+    it is not known what they are or what their currency, then named, is worth."""
     amount = pl.col("commission")
     for name, sign in (("fees", 1), ("taxes", 1), ("rebate", -1)):
         if typed[name].null_count() < len(typed):
             amount = amount + sign * pl.col(name).fill_null(0.0)
     named = pl.col("commission_currency")
     if typed["commission_currency"].null_count() == len(typed):
-        return amount
+        none = pl.lit(None, dtype=pl.String)
+        return typed.with_columns(commission=amount, unrated_currency=none)
     worth = (
         pl.when(named.is_null() | (named == currency))
         .then(pl.lit(1.0))
@@ -181,7 +185,10 @@ def _explicit_costs(typed: pl.DataFrame, currency: str, rates: pl.DataFrame | No
         .then(pl.col("fx"))
         .otherwise(rate_at(typed, "commission_currency", rates))
     )
-    return amount * worth
+    unrated = amount.is_not_null() & worth.is_null()
+    return typed.with_columns(
+        commission=amount * worth, unrated_currency=pl.when(unrated).then(named)
+    )
 
 
 def _side(frame: pl.DataFrame) -> pl.Expr:

@@ -131,6 +131,11 @@ class Coverage:
     """Priced fills whose commission is unknown: in the slippage, not in the total."""
     reasons: Mapping[str, int] | None = None
     """Fills and rows outside the figures, by reason."""
+    unrated: tuple[UnpricedFill, ...] = ()
+    """Those of `without_commission` whose commission is stated, in a currency without a rate."""
+    unrated_count: int = 0
+    unrated_by_currency: Mapping[str, int] = field(default_factory=dict)
+    """How many of them there are, by that currency."""
 
 
 @dataclass(frozen=True, slots=True)

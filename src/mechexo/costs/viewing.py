@@ -126,6 +126,7 @@ class Viewer:
             suspect=counted.suspect_count,
             rejected=counted.rejected_count,
             without_commission=counted.without_commission,
+            unrated_by_currency=counted.unrated_by_currency,
             by_source=counted.by_benchmark,
             newest_fill_at=newest if isinstance(newest, datetime) else None,
             newest_quote_at=self._run.newest_quote_at,

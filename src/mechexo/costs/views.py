@@ -292,5 +292,7 @@ class RunHead:
     """Fills by the source of their reference price."""
     newest_fill_at: datetime | None
     newest_quote_at: datetime | None
+    unrated_by_currency: Mapping[str, int] = field(default_factory=dict)
+    """Of `without_commission`, those whose commission is stated, in a currency without a rate."""
     dimensions: tuple[str, ...] = field(default=())
     """The dimensions in which these fills differ or at least have a value, plain ones first."""

@@ -75,15 +75,23 @@ def coverage_lines(totals: CostRow, head: RunHead, look: Look, *, whole: bool) -
     return [spans, (("  outside the figures: ", "dim"), (left_out, "warning"))]
 
 
-def remarks(totals: CostRow, look: Look) -> list[Line]:
-    """What a reader of the figures has to know so that they add up."""
-    lines: list[Line] = []
+def remarks(totals: CostRow, head: RunHead, look: Look, *, whole: bool) -> list[Line]:
+    """What a reader of the figures has to know so that they add up. `whole` when these are all
+    fills of the period."""
+    texts = []
     without = totals.priced - totals.with_total
     if without:
-        text = (
+        texts.append(
             f"{PARTLY} commission unknown for {without:,} of {totals.priced:,} priced fills: they "
             "are in the slippage, not in the total"
         )
+    if whole:
+        texts += [
+            f"of these {count:,} in {currency}, which has no rate: set [costs] rates"
+            for currency, count in head.unrated_by_currency.items()
+        ]
+    lines: list[Line] = []
+    for text in texts:
         sign = f"  {look.glyphs.warning} "
         first, *more = wrapped(text, look.width - 6)
         lines.append(((sign, "warning"), (first, "")))

@@ -72,7 +72,8 @@ def _coverage(level: Level, seen: Seen[Any], look: Look) -> list[Line]:
     if totals is None:
         return []
     whole = not level.among and not level.words
-    return coverage_lines(totals, seen.head, look, whole=whole) + remarks(totals, look)
+    above = coverage_lines(totals, seen.head, look, whole=whole)
+    return above + remarks(totals, seen.head, look, whole=whole)
 
 
 def _columns(level: Level, view: Any, look: Look) -> list[Line]:

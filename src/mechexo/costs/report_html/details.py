@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from mechexo.costs.coverage import no_rate
 from mechexo.costs.findings import ExceptionList
 from mechexo.costs.report_html import tables
 from mechexo.costs.report_html.data import ReportData
@@ -97,6 +98,10 @@ def coverage_section(report: CostReport) -> Html:
             f"{covered.without_commission:,} priced fills have no commission: they are in the "
             "slippage, not in the total."
         )
+    warnings += [
+        f"{count:,} of them: {no_rate(currency)}."
+        for currency, count in covered.unrated_by_currency.items()
+    ]
     priced = share(covered.priced / covered.fills) if covered.fills else MISSING
     return el(
         "section",
@@ -122,6 +127,7 @@ def coverage_section(report: CostReport) -> Html:
         _listed("Unpriced fills", covered.unpriced, covered.unpriced_count),
         _listed("Suspect fills", covered.suspects, covered.suspect_count),
         _listed("Rejected rows", covered.rejected, covered.rejected_count),
+        _listed("Fills whose commission has no rate", covered.unrated, covered.unrated_count),
         id="coverage",
         aria_labelledby="heading-coverage",
     )
