@@ -195,7 +195,8 @@ class Ends:
         """What was not read yet, the earliest first."""
 
     def __getstate__(self) -> tuple[dict[str, datetime], list[SourcePart]]:
-        return self._known, self._parts
+        with self._lock:  # days of this process may be asking meanwhile
+            return dict(self._known), list(self._parts)
 
     def __setstate__(self, state: tuple[dict[str, datetime], list[SourcePart]]) -> None:
         self._known, self._parts = state
