@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import time, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Annotated, Any, ClassVar, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -110,7 +110,36 @@ def text(longest: int = 4096) -> After:
     return After(check)
 
 
+def _not_negative(value: timedelta) -> timedelta:
+    if value < timedelta(0):
+        raise ValueError("a duration like 0m, 15m or 2h")
+    return value
+
+
+def _iso_moment(value: str) -> str:
+    try:
+        if value:
+            datetime.fromisoformat(value)
+    except ValueError:
+        raise ValueError("a moment in quotes, like 2026-12-05T22:00") from None
+    return value
+
+
+def _iso_date(value: object) -> object:
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value.isoformat()
+    try:
+        return date.fromisoformat(str(value)).isoformat()
+    except ValueError:
+        raise ValueError("a date in quotes, like 2026-01-05") from None
+
+
 Duration = Annotated[timedelta, Before(_duration), After(_longer_than_zero)]
+Wait = Annotated[timedelta, Before(_duration), After(_not_negative)]
+"""A duration that may be zero."""
+IsoMoment = Annotated[str, After(_iso_moment)]
+"""ISO 8601 text, or empty."""
+IsoDate = Annotated[str, Before(_iso_date)]
 Zone = Annotated[str, After(_zone)]
 ClockTime = Annotated[time, Before(_clock_time)]
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 from mechexo.config import validated
 from mechexo.config.models import Settings
 from mechexo.config.plain_secrets import plain_secret
+from mechexo.config.references import wrong_references
 from mechexo.config.secrets import literal_secret, redact
 from mechexo.errors import ConfigError, close_names
 
@@ -93,11 +94,14 @@ def check_settings(document: Mapping[str, Any], path: Path) -> Settings:
     except ValidationError as error:
         raise ConfigError(describe_misfits(error, Settings, path)) from None
     for name, channel in settings.channels.items():
-        if literal_secret(channel.url):
+        if (channel.url and literal_secret(channel.url)) or _plain(channel.token):
+            key = "token" if _plain(channel.token) else "url"
             raise ConfigError(
-                f"{path}: [channels.{name}] url holds a secret in plain text; write it as "
+                f"{path}: [channels.{name}] {key} holds a secret in plain text; write it as "
                 "${env:NAME} or ${file:path} instead"
             )
+    if wrong := list(wrong_references(settings)):
+        raise ConfigError("; ".join(f"{path}: {each}" for each in wrong))
     for name, probe in settings.probes.items():
         if found := plain_secret(probe.options):
             raise ConfigError(
@@ -105,6 +109,10 @@ def check_settings(document: Mapping[str, Any], path: Path) -> Settings:
                 "${file:path} instead"
             )
     return settings
+
+
+def _plain(secret: str) -> bool:
+    return bool(secret) and not secret.startswith("${")
 
 
 def describe_misfits(

@@ -9,13 +9,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
-from datetime import time, timedelta
+from datetime import timedelta
 from typing import Annotated, Any, Literal
 
 from mechexo.actor import Role
+from mechexo.config.alerting import (
+    AlertSettings,
+    ChannelSettings,
+    EscalationSettings,
+    MaintenanceSettings,
+    OnCallSettings,
+    PersonSettings,
+    QuietHoursSettings,
+    RouteSettings,
+    SuppressionSettings,
+)
 from mechexo.config.costs import CostSettings
 from mechexo.config.fields import (
-    ClockTime,
     Duration,
     RoleName,
     Severity,
@@ -118,48 +128,6 @@ class ProbeSettings(Table):
 
 
 @dataclass(frozen=True, kw_only=True)
-class AlertSettings(Table):
-    """`[alerts]`."""
-
-    first_escalation: Duration = timedelta(minutes=15)
-    """How long a critical alert may stay unacknowledged before ops_ok is false."""
-    keep_resolved: Duration = timedelta(days=90)
-    """How long resolved alerts stay in the history."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class ChannelSettings(Table):
-    """`[channels.NAME]`: where alerts go."""
-
-    url: Annotated[str, text()]
-    """An Apprise URL with its secrets by reference, or `file:///path` for a mailbox file."""
-    severities: tuple[Severity, ...] = ("critical", "high", "medium")
-    """Which alerts it gets."""
-    timeout: Annotated[Duration, at_most("10s", "a tick sends no longer")] = timedelta(seconds=8)
-    """How long one attempt may take; at most 10s, because the whole tick ends within 12s."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class OnCallSettings(Table):
-    """`[oncall]`: who is told first, second, third."""
-
-    level1: str = ""
-    level2: str = ""
-    level3: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class QuietHoursSettings(Table):
-    """`[quiet_hours]`: when only critical alerts page."""
-
-    enabled: bool = True
-    start: ClockTime = time(22, 0)
-    end: ClockTime = time(6, 0)
-    zone: Zone | None = None
-    """The desk's zone unless set."""
-
-
-@dataclass(frozen=True, kw_only=True)
 class RollbackSettings(Table):
     """`[rollback]`: what can be taken back."""
 
@@ -204,6 +172,29 @@ class UptimeSettings(Table):
 
     objective_pct: Annotated[float, between(1, 99.999)] = 99.5
     window_days: Annotated[int, between(1, 366)] = 30
+    fast_burn: Annotated[float, between(1, 1000)] = 14.4
+    """An alert when the error budget burns this many times too fast over 1h and 5m."""
+    slow_burn: Annotated[float, between(1, 1000)] = 6.0
+    """An alert when it burns this many times too fast over 6h and 30m."""
+    severity: Severity = "high"
+    """How bad a fast burn is; a slow one is one step milder."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServerSettings(Table):
+    """`[server]`: the HTTP endpoint of `mechexo serve`."""
+
+    host: str = "127.0.0.1"
+    """Loopback unless you put a proxy with TLS before it."""
+    port: Annotated[int, between(0, 65_535)] = 8420
+    body_limit_kb: Annotated[int, between(1, 100_000)] = 1024
+    """A larger request body is refused."""
+    request_timeout: Duration = timedelta(seconds=10)
+    """How long a client may take to send its request."""
+    per_minute: Annotated[int, between(1, 10_000_000)] = 6_000
+    """How many requests a minute one token may make; more are answered 429."""
+    open_reading: bool = True
+    """Whether /healthz, /livez, /readyz and /metrics answer without a token."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -229,11 +220,17 @@ class Settings(Table):
     probes: dict[str, ProbeSettings] = field(default_factory=dict)
     alerts: AlertSettings = field(default_factory=AlertSettings)
     channels: dict[str, ChannelSettings] = field(default_factory=dict)
+    people: dict[str, PersonSettings] = field(default_factory=dict)
     oncall: OnCallSettings = field(default_factory=OnCallSettings)
+    escalation: dict[str, EscalationSettings] = field(default_factory=dict)
+    routes: dict[str, RouteSettings] = field(default_factory=dict)
+    suppress: dict[str, SuppressionSettings] = field(default_factory=dict)
+    maintenance: dict[str, MaintenanceSettings] = field(default_factory=dict)
     quiet_hours: QuietHoursSettings = field(default_factory=QuietHoursSettings)
     costs: CostSettings = field(default_factory=CostSettings)
     rollback: RollbackSettings = field(default_factory=RollbackSettings)
     runbook: RunbookSettings = field(default_factory=RunbookSettings)
     flows: dict[str, FlowSettings] = field(default_factory=dict)
     uptime: UptimeSettings = field(default_factory=UptimeSettings)
+    server: ServerSettings = field(default_factory=ServerSettings)
     console: ConsoleSettings = field(default_factory=ConsoleSettings)

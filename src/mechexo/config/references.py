@@ -1,0 +1,116 @@
+"""Whether the tables about alerts name what exists: channels, people, schedules, ladders."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from mechexo.errors import close_names
+
+if TYPE_CHECKING:
+    from mechexo.config.models import Settings
+
+
+def wrong_references(settings: Settings) -> Iterator[str]:
+    """What is wrong, a sentence each: the table, the key, the name, and the names close to it."""
+    yield from _channels(settings)
+    yield from _people(settings)
+    yield from _schedules(settings)
+    yield from _ladders(settings)
+    yield from _routes(settings)
+
+
+def _channels(settings: Settings) -> Iterator[str]:
+    for name, channel in settings.channels.items():
+        where = f"[channels.{name}]"
+        wanted: tuple[str, ...]
+        unused: tuple[str, ...]
+        match channel.kind:
+            case "":
+                wanted, unused = ("url",), ("token", "account", "sender", "to", "api", "actors")
+            case "telegram":
+                wanted, unused = ("token", "to"), ("url", "account", "sender")
+            case _:
+                wanted = ("account", "token", "sender", "to")
+                unused = ("url", "actors")
+        yield from (f"{where} {key} is missing" for key in wanted if not getattr(channel, key))
+        kind = f'kind = "{channel.kind}"' if channel.kind else "an address"
+        yield from (
+            f"{where} {key} means nothing with {kind}" for key in unused if getattr(channel, key)
+        )
+
+
+def _people(settings: Settings) -> Iterator[str]:
+    for name, person in settings.people.items():
+        yield from _unknown(
+            f"[people.{name}] channels", person.channels, settings.channels, "channel"
+        )
+    kinds = {
+        "channel": set(settings.channels),
+        "person": set(settings.people),
+        "schedule": set(settings.oncall.schedules),
+    }
+    for first, second in (("channel", "person"), ("channel", "schedule"), ("person", "schedule")):
+        for name in sorted(kinds[first] & kinds[second]):
+            yield f"{name} is the name of a {first} and of a {second}; each needs its own"
+
+
+def _schedules(settings: Settings) -> Iterator[str]:
+    for name, schedule in settings.oncall.schedules.items():
+        where = f"[oncall.schedules.{name}]"
+        if not schedule.layers and not schedule.calendar:
+            yield f"{where} has neither layers nor a calendar: nobody is ever on call"
+        for layer in schedule.layers:
+            if not layer.people:
+                yield f"{where} layers: a layer has no people"
+            yield from _unknown(f"{where} layers", layer.people, settings.people, "person")
+            if (layer.start is None) != (layer.end is None):
+                yield f"{where} layers: start and end go together"
+
+
+def _ladders(settings: Settings) -> Iterator[str]:
+    known = {**settings.channels, **settings.people, **settings.oncall.schedules}
+    for name, ladder in settings.escalation.items():
+        where = f"[escalation.{name}]"
+        if not ladder.levels:
+            yield f"{where} levels is empty: nobody is ever told"
+        waits = [level.after for level in ladder.levels]
+        if waits != sorted(waits):
+            yield f"{where} levels: each `after` must be at least that of the level before it"
+        for number, level in enumerate(ladder.levels, 1):
+            if not level.tell:
+                yield f"{where} level {number} tells nobody"
+            yield from _unknown(
+                f"{where} level {number}", level.tell, known, "channel, person or schedule"
+            )
+
+
+def _routes(settings: Settings) -> Iterator[str]:
+    for name, route in settings.routes.items():
+        if route.escalation != "default":
+            yield from _unknown(
+                f"[routes.{name}] escalation",
+                [route.escalation],
+                settings.escalation,
+                "[escalation] table",
+            )
+        if not route.match and not route.severities:
+            yield f"[routes.{name}] matches every alert: give match or severities"
+    for name, rule in settings.suppress.items():
+        for key in ("cause", "hides"):
+            if not getattr(rule, key):
+                yield f"[suppress.{name}] {key} is empty: it would match every alert"
+    for name, window in settings.maintenance.items():
+        where = f"[maintenance.{name}]"
+        if not window.match:
+            yield f"{where} match is empty: it would match every alert"
+        if (window.start is None) != (window.end is None):
+            yield f"{where} start and end go together"
+        if window.start is None and not (window.since and window.until):
+            yield f"{where} never ends: give start and end, or since and until"
+
+
+def _unknown(where: str, names: Iterable[str], known: Iterable[str], what: str) -> Iterator[str]:
+    for name in names:
+        if name not in known:
+            yield f"{where}: {name!r} is no {what}; {close_names(name, sorted(known))}"
