@@ -92,11 +92,16 @@ def cash_sum(rows: Sequence[Row], part: str) -> float | None:
 
 def own_totals(rows: Sequence[Row]) -> list[tuple[float, float]]:
     """Each counting fill's total_bps with its notional, cheapest first."""
+    return own_values(rows, "total")
+
+
+def own_values(rows: Sequence[Row], part: str) -> list[tuple[float, float]]:
+    """The same of any component, of the fills that have it."""
     pairs = []
     for row in rows:
-        total, notional = row.cash("total"), row.notional
-        if row.counts and total is not None and notional is not None:
-            pairs.append((1e4 * total / notional, notional))
+        cash, notional = row.cash(part), row.notional
+        if row.counts and cash is not None and notional is not None:
+            pairs.append((1e4 * cash / notional, notional))
     return sorted(pairs)
 
 

@@ -124,3 +124,6 @@ def _numbered(rows: list[Row]) -> list[Row]:
 
 
 ROWS = st.lists(_row(), max_size=40).map(_numbered)
+
+UNPAID = ROWS.map(lambda rows: [replace(row, commission=None) for row in rows])
+"""The same without any commission."""

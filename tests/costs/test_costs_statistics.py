@@ -13,21 +13,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from costs.oracle import percentile
+from costs.statistics_checks import check, close
 from costs.statistics_oracle import (
     PARTS,
     Row,
     by_key,
-    cash_sum,
-    deviation,
-    own_totals,
     session_date,
     wall_bucket,
-    weighted_bps,
-    weighted_percentile,
-    winsorised_mean,
 )
-from costs.statistics_rows import HORIZON, ROWS, T0, priced_frame
+from costs.statistics_rows import HORIZON, ROWS, T0, UNPAID, priced_frame
 from mechexo.costs.aggregate import fills_of, grouped, totals
 from mechexo.costs.dimensions import DIMENSIONS, Grouping
 from mechexo.costs.values import CostRow
@@ -36,51 +30,6 @@ pytestmark = pytest.mark.slow
 
 some = settings(max_examples=50, deadline=None)
 EXCHANGE = Grouping("America/New_York", time(18), time(9, 30), time(16))
-
-
-def close(first: float | None, second: float | None, bound: float = 1e-9) -> bool:
-    if first is None or second is None:
-        return first is second
-    return math.isclose(first, second, rel_tol=bound, abs_tol=bound)
-
-
-def check(row: CostRow, rows: list[Row]) -> None:
-    """Every figure of a row against the loops over its fills."""
-    counting = [each for each in rows if each.counts]
-    assert (row.fills, row.priced) == (len(rows), len(counting))
-    assert close(row.notional, math.fsum(each.notional or 0.0 for each in counting))
-    for part in PARTS:
-        assert close(getattr(row, f"{part}_bps"), weighted_bps(rows, part)), part
-        assert close(getattr(row, f"{part}_ccy"), cash_sum(rows, part)), part
-        behind = [each.notional or 0.0 for each in counting if each.cash(part) is not None]
-        assert close(row.component_notional[part], math.fsum(behind)), part
-    for name, answer in (("realised", row.realised_bps), ("impact", row.impact_bps)):
-        assert answer is not None
-        assert close(answer[HORIZON], weighted_bps(rows, name))
-    known = [each.commission for each in rows if each.commission is not None]
-    assert close(row.commission_all_ccy, math.fsum(known) if known else None)
-    pairs = own_totals(rows)
-    values = [value for value, _ in pairs]
-    assert (row.with_total, row.few) == (len(values), len(values) < 20)
-    for level in (5, 25, 50, 75, 95, 99):
-        expected = percentile(values, level / 100) if values else None
-        assert close(getattr(row, f"p{level}_bps"), expected), level
-    assert close(row.mean_bps, math.fsum(values) / len(values) if values else None)
-    spread = deviation(values)
-    assert close(row.sd_bps, spread)
-    assert close(row.se_bps, None if spread is None else spread / math.sqrt(len(values)))
-    assert close(row.min_bps, min(values, default=None))
-    assert close(row.max_bps, max(values, default=None))
-    assert close(row.winsorised_mean_bps, winsorised_mean(values) if values else None)
-    assert close(row.weighted_p50_bps, weighted_percentile(pairs, 0.5) if values else None)
-    assert close(row.weighted_p95_bps, weighted_percentile(pairs, 0.95) if values else None)
-    for name, share in row.sources.items():
-        of_it = [each for each in rows if ("suspect" if each.suspect else each.source) == name]
-        assert share.fills == len(of_it) > 0
-        assert close(share.fills_share, len(of_it) / len(rows))
-        whole = math.fsum(each.value for each in rows)
-        assert close(share.notional_share, math.fsum(each.value for each in of_it) / whole)
-    assert sum(share.fills for share in row.sources.values()) == len(rows)
 
 
 def day_of(row: Row) -> str:
@@ -119,7 +68,7 @@ KEYS: dict[str, Callable[[Row], str]] = {
 
 
 @some
-@given(ROWS)
+@given(ROWS | UNPAID)
 def test_every_figure_of_the_totals_is_what_plain_loops_find(rows: list[Row]) -> None:
     check(totals(priced_frame(rows, markouts=True)), rows)
 
@@ -289,9 +238,28 @@ def test_a_component_that_some_lack_stands_on_the_others_and_says_so() -> None:
     )
 
 
+def test_without_any_commission_the_slippages_have_their_statistics() -> None:
+    unpaid = [fill(f"{n}", 100 + n / 100, commission=None) for n in range(5)]
+    row = totals(priced_frame(unpaid))
+    assert (row.total_bps, row.p50_bps, row.with_total) == (None, None, 0)
+    assert row.slippage_statistics is not None
+    assert row.slippage_statistics["p50_bps"] == pytest.approx(2.0)
+    assert row.slippage_statistics["max_bps"] == pytest.approx(4.0)
+    one_paid = totals(priced_frame([*unpaid, fill("paid", 100.07)]))
+    assert (one_paid.slippage_statistics, one_paid.with_total) == (None, 1)
+    assert one_paid.p50_bps == pytest.approx(7.0)
+
+
+def test_a_markout_that_some_lack_says_how_many_have_it() -> None:
+    seen, unseen = fill("a", 100.01, later_mid=100.02), fill("b", 100.01)
+    row = totals(priced_frame([seen, unseen], markouts=True))
+    assert row.markout_fills == {HORIZON: 1}
+    assert (row.priced, row.realised_bps) == (2, {HORIZON: pytest.approx(-1.0)})
+
+
 def test_without_markouts_there_is_no_realised_spread() -> None:
     row = totals(priced_frame([fill("a", 100.01)]))
-    assert (row.realised_bps, row.impact_bps) == (None, None)
+    assert (row.realised_bps, row.impact_bps, row.markout_fills) == (None, None, None)
 
 
 def test_without_fills_there_is_nothing_and_nothing_is_zero() -> None:

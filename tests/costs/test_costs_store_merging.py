@@ -16,7 +16,7 @@ from polars.testing import assert_frame_equal
 
 from costs.oracle import percentile
 from costs.statistics_oracle import Row
-from costs.statistics_rows import HORIZON, ROWS, priced_frame
+from costs.statistics_rows import HORIZON, ROWS, UNPAID, priced_frame
 from mechexo.costs.aggregate import PERCENTILES, grouped, totals
 from mechexo.costs.buckets import (
     COARSE,
@@ -31,6 +31,7 @@ from mechexo.costs.buckets import (
 from mechexo.costs.dimensions import Grouping
 from mechexo.costs.merged_rows import markout_points, rows_of
 from mechexo.costs.merging import (
+    OF_SLIPPAGE,
     Partial,
     Question,
     dimensions_by_name,
@@ -81,7 +82,10 @@ class Parts:
             bucket=bucket(pl.col("total_bps"), buckets.per_octave),
         )
         found = rows.join(
-            buckets.wanted, on=[*keys_of(buckets.by), "bucket"], how="semi", nulls_equal=True
+            buckets.wanted,
+            on=[*keys_of(buckets.by), OF_SLIPPAGE, "bucket"],
+            how="semi",
+            nulls_equal=True,
         )
         self.looked_at += len(found)
         return found.drop("bucket")
@@ -99,7 +103,7 @@ def cut(frame: pl.DataFrame, places: list[int]) -> list[pl.DataFrame]:
 
 
 @some
-@given(ROWS, st.lists(st.integers(0, 40), max_size=4))
+@given(ROWS | UNPAID, st.lists(st.integers(0, 40), max_size=4))
 @example([], [])
 @example([], [0])
 def test_merged_parts_say_what_all_fills_at_once_say(rows: list[Row], places: list[int]) -> None:
@@ -186,7 +190,8 @@ def buckets_of(rows: pl.DataFrame, per_octave: int) -> Buckets:
         pl.col("total_bps").sum().alias("sum"),
         pl.col("notional").sum(),
     )
-    return located(merged_buckets(counted, ()), (), per_octave)
+    totals_only = counted.with_columns(pl.lit(False).alias(OF_SLIPPAGE))
+    return located(merged_buckets(totals_only, ()), (), per_octave)
 
 
 def looked_at(rows: pl.DataFrame, buckets: Buckets) -> pl.DataFrame:

@@ -99,13 +99,11 @@ def _rows(priced: pl.DataFrame, dimensions: Sequence[Dimension]) -> tuple[CostRo
         each.code.alias(key) for each, key in zip(dimensions, keys, strict=True)
     )
     sums = _by(frame, keys, _sums(horizons))
-    spread = _by(
-        frame.filter(pl.col("total_bps").is_not_null()).sort("total_bps", maintain_order=True),
-        keys,
-        _statistics(),
+    totals_of = _spreads(frame.filter(pl.col("total_bps").is_not_null()), keys, "total_bps")
+    slippages_of = _spreads(
+        frame.filter("counts", pl.col("total_bps").is_null()), keys, "slippage_bps"
     )
     mixes = _mixes(frame, keys)
-    statistics = {tuple(row[key] for key in keys): row for row in spread.iter_rows(named=True)}
     rows = []
     for row in sums.sort(keys).iter_rows(named=True) if keys else sums.iter_rows(named=True):
         codes = tuple(row[key] for key in keys)
@@ -113,8 +111,22 @@ def _rows(priced: pl.DataFrame, dimensions: Sequence[Dimension]) -> tuple[CostRo
             each.name: NO_VALUE if code is None else each.text(code)
             for each, code in zip(dimensions, codes, strict=True)
         }
-        rows.append(_row(key, row, statistics.get(codes, {}), mixes.get(codes, {}), horizons))
+        own = totals_of.get(codes, {})
+        with_total = own.get("n", 0)
+        if not with_total:
+            own = slippages_of.get(codes, {})
+        rows.append(_row(key, row, with_total, own, mixes.get(codes, {}), horizons))
     return tuple(rows)
+
+
+def _spreads(
+    frame: pl.DataFrame, keys: Sequence[str], own: str
+) -> dict[tuple[Any, ...], dict[str, Any]]:
+    """How the fills' own values in a column are spread, by group; they are all known."""
+    if frame.is_empty():
+        return {}
+    spread = _by(frame.sort(own, maintain_order=True), keys, _statistics(pl.col(own)))
+    return {tuple(row[key] for key in keys): row for row in spread.iter_rows(named=True)}
 
 
 def horizons_of(priced: pl.DataFrame) -> tuple[str, ...]:
@@ -171,12 +183,12 @@ def _sums(horizons: Sequence[str]) -> list[pl.Expr]:
         expressions += _weighted(f"{part}_ccy")
     for label in horizons:
         expressions += _weighted(f"realised_{label}_ccy") + _weighted(f"impact_{label}_ccy")
+        expressions.append(pl.col(f"realised_{label}_ccy").count().alias(f"{label}_fills"))
     return expressions
 
 
-def _statistics() -> list[pl.Expr]:
-    """Of the fills' own total_bps, which are sorted and known. Percentiles are of type 7."""
-    own = pl.col("total_bps")
+def _statistics(own: pl.Expr) -> list[pl.Expr]:
+    """Of the fills' own values, which are sorted and known. Percentiles are of type 7."""
 
     def percentile(level: float) -> pl.Expr:
         return own.quantile(level, interpolation="linear")
@@ -185,7 +197,7 @@ def _statistics() -> list[pl.Expr]:
     whole = pl.col("notional").sum()
     low, high = (percentile(level) for level in WINSORISED)
     return [
-        pl.len().alias("with_total"),
+        pl.len().alias("n"),
         own.mean().alias("mean_bps"),
         own.std().alias("sd_bps"),
         (own.std() / pl.len().sqrt()).alias("se_bps"),
@@ -201,10 +213,21 @@ def _statistics() -> list[pl.Expr]:
 
 
 STATISTICS = (
-    *("with_total", "mean_bps", "sd_bps", "se_bps", "min_bps", "max_bps", "winsorised_mean_bps"),
+    *("mean_bps", "sd_bps", "se_bps", "min_bps", "max_bps", "winsorised_mean_bps"),
     *(f"{name}_bps" for name in (*PERCENTILES, *WEIGHTED_PERCENTILES)),
 )
 """Fields of a row that stand on the fills' own total_bps."""
+
+
+def own_statistics(
+    found: Mapping[str, float | None], *, with_total: int, priced: int
+) -> dict[str, Any]:
+    """The fields of a row for statistics of its fills' own values: of their totals, or of their
+    slippages where none of the priced fills has a total."""
+    known = {name: found.get(name) for name in STATISTICS}
+    if with_total or not priced:
+        return known
+    return {**dict.fromkeys(known), "slippage_statistics": known}
 
 
 def _mixes(
@@ -236,11 +259,11 @@ def _shares(group: Mapping[str, tuple[int, float]]) -> dict[str, SourceShare]:
 def _row(
     key: dict[str, str],
     sums: Mapping[str, Any],
-    statistics: Mapping[str, Any],
+    with_total: int,
+    own: Mapping[str, Any],
     mix: Mapping[str, SourceShare],
     horizons: Sequence[str],
 ) -> CostRow:
-    with_total = statistics.get("with_total", 0)
     return CostRow(
         key=key,
         fills=sums["fills"],
@@ -248,7 +271,7 @@ def _row(
         notional=sums["notional_sum"],
         **{f"{part}_bps": sums[f"{part}_ccy_mean"] for part in PARTS},
         **{f"{part}_ccy": sums[f"{part}_sum"] for part in PARTS},
-        **{name: statistics.get(name) for name in STATISTICS[1:]},
+        **own_statistics(own, with_total=with_total, priced=sums["priced"]),
         commission_all_ccy=sums["commission_all_ccy"],
         with_total=with_total,
         few=with_total < FEW,
@@ -256,6 +279,7 @@ def _row(
         sources=mix,
         realised_bps=dict(_by_horizon(sums, "realised", horizons)) if horizons else None,
         impact_bps=dict(_by_horizon(sums, "impact", horizons)) if horizons else None,
+        markout_fills={label: sums[f"{label}_fills"] for label in horizons} if horizons else None,
     )
 
 

@@ -7,11 +7,12 @@ from typing import Any
 
 import polars as pl
 
-from mechexo.costs.aggregate import PARTS, PERCENTILES, WEIGHTED_PERCENTILES
+from mechexo.costs.aggregate import PARTS, own_statistics
 from mechexo.costs.buckets import FINE, bucket, coarser
 from mechexo.costs.dimensions import NO_VALUE, SOURCES, Dimension
 from mechexo.costs.engine import in_turn
 from mechexo.costs.merging import (
+    OF_SLIPPAGE,
     By,
     Partial,
     Question,
@@ -29,10 +30,6 @@ Second = Callable[[Buckets], pl.DataFrame]
 _ROWS_AT_ONCE = 400_000
 _MANY = 500
 """From so many buckets on, rows are left out by one number before they are joined."""
-_STATISTICS = (
-    *(f"{name}_bps" for name in (*PERCENTILES, *WEIGHTED_PERCENTILES)),
-    "winsorised_mean_bps",
-)
 
 
 def rows_after_second_look(
@@ -88,6 +85,8 @@ def _together(ledgers: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
 
 def _seen(rows: pl.DataFrame, buckets: pl.DataFrame, per_octave: int) -> pl.DataFrame:
     """The rows of a ledger, with their fine buckets, that lie in some buckets of their groups."""
+    if not rows[OF_SLIPPAGE].any():
+        buckets = buckets.filter(~pl.col(OF_SLIPPAGE)).drop(OF_SLIPPAGE)
     keys = [name for name in buckets.columns if name != "bucket"]
     own = coarser(pl.col("bucket"), per_octave) if per_octave != FINE else pl.col("bucket")
     placed = rows.select(*keys, "total_bps", "notional", own)
@@ -96,7 +95,8 @@ def _seen(rows: pl.DataFrame, buckets: pl.DataFrame, per_octave: int) -> pl.Data
         # number are left out below.
         among = buckets.select(_mixed(keys)).to_series().implode()
         placed = placed.filter(_mixed(keys).is_in(among))
-    return placed.join(buckets, on=[*keys, "bucket"], how="semi", nulls_equal=True).drop("bucket")
+    found = placed.join(buckets, on=[*keys, "bucket"], how="semi", nulls_equal=True)
+    return found.drop("bucket", OF_SLIPPAGE, strict=False)
 
 
 def _mixed(keys: list[str]) -> pl.Expr:
@@ -108,7 +108,15 @@ def _mixed(keys: list[str]) -> pl.Expr:
 
 def _located(partial: Partial, by: By, question: Question) -> Buckets:
     parent = partial.buckets[question.buckets_of(by)]
-    return located(merged_buckets(parent, by), by, question.fineness(by))
+    return located(_alike(merged_buckets(parent, by), by), by, question.fineness(by))
+
+
+def _alike(buckets: pl.DataFrame, by: By) -> pl.DataFrame:
+    """The buckets without those of slippages, but in groups where no fill has a total."""
+    if not buckets[OF_SLIPPAGE].any():
+        return buckets
+    none = pl.col(OF_SLIPPAGE).all()
+    return buckets.filter(~pl.col(OF_SLIPPAGE) | (none.over(keys_of(by)) if by else none))
 
 
 def rows_of(
@@ -180,33 +188,46 @@ def _row(
 ) -> CostRow:
     counting = [each for each in classes if each["class"].counts]
     amounts = {part: _with_part(counting, part) for part in PARTS}
-    total = _moments(counting, "total")
+    # Without any total, what was added up as such are the slippages.
+    own_of = amounts["total"] or counting
+    own = _moments(own_of, "total")
+    found = {
+        **statistics,
+        "mean_bps": own.mean,
+        "sd_bps": own.sd,
+        "se_bps": own.se,
+        "min_bps": min((each["min_bps"] for each in own_of), default=None),
+        "max_bps": max((each["max_bps"] for each in own_of), default=None),
+    }
+    priced = sum(each["fills"] for each in counting)
+    with_total = sum(each["fills"] for each in amounts["total"])
     weights = {part: sum(each["notional"] for each in having) for part, having in amounts.items()}
     cash = {
         part: sum(each[_amount(part)] for each in having) if having else None
         for part, having in amounts.items()
     }
+    figures: dict[str, Any] = {
+        **{f"{part}_bps": _bps(cash[part], weights[part]) for part in PARTS},
+        **{f"{part}_ccy": cash[part] for part in PARTS},
+        **own_statistics(found, with_total=with_total, priced=priced),
+    }
     paid = [each["commission"] for each in classes if each["class"].commission]
     return CostRow(
         key=key,
         fills=sum(each["fills"] for each in classes),
-        priced=sum(each["fills"] for each in counting),
+        priced=priced,
         notional=float(sum(each["notional"] for each in counting)),
-        **{f"{part}_bps": _bps(cash[part], weights[part]) for part in PARTS},
-        **{f"{part}_ccy": cash[part] for part in PARTS},
-        **{name: statistics.get(name) for name in _STATISTICS},
-        mean_bps=total.mean,
-        sd_bps=total.sd,
-        se_bps=total.se,
-        min_bps=min((each["min_bps"] for each in amounts["total"]), default=None),
-        max_bps=max((each["max_bps"] for each in amounts["total"]), default=None),
+        **figures,
         commission_all_ccy=sum(paid) if paid else None,
-        with_total=total.count,
-        few=total.count < FEW,
+        with_total=with_total,
+        few=with_total < FEW,
         component_notional={part: float(weight) for part, weight in weights.items()},
         sources=_sources(classes),
         realised_bps=_by_horizon(counting, "realised", horizons) if horizons else None,
         impact_bps=_by_horizon(counting, "impact", horizons) if horizons else None,
+        markout_fills={label: sum(each[f"{label}_n"] for each in counting) for label in horizons}
+        if horizons
+        else None,
     )
 
 

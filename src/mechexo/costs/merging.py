@@ -30,6 +30,8 @@ from mechexo.costs.dimensions import (
 )
 
 _MANY_ROWS = 30_000
+OF_SLIPPAGE = "of_slippage"
+"""The column that tells whose own value is a slippage, for want of a commission, and no total."""
 By = tuple[str, ...]
 """A grouping: the names of its dimensions; none for all fills together."""
 
@@ -92,7 +94,7 @@ class Partial:
     sums: Mapping[By, pl.DataFrame]
     """Keys (`key_` and the dimension), `class` (`class_of`), and the sums."""
     buckets: Mapping[By, pl.DataFrame]
-    """Keys, bucket, and of the fills' total_bps in it: n, sum and their notional."""
+    """Keys, `OF_SLIPPAGE`, bucket, and of the fills' own values in it n, sum and their notional."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,15 +176,14 @@ def partial_of(priced: pl.DataFrame, question: Question) -> tuple[Partial, pl.Da
         question: what is asked.
 
     Returns:
-        The part; and the keys, total_bps (null where a fill does not count) and notional.
+        The part; and the keys, total_bps (the slippage_bps where `OF_SLIPPAGE`, null where a fill
+        does not count), `OF_SLIPPAGE` and notional.
 
     Raises:
         UsageError: a dimension is unknown.
     """
     dimensions = dimensions_by_name(question, priced.columns)
-    own = pl.col("total_bps")
-    if priced["suspect"].any():
-        own = pl.when(pl.col("reason").is_null()).then(own).alias("total_bps")
+    own, of_slippage = _own_value(priced)
     moment = pl.col("ts")
     clock = _offset(priced["ts"], question)
     if clock is not None:
@@ -196,14 +197,17 @@ def partial_of(priced: pl.DataFrame, question: Question) -> tuple[Partial, pl.Da
     rows = priced.select(
         *keyed.get_columns(),
         _class(priced["ref_source"]),
-        own,
+        own.alias("total_bps"),
+        of_slippage.alias(OF_SLIPPAGE),
         traded_value().alias("traded_value"),
         *(name for name in _ADDED if name not in ("fills", "traded_value")),
         *(f"{name}_{label}_{unit}" for label in question.horizons for name, unit in _LATER),
     )
     keys = keys_of(question.dimensions)
     cells = _grouped(rows, [*keys, "class"], _sums(question.horizons))
-    fine = rows.select(*keys, "total_bps", "notional", bucket=bucket(pl.col("total_bps"), FINE))
+    fine = rows.select(
+        *(*keys, "total_bps", OF_SLIPPAGE, "notional"), bucket=bucket(pl.col("total_bps"), FINE)
+    )
     buckets: dict[By, pl.DataFrame] = {}
     for by in sorted(question.counted, key=lambda by: -len(_fixed(fine, keys_of(by))[1])):
         per_octave = question.fineness(by)
@@ -211,6 +215,17 @@ def partial_of(priced: pl.DataFrame, question: Question) -> tuple[Partial, pl.Da
         buckets[by] = _counted(fine, by, per_octave, {each: buckets[each] for each in among})
     sums = {by: _merged_sums(cells, by, question.horizons) for by in question.summed}
     return Partial(sums, buckets), fine.drop("bucket")
+
+
+def _own_value(priced: pl.DataFrame) -> tuple[pl.Expr, pl.Expr]:
+    """A fill's own total, or its slippage where it has no commission, null where it does not
+    count; and which of them it is."""
+    own, of_slippage = pl.col("total_bps"), pl.lit(False)
+    if priced["commission"].null_count():
+        own, of_slippage = pl.coalesce(own, "slippage_bps"), pl.col("commission").is_null()
+    if priced["suspect"].any():
+        own = pl.when(pl.col("reason").is_null()).then(own)
+    return own, of_slippage
 
 
 def _key(dimension: Dimension, kind: pl.DataType | None) -> pl.Expr:
@@ -231,16 +246,15 @@ def _counted(
     `counted` are other groupings of the same fills, counted as finely: when one tells apart all
     that this one does on this day, its groups are added up.
     """
-    fixed, varied = _fixed(rows, keys_of(by))
+    names = [*keys_of(by), OF_SLIPPAGE]
+    fixed, varied = _fixed(rows, names)
     keys = [*varied, "bucket"]
     for each in counted.values():
         if set(varied) <= set(each.columns):
             added = each.lazy().group_by(keys).agg(pl.col("n", "sum", "notional").sum())
-            return _collected(added.with_columns(fixed), len(each)).select(
-                *keys_of(by), "bucket", "n", "sum", "notional"
-            )
+            return _collected(added.with_columns(fixed), len(each)).select(*names, *_COUNTED)
     at = rows if per_octave == FINE else rows.with_columns(coarser(pl.col("bucket"), per_octave))
-    found = _grouped(at, [*keys_of(by), "bucket"], _COUNTS)
+    found = _grouped(at, [*names, "bucket"], _COUNTS)
     return found.filter(pl.col("bucket").is_not_null())
 
 
@@ -272,7 +286,8 @@ def _collected(query: pl.LazyFrame, rows: int) -> pl.DataFrame:
 
 def _one_value(column: pl.Series) -> object:
     """The value of a column that has no other; None when it has."""
-    if not len(column) or column.null_count() or not column.dtype.is_temporal():
+    usual = column.dtype.is_temporal() or column.dtype == pl.Boolean
+    if not len(column) or column.null_count() or not usual:
         return None
     first = column[0]
     return first if column.min() == column.max() else None
@@ -296,8 +311,10 @@ def merge(parts: Sequence[Partial], question: Question) -> Partial:
 
 def merged_buckets(buckets: pl.DataFrame, by: By) -> pl.DataFrame:
     """Buckets of fewer dimensions, or of more fills."""
-    added = buckets.lazy().group_by([*keys_of(by), "bucket"])
-    return _collected(added.agg(pl.col("n", "sum", "notional").sum()), len(buckets))
+    fixed, varied = _fixed(buckets, [OF_SLIPPAGE])
+    added = buckets.lazy().group_by([*keys_of(by), *varied, "bucket"])
+    found = _collected(added.agg(pl.col("n", "sum", "notional").sum()), len(buckets))
+    return found.with_columns(fixed).select(*keys_of(by), OF_SLIPPAGE, *_COUNTED)
 
 
 _LATER = (("realised", "ccy"), ("realised", "bps"), ("impact", "ccy"))
@@ -307,6 +324,7 @@ _ADDED = (
     *(f"{part}_ccy" for part in PARTS if part != "commission"),
 )
 """Plain sums; `commission` is that of all fills."""
+_COUNTED = ("bucket", "n", "sum", "notional")
 _COUNTS = (
     pl.len().cast(pl.Int64).alias("n"),
     pl.col("total_bps").sum().alias("sum"),

@@ -12,7 +12,7 @@ import polars as pl
 
 from mechexo.costs.aggregate import PERCENTILES, WEIGHTED_PERCENTILES, WINSORISED
 from mechexo.costs.buckets import bucket, bucket_middle, bucket_width
-from mechexo.costs.merging import By, keys_of
+from mechexo.costs.merging import OF_SLIPPAGE, By, keys_of
 
 _BOUNDS = {f"bound_{place}": level for place, level in enumerate(WINSORISED)}
 """The percentiles at which values are drawn in."""
@@ -33,13 +33,14 @@ class Buckets:
     groups: pl.DataFrame
     """group, keys, group_n and group_weight."""
     frame: pl.DataFrame
-    """group, keys, bucket, n, sum, notional; before and weight_before (fills and notional of the
-    buckets before it in its group); and holds: whether a wanted rank or weight lies in it."""
+    """group, keys, `OF_SLIPPAGE`, bucket, n, sum, notional; before and weight_before (fills and
+    notional of the buckets before it in its group); and holds: whether a wanted rank or weight lies
+    in it."""
 
     @property
     def wanted(self) -> pl.DataFrame:
-        """The keys and buckets whose values a second look must bring."""
-        return self.frame.filter("holds").select(*keys_of(self.by), "bucket")
+        """The keys, `OF_SLIPPAGE` and buckets whose values a second look must bring."""
+        return self.frame.filter("holds").select(*keys_of(self.by), OF_SLIPPAGE, "bucket")
 
 
 def located(buckets: pl.DataFrame, by: By, per_octave: int) -> Buckets:

@@ -96,6 +96,12 @@ class CostRow:
     """Realised half-spread by horizon label (`1s`, `5m`); None without markouts."""
     impact_bps: Mapping[str, float | None] | None = None
     """Price impact by horizon label; None without markouts."""
+    markout_fills: Mapping[str, int] | None = None
+    """By horizon label, the priced fills whose market was known then: those behind both; None
+    without markouts."""
+    slippage_statistics: Mapping[str, float | None] | None = None
+    """With no commission known at all there is no total_bps to speak of: then the same statistics
+    (`mean_bps`, `p50_bps` and so on) of the `priced` fills' own slippage_bps; else None."""
 
 
 @dataclass(frozen=True, slots=True)

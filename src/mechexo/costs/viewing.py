@@ -62,7 +62,7 @@ _KEPT_FRAMES = 2
 
 _FOR_GROUPS = (
     *("fill_id", "ts", "symbol", "side", "quantity", "price", "multiplier", "fx", "commission"),
-    *("auction", "adv", "ref_source", "suspect", "reason", "notional", "total_bps"),
+    *("auction", "adv", "ref_source", "suspect", "reason", "notional", "total_bps", "slippage_bps"),
     *(f"{part}_ccy" for part in PARTS),
 )
 """The columns behind a group's figures; the desk's tags and the texts come in addition."""
