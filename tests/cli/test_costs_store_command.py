@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -77,6 +77,27 @@ def test_the_check_says_whether_the_store_is_whole(desk: Desk) -> None:
     broken = mechexo("costs", "ingest", "--check", "--json", config=desk.config_path)
     assert broken.returncode == 1
     assert "2026-03-08.parquet" in document(broken)["faults"][0]
+    cure = ["--rebuild", "--from", "2026-03-08", "--to", "2026-03-08"]
+    assert document(broken)["faults"][0].endswith(" ".join(["mechexo costs ingest", *cure]))
+    assert mechexo("costs", "ingest", *cure, config=desk.config_path).returncode == 0
+    assert mechexo("costs", "ingest", "--check", config=desk.config_path).returncode == 0
+
+
+def test_a_damaged_day_is_told_as_mended_or_fails_the_run(desk: Desk) -> None:
+    mechexo("costs", "ingest", config=desk.config_path)
+    day = store_of(desk).path(date(2026, 3, 8))
+    day.write_bytes(day.read_bytes()[:-9])
+    mended = mechexo("costs", "ingest", config=desk.config_path)
+    assert mended.returncode == 0
+    assert f"▲ 2026-03-08 made anew: {day} is no longer the file that ingest wrote" in mended.stdout
+    assert "up to date" not in mended.stdout
+    day.unlink()
+    (desk.root / "quotes" / "0.parquet").unlink()
+    put(desk, "1.parquet", quotes([(MIDNIGHT + timedelta(hours=30), "AAA", 1.0, 2.0, 1)]))
+    lost = mechexo("costs", "ingest", "--json", config=desk.config_path)
+    assert lost.returncode == 1
+    assert document(lost)["mended"] == []
+    assert "is gone" in document(lost)["left_out"][0]["reason"]
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 
 from mechexo.actor import Actor
 from mechexo.clock import VirtualClock
+from mechexo.costs.ingest import ingest
+from mechexo.costs.ingest_run import IngestReport
 from mechexo.costs.store import TickStore
 from mechexo.desk import Desk
 
@@ -70,6 +72,19 @@ def put(desk: Desk, name: str, rows: pl.DataFrame) -> Path:
     path = desk.root / "quotes" / name
     rows.write_parquet(path)
     return path
+
+
+def follow(desk: Desk, cure: str) -> IngestReport:
+    """Does what an error says: `mechexo costs ingest`, with a rebuild and days or without."""
+    words = cure.split()
+    assert words[:3] == ["mechexo", "costs", "ingest"]
+    days = {
+        name: date.fromisoformat(words[words.index(option) + 1])
+        for option, name in (("--from", "first"), ("--to", "last"))
+        if option in words
+    }
+    assert len(words) == 3 + ("--rebuild" in words) + 2 * len(days)
+    return ingest(desk, rebuild="--rebuild" in words, **days)
 
 
 def content(store: TickStore) -> dict[str, pl.DataFrame]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from costs.store_rows import (
     QUOTES,
     Row,
     content,
+    follow,
     new_desk,
     numbered,
     on_store,
@@ -72,7 +74,9 @@ def test_each_row_stands_in_the_file_of_its_exchange_day_in_order(
 ) -> None:
     desk, report = filled(tmp_path / "desk", quotes(rows))
     store = store_of(desk)
-    assert check(desk) == (() if rows else (f"{store.folder} holds no day",))
+    assert check(desk) == (
+        () if rows else (f"{store.folder} holds no day; fill it with: mechexo costs ingest",)
+    )
     expected = {}
     for row in rows:
         expected.setdefault(row[0].astimezone(desk_zone()).date(), []).append(row)
@@ -206,12 +210,20 @@ def test_damage_is_named_and_a_rebuild_mends_it(tmp_path: Path, name: str, rest:
     before = content(store_of(desk))
     (store_of(desk).folder / name).write_bytes(rest)
     stored = on_store(desk)
-    with pytest.raises(UnreachableError, match=name):
+    cure = {
+        "days/2026-03-08.parquet": f"mechexo costs ingest --rebuild --from {DAY} --to {DAY}",
+        "manifest.json": "mechexo costs ingest",
+        "symbols.json": "mechexo costs ingest --rebuild",
+    }[name]
+    with pytest.raises(UnreachableError, match=f"{name} cannot be read: .*with: {cure}$"):
         read_quotes(stored.settings.costs, stored.root, EVER)
-    assert name in check(stored)[0]
-    with pytest.raises(UnreachableError, match="ingest --rebuild"):
-        ingest(stored)
-    ingest(stored, rebuild=True)
+    assert re.search(
+        f"{name} (cannot be read|is no longer the file).*with: {cure}$", check(stored)[0]
+    )
+    if name == "symbols.json":
+        with pytest.raises(UnreachableError, match=f"with: {cure}$"):
+            ingest(stored)
+    follow(stored, cure)
     assert check(stored) == ()
     assert_frame_equal(content(store_of(stored))["2026-03-08"], before["2026-03-08"])
 
@@ -225,6 +237,8 @@ def test_a_day_that_lost_rows_is_found_by_the_check(tmp_path: Path) -> None:
 
     def written(frame: pl.DataFrame) -> str:
         frame.write_parquet(store.path(DAY), metadata=metadata)
+        # With the ledger the digest alone would tell, and no row would be looked at.
+        (store.folder / "manifest.json").unlink(missing_ok=True)
         return " ".join(check(desk))
 
     assert "has 3 rows, not 4" in written(day.head(3))

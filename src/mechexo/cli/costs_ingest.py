@@ -13,7 +13,7 @@ from mechexo.cli.invocation import open_desk
 if TYPE_CHECKING:
     from datetime import date
 
-    from mechexo.costs.ingest import IngestReport
+    from mechexo.costs.ingest_run import IngestReport
     from mechexo.desk import Desk
 
 
@@ -108,9 +108,14 @@ def _document(answer: IngestReport) -> dict[str, object]:
         "unchanged": answer.unchanged,
         "kept": answer.kept,
         "removed": answer.removed,
+        "mended": [{"day": day, "reason": why} for day, why in answer.mended.items()],
         "left_out": [{"day": day, "reason": why} for day, why in answer.left_out.items()],
         "unreadable": answer.unreadable,
     }
+
+
+def _none_written(answer: IngestReport) -> str:
+    return "none" if answer.left_out else "none, the store is up to date"
 
 
 def _print(answer: IngestReport) -> None:
@@ -129,7 +134,7 @@ def _print(answer: IngestReport) -> None:
     ]
     about = ("day", ">rows", ">symbols", "first", "last")
     checks = (">out of order", ">duplicates dropped", ">ties kept")
-    render.table("Days written", (*about, *checks), cells, empty="none, the store is up to date")
+    render.table("Days written", (*about, *checks), cells, empty=_none_written(answer))
     render.text(
         f"{len(answer.written)} days written, {answer.rows:,} rows; {len(answer.unchanged)} "
         f"unchanged; {answer.store}, days of {answer.zone}, from {answer.source}"
@@ -142,5 +147,7 @@ def _print(answer: IngestReport) -> None:
     for count, what in remarks:
         if count:
             render.text(f"▲ {count} {what}")
+    for day, why in answer.mended.items():
+        render.text(f"▲ {day} made anew: {why}")
     for day, why in answer.left_out.items():
         render.text(f"✖ {day} not written: {why}")

@@ -7,70 +7,26 @@ next one goes on there, as a day whose source did not change since is left as it
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import date, timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mechexo.actor import Role
+from mechexo.costs.ingest_run import ACTION, IngestReport, Run, audit, look_at
 from mechexo.costs.operations import exchange_zone
-from mechexo.errors import UnreachableError, UsageError
-from mechexo.times import from_iso_z, iso_z
+from mechexo.errors import UsageError
 
 if TYPE_CHECKING:
     from mechexo.costs.ingest_reading import Reader, SourceFile
-    from mechexo.costs.store import DayFacts, TickStore
+    from mechexo.costs.store import TickStore
     from mechexo.desk import Desk
 
-ACTION = "costs.ingest"
 DAYS_AT_ONCE = 24
 """How many days are sorted out in one pass over the source: each has a buffer of some megabytes."""
 
 Told = Callable[[str], None]
 """Is told how far the run is, for whoever watches."""
-
-
-@dataclass(frozen=True, slots=True)
-class IngestReport:
-    """What a run did to the store."""
-
-    store: Path
-    source: str
-    zone: str
-    written: tuple[DayFacts, ...]
-    """Days made (anew), oldest first."""
-    unchanged: tuple[date, ...]
-    """Days that stand as they were made, as their source does."""
-    kept: tuple[date, ...]
-    """Days that stand although the source no longer has all or any of their files."""
-    removed: tuple[date, ...]
-    """Days of another zone that a rebuild took away."""
-    left_out: Mapping[date, str]
-    """Days that could not be made, each with the reason."""
-    unreadable: int
-    """Rows of the source without a symbol or a readable time."""
-
-    @property
-    def rows(self) -> int:
-        """Rows written."""
-        return sum(facts.rows for facts in self.written)
-
-
-@dataclass(slots=True)
-class _Run:
-    """A run under way."""
-
-    store: TickStore
-    reader: Reader
-    days: dict[date, DayFacts] = field(default_factory=dict)
-    """What stands in the store."""
-    written: list[DayFacts] = field(default_factory=list)
-    unchanged: list[date] = field(default_factory=list)
-    kept: list[date] = field(default_factory=list)
-    removed: list[date] = field(default_factory=list)
-    left_out: dict[date, str] = field(default_factory=dict)
-    unreadable: int = 0
 
 
 def ingest(
@@ -124,16 +80,16 @@ def ingest(
             zone,
         )
         tidy(store)
-        run = _Run(store, reader)
+        run = Run(store, reader)
         wanted = (first or date.min, last or date.max)
-        _look_at(run, whole_rebuild=rebuild and wanted == (date.min, date.max))
-        began = _begun(run, desk)
+        began = look_at(run, desk, rebuild=rebuild, whole=wanted == (date.min, date.max))
         try:
             _fill(run, desk, wanted, rebuild, told)
         finally:
-            report = _report(run, address, zone)
-            _audit(desk, report, _of_a_run_cut_off(run, began), reason)
-            _note(store, address=address, began=None)
+            report = run.report(address)
+            audit(run, desk, report, began, reason)
+            run.write_ledger()
+            run.note(address=address, began=None)
     return report
 
 
@@ -145,18 +101,17 @@ def check(desk: Desk) -> tuple[str, ...]:
     return faults_of(TickStore(desk.path(desk.settings.costs.store)))
 
 
-def _fill(run: _Run, desk: Desk, wanted: tuple[date, date], rebuild: bool, told: Told) -> None:
+def _fill(run: Run, desk: Desk, wanted: tuple[date, date], rebuild: bool, told: Told) -> None:
     if run.reader.holds_only_files():
         _from_files(run, desk, wanted, rebuild, told)
     else:
         _from_elsewhere(run, desk, wanted, rebuild, told)
 
 
-def _from_files(
-    run: _Run, desk: Desk, wanted: tuple[date, date], rebuild: bool, told: Told
-) -> None:
+def _from_files(run: Run, desk: Desk, wanted: tuple[date, date], rebuild: bool, told: Told) -> None:
     """From files, which can be told from changed ones: only what changed is read."""
     from mechexo.costs.ingest_reading import SourceFile
+    from mechexo.costs.store_cures import rebuild_of
 
     recorded = run.store.sources()
     same_reading = recorded.get("reading") == run.reader.mark
@@ -174,28 +129,34 @@ def _from_files(
         if not wanted[0] <= day <= wanted[1]:
             continue
         mark = _mark(run.reader, present, day)
-        there = run.days.get(day)
-        if there is None or rebuild:
+        there = run.entries.get(day)
+        missing = [each.where for each in gone if day.isoformat() in each.days]
+        if there is None and day in run.damaged and missing and not rebuild:
+            run.left_out[day] = (
+                f"{run.damaged[day]}, and the source no longer has {missing[0]} that it was made "
+                f"of: put that back, or make the day of what is left with: {rebuild_of(day)}"
+            )
+        elif there is None or rebuild:
             todo[day] = mark
-        elif there.source == mark:
+        elif there.facts.source == mark:
             run.unchanged.append(day)
-        elif there.source == _mark(run.reader, [*present, *gone], day):
+        elif there.facts.source == _mark(run.reader, [*present, *gone], day):
             run.kept.append(day)
         else:
             todo[day] = mark
     held = {day for each in present for day in each.days}
-    run.kept += [
-        day for day in run.days if wanted[0] <= day <= wanted[1] and day.isoformat() not in held
-    ]
+    for day in sorted({*run.entries, *run.damaged}):
+        if wanted[0] <= day <= wanted[1] and day.isoformat() not in held:
+            _source_is_gone(run, day)
     days = sorted(todo)
     for place in range(0, len(days), DAYS_AT_ONCE):
         _round(run, desk, days[place : place + DAYS_AT_ONCE], present, todo, told)
-    needed = {day.isoformat() for day in run.kept}
+    needed = {day.isoformat() for day in (*run.kept, *run.left_out)}
     _note_files(run, [*present, *(each for each in gone if needed & each.days.keys())])
 
 
 def _round(
-    run: _Run,
+    run: Run,
     desk: Desk,
     days: Sequence[date],
     present: Sequence[SourceFile],
@@ -227,7 +188,7 @@ def _round(
 
 
 def _from_elsewhere(
-    run: _Run, desk: Desk, wanted: tuple[date, date], rebuild: bool, told: Told
+    run: Run, desk: Desk, wanted: tuple[date, date], rebuild: bool, told: Told
 ) -> None:
     """From a database or an object store: each day is read, and written when it differs."""
     from mechexo.costs.ingest_reading import spilled
@@ -248,13 +209,13 @@ def _from_elsewhere(
                 run.unreadable += spill.without_time
             if spill.days[day]:
                 _build(run, desk, day, spill.days[day], work, None, rebuild)
-            elif day in run.days:
-                run.kept.append(day)
+            else:
+                _source_is_gone(run, day)
         day += timedelta(days=1)
 
 
 def _build(
-    run: _Run,
+    run: Run,
     desk: Desk,
     day: date,
     runs: Sequence[Path],
@@ -264,6 +225,7 @@ def _build(
 ) -> None:
     from mechexo.costs.ingest_building import build_day
 
+    there = run.entries.get(day)
     facts = build_day(
         run.store,
         day,
@@ -274,16 +236,22 @@ def _build(
         at=desk.clock.now(),
         memory_mb=desk.settings.costs.memory_mb,
         naive_zone=run.reader.naive_zone,
-        as_before=None if rebuild else run.days.get(day),
+        as_before=None if rebuild or there is None else there.facts,
     )
     if facts is None:
         return
-    if facts is run.days.get(day):
+    if there is not None and facts is there.facts:
         run.unchanged.append(day)
         return
-    run.days[day] = facts
-    run.written.append(facts)
-    run.store.write_manifest(run.days)
+    run.wrote(facts)
+
+
+def _source_is_gone(run: Run, day: date) -> None:
+    """The source has nothing of a day."""
+    if day in run.entries:
+        run.kept.append(day)
+    elif day in run.damaged:
+        run.lost(day)
 
 
 def _mark(reader: Reader, files: Sequence[SourceFile], day: date) -> str:
@@ -295,16 +263,9 @@ def _mark(reader: Reader, files: Sequence[SourceFile], day: date) -> str:
     return f"files {sha256(text.encode()).hexdigest()[:32]}"
 
 
-def _note_files(run: _Run, files: Sequence[SourceFile]) -> None:
+def _note_files(run: Run, files: Sequence[SourceFile]) -> None:
     """Writes down which file holds which days, so that an unchanged one is not read again."""
-    _note(run.store, reading=run.reader.mark, files=[each.as_record() for each in files])
-
-
-def _note(store: TickStore, **facts: object) -> None:
-    """Writes down something about the source for the runs to come."""
-    from mechexo.costs.store import SCHEMA
-
-    store.write("sources.json", {**store.sources(), "schema": SCHEMA, **facts})
+    run.note(reading=run.reader.mark, files=[each.as_record() for each in files])
 
 
 def _address(named: str, store: TickStore) -> str:
@@ -318,73 +279,3 @@ def _address(named: str, store: TickStore) -> str:
             'name the quotes that the store is made of: mechexo costs ingest "quotes/*.parquet"'
         )
     return str(before)
-
-
-def _look_at(run: _Run, *, whole_rebuild: bool) -> None:
-    """Reads what stands in the store. A whole rebuild takes away what it cannot build upon: days
-    of another zone, a store that is damaged."""
-    from mechexo.costs.store import check_zone
-
-    store = run.store
-    try:
-        run.days = store.days()
-        store.symbols(run.days.values())
-    except UnreachableError:
-        if not whole_rebuild:
-            raise
-        run.days = {}
-        for left in [*store.days_folder.glob("*.parquet"), *store.folder.glob("*.json")]:
-            left.unlink()
-    if not whole_rebuild:
-        check_zone(store, run.days.values(), run.reader.zone)
-    for day, facts in list(run.days.items()):
-        if facts.zone != run.reader.zone:
-            store.path(day).unlink()
-            del run.days[day]
-            run.removed.append(day)
-
-
-def _begun(run: _Run, desk: Desk) -> str | None:
-    """Notes that a run begins; says when one began that never came to its end."""
-    began = run.store.sources().get("began")
-    _note(run.store, began=began or iso_z(desk.clock.now()))
-    return began
-
-
-def _of_a_run_cut_off(run: _Run, began: str | None) -> tuple[date, ...]:
-    """The days that a killed run wrote and could not put on record."""
-    if began is None:
-        return ()
-    own = {facts.day for facts in run.written}
-    return tuple(
-        day
-        for day, facts in run.days.items()
-        if day not in own and facts.ingested_at >= from_iso_z(began)
-    )
-
-
-def _report(run: _Run, address: str, zone: str) -> IngestReport:
-    return IngestReport(
-        store=run.store.folder,
-        source=address,
-        zone=zone,
-        written=tuple(sorted(run.written, key=lambda facts: facts.day)),
-        unchanged=tuple(sorted(run.unchanged)),
-        kept=tuple(sorted(run.kept)),
-        removed=tuple(sorted(run.removed)),
-        left_out=dict(sorted(run.left_out.items())),
-        unreadable=run.unreadable,
-    )
-
-
-def _audit(desk: Desk, report: IngestReport, cut_off: Sequence[date], reason: str) -> None:
-    with desk.operation(ACTION, str(report.store), needs=Role.OPERATOR, reason=reason) as operation:
-        operation.unchanged = not (report.written or report.removed or cut_off)
-        operation.after = {
-            "source": report.source,
-            "days": [facts.day.isoformat() for facts in report.written],
-            "rows": report.rows,
-            "removed": [day.isoformat() for day in report.removed],
-        }
-        if cut_off:
-            operation.details["of a run that was cut off"] = [day.isoformat() for day in cut_off]

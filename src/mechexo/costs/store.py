@@ -2,7 +2,7 @@
 
     <store>/symbols.json           the symbol table: a symbol's place is its id, for good
     <store>/days/2026-03-02.parquet   one exchange day, lz4, ordered by (sid, ts, seq)
-    <store>/manifest.json          the facts of every day, as they also stand in its own file
+    <store>/manifest.json          the ledger: each day's file as `ingest` left it, and its facts
     <store>/sources.json           which file of the source holds which days (`ingest` only)
 
 A day's rows: sid (UInt32, place in the symbol table), ts (Datetime us, UTC), bid, ask (Float64,
@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, BinaryIO, ClassVar
 from zoneinfo import ZoneInfo
 
 import polars as pl
@@ -28,7 +28,7 @@ from polars.exceptions import PanicException, PolarsError
 from mechexo.config.costs import CostSettings
 from mechexo.costs.interrupts import interrupts_told
 from mechexo.costs.sources.protocol import RawTable, Window
-from mechexo.costs.sources.telling import told
+from mechexo.costs.store_cures import cure_of, damaged, empty
 from mechexo.errors import ConfigError, UnreachableError
 from mechexo.files import write_whole
 from mechexo.times import from_iso_z, iso_z
@@ -150,6 +150,20 @@ class TickStore:
         """The file of a day."""
         return self.days_folder / f"{day.isoformat()}.parquet"
 
+    def day_files(self) -> dict[date, Path]:
+        """The files of all days that are there, oldest first.
+
+        Raises:
+            UnreachableError: a file's name is that of no day.
+        """
+        found = {}
+        for path in sorted(self.days_folder.glob("????-??-??.parquet")):
+            try:
+                found[date.fromisoformat(path.stem)] = path
+            except ValueError:
+                raise UnreachableError(f"{path} is no day of the store: take it away") from None
+        return found
+
     def symbols(self, days: Iterable[DayFacts] = ()) -> tuple[str, ...]:
         """The symbol table, which is the one that `days` were written with or has grown since.
 
@@ -183,15 +197,21 @@ class TickStore:
         Raises:
             UnreachableError: a file cannot be read.
         """
-        listed = self._json("manifest.json") or {"days": {}}
+        listed = self.manifest()
         found = {}
-        for path in sorted(self.days_folder.glob("????-??-??.parquet")):
-            stamp = _stamp(path)
-            entry = listed["days"].get(path.stem)
-            facts = entry["facts"] if entry and entry["file"] == stamp else None
-            facts = DayFacts.from_record(facts) if facts else self.facts(path)
-            found[facts.day] = facts
+        for day, path in self.day_files().items():
+            entry = listed.get(path.stem)
+            facts = entry["facts"] if entry and entry["file"] == stamp(path) else None
+            found[day] = DayFacts.from_record(facts) if facts else self.facts(path)
         return found
+
+    def manifest(self) -> dict[str, Any]:
+        """The records of the ledger (`costs.store_ledger`), by ISO date.
+
+        Raises:
+            UnreachableError: it is damaged.
+        """
+        return dict((self._json("manifest.json") or {"days": {}})["days"])
 
     def facts(self, path: Path) -> DayFacts:
         """The facts in a day's own file.
@@ -200,7 +220,10 @@ class TickStore:
             UnreachableError: the file is damaged or none of a store.
         """
         try:
-            return DayFacts.from_record(json.loads(pl.read_parquet_metadata(path)[_FACTS]))
+            facts = DayFacts.from_record(json.loads(pl.read_parquet_metadata(path)[_FACTS]))
+            if facts.day.isoformat() != path.stem:
+                raise ValueError(f"it is the file of {facts.day}")
+            return facts
         except (PolarsError, PanicException, OSError, KeyError, TypeError, ValueError) as error:
             raise damaged(path, error) from error
 
@@ -214,7 +237,7 @@ class TickStore:
         """
         days = self.days()
         if not days:
-            raise empty(self)
+            raise empty(self.folder)
         inside = tuple(
             facts
             for facts in days.values()
@@ -243,14 +266,6 @@ class TickStore:
                 return rows.collect(engine="in-memory")
         except (PolarsError, PanicException, OSError) as error:
             raise damaged(path, error) from error
-
-    def write_manifest(self, days: Mapping[date, DayFacts]) -> None:
-        """Writes down the facts of all days."""
-        entries = {
-            day.isoformat(): {"file": _stamp(self.path(day)), "facts": facts.as_record()}
-            for day, facts in sorted(days.items())
-        }
-        self.write("manifest.json", {"schema": SCHEMA, "days": entries})
 
     def write(self, name: str, content: object) -> None:
         """Writes one of the store's JSON files, whole.
@@ -295,7 +310,7 @@ class StoreSource:
         """
         days = self.store.days()
         if not days:
-            raise empty(self.store)
+            raise empty(self.store.folder)
         wanted = [
             day
             for day, facts in days.items()
@@ -304,15 +319,26 @@ class StoreSource:
         for place in range(0, len(wanted), _AT_ONCE):
             with ExitStack() as opened:
                 files = [
-                    (path, opened.enter_context(path.open("rb")))
+                    (path, opened.enter_context(_opened(path)))
                     for path in map(self.store.path, wanted[place : place + _AT_ONCE])
                 ]
                 # Read after the files: a table that has grown since still has all of their ids.
                 symbols = self.store.symbols(days[day] for day in wanted)
                 yield [
-                    RawTable(str(path), named(pl.scan_parquet(file), symbols, window.symbols))
+                    RawTable(
+                        str(path),
+                        named(pl.scan_parquet(file), symbols, window.symbols),
+                        cure=cure_of(path),
+                    )
                     for path, file in files
                 ]
+
+
+def _opened(path: Path) -> BinaryIO:
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise damaged(path, error) from error
 
 
 def stored_source(settings: CostSettings, setting: str, root: Path) -> StoreSource | None:
@@ -356,21 +382,7 @@ def check_zone(store: TickStore, days: Iterable[DayFacts], zone: str) -> None:
             )
 
 
-def empty(store: TickStore) -> UnreachableError:
-    """What to say of a store without a day."""
-    return UnreachableError(
-        f"the tick store {store.folder} is empty; fill it with: mechexo costs ingest"
-    )
-
-
-def damaged(path: Path, error: BaseException) -> UnreachableError:
-    """What to say of a file of the store that cannot be read."""
-    return UnreachableError(
-        f"{path} cannot be read: {told(error)}; make the store anew with: "
-        "mechexo costs ingest --rebuild"
-    )
-
-
-def _stamp(path: Path) -> list[int]:
+def stamp(path: Path) -> list[int]:
+    """Size in bytes and time of the last change in ns: other ones, and a file may have changed."""
     found = path.stat()
     return [found.st_size, found.st_mtime_ns]

@@ -170,7 +170,7 @@ def _typed(table: RawTable, its: Feed) -> tuple[pl.LazyFrame, frozenset[str]]:
         with interrupts_told(), interrupts_kept():
             return typed(table, its.columns, its.mapping, its.naive_zone, ALWAYS)
     except (PolarsError, PanicException, OSError) as error:
-        raise unreadable(table.where, error) from error
+        raise unreadable(table.where, error, table.cure) from error
 
 
 def _add(found: _Found, table: RawTable, its: Feed) -> None:
@@ -186,7 +186,7 @@ def _add(found: _Found, table: RawTable, its: Feed) -> None:
                 newest=pl.max_horizontal(*(pl.col(name).max() for name in times), nothing),
             ).collect(engine="streaming")
     except (PolarsError, PanicException, OSError) as error:
-        raise unreadable(table.where, error) from error
+        raise unreadable(table.where, error, table.cure) from error
     row = counted.row(0, named=True)
     if row["naive"] and its.naive_zone is None:
         raise naive_times(table.where)

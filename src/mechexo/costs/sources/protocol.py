@@ -32,6 +32,8 @@ class RawTable:
     frame: pl.LazyFrame
     constants: Mapping[str, str | None] = field(default_factory=dict)
     """Columns of one value throughout, as hive partitions have; the frame's own come first."""
+    cure: str = ""
+    """What to do when it cannot be read, where its kind has more to say than the error."""
 
 
 class Source(Protocol):

@@ -185,7 +185,7 @@ def _typed(table: RawTable, feed: Feed, window: Window) -> tuple[pl.LazyFrame, f
         with interrupts_told(), interrupts_kept():
             return typed(table, feed.columns, feed.mapping, feed.naive_zone, window)
     except (PolarsError, PanicException, OSError) as error:
-        raise unreadable(table.where, error) from error
+        raise unreadable(table.where, error, table.cure) from error
 
 
 def _collected(batch: Sequence[RawTable], frames: Sequence[pl.LazyFrame]) -> pl.DataFrame:
@@ -199,7 +199,7 @@ def _collected(batch: Sequence[RawTable], frames: Sequence[pl.LazyFrame]) -> pl.
                 with interrupts_told():
                     frame.collect(engine="in-memory")
             except (PolarsError, PanicException, OSError) as its_own:
-                raise unreadable(table.where, its_own) from its_own
+                raise unreadable(table.where, its_own, table.cure) from its_own
         raise UnreachableError(f"{batch[0].where} and its like: {told(error)}") from error
 
 

@@ -27,8 +27,8 @@ def told(error: BaseException, secrets: tuple[str, ...] = ()) -> str:
     return redact(line, secrets)[:_LONGEST]
 
 
-def unreadable(where: str, error: BaseException) -> UnreachableError:
-    """A source that could not be read, and why."""
+def unreadable(where: str, error: BaseException, cure: str = "") -> UnreachableError:
+    """A source that could not be read, why, and what to do about it where that is known."""
     if "expanded paths were empty" in str(error):
         return UnreachableError(f"no object matches {where}")
-    return UnreachableError(f"{where} cannot be read: {told(error)}")
+    return UnreachableError(f"{where} cannot be read: {told(error)}{'; ' * bool(cure)}{cure}")
