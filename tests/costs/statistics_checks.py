@@ -18,7 +18,7 @@ from costs.statistics_oracle import (
     winsorised_mean,
 )
 from costs.statistics_rows import HORIZON
-from mechexo.costs.aggregate import STATISTICS
+from mechexo.costs.own_values import STATISTICS
 from mechexo.costs.values import CostRow
 
 

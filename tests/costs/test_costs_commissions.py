@@ -1,10 +1,14 @@
-"""Commissions that are not known: stated in a currency without a rate, or not stated at all."""
+"""Commissions that are not known: stated in a currency without a rate, or not stated at all. Then
+there is no total, and the slippages have their statistics."""
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import sys
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -14,7 +18,9 @@ from costs.oracle import Fill, at
 from mechexo.cli import main
 from mechexo.costs.fills import normalise_fills
 from mechexo.costs.operations import report
+from mechexo.costs.report_html import write_report
 from mechexo.costs.report_html.details import coverage_section
+from mechexo.costs.results import compute
 from mechexo.costs.values import CostReport
 from mechexo.desk import Desk
 
@@ -130,3 +136,58 @@ def test_so_does_the_report_to_read(desk: Desk) -> None:
     page = str(coverage_section(report_of(desk)))
     assert "2 of them: its commission is in CHF, which has no rate" in page
     assert "Fills whose commission has no rate: 3 of 3" in page
+
+
+@pytest.fixture
+def unpaid(desk: Desk) -> Desk:
+    """The same desk, which knows no commission."""
+    path = desk.root / "fills.parquet"
+    pl.read_parquet(path).drop("commission", "commission_currency").write_parquet(path)
+    return desk
+
+
+def test_without_any_commission_the_table_gives_the_slippages_and_says_so(
+    unpaid: Desk, monkeypatch, capsys
+) -> None:
+    text = said(unpaid, monkeypatch, capsys)
+    assert "slippage p50" in text
+    assert "Spread of the fills' own slippages, bps; no commission is known" in text
+
+
+def test_with_one_commission_the_percentiles_are_those_of_the_totals(
+    desk: Desk, monkeypatch, capsys
+) -> None:
+    text = said(desk, monkeypatch, capsys)
+    assert "slippage p50" not in text
+    assert "Spread of the fills' own totals, bps" in text
+
+
+def test_so_does_the_report_to_read_of_the_slippages(unpaid: Desk, tmp_path: Path) -> None:
+    asked = {"start": OPEN - timedelta(hours=1), "end": OPEN + timedelta(hours=5)}
+    write_report(str(tmp_path / "report.html"), unpaid, compute(unpaid, **asked))
+    page = (tmp_path / "report.html").read_text()
+    assert "How the fills&#x27; own slippages are spread" in page
+    assert "No commission is known, so no fill has a total to draw" in page
+    assert page.count("slippage p95</button>") == 3
+
+
+@pytest.mark.parametrize("way", [(), ("--day-by-day",)])
+def test_json_and_csv_carry_the_slippages_statistics(
+    unpaid: Desk, monkeypatch, capsys, way: tuple[str, ...]
+) -> None:
+    row = json.loads(said(unpaid, monkeypatch, capsys, "--json", *way))["totals"]
+    assert (row["total_bps"], row["p50_bps"]) == (None, None)
+    assert row["slippage_p50_bps"] == pytest.approx(2.0)
+    assert row["slippage_weighted_p95_bps"] == pytest.approx(2.0)
+    text = said(unpaid, monkeypatch, capsys, "--csv", "-", *way)
+    (line, *_) = csv.DictReader(io.StringIO(text))
+    assert (line["p50_bps"], float(line["slippage_p99_bps"])) == ("", pytest.approx(2.0))
+
+
+def test_json_and_csv_count_the_fills_behind_each_markout(desk: Desk, monkeypatch, capsys) -> None:
+    row = json.loads(said(desk, monkeypatch, capsys, "--json"))["totals"]
+    # Whether the last quote still stood after the last fill, nobody knows.
+    assert (row["priced"], row["markout_fills"]["1s"], row["markout_fills"]["30m"]) == (5, 4, 0)
+    assert row["realised_bps"]["30m"] is None
+    (line, *_) = csv.DictReader(io.StringIO(said(desk, monkeypatch, capsys, "--csv", "-")))
+    assert (line["markout_1s_fills"], line["markout_30m_fills"]) == ("4", "0")

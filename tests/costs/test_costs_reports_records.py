@@ -39,6 +39,8 @@ ROW = CostRow(
     sources={"quote": SourceShare(38, 0.95, 0.97), "none": SourceShare(2, 0.05, 0.03)},
     component_notional={"total": 451_300.0},
     realised_bps={"50ms": 1.5, "1s": None},
+    markout_fills={"50ms": 30, "1s": 0},
+    slippage_statistics={"p50_bps": 1.9, "sd_bps": None},
 )
 
 
@@ -72,7 +74,7 @@ def test_a_saved_row_is_read_back_as_it_was(desk: Desk) -> None:
 
 
 def test_every_figure_of_a_row_has_its_column() -> None:
-    kept = {*records.FIGURES, "component_notional", "sources", "realised_bps", "impact_bps"}
+    kept = {*records.FIGURES, *records._BY_NAME}
     derived = {"key", "few"}
     assert {field.name for field in fields(CostRow)} == kept | derived
 
@@ -84,8 +86,9 @@ NUMBERS = st.one_of(st.none(), st.floats(allow_nan=False, allow_infinity=False))
 def test_a_figure_comes_back_to_the_last_bit(figures: dict[str, float | None]) -> None:
     connection = sqlite3.connect(":memory:")
     connection.row_factory = sqlite3.Row
-    script = Path(store_module.__file__).parent / "migrations" / "0008_costs.sql"
-    connection.executescript(script.read_text())
+    scripts = (Path(store_module.__file__).parent / "migrations").glob("*_costs*.sql")
+    for script in sorted(scripts):
+        connection.executescript(script.read_text())
     row = saved()
     row = replace(row, row=replace(row.row, **figures))
     connection.execute(records._INSERT, records._values(row))

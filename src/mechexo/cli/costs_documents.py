@@ -7,6 +7,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING
 
 from mechexo.cli import render
+from mechexo.costs.own_values import slippage_figures
 
 if TYPE_CHECKING:
     from mechexo.costs.provenance import Provenance
@@ -23,7 +24,7 @@ FIGURES = (
 )
 """One number each, as columns of the CSV and keys of the JSON. New ones come at the end."""
 
-_BY_NAME = ("component_notional", "sources", "realised_bps", "impact_bps")
+_BY_NAME = ("component_notional", "sources", "realised_bps", "impact_bps", "markout_fills")
 
 
 def document(answer: CostReport, by: Iterable[str], source: Provenance | None) -> dict[str, object]:
@@ -58,7 +59,10 @@ def _figures(row: CostRow) -> dict[str, object]:
 
 
 def _numbers(row: CostRow) -> dict[str, object]:
-    figures = {name: getattr(row, name) for name in FIGURES}
+    figures: dict[str, object] = {
+        **{name: getattr(row, name) for name in FIGURES},
+        **slippage_figures(row),
+    }
     if not row.priced:
         figures["notional"] = None
     return figures
@@ -73,10 +77,11 @@ def csv_of(answer: CostReport, by: Iterable[str]) -> tuple[list[str], list[list[
     sources = list(dict.fromkeys(source for _, row in rows for source in row.sources))
     horizons = list(answer.totals.realised_bps or ())
     columns = [
-        *("by", "key", *FIGURES),
+        *("by", "key", *_numbers(answer.totals)),
         *(f"{source}_fills" for source in sources),
         *(f"realised_{label}_bps" for label in horizons),
         *(f"impact_{label}_bps" for label in horizons),
+        *(f"markout_{label}_fills" for label in horizons),
     ]
     cells: list[list[object]] = [
         [
@@ -84,6 +89,7 @@ def csv_of(answer: CostReport, by: Iterable[str]) -> tuple[list[str], list[list[
             *(row.sources[source].fills if source in row.sources else 0 for source in sources),
             *((row.realised_bps or {}).get(label) for label in horizons),
             *((row.impact_bps or {}).get(label) for label in horizons),
+            *((row.markout_fills or {}).get(label) for label in horizons),
         ]
         for name, row in rows
     ]

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from mechexo.cli import render
+from mechexo.costs.own_values import component_of, own_values
 from mechexo.times import in_zone
 
 if TYPE_CHECKING:
+    from mechexo.costs.own_values import OwnValues
     from mechexo.costs.values import CostReport, CostRow, FillList
 
 FEW_MARK = "*"
@@ -81,7 +83,10 @@ def _remarks(answer: CostReport) -> list[str]:
     return lines
 
 
-def _print_rows(title: str, names: Sequence[str], rows: Iterable[CostRow], ccy: str) -> None:
+def _print_rows(title: str, names: Sequence[str], rows: Sequence[CostRow], ccy: str) -> None:
+    of = component_of(rows)
+    # What the percentiles are of is plain from their place after the total, unless there is none.
+    own = "slippage " if of == "slippage" else ""
     columns = [
         *names,
         ">fills",
@@ -91,11 +96,9 @@ def _print_rows(title: str, names: Sequence[str], rows: Iterable[CostRow], ccy: 
         ">slippage",
         ">of it spread",
         ">total",
-        ">p50",
-        ">p95",
-        ">p99",
+        *(f">{own}{name}" for name in ("p50", "p95", "p99")),
     ]
-    figures = ("commission", "slippage", "spread", "total", "p50")
+    figures = ("commission", "slippage", "spread", "total")
     cells = [
         [
             *row.key.values(),
@@ -103,29 +106,43 @@ def _print_rows(title: str, names: Sequence[str], rows: Iterable[CostRow], ccy: 
             row.priced,
             f"{row.notional:,.0f}" if row.priced else None,
             *(_bps(getattr(row, f"{figure}_bps")) for figure in figures),
-            *(_marked(value, row) for value in (row.p95_bps, row.p99_bps)),
+            *_percentiles(own_values(row, of)),
         ]
         for row in rows
     ]
     render.table(title, columns, cells, empty="no fills")
 
 
+def _percentiles(own: OwnValues) -> tuple[str | None, ...]:
+    found = own.figures
+    outer = (_marked(found[name], own) for name in ("p95_bps", "p99_bps"))
+    return (_bps(found["p50_bps"]), *outer)
+
+
 def _print_distribution(row: CostRow) -> None:
-    """How the fills' own totals are spread; each fill counts once except where it says so."""
-    if not row.with_total:
+    """How the fills' own totals are spread, without any commission their slippages; each fill
+    counts once except where it says so."""
+    own = own_values(row)
+    if not own.fills:
         return
+    found = own.figures
     columns = (">n", ">mean", ">s.d.", ">s.e.", ">winsorised", ">min", ">p5", ">p25", ">p50")
     more = (">p75", ">p95", ">p99", ">max", ">p50 by notional", ">p95 by notional")
-    plain = (row.mean_bps, row.sd_bps, row.se_bps, row.winsorised_mean_bps, row.min_bps)
+    plain = ("mean_bps", "sd_bps", "se_bps", "winsorised_mean_bps", "min_bps")
+    outer = ("p5_bps", "p95_bps", "p99_bps", "weighted_p95_bps")
+    rest = ("p5_bps", "p25_bps", "p50_bps", "p75_bps", "p95_bps", "p99_bps", "max_bps")
     cells = [
-        row.with_total,
-        *(_bps(value) for value in plain),
-        *(_marked(row.p5_bps, row), _bps(row.p25_bps), _bps(row.p50_bps), _bps(row.p75_bps)),
-        *(_marked(row.p95_bps, row), _marked(row.p99_bps, row), _bps(row.max_bps)),
-        *(_bps(row.weighted_p50_bps), _marked(row.weighted_p95_bps, row)),
+        own.fills,
+        *(
+            _marked(found[name], own) if name in outer else _bps(found[name])
+            for name in (*plain, *rest, "weighted_p50_bps", "weighted_p95_bps")
+        ),
     ]
-    few = f"; {FEW_MARK} a fill or two" if row.few else ""
-    render.table(f"Spread of the fills' own totals, bps{few}", (*columns, *more), [cells])
+    few = f"; {FEW_MARK} a fill or two" if own.few else ""
+    what = f"Spread of the fills' own {own.of}s, bps"
+    if own.of == "slippage":
+        what += "; no commission is known, so there is no total"
+    render.table(f"{what}{few}", (*columns, *more), [cells])
 
 
 def _print_markouts(answer: CostReport) -> None:
@@ -179,8 +196,8 @@ def print_fills(answer: FillList, zone: ZoneInfo) -> None:
     render.table(title, columns, cells, empty="no fills")
 
 
-def _marked(value: float | None, row: CostRow) -> str | None:
-    return None if value is None else f"{value:.2f}{FEW_MARK if row.few else ''}"
+def _marked(value: float | None, own: OwnValues) -> str | None:
+    return None if value is None else f"{value:.2f}{FEW_MARK if own.few else ''}"
 
 
 def _bps(value: float | None) -> str | None:

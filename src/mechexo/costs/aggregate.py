@@ -23,6 +23,7 @@ from mechexo.costs.dimensions import (
     source,
     traded_value,
 )
+from mechexo.costs.own_values import STATISTICS
 from mechexo.costs.values import FEW, CostRow, SourceShare
 
 PARTS = ("commission", "spread", "beyond", "slippage", "total")
@@ -210,13 +211,6 @@ def _statistics(own: pl.Expr) -> list[pl.Expr]:
             for name, level in WEIGHTED_PERCENTILES.items()
         ),
     ]
-
-
-STATISTICS = (
-    *("mean_bps", "sd_bps", "se_bps", "min_bps", "max_bps", "winsorised_mean_bps"),
-    *(f"{name}_bps" for name in (*PERCENTILES, *WEIGHTED_PERCENTILES)),
-)
-"""Fields of a row that stand on the fills' own total_bps."""
 
 
 def own_statistics(

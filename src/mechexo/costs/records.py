@@ -25,7 +25,12 @@ FIGURES = (
 )
 """The columns that hold one number of a `CostRow` each, under its name."""
 
-_BY_NAME = ("component_notional", "sources", "realised_bps", "impact_bps")
+_BY_NAME = (
+    *("component_notional", "sources", "realised_bps", "impact_bps"),
+    *("markout_fills", "slippage_statistics"),
+)
+_MAPPINGS = _BY_NAME[2:]
+"""Figures by name; null where a row has none."""
 _ABOUT = ("quote_rule", "parameters", "data", "version")
 _COLUMNS = (
     *("day", "dimension", "key", "currency", "zone"),
@@ -119,7 +124,7 @@ def _values(saved: SavedCost) -> list[Any]:
         *(saved.day, saved.dimension, saved.key, saved.currency, saved.zone),
         *figures.values(),
         *(_json(named) for named in (row.component_notional, sources)),
-        *(_json(named) for named in (row.realised_bps, row.impact_bps)),
+        *(_json(getattr(row, name)) for name in _MAPPINGS),
         *(getattr(saved, name) for name in _ABOUT),
         iso_z(saved.computed_at),
     ]
@@ -134,10 +139,9 @@ def _saved(row: sqlite3.Row) -> SavedCost:
     figures = {name: row[name] for name in FIGURES}
     if figures["notional"] is None:
         figures["notional"] = 0.0
-    realised, impact = (
-        json.loads(row[name]) if row[name] is not None else None
-        for name in ("realised_bps", "impact_bps")
-    )
+    mappings: dict[str, Any] = {
+        name: json.loads(row[name]) if row[name] is not None else None for name in _MAPPINGS
+    }
     return SavedCost(
         day=row["day"],
         dimension=row["dimension"],
@@ -149,8 +153,7 @@ def _saved(row: sqlite3.Row) -> SavedCost:
             sources={
                 name: SourceShare(*shares) for name, shares in json.loads(row["sources"]).items()
             },
-            realised_bps=realised,
-            impact_bps=impact,
+            **mappings,
         ),
         currency=row["currency"],
         zone=row["zone"],

@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from mechexo.costs.own_values import own_values
 from mechexo.costs.report_html import charts, embedding, tables
 from mechexo.costs.report_html.data import AVERAGED_DAYS, ReportData, parts, whole_bps
 from mechexo.costs.report_html.details import coverage_section, exceptions_section, method_section
@@ -16,6 +17,9 @@ from mechexo.costs.report_html.markup import Html, el, number
 from mechexo.costs.values import CostReport, CostRow
 
 _THEMES = (("auto", "as the system"), ("light", "light"), ("dark", "dark"))
+_NO_TOTAL = (
+    "No commission is known, so no fill has a total to draw. How the slippages are spread is below."
+)
 _OWN_SECTION = ("day", "symbol", "hour")
 
 
@@ -160,9 +164,10 @@ def _hours(report: CostReport) -> Html:
 
 def _distribution(data: ReportData) -> Html:
     row = data.report.totals
+    own = own_values(row)
+    median, p95, p99 = (number(own.figures[f"{name}_bps"]) for name in ("p50", "p95", "p99"))
     said = (
-        f"How many of {row.with_total:,} fills cost how much: median {number(row.p50_bps)} bps, "
-        f"p95 {number(row.p95_bps)}, p99 {number(row.p99_bps)}"
+        f"How many of {own.fills:,} fills cost how much: median {median} bps, p95 {p95}, p99 {p99}"
     )
     bars = [
         [charts.range_of(each), f"{each.fills:,}", number(each.notional, 0)]
@@ -176,10 +181,12 @@ def _distribution(data: ReportData) -> Html:
     )
     main = el(
         "div",
-        _figure("distribution", charts.histogram(data.distribution, row), said),
+        el("p", _NO_TOTAL, class_="note")
+        if own.of == "slippage"
+        else _figure("distribution", charts.histogram(data.distribution, row), said),
         _folded("The bars as a table", table) if bars else None,
     )
-    spread = tables.statistics(row) if row.with_total else None
+    spread = tables.statistics(row) if own.fills else None
     beside = _beside(main, row, "the distribution")
     return _section("distribution", "Distribution", beside, spread)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mechexo.costs.own_values import OwnValues, component_of, own_values
 from mechexo.costs.report_html.data import parts, whole_bps
 from mechexo.costs.report_html.markup import MISSING, Html, el, number, share
 from mechexo.costs.values import FEW, CostRow
@@ -136,6 +137,8 @@ def groups(
     keys = name.split("+")
     if by_notional:
         rows = sorted(rows, key=lambda row: -row.notional)
+    of = component_of(rows)
+    own = "" if of == "total" else "slippage "
     widest = max((_reach(row) for row in rows), default=0.0)
     columns = [
         *(Column(key.replace("_", " "), numeric=False) for key in keys),
@@ -147,9 +150,9 @@ def groups(
         Column("beyond", "slippage beyond the touch, bps; below zero is price improvement"),
         Column("total", "slippage and commission, bps"),
         Column("parts", numeric=False, sortable=False),
-        Column("p50", "median total of a fill, bps"),
-        Column("p95", "total of a fill, bps"),
-        Column("p99", "total of a fill, bps"),
+        Column(f"{own}p50", f"median {of} of a fill, bps"),
+        Column(f"{own}p95", f"{of} of a fill, bps"),
+        Column(f"{own}p99", f"{of} of a fill, bps"),
         Column(f"cost {currency}", "total in cash"),
     ]
     cells = [
@@ -161,13 +164,13 @@ def groups(
             *(_bps(value) for value in (row.commission_bps, row.spread_bps, row.beyond_bps)),
             _bps(row.total_bps),
             Cell(_bar(row, widest)),
-            _bps(row.p50_bps),
-            *(_outer(value, row) for value in (row.p95_bps, row.p99_bps)),
+            *_percentiles(own_values(row, of)),
             Cell(number(row.total_ccy, 0), row.total_ccy),
         ]
         for row in rows
     ]
-    few = f"; {FEW_MARK} of fewer than {FEW} fills" if any(row.few for row in rows) else ""
+    some_few = any(own_values(row, of).few for row in rows)
+    few = f"; {FEW_MARK} of fewer than {FEW} fills" if some_few else ""
     return sortable(
         name.replace("+", "-"),
         f"Costs by {' and '.join(keys).replace('_', ' ')}, bps of notional{few}",
@@ -183,8 +186,14 @@ def _bps(value: float | None) -> Cell:
     return Cell(number(value), value)
 
 
-def _outer(value: float | None, row: CostRow) -> Cell:
-    return Cell(number(value) + (FEW_MARK if row.few and value is not None else ""), value)
+def _percentiles(own: OwnValues) -> tuple[Cell, ...]:
+    outer = (_outer(own, name) for name in ("p95_bps", "p99_bps"))
+    return (_bps(own.figures["p50_bps"]), *outer)
+
+
+def _outer(own: OwnValues, name: str) -> Cell:
+    value = own.figures[name]
+    return Cell(number(value) + (FEW_MARK if own.few and value is not None else ""), value)
 
 
 def _priced(row: CostRow) -> Cell:
@@ -273,27 +282,29 @@ def _coverage(row: CostRow) -> list[tuple[str, str]]:
 
 
 def statistics(row: CostRow) -> Html:
-    """How the fills' own totals are spread."""
+    """How the fills' own totals are spread; without any commission their slippages."""
+    own = own_values(row)
+    found = own.figures
     figures = [
-        ("n", f"{row.with_total:,}"),
+        ("n", f"{own.fills:,}"),
         ("by notional", number(whole_bps(row))),
-        ("mean", number(row.mean_bps)),
-        ("s.d.", number(row.sd_bps)),
-        ("s.e.", number(row.se_bps)),
-        ("winsorised", number(row.winsorised_mean_bps)),
-        ("min", number(row.min_bps)),
-        ("p5", _outer(row.p5_bps, row).shown),
-        ("p25", number(row.p25_bps)),
-        ("p50", number(row.p50_bps)),
-        ("p75", number(row.p75_bps)),
-        ("p95", _outer(row.p95_bps, row).shown),
-        ("p99", _outer(row.p99_bps, row).shown),
-        ("max", number(row.max_bps)),
-        ("p50 by notional", number(row.weighted_p50_bps)),
-        ("p95 by notional", _outer(row.weighted_p95_bps, row).shown),
+        ("mean", number(found["mean_bps"])),
+        ("s.d.", number(found["sd_bps"])),
+        ("s.e.", number(found["se_bps"])),
+        ("winsorised", number(found["winsorised_mean_bps"])),
+        ("min", number(found["min_bps"])),
+        ("p5", _outer(own, "p5_bps").shown),
+        ("p25", number(found["p25_bps"])),
+        ("p50", number(found["p50_bps"])),
+        ("p75", number(found["p75_bps"])),
+        ("p95", _outer(own, "p95_bps").shown),
+        ("p99", _outer(own, "p99_bps").shown),
+        ("max", number(found["max_bps"])),
+        ("p50 by notional", number(found["weighted_p50_bps"])),
+        ("p95 by notional", _outer(own, "weighted_p95_bps").shown),
     ]
     return plain(
-        "How the fills' own totals are spread, bps; winsorised at p1 and p99",
+        f"How the fills' own {own.of}s are spread, bps; winsorised at p1 and p99",
         [name for name, _ in figures],
         [[value for _, value in figures]],
     )
