@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from mechexo.alerts.wall_clock import change_between
+
 
 @dataclass(frozen=True, slots=True)
 class QuietHours:
@@ -55,16 +57,4 @@ def _moments(day: date, shown: time, zone: ZoneInfo) -> tuple[datetime, ...]:
     second = local.replace(fold=1).astimezone(UTC)
     if first == second:
         return (first,)
-    return (first, second, _change_between(min(first, second), max(first, second), zone))
-
-
-def _change_between(earlier: datetime, later: datetime, zone: ZoneInfo) -> datetime:
-    """The moment, to the second, from which the zone has the offset it has at `later`."""
-    wanted = later.astimezone(zone).utcoffset()
-    while later - earlier > timedelta(seconds=1):
-        middle = earlier + timedelta(seconds=(later - earlier) // timedelta(seconds=2))
-        if middle.astimezone(zone).utcoffset() == wanted:
-            later = middle
-        else:
-            earlier = middle
-    return later
+    return (first, second, change_between(min(first, second), max(first, second), zone))
