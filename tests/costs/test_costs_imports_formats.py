@@ -37,7 +37,8 @@ def test_every_row_of_every_sample_is_a_fill_or_has_its_reason() -> None:
     for file in SAMPLES.glob("*.json"):
         _, parsed, found = understood(sample(file.name))
         told = sum(parsed.no_fills.values()) + len(parsed.taken_back) + len(found.rejected)
-        assert len(found.fills) + found.repeated + told == parsed.rows, file.name
+        again = found.repeated + found.corrected
+        assert len(found.fills) + again + told == parsed.rows, file.name
 
 
 def test_alpaca_fills_are_read_and_the_other_activities_counted() -> None:
@@ -170,7 +171,7 @@ def test_a_table_of_the_desks_own_is_read_by_its_mapping() -> None:
     )  # fmt: skip
     assert (row["correction"], row["replaces"]) == ("correct", "a1")
     assert fill(found, "a2")["side"] == "sell"
-    assert found.repeated == 2
+    assert (found.repeated, found.corrected) == (1, 1)
     assert reasons(found) == {
         "a3": "the quantity is zero",
         "a4": "the side contradicts the sign of the quantity",

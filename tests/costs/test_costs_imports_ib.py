@@ -237,7 +237,7 @@ def test_a_csv_with_ibs_codes_of_sections_is_read_below_each_header() -> None:
         '"EOS","TRNT","1"\n"HEADER","CRTT","Cash"\n"DATA","CRTT","3"\n"EOF"\n'
     )
     _, parsed, found = understood(content(text), zone=NEW_YORK)
-    assert parsed.rows == 1
+    assert (parsed.rows, parsed.no_fills) == (2, {"lines of other sections": 1})
     assert fill(found, "ib:5")["commission"] == 1.0
 
 

@@ -101,11 +101,15 @@ def _print(answer: FileImport, zone: ZoneInfo) -> None:
     from mechexo.times import in_zone
 
     render.text(f"{answer.path}: {answer.title} ({answer.format}), sha256 {answer.digest[:12]}")
-    rejected = sum(answer.reasons.values())
-    render.text(
-        f"  understood: {answer.fills} fills of {answer.rows} rows"
-        f"{_part(rejected, 'rejected')}{_part(answer.repeated, 'said twice')}"
+    # These add up to the rows; the lines below go into each of them.
+    parts = (
+        _part(sum(answer.reasons.values()), "rejected"),
+        _part(answer.taken_back, "that take a fill back"),
+        _part(answer.corrected, "that another row corrects"),
+        _part(answer.repeated, "said twice"),
+        _part(sum(answer.no_fills.values()), "about something else"),
     )
+    render.text(f"  understood: {answer.fills} fills of {answer.rows} rows{''.join(parts)}")
     if answer.first_at is not None and answer.last_at is not None:
         render.text(
             f"  period: {in_zone(answer.first_at, zone)} to {in_zone(answer.last_at, zone)}"
@@ -118,7 +122,7 @@ def _print(answer: FileImport, zone: ZoneInfo) -> None:
         render.text(f"  has: {', '.join(filled) or 'only what a fill needs'}")
         render.text(f"  lacks: {', '.join(answer.lacking) or 'nothing'}")
     for what, count in answer.no_fills.items():
-        render.text(f"  passed over: {count} {what}")
+        render.text(f"  about something else: {count} {what}")
     for reason, count in answer.reasons.items():
         rows = [each.row for each in answer.rejected if each.reason == reason]
         render.text(f"  ✖ {count} rejected: {reason}: {_named(rows)}")

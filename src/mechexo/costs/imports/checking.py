@@ -23,6 +23,8 @@ class Checked:
     rejected: tuple[Rejected, ...]
     repeated: int
     """Rows that say the same as one before."""
+    corrected: int
+    """Rows in whose place another of the file stands, which has the same id."""
 
 
 def checked(parsed: Parsed) -> Checked:
@@ -51,7 +53,8 @@ def checked(parsed: Parsed) -> Checked:
     return Checked(
         one_way.sort("ts", "fill_id", maintain_order=True),
         (*parsed.rejected, *rejected),
-        len(parsed.frame) - len(standing),
+        len(parsed.frame) - len(distinct),
+        len(distinct) - len(standing),
     )
 
 

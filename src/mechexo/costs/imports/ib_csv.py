@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from mechexo.costs.imports.content import Content
 from mechexo.costs.imports.ib_rows import Account, read_trade
 from mechexo.costs.imports.rows import parsed
-from mechexo.costs.imports.values import Options, Parsed
+from mechexo.costs.imports.values import NoFill, Options, Parsed
 
 NAME = "ib-csv"
 TITLE = "Interactive Brokers trades CSV"
@@ -26,6 +26,7 @@ _NAMES = {
     "Date/Time": "dateTime",
 }
 """The CSV's columns whose name in XML is not the same with a small first letter."""
+_ELSEWHERE = NoFill("lines of other sections")
 _MARKS = {"Buy/Sell", "TradePrice", "Quantity"}
 
 
@@ -45,12 +46,19 @@ def read(content: Content, options: Options) -> Parsed:
         ZoneNeededError: its times are local and nothing says where.
     """
     rows = list(_rows(content))
-    account = Account.of(row for _, row in rows)
-    return parsed(rows, lambda row: read_trade(row, options, account), options.tags)
+    account = Account.of(row for _, row in rows if row is not None)
+    if all(row is None for _, row in rows):
+        rows = []  # no trades: nothing that this format knows
+    return parsed(
+        rows,
+        lambda row: _ELSEWHERE if row is None else read_trade(row, options, account),
+        options.tags,
+    )
 
 
-def _rows(content: Content) -> Iterator[tuple[str, Mapping[str, str]]]:
-    """The trades: below each header line, with or without IB's codes of sections before them."""
+def _rows(content: Content) -> Iterator[tuple[str, Mapping[str, str] | None]]:
+    """The trades: below each header line, with or without IB's codes of sections before them; None
+    for a line of data that stands elsewhere."""
     names: list[str] = []
     for place, cells in enumerate(content.csv_rows(), 1):
         code = cells[0] if cells else ""
@@ -61,6 +69,8 @@ def _rows(content: Content) -> Iterator[tuple[str, Mapping[str, str]]]:
             names = []
         elif names and cells and (code == "DATA" or not coded):
             yield f"line {place}", _without_isin(dict(zip(names, cells, strict=False)))
+        elif any(cells) and (code == "DATA" or not coded):
+            yield f"line {place}", None
 
 
 def _without_isin(row: dict[str, str]) -> dict[str, str]:

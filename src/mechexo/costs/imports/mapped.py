@@ -50,12 +50,13 @@ def read(content: Content, options: Options) -> Parsed:
     """
     columns = FILL_COLUMNS.with_tags(options.tags)
     check_mapping(columns, options.mapping)
-    frame = _collected(content, columns, options)
+    frame, lost = _collected(content, columns, options)
     if options.zone is None and frame[NAIVE].any():
         raise ZoneNeededError(f"{content.path}: its times")
     kinds = kinds_of_correction(frame["correction"])
     busts = frame.filter(kinds == BUST)["fill_id"]
     rejected = [Rejected("a bust", "no fill id") for fill_id in busts if fill_id is None]
+    rejected += [Rejected("?", "its time is in no calendar")] * lost
     corrected = kinds == CORRECT
     fills = frame.drop(NAIVE).with_columns(
         correction=pl.when(corrected.fill_null(False)).then(pl.lit(CORRECT)),
@@ -63,10 +64,11 @@ def read(content: Content, options: Options) -> Parsed:
     )
     kept = fills.filter((kinds != BUST) | kinds.is_null())
     assert REPLACES in kept.columns
-    return Parsed(len(frame), kept, tuple(busts.drop_nulls()), tuple(rejected))
+    return Parsed(len(frame) + lost, kept, tuple(busts.drop_nulls()), tuple(rejected))
 
 
-def _collected(content: Content, columns: Columns, options: Options) -> pl.DataFrame:
+def _collected(content: Content, columns: Columns, options: Options) -> tuple[pl.DataFrame, int]:
+    """The rows, and how many more there are whose time lies outside of every period."""
     table = RawTable(str(content.path), _scanned(content))
     zone = None if options.zone is None else options.zone.key
     try:
@@ -78,7 +80,9 @@ def _collected(content: Content, columns: Columns, options: Options) -> pl.DataF
                 rows = rows.with_columns(multiplier=1.0)
             if "currency" not in present:
                 rows = rows.with_columns(currency=pl.lit(options.currency))
-            return rows.collect(engine="in-memory")
+            frame = rows.collect(engine="in-memory")
+            every = table.frame.select(pl.len()).collect(engine="in-memory").item()
+            return frame, every - len(frame)
     except ConfigError as error:
         if "naive_zone" in str(error):
             raise ZoneNeededError(f"{content.path}: its times") from None

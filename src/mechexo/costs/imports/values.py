@@ -104,7 +104,7 @@ class Parsed:
     """A file's rows under our names."""
 
     rows: int
-    """All rows of the file, whatever they are."""
+    """All rows of the file, whatever they are; of a Flex report all of its trades' sections."""
     frame: pl.DataFrame
     """The fills, unchecked: the columns of `imports.rows.schema`."""
     taken_back: tuple[str, ...] = ()
@@ -143,8 +143,12 @@ class FileImport:
     digest: str
     """SHA-256 of the file."""
     rows: int
+    """All rows of the file. Each is in one of `fills`, `taken_back`, `repeated`, `corrected`,
+    `no_fills` and `reasons`: these add up to it."""
     fills: int
     """Rows accepted as fills."""
+    taken_back: int
+    """Rows that take a fill back."""
     first_at: datetime | None
     last_at: datetime | None
     symbols: tuple[str, ...]
@@ -154,12 +158,15 @@ class FileImport:
     lacking: tuple[str, ...]
     """Our optional columns that no fill has."""
     no_fills: Mapping[str, int]
+    """Rows about something else, by what they are."""
     reasons: Mapping[str, int]
     """Rejected rows by reason."""
     rejected: tuple[Rejected, ...]
     """The first `LISTED` of them."""
     repeated: int
     """Rows that say the same as one before."""
+    corrected: int
+    """Rows in whose place another of the file stands, which has the same id."""
     notes: tuple[str, ...]
     changes: Changes
     dry_run: bool
