@@ -12,7 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mechexo.costs.findings import CostException
-from mechexo.costs.values import CostRow, FillCost, MarkoutPoint, SourceShare
+from mechexo.costs.own_values import component_of
+from mechexo.costs.values import (
+    CostReport,
+    CostRow,
+    Coverage,
+    FillCost,
+    MarkoutPoint,
+    SourceShare,
+)
 from mechexo.costs.views import (
     DEFAULT_PERIOD,
     PAGE,
@@ -32,13 +40,14 @@ from mechexo.costs.views import (
     TablePage,
 )
 from mechexo_tui.costs_apart import Seen
+from mechexo_tui.panels.costs import cost_rows
 from mechexo_tui.panels.costs_bar import CUT_OFF, UNSPLIT, Scale, bar, legend
 from mechexo_tui.panels.costs_exceptions import exception_row, exceptions_aside, exceptions_table
 from mechexo_tui.panels.costs_fills import fill_lines, fill_row, fills_table, price, quantity, since
 from mechexo_tui.panels.costs_head import coverage_lines, remarks
 from mechexo_tui.panels.costs_plots import bins_for, plot_lines
 from mechexo_tui.panels.costs_shown import head_lines
-from mechexo_tui.panels.costs_table import group_row, group_table
+from mechexo_tui.panels.costs_table import group_row, group_table, title_of_sort
 from mechexo_tui.screens.costs_known import Known
 from mechexo_tui.screens.costs_levels import Level, crumbs
 from mechexo_tui.sources import Part
@@ -689,3 +698,52 @@ def test_a_complaint_of_the_process_apart_is_shown_with_the_age_of_the_answer() 
     known.take(ask(known), Seen(fills(10, 0), HEAD, 1, NOW, "quotes.csv: gone"))
     assert known.part.error == "quotes.csv: gone"
     assert known.part.read_at == NOW
+
+
+# Without any commission
+
+UNPAID = replace(
+    ROW, commission_bps=None, total_bps=None, p50_bps=None, p95_bps=None, p99_bps=None,
+    commission_ccy=None, total_ccy=None, with_total=0, few=True,
+    slippage_statistics={"p50_bps": 1.25, "p95_bps": 3.75, "p99_bps": 4.5},
+)  # fmt: skip
+
+
+def test_without_any_total_the_percentiles_are_of_slippages_and_their_titles_say_so() -> None:
+    wide = replace(LOOK, width=200)
+    table = group_table(("day",), wide, 3.0, -1.0, component_of([UNPAID]))
+    row = text_of(group_row(UNPAID, table, wide))
+    assert "slip p50   slip p95   slip p99" in text_of(table.table.head())
+    # All 40 fills have a slippage: no mark.
+    assert [row.split()[place] for place in (-4, -3, -2)] == ["+1.25", "+3.75", "+4.50"]
+    assert title_of_sort("p95", ("day",), "slippage") == "slip p95"
+
+
+def test_in_a_table_of_totals_a_row_without_one_has_dashes() -> None:
+    wide = replace(LOOK, width=200)
+    table = group_table(("day",), wide, 3.0, -1.0, component_of([ROW, UNPAID]))
+    assert "+3.75" not in text_of(group_row(UNPAID, table, wide))
+
+
+def test_a_distribution_of_slippages_is_called_so() -> None:
+    plots = Plots(UNPAID, (UNPAID,), (), Histogram(0.0, 1.0, (20, 20), 0, 0, "slippage"), ())
+    said = texts(plot_lines(plots, LOOK, what="all fills"))
+    assert "Distribution of the fills' slippages" in said
+    assert "Slippage by day" in said
+    assert "p95 +3.75" in said
+
+
+def test_the_days_of_the_overview_say_slip_too() -> None:
+    coverage = Coverage(40, 40, {}, (), (), (), without_commission=40)
+    report = CostReport(NOW, NOW, "USD", "UTC", "rule", UNPAID, {"day": (UNPAID,)}, coverage, None)
+    said = texts(row.line for row in cost_rows(report, "day", replace(LOOK, width=200)))
+    assert "slip p95" in said
+    assert "+3.8" in said or "+3.75" in said
+
+
+def test_a_commission_without_a_rate_is_named_where_all_fills_are_shown() -> None:
+    head = replace(HEAD, without_commission=12, unrated_by_currency={"CHF": 9})
+    partly = replace(ROW, with_total=28)
+    said = texts(remarks(partly, head, LOOK, whole=True))
+    assert "of these 9 in CHF, which has no rate: set [costs] rates" in said
+    assert "CHF" not in texts(remarks(partly, head, LOOK, whole=False))

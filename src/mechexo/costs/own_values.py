@@ -30,22 +30,20 @@ class OwnValues:
     """How many fills have it."""
     figures: Mapping[str, float | None]
     """By the names of `STATISTICS`; each None when no fill has it."""
-
-    @property
-    def few(self) -> bool:
-        """Whether outer percentiles are a fill or two, and shown with a mark."""
-        return self.fills < FEW
+    few: bool
+    """Whether outer percentiles are a fill or two, and shown with a mark."""
 
 
 def own_values(row: CostRow, of: str = "") -> OwnValues:
     """The statistics of a row: of what it has, or of the component `of`, `total` or `slippage`."""
     found = of or component_of([row])
     if found == "total":
-        return OwnValues(found, row.with_total, {name: getattr(row, name) for name in STATISTICS})
+        figures = {name: getattr(row, name) for name in STATISTICS}
+        return OwnValues(found, row.with_total, figures, row.few)
     none = dict.fromkeys(STATISTICS)
     if row.slippage_statistics is None:
-        return OwnValues(found, 0, none)
-    return OwnValues(found, row.priced, {**none, **row.slippage_statistics})
+        return OwnValues(found, 0, none, few=True)
+    return OwnValues(found, row.priced, {**none, **row.slippage_statistics}, row.priced < FEW)
 
 
 def component_of(rows: Sequence[CostRow]) -> str:

@@ -13,6 +13,7 @@ import polars as pl
 
 from mechexo.costs.export import failures_told
 from mechexo.costs.findings import CostException
+from mechexo.costs.own_values import STATISTICS, slippage_figures
 from mechexo.costs.records import FIGURES
 from mechexo.costs.saved import Acknowledgement
 from mechexo.costs.values import CostRow
@@ -34,6 +35,9 @@ from mechexo.times import iso_z
 FILLS_AT_ONCE = 50_000
 GROUPS_AT_ONCE = 2_000
 """How many rows are made into text at a time."""
+
+_NAMES = (*FIGURES, *(f"slippage_{name}" for name in STATISTICS))
+"""The columns of a group's figures."""
 
 Acknowledged = Mapping[tuple[str, str], Acknowledgement]
 
@@ -63,12 +67,12 @@ def _pieces(viewer: Viewer, asked: Asked, acknowledged: Acknowledged) -> Iterato
         case FillAsked():
             yield from _fills(viewer, viewer.place_of(asked.fill_id))
         case TableAsked():
-            yield _text([[*asked.by, *FIGURES]])
+            yield _text([[*asked.by, *_NAMES]])
             for part in viewer.ordered_groups(asked).iter_slices(GROUPS_AT_ONCE):
                 rows = viewer.rows_of(asked, part)
                 yield _text([[*row.key.values(), *_figures(row)] for row in rows])
         case PlotsAsked():
-            yield _text([["plot", "at", *FIGURES]])
+            yield _text([["plot", "at", *_NAMES]])
             yield _text(_plotted(viewer.plots(asked)))
         case ExceptionsAsked():
             yield _text([[each.name for each in fields(CostException)]])
@@ -89,10 +93,10 @@ def _fills(viewer: Viewer, places: pl.Series) -> Iterator[tuple[int, str]]:
 
 
 def _figures(row: CostRow) -> list[object]:
-    figures = {name: getattr(row, name) for name in FIGURES}
+    figures = {name: getattr(row, name) for name in FIGURES} | slippage_figures(row)
     if not row.priced:
         figures["notional"] = None
-    return list(figures.values())
+    return [figures[name] for name in _NAMES]
 
 
 def _plotted(plots: Plots) -> list[list[object]]:

@@ -76,9 +76,12 @@ def order_fills(
 
 
 def histogram(frame: pl.DataFrame, most_bins: int) -> Histogram | None:
-    """The distribution of the priced fills' total_bps from their 1st to their 99th percentile, in
-    no more bins than twice the root of their number."""
-    own = frame.filter(pl.col("reason").is_null())["total_bps"].drop_nulls()
+    """The distribution of the priced fills' total_bps, of their slippage_bps when none has a total,
+    from their 1st to their 99th percentile, in no more bins than twice the root of their number."""
+    priced = frame.filter(pl.col("reason").is_null())
+    own, of = priced["total_bps"].drop_nulls(), "total"
+    if own.is_empty():
+        own, of = priced["slippage_bps"].drop_nulls(), "slippage"
     if own.is_empty():
         return None
     low, high = (own.quantile(level, interpolation="linear") for level in (0.01, 0.99))
@@ -93,7 +96,8 @@ def histogram(frame: pl.DataFrame, most_bins: int) -> Histogram | None:
     places = ((inside - low) / width).floor().clip(0, bins - 1).cast(pl.Int64)
     for place, count in places.alias("place").value_counts().iter_rows():
         counts[place] = count
-    return Histogram(low, width, tuple(counts), int((own < low).sum()), int((own > high).sum()))
+    below, above = int((own < low).sum()), int((own > high).sum())
+    return Histogram(low, width, tuple(counts), below, above, of)
 
 
 def _group_figures() -> list[pl.Expr]:
@@ -108,10 +112,13 @@ def _group_figures() -> list[pl.Expr]:
         )
     total = pl.when(counts).then(pl.col("total_ccy"))
     value = pl.when(counts).then(pl.col("notional"))
-    own = pl.when(counts).then(pl.col("total_bps"))
+    own = [pl.when(counts).then(pl.col(f"{part}_bps")) for part in ("total", "slippage")]
+    p95, p95_of_slippage = (
+        each.quantile(PERCENTILES["p95"], interpolation="linear") for each in own
+    )
     return [
         *figures,
-        own.quantile(PERCENTILES["p95"], interpolation="linear").alias("p95"),
+        pl.when(own[0].count() > 0).then(p95).otherwise(p95_of_slippage).alias("p95"),
         pl.when(total.count() > 0).then(total.sum()).alias("total_ccy"),
         pl.when(value.count() > 0).then(value.sum()).alias("notional"),
     ]

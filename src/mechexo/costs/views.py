@@ -222,7 +222,7 @@ class FillDetail:
 
 @dataclass(frozen=True, slots=True)
 class Histogram:
-    """How the fills' own total_bps are spread, each counting once."""
+    """How the fills' own total_bps, or slippage_bps, are spread, each counting once."""
 
     low: float
     """Left edge of the first bin, bps."""
@@ -232,6 +232,8 @@ class Histogram:
     below: int
     """Fills left of the first bin."""
     above: int
+    of: str = "total"
+    """`total`; `slippage` when no fill has a total."""
 
 
 @dataclass(frozen=True, slots=True)

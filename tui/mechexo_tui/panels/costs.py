@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from mechexo.costs.own_values import component_of, own_values
 from mechexo_tui.widgets import format as shown_as
 from mechexo_tui.widgets.lines import Row, Span
 from mechexo_tui.widgets.table import Column, Table
@@ -40,15 +42,23 @@ def cost_aside(report: CostReport, look: Look) -> str:
 
 def cost_rows(report: CostReport, dimension: str, look: Look) -> list[Row]:
     """A table by one dimension with its totals, and what stands behind it."""
-    columns = (Column(dimension, 10), *_COLUMNS[1:])
+    of = component_of([report.totals])
+    columns = (Column(dimension, 10), *_COLUMNS[1:-3], *_percentiles(of))
     table = Table.fitting(columns, look.width - 1)
     rows = [Row(table.head())]
     found = report.by.get(dimension, ())
-    rows += [Row(table.row(_cells(row, row.key.get(dimension, ""), look))) for row in found]
+    rows += [Row(table.row(_cells(row, of, row.key.get(dimension, ""), look))) for row in found]
     if not found:
         return [Row((("  no fills in this period", "dim"),))]
-    rows.append(Row(table.row(_cells(report.totals, "all", look, bold=True))))
+    rows.append(Row(table.row(_cells(report.totals, of, "all", look, bold=True))))
     return rows
+
+
+def _percentiles(of: str) -> tuple[Column, ...]:
+    """The last columns: where no fill has a total they are of slippages, and say so."""
+    if of == "total":
+        return _COLUMNS[-3:]
+    return tuple(replace(each, title=f"slip {each.title}", width=8) for each in _COLUMNS[-3:])
 
 
 def _outside(report: CostReport) -> dict[str, int]:
@@ -63,8 +73,10 @@ def _outside(report: CostReport) -> dict[str, int]:
     }
 
 
-def _cells(row: CostRow, name: str, look: Look, *, bold: bool = False) -> tuple[Span | str, ...]:
-    glyphs = look.glyphs
+def _cells(
+    row: CostRow, of: str, name: str, look: Look, *, bold: bool = False
+) -> tuple[Span | str, ...]:
+    glyphs, own = look.glyphs, own_values(row, of).figures
     style = "bold" if bold else ""
     return (
         (name, "bold" if bold else "dim"),
@@ -74,7 +86,5 @@ def _cells(row: CostRow, name: str, look: Look, *, bold: bool = False) -> tuple[
         (shown_as.bps(row.spread_bps, glyphs), style),
         (shown_as.number(row.fills, glyphs), style),
         (shown_as.number(row.notional if row.priced else None, glyphs), style),
-        (shown_as.bps(row.p50_bps, glyphs), style),
-        (shown_as.bps(row.p95_bps, glyphs), style),
-        (shown_as.bps(row.p99_bps, glyphs), style),
+        *((shown_as.bps(own[f"{name}_bps"], glyphs), style) for name in ("p50", "p95", "p99")),
     )

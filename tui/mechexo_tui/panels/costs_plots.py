@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from mechexo.costs.own_values import component_of, own_values
 from mechexo_tui.panels.costs_head import FEW
 from mechexo_tui.widgets import format as shown_as
 from mechexo_tui.widgets.charts import column_width, columns, signed_bar
@@ -33,9 +34,10 @@ def bins_for(width: int) -> int:
 def plot_lines(plots: Plots, look: Look, *, what: str) -> list[Line]:
     """All plots of some fills."""
     part = look.wide(_part_width(look.width))
+    of = component_of([plots.totals])
     blocks = [
-        _series("Total by day", plots.days, "day", part),
-        _series("Total by time of day", plots.times, "half_hour", part),
+        _series(f"{of.capitalize()} by day", plots.days, "day", of, part),
+        _series(f"{of.capitalize()} by time of day", plots.times, "half_hour", of, part),
         _distribution(plots.histogram, plots.totals, part),
         _markouts(plots, part),
     ]
@@ -52,16 +54,16 @@ def _part_width(width: int) -> int:
     return (width - 3) // 2 if width >= WIDE else width
 
 
-def _series(title: str, rows: Sequence[CostRow], name: str, look: Look) -> list[Line]:
-    """Columns of the total of each group, in order of time."""
+def _series(title: str, rows: Sequence[CostRow], name: str, of: str, look: Look) -> list[Line]:
+    """Columns of the total, or the slippage, of each group, in order of time."""
     if not rows:
         return [((f" {title}", "title"),), (("  no fills", "dim"),)]
     glyphs = look.glyphs
-    values = [row.total_bps for row in rows]
+    values = [row.total_bps if of == "total" else row.slippage_bps for row in rows]
     room = look.width - _LABEL
     width, gap = column_width(len(rows), room)
     shown = rows[-(room // (width + gap)) :]
-    known = [row.total_bps for row in shown if row.total_bps is not None]
+    known = [value for value in values[-len(shown) :] if value is not None]
     high, low = max([0.0, *known]), min([0.0, *known])
     first, last = (_short(row.key[name]) for row in (shown[0], shown[-1]))
     aside = f"  {first} to {last}"
@@ -96,12 +98,14 @@ def _short(name: str) -> str:
 
 
 def _distribution(found: Histogram | None, totals: CostRow, look: Look) -> list[Line]:
+    own = own_values(totals, "total" if found is None else found.of)
     title: Line = (
-        (" Distribution of the fills' totals", "title"),
-        (f"  {shown_as.count(totals.with_total, 'fill')}", "dim"),
+        (f" Distribution of the fills' {'totals' if own.of == 'total' else 'slippages'}", "title"),
+        (f"  {shown_as.count(own.fills, 'fill')}", "dim"),
     )
     if found is None:
         return [title, (("  no fill has a total", "dim"),)]
+    known = own.figures
     glyphs = look.glyphs
     room = look.width - _LABEL
     width, gap = column_width(len(found.counts), room)
@@ -110,13 +114,8 @@ def _distribution(found: Histogram | None, totals: CostRow, look: Look) -> list[
     edge = found.low + found.width * len(found.counts)
     indent = " " * (3 + len(most))
     marks = [" "] * ((width + gap) * len(found.counts))
-    for value, sign in (
-        (totals.p5_bps, "|"),
-        (totals.p25_bps, "|"),
-        (totals.p75_bps, "|"),
-        (totals.p95_bps, "|"),
-        (totals.p50_bps, "^"),
-    ):
+    for name in ("p5", "p25", "p75", "p95", "p50"):
+        value, sign = known[f"{name}_bps"], "^" if name == "p50" else "|"
         if value is not None:
             place = int((value - found.low) / found.width * (width + gap))
             if 0 <= place < len(marks):
@@ -124,22 +123,22 @@ def _distribution(found: Histogram | None, totals: CostRow, look: Look) -> list[
     left, right = shown_as.fine_bps(found.low, glyphs), shown_as.fine_bps(edge, glyphs)
     axis = left + right.rjust(max(len(right) + 1, len(marks) - len(left)))
     lines += [((indent + "".join(marks), "accent"),), ((indent + axis, "dim"),)]
-    few = FEW if totals.few else ""
+    few = FEW if own.few else ""
 
-    def said(name: str, value: float | None, mark: str = "") -> str:
-        return f"{name} {shown_as.fine_bps(value, glyphs)}{mark}"
+    def said(name: str, figure: str, mark: str = "") -> str:
+        return f"{name} {shown_as.fine_bps(known[figure], glyphs)}{mark}"
 
     texts = [
-        said("p5", totals.p5_bps, few),
-        said("p25", totals.p25_bps),
-        said("p50 ^", totals.p50_bps),
-        said("p75", totals.p75_bps),
-        said("p95", totals.p95_bps, few),
-        said("p99", totals.p99_bps, few),
-        said("mean", totals.mean_bps),
-        said("s.d.", totals.sd_bps),
-        said("min", totals.min_bps),
-        said("max", totals.max_bps),
+        said("p5", "p5_bps", few),
+        said("p25", "p25_bps"),
+        said("p50 ^", "p50_bps"),
+        said("p75", "p75_bps"),
+        said("p95", "p95_bps", few),
+        said("p99", "p99_bps", few),
+        said("mean", "mean_bps"),
+        said("s.d.", "sd_bps"),
+        said("min", "min_bps"),
+        said("max", "max_bps"),
     ]
     if found.below or found.above:
         texts.append(f"{found.below:,} below and {found.above:,} above what is drawn")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from mechexo.costs.own_values import component_of
 from mechexo.costs.views import ExceptionsPage, FillDetail, FillsPage, Plots, TablePage
 from mechexo_tui.panels import costs_exceptions, costs_fills, costs_plots, costs_table
 from mechexo_tui.panels.costs_bar import WIDE, legend
@@ -81,8 +82,8 @@ def _columns(level: Level, view: Any, look: Look) -> list[Line]:
     mark = "^" if level.turned else "v"
     match view:
         case TablePage():
-            table = costs_table.group_table(level.by, look, view.most_bps, view.least_bps)
-            by = costs_table.SORTED.get(level.sort, level.by[0])
+            table = _group_table(level, view, look)
+            by = costs_table.title_of_sort(level.sort, level.by, table.of)
             whole = costs_table.group_row(view.totals, table, look, name="all", width=len(level.by))
             return [_legend(look), _sorted_head(table.table.head(), by, mark), whole]
         case FillsPage():
@@ -94,6 +95,11 @@ def _columns(level: Level, view: Any, look: Look) -> list[Line]:
         case ExceptionsPage():
             return [costs_exceptions.exceptions_table(look).head()]
     return []
+
+
+def _group_table(level: Level, view: TablePage, look: Look) -> costs_table.BarTable:
+    of = component_of([view.totals])
+    return costs_table.group_table(level.by, look, view.most_bps, view.least_bps, of)
 
 
 def _dated(level: Level) -> bool:
@@ -128,7 +134,7 @@ def row_maker(level: Level, seen: Seen[Any], look: Look) -> Callable[[Any], Row]
     view, local = seen.view, in_zone(look, seen.head)
     match view:
         case TablePage():
-            groups = costs_table.group_table(level.by, look, view.most_bps, view.least_bps)
+            groups = _group_table(level, view, look)
             return lambda row: Row(costs_table.group_row(row, groups, look))
         case FillsPage():
             dated = _dated(level)

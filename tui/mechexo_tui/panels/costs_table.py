@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from mechexo.costs.own_values import own_values
 from mechexo_tui.panels.costs_bar import Scale, bar
 from mechexo_tui.panels.costs_head import FEW, PARTLY
 from mechexo_tui.widgets import format as shown_as
@@ -46,6 +47,9 @@ _WIDTHS = {
     "size": 14,
 }
 
+_OF_SLIPPAGE = "slip "
+"""Before the name of a percentile where no fill has a total."""
+
 _FIGURES = (
     Column("total", 8, right=True),
     Column("slippage", 8, right=True, drop=2),
@@ -59,6 +63,7 @@ _FIGURES = (
     Column("p95", 9, right=True, drop=8),
     Column("p99", 9, right=True, drop=10),
 )
+_PERCENTILES = ("p50", "p95", "p99")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +72,8 @@ class BarTable:
 
     table: Table
     scale: Scale
+    of: str = "total"
+    """What percentiles are of: `total`, or `slippage` where no fill has a total."""
 
     @classmethod
     def fitting(
@@ -91,10 +98,25 @@ class BarTable:
         return (*self.table.row(cells), ("  ", ""), *ends)
 
 
-def group_table(by: Sequence[str], look: Look, most_bps: float, least_bps: float) -> BarTable:
-    """The table of groups by these dimensions."""
+def group_table(
+    by: Sequence[str], look: Look, most_bps: float, least_bps: float, of: str = "total"
+) -> BarTable:
+    """The table of groups by these dimensions; its percentiles are `of` totals or slippages."""
     names = [Column(name, max(_WIDTHS.get(name, 12), len(name))) for name in by]
-    return BarTable.fitting((*names, *_FIGURES), look, most_bps, least_bps)
+    figures = [
+        replace(each, title=_OF_SLIPPAGE + each.title)
+        if of == "slippage" and each.title in _PERCENTILES
+        else each
+        for each in _FIGURES
+    ]
+    fitting = BarTable.fitting((*names, *figures), look, most_bps, least_bps)
+    return replace(fitting, of=of)
+
+
+def title_of_sort(sort: str, by: Sequence[str], of: str) -> str:
+    """The title of the column that rows are sorted by."""
+    title = SORTED.get(sort, by[0])
+    return _OF_SLIPPAGE + title if of == "slippage" and title in _PERCENTILES else title
 
 
 def group_row(row: CostRow, table: BarTable, look: Look, *, name: str = "", width: int = 1) -> Line:
@@ -103,13 +125,14 @@ def group_row(row: CostRow, table: BarTable, look: Look, *, name: str = "", widt
     keys: list[Span | str] = [(text, "") for text in row.key.values()]
     if name:
         keys = [(name, "bold"), *[""] * (width - 1)]
-    return table.row((*keys, *figures(row, look.glyphs, style)), row, look.glyphs)
+    return table.row((*keys, *figures(row, table.of, look.glyphs, style)), row, look.glyphs)
 
 
-def figures(row: CostRow, glyphs: Glyphs, style: str = "") -> list[Span | str]:
+def figures(row: CostRow, of: str, glyphs: Glyphs, style: str = "") -> list[Span | str]:
     """The figures of a group in the order of the columns."""
     partly = PARTLY if row.with_total < row.priced and row.total_bps is not None else ""
-    few = FEW if row.few else ""
+    own = own_values(row, of)
+    few = FEW if own.few else ""
 
     def marked(value: float | None, mark: str) -> str:
         return shown_as.fine_bps(value, glyphs) + (mark if value is not None else "")
@@ -123,7 +146,7 @@ def figures(row: CostRow, glyphs: Glyphs, style: str = "") -> list[Span | str]:
         (shown_as.number(row.fills, glyphs), style),
         (shown_as.number(row.total_ccy, glyphs, decimals=2) + partly, style),
         (shown_as.number(row.notional if row.priced else None, glyphs), style),
-        (shown_as.fine_bps(row.p50_bps, glyphs), style),
-        (marked(row.p95_bps, few), style),
-        (marked(row.p99_bps, few), style),
+        (shown_as.fine_bps(own.figures["p50_bps"], glyphs), style),
+        (marked(own.figures["p95_bps"], few), style),
+        (marked(own.figures["p99_bps"], few), style),
     ]
