@@ -210,7 +210,12 @@ def flat(value: object, path: str = "") -> dict[str, float]:
     return {key: number for part in parts for key, number in part.items()}
 
 
-def test_day_by_day_refuses_what_needs_every_fill(trading_desk: Desk) -> None:
-    done = mechexo("costs", "--day-by-day", "--save", config=trading_desk.config_path)
-    assert done.returncode == 2
-    assert "--day-by-day gives tables" in done.stderr
+def test_day_by_day_saves_and_says_where_its_figures_come_from(trading_desk: Desk) -> None:
+    def given(*words: str) -> dict[str, object]:
+        done = mechexo(
+            "costs", *PERIOD, "--save", "--json", *words, config=trading_desk.config_path
+        )
+        assert (done.returncode, done.stderr.count("saved ")) == (0, 1), done.stderr
+        return json.loads(done.stdout)["provenance"]  # type: ignore[no-any-return]
+
+    assert given("--day-by-day") == given()

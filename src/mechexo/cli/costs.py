@@ -19,9 +19,11 @@ from mechexo.cli.invocation import open_desk
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from pathlib import Path
 
+    from mechexo.costs.day_results import Wanted
     from mechexo.costs.provenance import Provenance
-    from mechexo.costs.results import Results
+    from mechexo.costs.results import SaveResult
     from mechexo.costs.values import CostReport
     from mechexo.desk import Desk
 
@@ -73,8 +75,8 @@ def costs(
         bool,
         typer.Option(
             "--day-by-day",
-            help="For periods larger than memory: [costs] workers days at once, in about memory_mb;"
-            " the same figures as tables, CSV or JSON.",
+            help="[costs] workers days at once, in about memory_mb; done without asking when the"
+            " period is larger than that. The same figures, but --html lists no exceptions.",
         ),
     ] = False,
     save: Annotated[
@@ -106,29 +108,71 @@ def costs(
     if save:
         first, last = _whole_days(desk, first, last)
     names = tuple(dict.fromkeys(name.strip() for name in by.split(",") if name.strip()))
-    if day_by_day:
-        if save or html is not None or parquet is not None:
-            raise typer.BadParameter("--day-by-day gives tables, --csv or --json")
-        from mechexo.costs.day_report import report_by_days
+    if day_by_day or _too_large(desk, first, last):
+        from mechexo.costs.day_results import Wanted
 
-        report = report_by_days(desk, start=first, end=last, by=names)
-        return _give(desk, report, names, None, json_=json_, csv=csv)
+        wanted = Wanted(save=save, reason=reason, html=html, parquet=parquet)
+        return _by_days(desk, first, last, names, wanted, json_=json_, csv=csv)
     needed = dict.fromkeys((*names, *results.REPORTED)) if html is not None else names
     answer = results.compute(desk, start=first, end=last, by=tuple(needed))
     if save:
-        saved = results.save(desk, answer, reason=reason)
-        render.note(
-            f"saved {saved.rows} rows of {len(saved.days)} days, {len(saved.files)} files of fills"
-        )
+        _say_saved(results.save(desk, answer, reason=reason))
     if html is not None:
         from mechexo.costs.report_html import write_report
 
-        render.note(f"wrote the report to {write_report(html, desk, answer)}")
+        _say_written("the report", write_report(html, desk, answer))
     if parquet is not None:
-        _write_fills(desk, answer, parquet)
+        path = results.write_fills(desk, answer, parquet)
+        _say_written(f"{len(answer.priced)} fills", path)
     if json_ or csv is not None or (html is None and parquet is None):
         _give(desk, answer.report, names, answer.provenance, json_=json_, csv=csv)
     return None
+
+
+def _by_days(
+    desk: Desk,
+    first: datetime,
+    last: datetime,
+    names: tuple[str, ...],
+    wanted: Wanted,
+    *,
+    json_: bool,
+    csv: str | None,
+) -> None:
+    """As the command does with all fills at once, day by day."""
+    files = wanted.html is not None or wanted.parquet is not None
+    if not (wanted.save or files or json_):
+        from mechexo.costs.day_report import report_by_days
+
+        report = report_by_days(desk, start=first, end=last, by=names)
+        return _give(desk, report, names, None, json_=False, csv=csv)
+    from mechexo.costs.day_results import results_by_days
+
+    given = results_by_days(desk, start=first, end=last, by=names, wanted=wanted)
+    if given.saved is not None:
+        _say_saved(given.saved)
+    if given.html is not None:
+        _say_written("the report", given.html)
+        render.note("it lists no exceptions: they are found by looking at all fills at once")
+    if given.parquet is not None:
+        _say_written(f"{given.fills} fills", given.parquet)
+    if json_ or csv is not None or not files:
+        _give(desk, given.report, names, given.provenance, json_=json_, csv=csv)
+    return None
+
+
+def _too_large(desk: Desk, first: datetime, last: datetime) -> bool:
+    """Whether the period is computed day by day although nobody asked for that; says so."""
+    from mechexo.costs.choosing import needed_mb
+
+    needed, limit = needed_mb(desk, first, last), desk.settings.costs.memory_mb
+    if needed <= limit:
+        return False
+    render.note(
+        f"computing day by day: all at once would take about {needed:,} MB, and [costs] memory_mb "
+        f"is {limit:,}"
+    )
+    return True
 
 
 @app.command("trades")
@@ -143,14 +187,13 @@ def trades(
 ) -> None:
     """Each fill with its reference quote and its costs, oldest first."""
     from mechexo.cli import costs_documents, costs_tables
-    from mechexo.costs import results
     from mechexo.costs.operations import trades as list_trades
     from mechexo.costs.period import read_period
 
     desk = open_desk(ctx)
     first, last = read_period(desk, start, end)
     if parquet is not None:
-        _write_fills(desk, results.compute(desk, start=first, end=last, by=()), parquet)
+        _write_fills(desk, first, last, parquet)
         if not (json_ or csv):
             return None
     answer = list_trades(desk, start=first, end=last, limit=limit)
@@ -192,11 +235,26 @@ def _give(
         print_report(report, by)
 
 
-def _write_fills(desk: Desk, answer: Results, target: str) -> None:
-    from mechexo.costs.results import write_fills
+def _write_fills(desk: Desk, first: datetime, last: datetime, target: str) -> None:
+    from mechexo.costs import results
 
-    path = write_fills(desk, answer, target)
-    render.note(f"wrote {len(answer.priced)} fills to {path}")
+    if _too_large(desk, first, last):
+        from mechexo.costs.day_results import Wanted
+
+        return _by_days(desk, first, last, (), Wanted(parquet=target), json_=False, csv=None)
+    answer = results.compute(desk, start=first, end=last, by=())
+    _say_written(f"{len(answer.priced)} fills", results.write_fills(desk, answer, target))
+    return None
+
+
+def _say_saved(saved: SaveResult) -> None:
+    render.note(
+        f"saved {saved.rows} rows of {len(saved.days)} days, {len(saved.files)} files of fills"
+    )
+
+
+def _say_written(what: str, path: Path) -> None:
+    render.note(f"wrote {what} to {path}")
 
 
 def _whole_days(desk: Desk, first: datetime, last: datetime) -> tuple[datetime, datetime]:

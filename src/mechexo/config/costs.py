@@ -99,7 +99,8 @@ class CostSettings(Table):
     engine: Literal["local"] = "local"
     """Where costs are computed."""
     workers: Annotated[int, between(1, 256)] = 2
-    """How many days `--day-by-day` computes at once."""
+    """How many days are computed at once where a period is computed day by day."""
     memory_mb: Annotated[int, between(128, 1_000_000)] = 800
-    """About how much memory `--day-by-day` and `ingest` may take."""
+    """About how much memory `mechexo costs` and `ingest` may take; a period that needs more at once is
+    computed day by day."""
     alerts: CostAlertSettings = field(default_factory=CostAlertSettings)

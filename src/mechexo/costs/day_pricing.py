@@ -18,6 +18,7 @@ from mechexo.costs.engine_quotes import QuotesByDay
 from mechexo.costs.fills import TAGS, Fills
 from mechexo.costs.interrupts import interrupts_told
 from mechexo.costs.kernel import price_fills
+from mechexo.costs.market_days import add_adv
 from mechexo.costs.markouts import add_markouts
 from mechexo.costs.matching import numbered, sorted_by
 from mechexo.costs.merging import Partial, Question, class_of, partial_of
@@ -81,6 +82,8 @@ class DayPricing:
     horizons: tuple[timedelta, ...]
     question: Question
     other_rules: tuple[QuoteRule, ...] = ()
+    volumes: pl.DataFrame | None = None
+    """symbol and adv: the average daily volume, when somebody groups by it."""
 
     def __call__(self, day: Day) -> DayPart:
         """Prices a day.
@@ -92,7 +95,7 @@ class DayPricing:
         """
         with interrupts_told():
             fills, quotes, known = self._read(day)
-            narrow = self._narrow(fills.accepted, quotes.symbols)
+            narrow = self._narrow(self._with_volumes(fills.accepted), quotes.symbols)
             try:
                 priced = self._price(narrow, quotes, known)
             except MechexoError:
@@ -155,6 +158,9 @@ class DayPricing:
         first = (pl.lit(rows[name][0], dtype=rows.schema[name]).alias(name) for name in alike)
         moved = rows.select(pl.exclude(alike).gather(order)) if alike else rows[order]
         return moved.with_columns(order.alias(_ROW), sid.alias("sid"), *first)
+
+    def _with_volumes(self, fills: pl.DataFrame) -> pl.DataFrame:
+        return fills if self.volumes is None else add_adv(fills, self.volumes)
 
     def _lower(self, feed: DayFeed | None, fills: Fills) -> pl.DataFrame | None:
         """The rows of a lower rung that may be a reference of these fills."""

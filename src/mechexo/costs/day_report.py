@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +39,17 @@ _MERGED_AT_ONCE = 16
 """How many days' parts wait until they are merged."""
 
 
+@dataclass(frozen=True, slots=True)
+class ByDays:
+    """A period's costs that were computed day by day."""
+
+    report: CostReport
+    days: tuple[Day, ...]
+    """The exchange days with fills, in order."""
+    pricing: DayPricing
+    """Prices the fills of one of them."""
+
+
 def report_by_days(
     desk: Desk,
     *,
@@ -63,6 +74,23 @@ def report_by_days(
         ConfigError: no source is configured, or it does not fit its mapping.
         UnreachableError: a source cannot be read.
     """
+    return computed_by_days(
+        desk, start=start, end=end, by=by, engine=engine, sensitivity=sensitivity
+    ).report
+
+
+def computed_by_days(
+    desk: Desk,
+    *,
+    start: datetime,
+    end: datetime,
+    by: Sequence[str],
+    engine: Engine | None = None,
+    sensitivity: bool = True,
+    every_column: bool = False,
+) -> ByDays:
+    """As `report_by_days`, with what prices the fills of a day once more; with `every_column` all
+    of theirs, else those that the report is made of."""
     from mechexo.costs.dimensions import check_dimensions
     from mechexo.costs.engine import LocalEngine
     from mechexo.costs.interrupts import interrupts_told
@@ -75,7 +103,9 @@ def report_by_days(
             f"the period from {iso_z(start)} to {iso_z(end)} is empty: it must end after its start"
         )
     with interrupts_told():
-        days, pricing = plan(desk, start, end, by, sensitivity=sensitivity, every_column=False)
+        days, pricing = plan(
+            desk, start, end, by, sensitivity=sensitivity, every_column=every_column
+        )
         if engine is None:
             engine = LocalEngine(settings.workers, settings.memory_mb * 5 // 8)
         while True:
@@ -84,7 +114,8 @@ def report_by_days(
                     sums.add(part)
                 known = sums.ids_used_before(pricing, days)
                 if known is None:
-                    return _report(desk, start, end, by, pricing, sums)
+                    report = _report(desk, start, end, by, pricing, sums)
+                    return ByDays(report, days, pricing)
             pricing = replace(pricing, fills=known)
 
 
@@ -108,6 +139,7 @@ def plan(
     from mechexo.costs.engine_files import by_window
     from mechexo.costs.engine_fills import fills_of_period
     from mechexo.costs.engine_quotes import Ends, QuotesByDay, parts_of
+    from mechexo.costs.expecting import average_volumes
     from mechexo.costs.fills import TAGS
     from mechexo.costs.markouts import horizon_label
     from mechexo.costs.merging import Question
@@ -127,8 +159,8 @@ def plan(
     )
     rates = read_rates(settings, root, Window(start - RATES_BACK, end))
     source = feed("fills", FILL_COLUMNS.with_tags(settings.tags), settings, root)
+    asked = {part for name in by for part in name.split(COMBINED)}
     if not every_column:
-        asked = {part for name in by for part in name.split(COMBINED)}
         unasked = {*TAGS, *settings.tags} - asked
         source = replace(source, columns=source.columns.without(unasked))
     days, fills = fills_of_period(
@@ -164,6 +196,7 @@ def plan(
             tuple(horizon_label(each) for each in settings.horizons),
         ),
         other_rules=other_rules if sensitivity else (),
+        volumes=average_volumes(desk, end) if "adv" in asked else None,
     )
     return tuple(
         replace(day, weight_mb=day.weight_mb + pricing.quotes.weight_mb(day)) for day in days

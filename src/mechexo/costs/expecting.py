@@ -35,13 +35,11 @@ def impact(desk: Desk, start: datetime, end: datetime) -> ImpactReport:
             "expected costs need the market's days: set [costs] bars (better) or trades"
         )
     from mechexo.costs.impact import DEFAULT_Y, expected_costs, fit_impact, sample_of_fills
-    from mechexo.costs.market_days import symbol_facts
 
     run = price_period(desk, start, end)
     sample = sample_of_fills(run.priced)
     symbols = tuple(sample["symbol"].unique().sort())
-    today = session_day(end, exchange_zone(desk), settings.day_starts).name
-    facts = symbol_facts(market_days_of(desk, end, symbols), before=today)
+    facts = average_volumes(desk, end, symbols)
     fit = fit_impact(sample, facts)
     orders = expected_costs(sample, facts, fit)
     return ImpactReport(
@@ -55,9 +53,24 @@ def impact(desk: Desk, start: datetime, end: datetime) -> ImpactReport:
     )
 
 
-def market_days_of(desk: Desk, end: datetime, symbols: tuple[str, ...]) -> pl.DataFrame:
+def average_volumes(
+    desk: Desk, end: datetime, symbols: tuple[str, ...] | None = None
+) -> pl.DataFrame:
+    """The symbols' facts as `market_days.symbol_facts` gives them, of whole session days before
+    `end`; of all symbols when None.
+
+    Raises:
+        As `market_days_of`.
+    """
+    from mechexo.costs.market_days import symbol_facts
+
+    last = session_day(end, exchange_zone(desk), desk.settings.costs.day_starts).name
+    return symbol_facts(market_days_of(desk, end, symbols), before=last)
+
+
+def market_days_of(desk: Desk, end: datetime, symbols: tuple[str, ...] | None) -> pl.DataFrame:
     """The market's last days before `end` as `market_days.daily_bars` gives them: of the bars, else
-    of the trades; no row where neither is configured.
+    of the trades; no row where neither is configured. Of all symbols when None.
 
     Raises:
         ConfigError: the bars have no close.

@@ -57,17 +57,44 @@ def write_parquet(target: str | Path, frame: pl.DataFrame, about: Mapping[str, s
     return path
 
 
+def write_parquet_parts(target: str, parts: Sequence[Path], about: Mapping[str, str]) -> Path:
+    """Writes the rows of Parquet files of the same columns, in their order, as `write_parquet` does
+    those of a frame, without holding them in memory.
+
+    Raises:
+        UnreachableError: the file cannot be written; what was there before still is.
+    """
+    import polars as pl
+
+    rows = pl.scan_parquet(list(parts))
+    path = Path(target).expanduser()
+    with failures_told(path), whole_file(path) as file, _failures_kept(file) as through:
+        rows.sink_parquet(through, compression="zstd", metadata=dict(about))
+    return path
+
+
 def put_parquet(file: BinaryIO, frame: pl.DataFrame, about: Mapping[str, str]) -> None:
     """Writes a frame as Parquet into a file that is open.
 
     Raises:
         OSError: the file cannot be written.
     """
+    with _failures_kept(file) as through:
+        frame.write_parquet(through, compression="zstd", metadata=dict(about))
+
+
+@contextmanager
+def _failures_kept(file: BinaryIO) -> Iterator[IO[bytes]]:
+    """A file for Polars to write to.
+
+    Raises:
+        OSError: writing failed. Polars itself loses what the system said, and makes a panic of an
+            interrupt.
+    """
     through = _Remembering(file)
     try:
-        frame.write_parquet(cast("IO[bytes]", through), compression="zstd", metadata=dict(about))
+        yield cast("IO[bytes]", through)
     except BaseException:
-        # Polars loses what the system said, and makes a panic of an interrupt.
         if through.failure is not None:
             raise through.failure from None
         raise

@@ -73,13 +73,16 @@ def report_of(
     """The report on a period that was priced."""
     from mechexo.costs.aggregate import grouped, totals
     from mechexo.costs.coverage import coverage
+    from mechexo.costs.expecting import average_volumes
+    from mechexo.costs.market_days import add_adv
 
     residual = run.priced["residual_bps"].max()
     newest_fill = run.priced["ts"].max()
     rules = grouping(desk)
     priced = run.priced
     if any("adv" in name.split(COMBINED) for name in by):
-        priced = _with_volumes(desk, priced, end)
+        symbols = tuple(priced["symbol"].unique().sort())
+        priced = add_adv(priced, average_volumes(desk, end, symbols))
     return CostReport(
         start=start,
         end=end,
@@ -95,17 +98,6 @@ def report_of(
         markouts=markout_curve(run, desk.settings.costs.horizons),
         sensitivity=sensitivity(run),
     )
-
-
-def _with_volumes(desk: Desk, priced: pl.DataFrame, end: datetime) -> pl.DataFrame:
-    """The fills with their symbol's average daily volume before the period's last day."""
-    from mechexo.costs.expecting import market_days_of
-    from mechexo.costs.market_days import add_adv, symbol_facts
-    from mechexo.costs.session_days import session_day
-
-    symbols = tuple(priced["symbol"].unique().sort())
-    last = session_day(end, exchange_zone(desk), desk.settings.costs.day_starts).name
-    return add_adv(priced, symbol_facts(market_days_of(desk, end, symbols), before=last))
 
 
 def trades(desk: Desk, *, start: datetime, end: datetime, limit: int | None = None) -> FillList:

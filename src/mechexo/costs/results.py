@@ -6,7 +6,8 @@ What was saved is read without Polars, so that a screen or an alert need not loa
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -25,6 +26,7 @@ from mechexo.times import iso_z
 if TYPE_CHECKING:
     import polars as pl
 
+    from mechexo.costs.day_files import DayFiles
     from mechexo.costs.dimensions import Grouping
     from mechexo.costs.findings import ExceptionList
     from mechexo.costs.provenance import Provenance
@@ -91,8 +93,15 @@ def provenance_of(desk: Desk, report: CostReport, priced: pl.DataFrame) -> Prove
     """Where a report's figures come from. It reads every fill once."""
     from mechexo.costs import provenance
 
-    shaping = provenance.parameters(desk.settings.costs, report.zone)
     days = {day: provenance.data_digest(fills) for day, fills in by_day(priced, grouping(desk))}
+    return of_days(desk, report, days)
+
+
+def of_days(desk: Desk, report: CostReport, days: Mapping[str, str]) -> Provenance:
+    """Where a report's figures come from, given the digest of each session day's data."""
+    from mechexo.costs import provenance
+
+    shaping = provenance.parameters(desk.settings.costs, report.zone)
     return provenance.Provenance(
         quote_rule=report.quote_rule,
         parameters=shaping,
@@ -150,8 +159,13 @@ def write_fills(desk: Desk, results: Results, target: str) -> Path:
     """
     from mechexo.costs.export import write_parquet
 
-    source, frame = results.provenance, _dated(results.priced, grouping(desk))
-    return write_parquet(target, frame, _metadata(results.report, source, source.data_digest))
+    source, frame, report = (
+        results.provenance,
+        dated(results.priced, grouping(desk)),
+        results.report,
+    )
+    about = metadata(report.start, report.end, source, source.data_digest)
+    return write_parquet(target, frame, about)
 
 
 def save(desk: Desk, results: Results, *, reason: str = "") -> SaveResult:
@@ -165,34 +179,82 @@ def save(desk: Desk, results: Results, *, reason: str = "") -> SaveResult:
         UsageError: a live desk was given no reason, or the period is not one of whole days.
         UnreachableError: the files or the state file cannot be written.
     """
+    report, source = results.report, results.provenance
+    with saving(desk, report.start, report.end) as kept:
+        for day, fills in by_day(results.priced, grouping(desk)):
+            kept.add(day, fills, source, source.days[day])
+        return kept.finish(source, reason)
+
+
+@contextmanager
+def saving(desk: Desk, start: datetime, end: datetime) -> Iterator[Saving]:
+    """What is to be saved of a period of whole days, taken day by day; nothing is saved without
+    its `finish`.
+
+    Raises:
+        NotAllowedError: only an operator may.
+        UsageError: the period is not one of whole days.
+    """
     from mechexo.costs.day_files import day_files
 
-    report, source = results.report, results.provenance
-    if whole_days(desk, report.start, report.end) != (report.start, report.end):
+    if whole_days(desk, start, end) != (start, end):
         raise UsageError("only whole days can be saved; name dates: --from 2026-03-02")
     days = session_days.names_of_days(
-        report.start, report.end, exchange_zone(desk), desk.settings.costs.day_starts
+        start, end, exchange_zone(desk), desk.settings.costs.day_starts
     )
-    target = f"{days[0]}..{days[-1]}"
-    desk.require("costs.save", target, Role.OPERATOR)
-    rules = grouping(desk)
-    dimensions = (*SAVED_DIMENSIONS, *rules.tags)
-    rows: list[SavedCost] = []
+    desk.require("costs.save", f"{days[0]}..{days[-1]}", Role.OPERATOR)
     with day_files(desk.path(desk.settings.costs.folder) / "results") as files:
-        for day, fills in by_day(results.priced, rules):
-            about = _metadata(report, source, source.days[day])
-            files.put(day, _dated(fills, rules), about)
-            rows += _rows_of(day, fills, rules, dimensions, source)
-        with desk.operation("costs.save", target, needs=Role.OPERATOR, reason=reason) as operation:
-            replaced = records.replace_days(operation.transaction, days, rows)
-            placed = files.take_places(days)
+        yield Saving(desk, start, end, days, files)
+
+
+class Saving:
+    """Days on their way into the state file and their own files."""
+
+    def __init__(
+        self, desk: Desk, start: datetime, end: datetime, days: tuple[str, ...], files: DayFiles
+    ) -> None:
+        self._desk, self._start, self._end = desk, start, end
+        self._days, self._files = days, files
+        self._rows: list[SavedCost] = []
+
+    def add(self, day: str, fills: pl.DataFrame, source: Provenance, digest: str) -> None:
+        """Takes the priced fills of one session day.
+
+        Args:
+            day: its name.
+            fills: all of it.
+            source: where the figures come from.
+            digest: of the day's data.
+
+        Raises:
+            UnreachableError: its file cannot be written.
+        """
+        rules = grouping(self._desk)
+        about = metadata(self._start, self._end, source, digest)
+        self._files.put(day, dated(fills, rules), about)
+        dimensions = (*SAVED_DIMENSIONS, *rules.tags)
+        self._rows += _rows_of(day, fills, rules, dimensions, source, digest)
+
+    def finish(self, source: Provenance, reason: str) -> SaveResult:
+        """Puts all days in their places.
+
+        Raises:
+            UsageError: a live desk was given no reason.
+            UnreachableError: the files or the state file cannot be written.
+        """
+        target = f"{self._days[0]}..{self._days[-1]}"
+        with self._desk.operation(
+            "costs.save", target, needs=Role.OPERATOR, reason=reason
+        ) as operation:
+            replaced = records.replace_days(operation.transaction, self._days, self._rows)
+            placed = self._files.take_places(self._days)
             operation.before = {"rows": replaced}
             operation.after = {
-                "rows": len(rows),
+                "rows": len(self._rows),
                 "parameters": source.parameters_digest,
                 "data": source.data_digest,
             }
-    return SaveResult(days, len(rows), replaced, placed)
+        return SaveResult(self._days, len(self._rows), replaced, placed)
 
 
 def saved_days(
@@ -220,7 +282,7 @@ def trailing_days(desk: Desk, *, before: str | None, limit: int) -> tuple[DaySum
     )
 
 
-def _dated(fills: pl.DataFrame, rules: Grouping) -> pl.DataFrame:
+def dated(fills: pl.DataFrame, rules: Grouping) -> pl.DataFrame:
     """The fills after their session `day` (Date)."""
     from mechexo.costs.dimensions import session_date
 
@@ -233,6 +295,7 @@ def _rows_of(
     rules: Grouping,
     dimensions: Iterable[str],
     provenance: Provenance,
+    digest: str,
 ) -> Iterator[SavedCost]:
     from mechexo.costs.aggregate import grouped
 
@@ -245,7 +308,7 @@ def _rows_of(
             zone=provenance.zone,
             quote_rule=provenance.quote_rule,
             parameters=provenance.parameters_digest,
-            data=provenance.days[day],
+            data=digest,
             version=provenance.version,
             computed_at=provenance.generated_at,
         )
@@ -254,10 +317,11 @@ def _rows_of(
         yield from (saved(dimension, row) for row in grouped(fills, [dimension], rules))
 
 
-def _metadata(report: CostReport, source: Provenance, digest: str) -> dict[str, str]:
+def metadata(start: datetime, end: datetime, source: Provenance, digest: str) -> dict[str, str]:
+    """What a file of results says of the period, of its data's digest and where they come from."""
     said = {
-        "from": iso_z(report.start),
-        "to": iso_z(report.end),
+        "from": iso_z(start),
+        "to": iso_z(end),
         "quote_rule": source.quote_rule,
         "parameters": json.dumps(dict(source.parameters)),
         "parameters_digest": source.parameters_digest,

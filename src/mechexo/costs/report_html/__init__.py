@@ -37,7 +37,12 @@ def write_report(target: str, desk: Desk, results: Results) -> Path:
         ConfigError: the extra `report` is not installed.
         UnreachableError: the file cannot be written; what was there before still is.
     """
+    return write_data(target, report_data(desk, results))
+
+
+def write_data(target: str, data: ReportData) -> Path:
+    """Writes what the report shows into one file. Raises as `write_report`."""
     from mechexo.costs.export import write_text
     from mechexo.costs.report_html.page import render
 
-    return write_text(target, render(report_data(desk, results)))
+    return write_text(target, render(data))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 BINS = 50
 """About how many bars the distribution has."""
+
+SHOWN = (0.01, 0.99)
+"""The percentiles between which the distribution's bars lie."""
 
 AVERAGED_DAYS = 5
 """How many days with fills the moving average is over."""
@@ -122,23 +125,32 @@ def distribution(priced: pl.DataFrame) -> tuple[Bin, ...]:
     if own.is_empty():
         return ()
     low, high = (
-        float(own["total_bps"].quantile(level, interpolation="linear") or 0.0)
-        for level in (0.01, 0.99)
+        float(own["total_bps"].quantile(level, interpolation="linear") or 0.0) for level in SHOWN
     )
+    return bins(low, high, [own])
+
+
+def bins(low: float, high: float, parts: Iterable[pl.DataFrame]) -> tuple[Bin, ...]:
+    """The bars from `low` to `high`, and those beyond them, of total_bps with their notional."""
+    import polars as pl
+
     width = _round_width((high - low) / BINS, scale=max(abs(low), abs(high)))
     first, last = math.floor(low / width), math.floor(high / width)
     place = (pl.col("total_bps") / width).floor().clip(first - 1, last + 1).cast(pl.Int64)
-    counted = (
-        own.group_by(place.alias("place")).agg(pl.len(), pl.col("notional").sum()).sort("place")
-    )
-    found = {row[0]: (row[1], row[2]) for row in counted.iter_rows()}
-    inner = range(first, last + 1)
-    bins = [Bin(place * width, (place + 1) * width, *found.get(place, (0, 0.0))) for place in inner]
+    found: dict[int, tuple[int, float]] = {}
+    for part in parts:
+        sums = pl.len(), pl.col("notional").sum()
+        for at, count, notional in part.group_by(place.alias("place")).agg(sums).iter_rows():
+            known = found.get(at, (0, 0.0))
+            found[at] = (known[0] + count, known[1] + notional)
+    bars = [
+        Bin(at * width, (at + 1) * width, *found.get(at, (0, 0.0))) for at in range(first, last + 1)
+    ]
     if first - 1 in found:
-        bins.insert(0, Bin(None, first * width, *found[first - 1]))
+        bars.insert(0, Bin(None, first * width, *found[first - 1]))
     if last + 1 in found:
-        bins.append(Bin((last + 1) * width, None, *found[last + 1]))
-    return tuple(bins)
+        bars.append(Bin((last + 1) * width, None, *found[last + 1]))
+    return tuple(bars)
 
 
 def _round_width(width: float, *, scale: float) -> float:
