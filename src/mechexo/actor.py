@@ -35,6 +35,8 @@ class Actor:
     name: str
     ssh_connection: str = ""
     sudo_user: str = ""
+    granted: Role | None = None
+    """The role that came with what was shown (an API token); of persons `[access]` decides."""
 
     def as_record(self) -> dict[str, object]:
         """The actor as it is written into the audit log."""

@@ -93,7 +93,10 @@ class Desk:
 
     @property
     def role(self) -> Role:
-        """The acting person's role, from `[access]`."""
+        """The acting person's role, from `[access]`; of a token the one it grants, and never more
+        than responder."""
+        if self.actor.granted is not None:
+            return min(self.actor.granted, Role.RESPONDER)
         access = self.settings.access
         for role in reversed(Role):
             if access.names(role) & {self.actor.name, str(self.actor.uid)}:

@@ -32,6 +32,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "flows": ("flows", "Flow runs; a wrapper for cron jobs."),
     "report": ("report", "The shift report."),
     "audit": ("audit", "Read and verify the audit log."),
+    "access": ("access", "API tokens for the HTTP endpoint."),
 }
 
 

@@ -18,6 +18,7 @@ _OPEN_SCHEMES = frozenset(
     {"file", "http", "https", "json", "jsons", "xml", "xmls", "form", "forms", "mailto", "mailtos"}
 )
 _KEYS_OF_SECRETS = re.compile(r"(?i)\b(pass(word)?|pwd|secret|token|api[_-]?key|auth)(=)[^&\s]+")
+_OWN_TOKEN = re.compile(r"\bmechexo_([0-9a-f]{8})_[A-Za-z0-9_-]{43}")
 # Whoever knows the path of a hook there can send: its last part is the credential.
 _HOOK_HOSTS = (
     "hooks.slack.com",
@@ -128,5 +129,6 @@ def redact(text: str, secrets: tuple[str, ...] = ()) -> str:
     """The text with known secrets and everything that looks like one hidden."""
     for secret in sorted((s for s in secrets if s), key=len, reverse=True):
         text = text.replace(secret, HIDDEN)
+    text = _OWN_TOKEN.sub(rf"mechexo_\1_{HIDDEN}", text)
     text = re.sub(r"(?<=://)[^/\s@:]*:[^/\s@]+(?=@)", HIDDEN, text)
     return _KEYS_OF_SECRETS.sub(rf"\1\3{HIDDEN}", text)

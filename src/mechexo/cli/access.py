@@ -1,0 +1,114 @@
+"""`mechexo access`: API tokens for the HTTP endpoint."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mechexo.cli import render
+from mechexo.cli.invocation import command_group, open_desk
+from mechexo.times import in_zone, parse_duration
+
+if TYPE_CHECKING:
+    from mechexo.security.values import Token
+
+app = command_group("API tokens for the HTTP endpoint.")
+token = command_group("Make, list and revoke API tokens.")
+app.add_typer(token, name="token")
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON document.")]
+Reason = Annotated[str, typer.Option("--reason", help="Why; required on a live desk.")]
+Yes = Annotated[bool, typer.Option("--yes", help="For scripts; nothing is asked here anyway.")]
+
+
+@token.command("create")
+def create(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(help="Whose token it is, like alertmanager.")],
+    scope: Annotated[list[str], typer.Option(help="read, alerts or ping; may be repeated.")],
+    expires: Annotated[str | None, typer.Option(help="How long it counts, like 90d.")] = None,
+    reason: Reason = "",
+    json_: Json = False,
+    yes: Yes = False,
+) -> None:
+    """Make a token and print it: this once, for only a digest of it is kept."""
+    from mechexo.security import operations
+
+    desk = open_desk(ctx)
+    lasts = parse_duration(expires) if expires else None
+    made = operations.create_token(desk, name, tuple(scope), expires_in=lasts, reason=reason)
+    if json_:
+        body = {"token": {**_said(made.token), "text": made.text}}
+        return render.json_document("token", desk.clock.now(), body)
+    render.text(made.text)
+    ends = made.token.expires_at
+    until = "until it is revoked" if ends is None else f"until {in_zone(ends, desk.zone)}"
+    return render.note(
+        f"token {name} ({', '.join(made.token.scopes)}) counts {until}; it is not shown again"
+    )
+
+
+@token.command("list")
+def list_(
+    ctx: typer.Context,
+    json_: Json = False,
+    csv: Annotated[bool, typer.Option("--csv", help="CSV.")] = False,
+) -> None:
+    """All tokens, the revoked and the expired ones too."""
+    from mechexo.security import operations
+    from mechexo.security.tokens import why_spent
+
+    desk = open_desk(ctx)
+    found, now = operations.list_tokens(desk), desk.clock.now()
+    if json_:
+        said = [_said(each) for each in found]
+        return render.json_document("tokens", desk.clock.now(), {"tokens": said})
+    columns = ("name", "scopes", "created_at", "created_by", "expires_at", "last_used_at")
+    rows = [
+        (
+            *(each.name, " ".join(each.scopes), each.created_at, each.created_by),
+            *(each.expires_at, each.last_used_at),
+        )
+        for each in found
+    ]
+    if csv:
+        ends = [(each.revoked_at, each.revoked_by) for each in found]
+        both = [(*row, *end) for row, end in zip(rows, ends, strict=True)]
+        return render.csv_rows((*columns, "revoked_at", "revoked_by"), both)
+    titles = ("name", "scopes", "created", "?by", "expires", "last used", "counts")
+    counts = ["no" if why_spent(each, now) else "yes" for each in found]
+    shown = [(*row, word) for row, word in zip(rows, counts, strict=True)]
+    return render.table("API tokens", titles, shown, zone=desk.zone)
+
+
+@token.command("revoke")
+def revoke(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(help="The token's name.")],
+    reason: Reason = "",
+    json_: Json = False,
+    yes: Yes = False,
+) -> None:
+    """Make a token count no more, from the next request on."""
+    from mechexo.security import operations
+
+    desk = open_desk(ctx)
+    gone = operations.revoke_token(desk, name, reason=reason)
+    if json_:
+        return render.json_document("token", desk.clock.now(), {"token": _said(gone)})
+    return render.text(f"token {name} counts no more")
+
+
+def _said(token: Token) -> dict[str, object]:
+    return {
+        "id": token.id,
+        "name": token.name,
+        "scopes": token.scopes,
+        "created_at": token.created_at,
+        "created_by": token.created_by,
+        "expires_at": token.expires_at,
+        "last_used_at": token.last_used_at,
+        "revoked_at": token.revoked_at,
+        "revoked_by": token.revoked_by,
+    }

@@ -1,0 +1,90 @@
+"""The table of API tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from sqlite3 import Row
+
+from mechexo.security.values import Scope, Token
+from mechexo.state import State, Transaction
+from mechexo.times import from_iso_z, iso_z
+
+
+def insert(
+    transaction: Transaction,
+    *,
+    handle: str,
+    digest: str,
+    name: str,
+    scopes: tuple[Scope, ...],
+    at: datetime,
+    by: str,
+    expires_at: datetime | None,
+) -> Token:
+    """Stores a new token."""
+    cursor = transaction.execute(
+        "INSERT INTO api_token (handle, digest, name, scopes, created_at, created_by, expires_at)"
+        " VALUES (?,?,?,?,?,?,?)",
+        (handle, digest, name, " ".join(scopes), iso_z(at), by, _text(expires_at)),
+    )
+    return Token(int(cursor.lastrowid or 0), name, scopes, at, by, expires_at)
+
+
+def by_handle(state: State, handle: str) -> tuple[Token, str] | None:
+    """The token with this handle, and its digest."""
+    row = state.row("SELECT * FROM api_token WHERE handle = ?", (handle,))
+    return (_token(row), row["digest"]) if row else None
+
+
+def named(source: State | Transaction, name: str) -> Token | None:
+    """The token of this name that is not revoked."""
+    sql = "SELECT * FROM api_token WHERE name = ? AND revoked_at IS NULL"
+    if isinstance(source, State):
+        row = source.row(sql, (name,))
+    else:
+        row = source.execute(sql, (name,)).fetchone()
+    return _token(row) if row else None
+
+
+def every(state: State) -> tuple[Token, ...]:
+    """All tokens, the revoked ones too, oldest first."""
+    return tuple(map(_token, state.rows("SELECT * FROM api_token ORDER BY id")))
+
+
+def revoke(transaction: Transaction, token_id: int, at: datetime, by: str) -> None:
+    """Marks a token as revoked."""
+    transaction.execute(
+        "UPDATE api_token SET revoked_at = ?, revoked_by = ? WHERE id = ?",
+        (iso_z(at), by, token_id),
+    )
+
+
+def note_used(transaction: Transaction, used: Mapping[int, datetime]) -> None:
+    """Stores when tokens were used last."""
+    transaction.connection.executemany(
+        "UPDATE api_token SET last_used_at = MAX(COALESCE(last_used_at, ''), ?) WHERE id = ?",
+        [(iso_z(at), token_id) for token_id, at in used.items()],
+    )
+
+
+def _token(row: Row) -> Token:
+    return Token(
+        id=row["id"],
+        name=row["name"],
+        scopes=tuple(Scope(name) for name in row["scopes"].split()),
+        created_at=from_iso_z(row["created_at"]),
+        created_by=row["created_by"],
+        expires_at=_moment(row["expires_at"]),
+        last_used_at=_moment(row["last_used_at"]),
+        revoked_at=_moment(row["revoked_at"]),
+        revoked_by=row["revoked_by"],
+    )
+
+
+def _moment(text: str | None) -> datetime | None:
+    return None if text is None else from_iso_z(text)
+
+
+def _text(moment: datetime | None) -> str | None:
+    return None if moment is None else iso_z(moment)

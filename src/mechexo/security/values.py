@@ -1,0 +1,54 @@
+"""What the security wing says: tokens, their scopes, and why one is refused."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from mechexo.actor import Role
+from mechexo.errors import NotAllowedError
+
+
+class Scope(StrEnum):
+    """What a token may be used for."""
+
+    READ = "read"
+    """Reading the status, the alerts, the costs and the metrics."""
+    ALERTS = "alerts"
+    """Firing and resolving alerts."""
+    PING = "ping"
+    """Checking jobs in."""
+
+    @property
+    def role(self) -> Role:
+        """The role in which a request of this scope acts."""
+        return Role.VIEWER if self is Scope.READ else Role.RESPONDER
+
+
+class TokenRefusedError(NotAllowedError):
+    """What was shown is no token that counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A token as stored. Its secret is not: only a digest of it is."""
+
+    id: int
+    name: str
+    scopes: tuple[Scope, ...]
+    created_at: datetime
+    created_by: str
+    expires_at: datetime | None = None
+    last_used_at: datetime | None = None
+    """To the minute or so: noted now and then, not at every request."""
+    revoked_at: datetime | None = None
+    revoked_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewToken:
+    """A token just made, with the text that its bearer shows: told this once."""
+
+    token: Token
+    text: str = field(repr=False)
