@@ -2,7 +2,7 @@
 
 It reads JSON lines on stdin and answers each with one on stdout. The first line names the
 channel, secrets and all: stdin is the only way in that no other process can read. Each further
-line is one message. It ends when stdin does.
+line is one message, or a question to the service. It ends when stdin does.
 """
 
 from __future__ import annotations
@@ -16,7 +16,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-Send = Callable[[dict[str, Any]], tuple[bool, str]]
+Reply = dict[str, Any]
+"""`outcome` and `detail`, and what else `process.Answer` has."""
+
+Send = Callable[[dict[str, Any]], Reply]
 
 _GRACE_S = 3
 """How much longer than its limit an attempt may live when the parent is no longer there."""
@@ -38,27 +41,52 @@ def main() -> None:
     backstop_s = max(1, round(channel["limit_s"])) + _GRACE_S
     signal.alarm(backstop_s)
     try:
-        send = _mailbox(channel) if channel["kind"] == "file" else _apprise(channel)
+        send = _connected(channel)
     except RejectedError as error:
         _answer(answers, outcome="rejected", detail=str(error))
         return
     _answer(answers, outcome="ready", detail="")
     signal.alarm(0)
     for line in requests:
-        signal.alarm(backstop_s)
+        question = json.loads(line)
+        signal.alarm(max(backstop_s, round(question.get("limit_s", 0)) + _GRACE_S))
         try:
-            ok, detail = send(json.loads(line))
+            reply = send(question)
         except Exception as error:  # noqa: BLE001 - answered, and recorded by the parent
-            ok, detail = False, f"{type(error).__name__}: {error}"
-        _answer(answers, outcome="sent" if ok else "refused", detail=detail)
+            reply = _refused(f"{type(error).__name__}: {error}")
+        _answer(answers, **reply)
         signal.alarm(0)
     # Apprise's threads may hang; they shall not keep this process.
     os._exit(0)
 
 
-def _answer(answers: Any, *, outcome: str, detail: str) -> None:
-    answers.write(json.dumps({"outcome": outcome, "detail": detail}) + "\n")
+def _answer(answers: Any, **reply: Any) -> None:
+    answers.write(json.dumps(reply) + "\n")
     answers.flush()
+
+
+def _refused(why: str) -> Reply:
+    return {"outcome": "refused", "detail": why}
+
+
+def _sent(what: str) -> Reply:
+    return {"outcome": "sent", "detail": what}
+
+
+def _connected(channel: dict[str, Any]) -> Send:
+    match channel["kind"]:
+        case "file":
+            return _mailbox(channel)
+        case "telegram":
+            from mechexo.alerts.channels import telegram
+
+            return telegram.connect(channel)
+        case "phone":
+            from mechexo.alerts.channels import phone
+
+            return phone.connect(channel)
+        case _:
+            return _apprise(channel)
 
 
 def _mailbox(channel: dict[str, Any]) -> Send:
@@ -66,14 +94,14 @@ def _mailbox(channel: dict[str, Any]) -> Send:
 
     path = Path(channel["address"])
 
-    def send(message: dict[str, Any]) -> tuple[bool, str]:
+    def send(message: dict[str, Any]) -> Reply:
         if channel["make_folder"]:
             path.parent.mkdir(parents=True, exist_ok=True)
         try:
             append_line(path, message)
         except OSError as error:
-            return False, f"{path}: {error.strerror or error}"
-        return True, f"written to {path.name}"
+            return _refused(f"{path}: {error.strerror or error}")
+        return _sent(f"written to {path.name}")
 
     return send
 
@@ -98,7 +126,7 @@ def _apprise(channel: dict[str, Any]) -> Send:
         "medium": apprise.NotifyType.WARNING,
     }
 
-    def send(message: dict[str, Any]) -> tuple[bool, str]:
+    def send(message: dict[str, Any]) -> Reply:
         result = services.notify(
             body=message["body"],
             title=message["title"],
@@ -108,9 +136,9 @@ def _apprise(channel: dict[str, Any]) -> Send:
             log_level=logging.WARNING,
         )
         if result:
-            return True, "accepted"
+            return _sent("accepted")
         said = [str(entry.message) for entry in result.logs()]
-        return False, "; ".join(dict.fromkeys(said)) or f"Apprise says {result.status.name}"
+        return _refused("; ".join(dict.fromkeys(said)) or f"Apprise says {result.status.name}")
 
     return send
 
