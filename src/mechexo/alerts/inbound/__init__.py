@@ -1,0 +1,1 @@
+"""What other systems send, turned into observations. Pure: bytes in, observations out."""
