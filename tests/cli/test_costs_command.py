@@ -184,6 +184,15 @@ def test_options_before_the_subcommand_are_not_lost_in_silence(run) -> None:
         (["--from", "soon"], 2, "is not a time"),
         (["--from", "2026-03-02", "--to", "2026-03-01"], 2, "must end after its start"),
         (["--by", "dya"], 2, "did you mean day"),
+        (["--by", ""], 2, "--by '' is empty; name groupings like day,symbol+hour"),
+        (["--by", " "], 2, "--by ' ' is empty"),
+        (["--by", "day,,symbol"], 2, "'day,,symbol' has nothing beside one of its commas"),
+        (["--by", "day,"], 2, "'day,' has nothing beside one of its commas"),
+        (["trades", "--csv", "--json"], 2, "stdout has room for one answer: choose"),
+        (["orders", "--csv", "--json"], 2, "stdout has room for one answer: choose"),
+        (["exceptions", "--csv", "--json"], 2, "stdout has room for one answer: choose"),
+        (["impact", "--csv", "--json"], 2, "stdout has room for one answer: choose"),
+        (["compare", "--csv", "--json"], 2, "stdout has room for one answer: choose"),
     ],
 )
 def test_words_that_do_not_fit_are_one_line(run, words: list[str], code: int, text: str) -> None:

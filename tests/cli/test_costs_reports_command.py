@@ -223,14 +223,37 @@ def test_a_file_that_stood_there_is_replaced_whole(run, tmp_path: Path, form: st
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize(
     ("place", "why"),
-    [("nowhere/costs", "No such file or directory"), ("desk", "Is a directory")],
+    [
+        ("nowhere/costs", "the folder {}/nowhere does not exist"),
+        ("desk/mechexo.toml/costs", "the folder {}/desk/mechexo.toml is no folder"),
+        ("desk", "Is a directory"),
+    ],
 )
 def test_a_place_that_takes_no_file_is_one_line(
     run, tmp_path: Path, form: str, place: str, why: str
 ) -> None:
     code, out, err = run(*FORMS[form], str(tmp_path / place))
     assert (code, out) == (5, "")
-    assert err == f"mechexo: {tmp_path / place} cannot be written: {why}\n"
+    assert err == f"mechexo: {tmp_path / place} cannot be written: {why.format(tmp_path)}\n"
+
+
+@pytest.mark.parametrize("option", ["--csv", "--html", "--parquet"])
+def test_a_folder_that_is_missing_is_neither_made_nor_found_out_late(
+    run, tmp_path: Path, desk: Desk, option: str
+) -> None:
+    code, out, err = run("costs", *PERIOD, "--save", option, str(tmp_path / "slip" / "costs"))
+    assert (code, out) == (5, "")
+    assert f"the folder {tmp_path}/slip does not exist" in err
+    assert not (tmp_path / "slip").exists()
+    assert [entry for entry in desk.audit_entries() if entry.action == "costs.save"] == []
+    (tmp_path / "slip").mkdir()
+    assert run("costs", *PERIOD, "--save", option, str(tmp_path / "slip" / "costs"))[0] == 0
+    assert [entry for entry in desk.audit_entries() if entry.action == "costs.save"]
+
+
+def test_a_home_that_nobody_has_is_one_line(run) -> None:
+    code, out, err = run("costs", *PERIOD, "--csv", "~nobody-of-that-name/costs.csv")
+    assert (code, out, err) == (2, "", "mechexo: ~nobody-of-that-name/costs.csv: no such user\n")
 
 
 @pytest.mark.slow

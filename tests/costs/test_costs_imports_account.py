@@ -150,6 +150,10 @@ FILES: Mapping[str, tuple[str, Callable[[], list[Fields]], Make]] = {
 }  # fmt: skip
 
 
+def unknown_corrections(rows: Sequence[Fields]) -> bool:
+    return any(str(row["correction"] or "") not in ("", "bust", "correct") for row in rows)
+
+
 def add_up(answer: FileImport) -> int:
     """All counts, each of which a row is in once."""
     return (
@@ -203,12 +207,12 @@ def test_every_row_is_in_exactly_one_count(
     path = tmp_path / "file"
     path.write_bytes(make(rows))
     desk: Desk = make_desk(TOML)
-    try:
-        answer = import_file(desk, path, format_name=name, dry_run=data.draw(st.booleans()))
-    except ConfigError as error:
-        # Such a word in a table of one's own is refused with the whole file: nothing is taken in.
-        assert (name, "is no correction" in error.args[0]) == ("mapped", True)
+    if name == "mapped" and unknown_corrections(rows):
+        # Taken for a plain fill it could be counted twice: the whole file is refused.
+        with pytest.raises(ConfigError, match="is no correction"):
+            import_file(desk, path)
         return
+    answer = import_file(desk, path, format_name=name, dry_run=data.draw(st.booleans()))
     assert answer.rows == len(rows)
     assert add_up(answer) == len(rows)
     assert printed(answer, desk, capsys) == (len(rows), len(rows))

@@ -274,6 +274,36 @@ def test_a_bare_date_is_a_whole_day_of_the_exchange(desk: Desk) -> None:
     assert end == datetime(2026, 3, 3, 5, tzinfo=UTC)
 
 
+@pytest.mark.parametrize(
+    ("start", "end", "said"),
+    [
+        (
+            "2026-03-03",
+            "2026-03-02",
+            "from 2026-03-03 to 2026-03-02 is empty "
+            "(2026-03-03 06:00:00 CET to 2026-03-03 06:00:00 CET)",
+        ),
+        (
+            "2026-03-03 10:00",
+            "2026-03-03 09:00",
+            "from 2026-03-03 10:00 to 2026-03-03 09:00 is empty "
+            "(2026-03-03 10:00:00 CET to 2026-03-03 09:00:00 CET)",
+        ),
+        ("2027-01-01", None, "from 2027-01-01 to now is empty (2027-01-01 06:00:00 CET to "),
+        (None, "2020-01-01", "from its default to 2020-01-01 is empty ("),
+    ],
+)
+def test_an_empty_period_is_told_as_it_was_written_and_in_the_desks_zone(
+    make_desk, start: str | None, end: str | None, said: str
+) -> None:
+    desk = make_desk('[costs]\nzone = "America/New_York"', zone="Europe/Berlin")
+    with pytest.raises(UsageError) as told:
+        read_period(desk, start, end)
+    assert said in str(told.value)
+    assert str(told.value).endswith("it must end after its start")
+    assert "Z" not in str(told.value)
+
+
 @pytest.mark.parametrize("text", ["2026-02-30", "yesterday", "9999-12-31x"])
 def test_a_date_that_is_none_is_refused(desk: Desk, text: str) -> None:
     with pytest.raises(UsageError):

@@ -13,6 +13,7 @@ from mechexo.cli.costs_exceptions import app as exceptions
 from mechexo.cli.costs_impact import impact
 from mechexo.cli.costs_import import import_files
 from mechexo.cli.costs_ingest import ingest
+from mechexo.cli.costs_options import check_folders, groupings, one_answer
 from mechexo.cli.costs_orders import orders
 from mechexo.cli.costs_sources import sources
 from mechexo.cli.invocation import open_desk
@@ -103,11 +104,12 @@ def costs(
         raise typer.BadParameter("stdout has room for one answer: --json or --csv -")
     if "-" in (html, parquet):
         raise typer.BadParameter("--html and --parquet want a file; only --csv can be stdout")
+    names = groupings(by)
+    check_folders(csv, html, parquet)
     desk = open_desk(ctx)
     first, last = read_period(desk, start, end)
     if save:
         first, last = _whole_days(desk, first, last)
-    names = tuple(dict.fromkeys(name.strip() for name in by.split(",") if name.strip()))
     if day_by_day or _too_large(desk, first, last):
         from mechexo.costs.day_results import Wanted
 
@@ -190,6 +192,8 @@ def trades(
     from mechexo.costs.operations import trades as list_trades
     from mechexo.costs.period import read_period
 
+    one_answer(json_=json_, csv=csv)
+    check_folders(parquet)
     desk = open_desk(ctx)
     first, last = read_period(desk, start, end)
     if parquet is not None:

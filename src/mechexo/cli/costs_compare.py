@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mechexo.cli import render
+from mechexo.cli.costs_options import one_answer
 from mechexo.cli.invocation import open_desk
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ def compare(
     from mechexo.costs.period import read_period
     from mechexo.errors import UsageError
 
+    one_answer(json_=json_, csv=csv)
     desk = open_desk(ctx)
     how = Resampling(confidence, resamples, seed)
     if by is None and values is None and period is not None and with_ is not None:

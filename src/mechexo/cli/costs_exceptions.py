@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mechexo.cli import render
+from mechexo.cli.costs_options import one_answer
 from mechexo.cli.invocation import open_desk
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ def exceptions(
     from mechexo.costs.inspecting import exceptions as find
     from mechexo.costs.period import read_period
 
+    one_answer(json_=json_, csv=csv)
     desk = open_desk(ctx)
     answer = find(desk, read_period(desk, start, end))
     shown = [each for each in answer.exceptions if all_ or each.acknowledged_at is None]

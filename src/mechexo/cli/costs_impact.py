@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mechexo.cli import render
+from mechexo.cli.costs_options import one_answer
 from mechexo.cli.invocation import open_desk
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def impact(
     from mechexo.costs.findings import ExpectedCost
     from mechexo.costs.period import read_period
 
+    one_answer(json_=json_, csv=csv)
     desk = open_desk(ctx)
     answer = expect(desk, *read_period(desk, start, end))
     if json_:

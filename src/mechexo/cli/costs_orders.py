@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mechexo.cli import render
+from mechexo.cli.costs_options import one_answer
 from mechexo.cli.invocation import open_desk
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ def orders(
     from mechexo.costs.operations import orders as list_orders
     from mechexo.costs.period import read_period
 
+    one_answer(json_=json_, csv=csv)
     desk = open_desk(ctx)
     first, last = read_period(desk, start, end)
     found = list_orders(desk, start=first, end=last)

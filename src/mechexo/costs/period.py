@@ -9,7 +9,7 @@ from mechexo.costs.operations import default_period
 from mechexo.costs.running import exchange_zone
 from mechexo.desk import Desk
 from mechexo.errors import UsageError
-from mechexo.times import parse_instant
+from mechexo.times import in_zone, parse_instant
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
@@ -20,11 +20,15 @@ def read_period(desk: Desk, start: str | None, end: str | None) -> tuple[datetim
     A bare date is a whole day of the exchange's zone: as the end, that day is included.
 
     Raises:
-        UsageError: a text is no time.
+        UsageError: a text is no time, or the period is empty.
     """
     default_start, now = default_period(desk)
     first = default_start if start is None else _moment(desk, start, days=0)
     last = now if end is None else _moment(desk, end, days=1)
+    if first >= last:
+        named = f"from {start or 'its default'} to {end or 'now'}"
+        moments = " to ".join(in_zone(moment, desk.zone) for moment in (first, last))
+        raise UsageError(f"the period {named} is empty ({moments}): it must end after its start")
     return first, last
 
 

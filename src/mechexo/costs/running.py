@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from mechexo.costs.rules import QuoteRule
 from mechexo.desk import Desk
 from mechexo.errors import UsageError
-from mechexo.times import iso_z
+from mechexo.times import in_zone
 
 if TYPE_CHECKING:
     import polars as pl
@@ -97,9 +97,8 @@ def price_period(desk: Desk, start: datetime, end: datetime, *, also: tuple[str,
     from mechexo.costs.interrupts import interrupts_told
 
     if start >= end:
-        raise UsageError(
-            f"the period from {iso_z(start)} to {iso_z(end)} is empty: it must end after its start"
-        )
+        first, last = (in_zone(moment, desk.zone) for moment in (start, end))
+        raise UsageError(f"the period from {first} to {last} is empty: it must end after its start")
     with interrupts_told():
         return _priced(desk, start, end, also)
 
