@@ -1,16 +1,66 @@
-"""Who is on call, and whether it is quiet."""
+"""Who is on call, now and later, and whether it is quiet."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from mechexo.alerts import rotation
 from mechexo.alerts.quiet import QuietHours
+from mechexo.alerts.rotation import Handover, Layer, Override, Schedule, Span
 from mechexo.alerts.values import OnCallNow
+from mechexo.errors import NotFoundError, close_names
 
 if TYPE_CHECKING:
+    from mechexo.config import LayerSettings
     from mechexo.desk import Desk
 
-__all__ = ["OnCallNow", "now", "quiet_hours"]
+__all__ = [
+    "OnCallNow",
+    "Plan",
+    "Standing",
+    "handovers",
+    "now",
+    "plan",
+    "quiet_hours",
+    "standings",
+    "who",
+]
+
+LOOKAHEAD = timedelta(days=14)
+"""How far ahead gaps are looked for, and how far the next hand-over."""
+
+_WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_UNIT_DAYS = {"daily": 1, "weekly": 7}
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Who is on call in a schedule at a moment, and who comes next."""
+
+    schedule: str
+    person: str | None
+    """None: nobody."""
+    why: str
+    until: datetime | None
+    """When somebody else is; None when nobody else is within `LOOKAHEAD`."""
+    next_person: str | None
+    """Who is on call then; None is nobody."""
+    problems: tuple[str, ...]
+    """What of its calendar or its overrides could not be used."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Who is on call in a schedule over a time."""
+
+    schedule: str
+    zone: str
+    spans: tuple[Span, ...]
+    gaps: tuple[Span, ...]
+    problems: tuple[str, ...]
 
 
 def quiet_hours(desk: Desk) -> QuietHours:
@@ -21,7 +71,132 @@ def quiet_hours(desk: Desk) -> QuietHours:
 
 
 def now(desk: Desk) -> OnCallNow:
-    """The people of each level and the quiet hours, at this moment."""
-    levels = desk.settings.oncall
-    until = quiet_hours(desk).until(desk.clock.now())
-    return OnCallNow(levels.level1, levels.level2, levels.level3, until is not None, until)
+    """The people of each level and the quiet hours, at this moment. A level that names a schedule
+    is whoever is on call in it, and "" in a gap."""
+    configured = desk.settings.oncall
+    moment = desk.clock.now()
+    levels = (configured.level1, configured.level2, configured.level3)
+    on_call = _people(desk, [name for name in levels if name in configured.schedules], moment)
+    first, second, third = (on_call.get(name, name) or "" for name in levels)
+    until = quiet_hours(desk).until(moment)
+    return OnCallNow(first, second, third, until is not None, until)
+
+
+def who(desk: Desk, moment: datetime) -> dict[str, str | None]:
+    """Who is on call at `moment` in each schedule; None is nobody.
+
+    A calendar that cannot be read does not count: the layers below it then decide. What is wrong
+    with it is in `standings` and in `mechexo oncall lint`.
+    """
+    return _people(desk, desk.settings.oncall.schedules, moment)
+
+
+def standings(desk: Desk) -> tuple[Standing, ...]:
+    """Who is on call in each schedule at this moment, until when, and who is next."""
+    moment = desk.clock.now()
+    found = []
+    for name in desk.settings.oncall.schedules:
+        schedule, overrides, problems = known(desk, name, moment, moment + LOOKAHEAD)
+        turn = rotation.on_call(schedule, overrides, moment)
+        coming = rotation.by_person(rotation.spans(schedule, overrides, moment, moment + LOOKAHEAD))
+        until, following = (None, None)
+        if len(coming) > 1:
+            until, following = coming[1].starts_at, coming[1].person
+        found.append(Standing(name, turn.person, turn.why, until, following, problems))
+    return tuple(found)
+
+
+def plan(desk: Desk, name: str, start: datetime, end: datetime) -> Plan:
+    """Who is on call in a schedule from `start` until `end`, and when nobody is.
+
+    Raises:
+        NotFoundError: there is no such schedule.
+    """
+    schedule, overrides, problems = known(desk, name, start, end)
+    spans = rotation.spans(schedule, overrides, start, end)
+    gaps = tuple(each for each in spans if each.person is None)
+    return Plan(name, schedule.zone, spans, gaps, problems)
+
+
+def handovers(desk: Desk, since: datetime, until: datetime) -> tuple[Handover, ...]:
+    """Who took over from whom in any schedule after `since` and up to `until`, oldest first."""
+    found: list[Handover] = []
+    for name in desk.settings.oncall.schedules:
+        schedule, overrides, _ = known(desk, name, since, until + timedelta.resolution)
+        found += rotation.handovers(schedule, overrides, since, until)
+    return tuple(sorted(found, key=lambda each: (each.at, each.schedule)))
+
+
+def known(
+    desk: Desk, name: str, start: datetime, end: datetime
+) -> tuple[Schedule, tuple[Override, ...], tuple[str, ...]]:
+    """A schedule with its calendar and overrides from `start` until `end`, and what of them could
+    not be used: a calendar that cannot be read, an override for somebody who is not configured.
+
+    Raises:
+        NotFoundError: there is no such schedule.
+    """
+    (found,) = _known(desk, [name], start, end)
+    return found
+
+
+def _people(desk: Desk, names: Iterable[str], moment: datetime) -> dict[str, str | None]:
+    return {
+        schedule.name: rotation.on_call(schedule, overrides, moment).person
+        for schedule, overrides, _ in _known(desk, names, moment, moment + timedelta.resolution)
+    }
+
+
+def _known(
+    desk: Desk, names: Iterable[str], start: datetime, end: datetime
+) -> list[tuple[Schedule, tuple[Override, ...], tuple[str, ...]]]:
+    from mechexo.alerts.overrides import between
+
+    wanted = list(names)
+    if not wanted:
+        return []
+    with desk.state.explained():
+        made = between(desk.state.reader(), start, end)
+    found = []
+    for name in wanted:
+        schedule, problems = _schedule(desk, name, start, end)
+        own = [each for each in made if each.schedule == name]
+        problems += [
+            f"override {each.id} puts {each.person!r} on call, who is nobody in [people]"
+            for each in own
+            if each.person not in desk.settings.people
+        ]
+        usable = tuple(each for each in own if each.person in desk.settings.people)
+        found.append((schedule, usable, tuple(problems)))
+    return found
+
+
+def _schedule(desk: Desk, name: str, start: datetime, end: datetime) -> tuple[Schedule, list[str]]:
+    """A schedule as configured, its calendar as far as it is needed."""
+    settings = desk.settings.oncall.schedules.get(name)
+    if settings is None:
+        others = sorted(desk.settings.oncall.schedules)
+        said = close_names(name, others) if others else "none is configured"
+        raise NotFoundError(f"there is no schedule {name!r}; {said}")
+    zone = settings.zone or desk.settings.desk.zone
+    layers = tuple(map(layer_of, settings.layers))
+    if not settings.calendar:
+        return Schedule(name, zone, layers), []
+    from mechexo.alerts.calendar_files import read_calendar
+
+    found = read_calendar(desk.path(settings.calendar), zone, desk.settings.people, start, end)
+    return Schedule(name, zone, layers, found.entries), list(found.problems)
+
+
+def layer_of(settings: LayerSettings) -> Layer:
+    """A layer as configured."""
+    return Layer(
+        people=settings.people,
+        turn_days=settings.turns * _UNIT_DAYS[settings.every],
+        handover=settings.handover,
+        since=date.fromisoformat(settings.since),
+        weekday=_WEEKDAYS.index(settings.weekday) if settings.every == "weekly" else None,
+        days=frozenset(map(_WEEKDAYS.index, settings.days)),
+        start=settings.start,
+        end=settings.end,
+    )
