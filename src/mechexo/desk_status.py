@@ -179,6 +179,7 @@ def status_after_tick(
     # Read once, so that the cards and the verdict speak of the same moment.
     probes = health.probe_states(desk)
     named = [as_probe(each, settings.flows[each.flow], now) for each in flows.standings(desk)]
+    uptime = health.uptime(desk)
     reasons = judge(
         Facts(
             now=now,
@@ -201,10 +202,10 @@ def status_after_tick(
         zone=settings.desk.zone,
         ops_ok=not reasons,
         reasons=tuple(reason.text for reason in reasons),
-        cards=health.cards(desk, [*probes, *named]),
+        cards=health.cards(desk, [*probes, *named], uptime),
         alerts=alerts.counts(desk),
         oncall=oncall.now(desk),
-        uptime=health.uptime(desk),
+        uptime=uptime,
         last_tick_at=last_tick_at,
         blind=bool(reasons) and not any(reason.known for reason in reasons),
     )
@@ -224,14 +225,28 @@ def status_document(status: DeskStatus) -> dict[str, object]:
             "oldest_s": status.alerts.oldest_s,
         },
         "oncall": {"level1": status.oncall.level1, "quiet_hours": status.oncall.quiet_hours},
-        "uptime": {
-            "objective": status.uptime.objective_pct,
-            "window_days": status.uptime.window_days,
-            "achieved": status.uptime.achieved_pct,
-            "budget_left_s": status.uptime.budget_left_s,
-            "known_s": status.uptime.known_s,
-            "unknown_s": status.uptime.unknown_s,
-        },
+        "uptime": _uptime_document(status.uptime),
+    }
+
+
+def _uptime_document(uptime: Uptime) -> dict[str, object]:
+    return {
+        "objective": uptime.objective_pct,
+        "window_days": uptime.window_days,
+        "achieved": uptime.achieved_pct,
+        "budget_left_s": uptime.budget_left_s,
+        "known_s": uptime.known_s,
+        "unknown_s": uptime.unknown_s,
+        "windows": [
+            {
+                **({"hours": each.hours} if each.hours <= 24 else {"days": each.hours // 24}),
+                "achieved": each.achieved_pct,
+                "budget_left_s": each.budget_left_s,
+                "known_s": each.known_s,
+            }
+            for each in uptime.windows
+        ],
+        "burn": {"fast": uptime.fast.rate, "slow": uptime.slow.rate},
     }
 
 

@@ -18,6 +18,9 @@ A flow that the configuration names raises `flow:NAME:failed` when its newest fi
 end well: somebody named it, so somebody must hear of it. It raises `flow:NAME:overdue` when it is
 late, but not while it fails: that is why it is late, and one trouble pages once. The next run that
 ends well resolves both.
+
+The error budget of the uptime objective raises `uptime:fast_burn` and `uptime:slow_burn` while it
+is spent too fast. When too little is known to tell, it neither raises nor resolves.
 """
 
 from __future__ import annotations
@@ -27,15 +30,17 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from mechexo.alerts.values import Alert, Observation
+from mechexo.alerts.values import SEVERITIES, Alert, Observation
 from mechexo.flow_words import CARD, ending, has_failed
+from mechexo.health.error_budget import UPTIME_CARD, burn_words
 from mechexo.health.values import ProbeState, Status
 from mechexo.times import format_duration
 
 if TYPE_CHECKING:
-    from mechexo.config import FlowSettings, ProbeSettings, Settings
+    from mechexo.config import FlowSettings, ProbeSettings, Settings, UptimeSettings
     from mechexo.costs.findings import CostJudgement
     from mechexo.flows.values import FlowStanding
+    from mechexo.health.values import Burn, Uptime
     from mechexo.tick_log import Stage
 
 WARNING_SEVERITY = "low"
@@ -155,6 +160,40 @@ def cost_observations(judged: CostJudgement, at: datetime | None) -> list[Observ
         )
         for said in judged.observations
     ]
+
+
+def uptime_observations(uptime: Uptime, settings: UptimeSettings) -> list[Observation]:
+    """Whether the error budget is spent too fast, as far as that is known."""
+    speeds = (
+        ("fast", uptime.fast, settings.severity),
+        ("slow", uptime.slow, _milder(settings.severity)),
+    )
+    return [
+        Observation(
+            key=f"uptime:{speed}_burn",
+            firing=burn.is_over,
+            severity=severity,
+            name=f"uptime_{speed}_burn",
+            summary=_burning(burn, uptime),
+            source="uptime",
+            labels={"card": UPTIME_CARD, "window": burn.long},
+        )
+        for speed, burn, severity in speeds
+        if burn.is_over is not None
+    ]
+
+
+def _burning(burn: Burn, uptime: Uptime) -> str:
+    said = f"the uptime's error budget is {burn_words(burn)} (limit {burn.limit:g}x)"
+    left_s = uptime.budget_left_s
+    if left_s is None:
+        return said
+    left = f"{format_duration(left_s)} left" if left_s >= 0 else f"{format_duration(-left_s)} over"
+    return f"{said}; {left} of {uptime.objective_pct:g} % over {uptime.window_days}d"
+
+
+def _milder(severity: str) -> str:
+    return SEVERITIES[min(SEVERITIES.index(severity) + 1, len(SEVERITIES) - 1)]
 
 
 def stage_observations(stages: Iterable[Stage]) -> list[Observation]:

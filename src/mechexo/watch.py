@@ -30,6 +30,7 @@ from mechexo.observing import (
     gone,
     probe_observations,
     stage_observations,
+    uptime_observations,
 )
 from mechexo.tick_log import Stage, TickRecord
 
@@ -149,6 +150,9 @@ def _tick(desk: Desk, deadline_s: float) -> TickReport:
     judged = this.run("costs", costs_s, lambda: _costs_judged(desk)) if _has_limits(desk) else None
     if judged is not None:
         observations += cost_observations(*judged)
+    uptime_s = this.left_s(keeping_s=alerting_s + sending_s + closing_s)
+    uptime = this.run("uptime", uptime_s, lambda: health.uptime(desk))
+    observations += uptime_observations(uptime, desk.settings.uptime) if uptime else ()
     observations += stage_observations(this.stages)
 
     def observe() -> tuple[tuple[Alert, ...], tuple[str, ...]]:

@@ -49,7 +49,7 @@ def made_tables() -> list[str]:
 
 
 TABLES = made_tables()
-STATUS_READS = {"migration", "health_probe", "ops_stretch", "alert", "delivery", "tick"}
+STATUS_READS = {"migration", "health_probe", "ops_newest", "ops_span", "alert", "delivery", "tick"}
 
 
 @pytest.fixture(scope="module")

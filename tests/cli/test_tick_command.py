@@ -36,6 +36,7 @@ def test_it_gives_a_document(make_desk: Callable[..., Desk]) -> None:
     assert [stage["name"] for stage in found["stages"]] == [
         "probes",
         "flows",
+        "uptime",
         "alerts",
         "deliveries",
         "record",

@@ -235,7 +235,7 @@ def test_uptime_counts_minutes_and_leaves_out_what_nobody_saw(make_desk, clock):
     assert uptime.unknown_s == 28 * 60
     assert uptime.achieved_pct == pytest.approx(100 * 8 / 12)
     assert uptime.budget_left_s == pytest.approx(864 - 4 * 60)
-    assert len(desk.state.rows("SELECT * FROM ops_stretch")) == 3
+    assert len(desk.state.rows("SELECT * FROM ops_span")) == 2
 
 
 def test_a_month_of_minutes_is_a_few_rows(make_desk, clock):
@@ -243,7 +243,7 @@ def test_a_month_of_minutes_is_a_few_rows(make_desk, clock):
     for _ in range(30):
         health.record_ops_ok(desk, True)
         clock.advance(MINUTE)
-    assert len(desk.state.rows("SELECT * FROM ops_stretch")) == 1
+    assert len(desk.state.rows("SELECT * FROM ops_span")) == 1
     assert health.uptime(desk).achieved_pct == 100.0
 
 

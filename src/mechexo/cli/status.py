@@ -13,7 +13,7 @@ from mechexo.cli.invocation import Invocation, open_desk, single_command
 from mechexo.cli.words import age, counted, harmless, status_word
 from mechexo.desk_status import DeskStatus, card_words, read_status, status_document
 from mechexo.errors import MechexoError
-from mechexo.health.values import FLOW_KIND, Status
+from mechexo.health.values import FLOW_KIND, UPTIME_KIND, Burn, Status
 from mechexo.times import format_duration, stamps_in_zone
 
 app = single_command()
@@ -61,6 +61,8 @@ def show(found: DeskStatus) -> None:
     quiet = ", quiet hours" if found.oncall.quiet_hours else ""
     render.text(f"on call {found.oncall.level1 or 'nobody is configured'}{quiet}")
     render.text(f"uptime  {_uptime(found)}")
+    if found.uptime.achieved_pct is not None:
+        render.text(f"        {_windows_and_burn(found)}")
     render.text(f"tick    {age(found.last_tick_at, found.at)}")
 
 
@@ -95,6 +97,25 @@ def _uptime(found: DeskStatus) -> str:
         f"error budget {format_duration(whole_s)}, {spent} spent, {format_duration(left_s)} left"
     )
     return f"{share}; {objective}: {budget}"
+
+
+def _windows_and_burn(found: DeskStatus) -> str:
+    """The other windows' shares, and how fast the budget is being spent."""
+    uptime = found.uptime
+    shares = [
+        f"{window.label} {window.achieved_pct:.3f} %"
+        for window in uptime.windows
+        if window.hours != 24 * uptime.window_days and window.achieved_pct is not None
+    ]
+    burns = f"burn {_burn(uptime.fast)}, {_burn(uptime.slow)}"
+    return "; ".join(filter(None, (", ".join(shares), burns)))
+
+
+def _burn(burn: Burn) -> str:
+    if burn.rate is None:
+        return f"over {burn.long} not known yet ({burn.why_unknown})"
+    over = f", ABOVE {burn.limit:g}x" if burn.is_over else ""
+    return f"{burn.rate:.1f}x over {burn.long}{over}"
 
 
 def _answer_nagios(ctx: typer.Context) -> int:
@@ -132,7 +153,7 @@ def nagios_verdict(found: DeskStatus) -> tuple[int, str]:
 
 def _performance(found: DeskStatus) -> str:
     looks = [probe for card in found.cards for probe in card.probes]
-    probes = [probe.status for probe in looks if probe.kind != FLOW_KIND]
+    probes = [probe.status for probe in looks if probe.kind not in (FLOW_KIND, UPTIME_KIND)]
     flows = [probe.status for probe in looks if probe.kind == FLOW_KIND]
     figures = [f"probes_{status.value}={probes.count(status)}" for status in Status]
     if flows:

@@ -7,14 +7,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mechexo.config import Settings, redact
 from mechexo.errors import NotFoundError, UsageError
-from mechexo.health import records
-from mechexo.health.availability import availability, extends
+from mechexo.health import records, uptime_records
+from mechexo.health.availability import Sample, Windows, in_ms
+from mechexo.health.error_budget import UPTIME_CARD, lengths, measured, window_states
 from mechexo.health.hysteresis import next_state
 from mechexo.health.roll_up import roll_up
 from mechexo.health.staleness import STANDS_FOR_INTERVALS, as_shown, is_due
@@ -117,10 +118,20 @@ def probe_states(desk: Desk) -> tuple[ProbeState, ...]:
     )
 
 
-def cards(desk: Desk, states: Iterable[ProbeState] | None = None) -> tuple[Card, ...]:
-    """The health cards, in the order of `[cards] show`, from states already read if given."""
+def cards(
+    desk: Desk, states: Iterable[ProbeState] | None = None, uptime: Uptime | None = None
+) -> tuple[Card, ...]:
+    """The health cards, in the order of `[cards] show`, from states already read if given.
+
+    With `uptime`, a card of that name in `[cards] show` also has its windows. `ops_ok` does not
+    ask them: what was lost earlier does not say that the desk is not well now.
+    """
     known = probe_states(desk) if states is None else states
-    return roll_up(known, desk.settings.cards.show)
+    show = desk.settings.cards.show
+    windows = (
+        () if uptime is None or UPTIME_CARD not in show else window_states(uptime, desk.clock.now())
+    )
+    return roll_up([*known, *windows], show)
 
 
 def history(desk: Desk, probe_name: str, *, since: datetime) -> tuple[tuple[datetime, float], ...]:
@@ -157,32 +168,27 @@ def check_in(desk: Desk, job: str, *, ok: bool = True, detail: str = "") -> None
 def record_ops_ok(desk: Desk, ok: bool) -> None:
     """Records how the desk is now, for `uptime`."""
     now = desk.clock.now()
+    # How long it stands when none follows.
+    stand = STANDS_FOR_INTERVALS * desk.settings.refresh.tick
     with desk.state.write() as transaction:
-        newest = records.newest_stretch(transaction)
-        if newest and extends(newest[1], now, ok, _stand(desk)):
-            records.extend_stretch(transaction, newest[0], now)
-        else:
-            records.begin_stretch(transaction, now, ok)
+        uptime_records.record(transaction, Sample(in_ms(now), in_ms(now + stand), ok))
 
 
 def uptime(desk: Desk) -> Uptime:
-    """Availability over the objective's window; see `availability` for what counts."""
+    """Availability over each window and how fast the error budget burns; see `availability` for
+    what counts, `error_budget` for the rules."""
     objective = desk.settings.uptime
-    now, window = desk.clock.now(), timedelta(days=objective.window_days)
-    stand = _stand(desk)
-    found = availability(records.stretches(desk.state, now - window - stand), now, window, stand)
-    budget_s = (1.0 - objective.objective_pct / 100.0) * window.total_seconds()
-    achieved_pct = found.achieved_pct
-    return Uptime(
+    windows = Windows(
+        in_ms(desk.clock.now()),
+        lengths(objective.window_days),
+        uptime_records.newest(desk.state),
+        uptime_records.first_ms(desk.state),
+    )
+    known = uptime_records.known_before(desk.state, windows.moments_ms)
+    return measured(
+        {length: windows.availability(length, known) for length in windows.lengths},
         objective_pct=objective.objective_pct,
         window_days=objective.window_days,
-        achieved_pct=achieved_pct,
-        budget_left_s=None if achieved_pct is None else budget_s - found.not_well_s,
-        known_s=found.known_s,
-        unknown_s=found.unknown_s,
+        fast_limit=objective.fast_burn,
+        slow_limit=objective.slow_burn,
     )
-
-
-def _stand(desk: Desk) -> timedelta:
-    """How long a sample of ops_ok stands when none follows."""
-    return STANDS_FOR_INTERVALS * desk.settings.refresh.tick

@@ -8,14 +8,12 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 from sqlite3 import Row
 
-from mechexo.health.availability import Stretch
 from mechexo.health.values import CheckIn, ProbeState, Status
 from mechexo.state import State, Transaction
 from mechexo.times import from_iso_z, iso_z
 
 SAMPLES_KEPT_FOR = timedelta(hours=24)
 SAMPLES_KEPT = 2_000
-STRETCHES_KEPT = 100_000
 
 
 def stored_states(source: State | Transaction) -> dict[str, ProbeState]:
@@ -114,38 +112,6 @@ def save_check_in(transaction: Transaction, check_in: CheckIn) -> None:
         "INSERT OR REPLACE INTO health_check_in VALUES (?,?,?,?)",
         (check_in.job, iso_z(check_in.at), int(check_in.ok), check_in.detail),
     )
-
-
-def newest_stretch(transaction: Transaction) -> tuple[int, Stretch] | None:
-    """The stretch of ops_ok samples that was written last, with its number."""
-    rows = _rows(transaction, "SELECT * FROM ops_stretch ORDER BY id DESC LIMIT 1")
-    return (rows[0]["id"], _stretch(rows[0])) if rows else None
-
-
-def extend_stretch(transaction: Transaction, number: int, at: datetime) -> None:
-    """Lets a stretch reach to `at`."""
-    transaction.execute("UPDATE ops_stretch SET last_at = ? WHERE id = ?", (iso_z(at), number))
-
-
-def begin_stretch(transaction: Transaction, at: datetime, ok: bool) -> None:
-    """Begins a stretch, and drops the oldest when there are too many."""
-    moment = iso_z(at)
-    cursor = transaction.execute(
-        "INSERT INTO ops_stretch (first_at, last_at, ok) VALUES (?,?,?)", (moment, moment, int(ok))
-    )
-    transaction.execute(
-        "DELETE FROM ops_stretch WHERE id <= ?", ((cursor.lastrowid or 0) - STRETCHES_KEPT,)
-    )
-
-
-def stretches(state: State, since: datetime) -> tuple[Stretch, ...]:
-    """The stretches that reach past `since`, in the order in which they were recorded."""
-    rows = state.rows("SELECT * FROM ops_stretch WHERE last_at > ? ORDER BY id", (iso_z(since),))
-    return tuple(_stretch(row) for row in rows)
-
-
-def _stretch(row: Row) -> Stretch:
-    return Stretch(from_iso_z(row["first_at"]), from_iso_z(row["last_at"]), bool(row["ok"]))
 
 
 def _rows(source: State | Transaction, sql: str) -> list[Row]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from mechexo.health.values import FLOW_KIND, Card, ProbeState, Status
+from mechexo.health.values import FLOW_KIND, UPTIME_KIND, Card, ProbeState, Status
 
 NOTHING_WATCHES = "nothing watches this card"
 _NAMED = 3
+_NOUNS = {FLOW_KIND: "flow", UPTIME_KIND: "uptime window"}
 
 
 def roll_up(probe_states: Iterable[ProbeState], show: Sequence[str]) -> tuple[Card, ...]:
@@ -36,9 +38,12 @@ def _summary(status: Status, worst: Sequence[ProbeState]) -> str:
         said = f"{worst[0].name}: {worst[0].detail}"
         return said + " (flapping)" if worst[0].flapping else said
     if status == Status.OK:
-        flows = sum(probe.kind == FLOW_KIND for probe in worst)
-        numbers = ((len(worst) - flows, "probe"), (flows, "flow"))
-        counted = [f"{count} {what}{'' if count == 1 else 's'}" for count, what in numbers if count]
+        numbers = Counter(_NOUNS.get(probe.kind, "probe") for probe in worst)
+        counted = [
+            f"{numbers[what]} {what}{'' if numbers[what] == 1 else 's'}"
+            for what in ("probe", *_NOUNS.values())
+            if numbers[what]
+        ]
         return f"{' and '.join(counted)} ok"
     names = [probe.name for probe in worst[:_NAMED]]
     more = len(worst) - len(names)

@@ -88,6 +88,55 @@ class Card:
     probes: tuple[ProbeState, ...] = ()
 
 
+UPTIME_KIND = "uptime"
+"""The kind under which the uptime of a window stands on the card `uptime`."""
+
+
+@dataclass(frozen=True, slots=True)
+class UptimeWindow:
+    """`ops_ok` over one window. What is unknown is in no figure but `unknown_s`."""
+
+    hours: int
+    achieved_pct: float | None
+    """Time well / time known, in per cent; None when nothing is known."""
+    budget_s: float
+    """Seconds that the objective allows not to be well in a whole window."""
+    spent_s: float
+    """Seconds that were not well."""
+    known_s: float
+    unknown_s: float
+    """Seconds since the first sample of all in which nobody looked."""
+
+    @property
+    def budget_left_s(self) -> float | None:
+        """What may still be lost; below zero when overspent, None when nothing is known."""
+        return None if self.achieved_pct is None else self.budget_s - self.spent_s
+
+    @property
+    def label(self) -> str:
+        """`24h`, `7d`."""
+        return f"{self.hours}h" if self.hours <= 24 else f"{self.hours // 24}d"
+
+
+@dataclass(frozen=True, slots=True)
+class Burn:
+    """How fast the error budget is spent: 1.0 spends it in exactly the objective's window."""
+
+    long: str
+    """The window that says that it matters, such as `1h`."""
+    short: str
+    """The window that says that it goes on, such as `5m`."""
+    limit: float
+    rate: float | None
+    """The lower of the two windows' rates; None when too little of a window is known."""
+    why_unknown: str = ""
+
+    @property
+    def is_over(self) -> bool | None:
+        """Whether both windows burn above the limit; None when that is not known."""
+        return None if self.rate is None else self.rate > self.limit
+
+
 @dataclass(frozen=True, slots=True)
 class Uptime:
     """`ops_ok` over the objective's window. `achieved_pct` is None until there is a sample."""
@@ -98,7 +147,11 @@ class Uptime:
     """Time well / time known. Time in which nobody looked is in neither."""
     budget_left_s: float | None
     """What may still be lost in a whole window; below zero when the objective is missed."""
-    known_s: float = 0.0
+    known_s: float
     """Seconds of the window in which it is known how the desk was."""
-    unknown_s: float = 0.0
-    """Seconds since the window's first sample in which nobody looked."""
+    unknown_s: float
+    """Seconds of the window since the first sample of all in which nobody looked."""
+    windows: tuple[UptimeWindow, ...]
+    """24h, 7d, 30d and the objective's own, the shortest first."""
+    fast: Burn
+    slow: Burn
