@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import csv
-import dataclasses
-import json
 import os
 import shutil
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime, timedelta
-from enum import Enum
-from pathlib import Path
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from mechexo.cli.streams import data_on_stdout
+from mechexo.documents import json_text, plain
 from mechexo.times import in_zone, iso_z
 
 if TYPE_CHECKING:
@@ -26,32 +23,8 @@ MISSING = "–"
 
 def json_document(name: str, at: datetime, body: Mapping[str, object]) -> None:
     """Prints `body` as the one document `mechexo.<name>/1` on stdout."""
-    document = {"schema": f"mechexo.{name}/1", "at": iso_z(at), **body}
     with data_on_stdout():
-        sys.stdout.write(json.dumps(plain(document), ensure_ascii=False, indent=2) + "\n")
-
-
-def plain(value: Any) -> Any:
-    """Dataclasses, moments, durations and enums as what JSON knows; NaN is null."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, Enum):
-        return value.value
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return [plain(item) for item in value]
-    if isinstance(value, datetime):
-        return iso_z(value)
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, timedelta):
-        return value.total_seconds()
-    if isinstance(value, Path):
-        return str(value)
-    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
-        return None
-    return value
+        sys.stdout.write(json_text(name, at, body, indent=2) + "\n")
 
 
 def csv_rows(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

@@ -13,6 +13,7 @@ import typer
 from mechexo.cli import render
 from mechexo.cli.invocation import open_desk, single_command
 from mechexo.cli.words import counted, harmless
+from mechexo.documents import plain
 from mechexo.errors import OutputError
 
 if TYPE_CHECKING:
@@ -44,9 +45,8 @@ def tick(
         render.note("mechexo: interrupted; what was written is whole, the rest was not begun")
         _leave(130)
     if json_:
-        render.json_document(
-            "tick", report.at, {k: v for k, v in render.plain(report).items() if k != "at"}
-        )
+        body = {name: value for name, value in plain(report).items() if name != "at"}
+        render.json_document("tick", report.at, body)
     else:
         _show(report)
     _leave(1 if report.failed else 0)
