@@ -162,23 +162,28 @@ def test_a_night_page_waits_for_the_morning_and_is_due_then(
     clock.advance(NIGHT - START)
     (alert,) = alerts.observe(desk, [trouble()])
     morning = datetime(2026, 3, 3, 6, tzinfo=UTC)
-    assert (alert.held_until, deliveries(desk)) == (morning, [("due", morning)])
+    assert (alert.held_until, deliveries(desk)) == (morning, [])
     assert alerts.deliver_due(desk) == ()
     assert alerts.oldest_due_s(desk) is None, "held is not overdue"
+    assert alerts.undelivered(desk) == (), "held is not lost"
     clock.advance(morning - NIGHT)
     assert alerts.list_alerts(desk)[0].held_until is None
+    alerts.keep_time(desk)
+    assert deliveries(desk) == [("due", morning)]
     assert [each.state for each in alerts.deliver_due(desk)] == ["sent"]
 
 
-def test_a_held_page_is_cancelled_when_the_trouble_ends_in_the_night(
+def test_a_held_page_never_goes_out_when_the_trouble_ends_in_the_night(
     make_desk: MakeDesk, clock: VirtualClock
 ) -> None:
     desk = make_desk(BOX)
     clock.advance(NIGHT - START)
     alerts.observe(desk, [trouble()])
     alerts.observe(desk, [trouble(fires=False)])
-    assert deliveries(desk)[0][0] == "cancelled"
-    assert kinds(desk, 1) == ["opened", "held", "resolved", "cancelled"]
+    clock.advance(timedelta(hours=12))
+    alerts.keep_time(desk)
+    assert deliveries(desk) == []
+    assert kinds(desk, 1) == ["opened", "held", "resolved"]
 
 
 def test_a_silence_covers_open_alerts_and_new_ones_and_ends_with_a_page(
@@ -339,19 +344,20 @@ def test_a_page_that_is_held_follows_a_change_of_the_quiet_hours(
     clock.advance(NIGHT - START)
     desk = make_desk(BOX)
     alerts.observe(desk, [trouble()])
-    assert deliveries(desk) == [("due", datetime(2026, 3, 3, 6, tzinfo=UTC))]
+    assert alerts.get_alert(desk, 1).held_until == datetime(2026, 3, 3, 6, tzinfo=UTC)
     desk = make_desk(BOX + '[quiet_hours]\nend = "07:30"\n')
     alerts.observe(desk, [])
     later = datetime(2026, 3, 3, 7, 30, tzinfo=UTC)
-    assert deliveries(desk) == [("due", later)]
-    assert alerts.get_alert(desk, 1).held_until == later
+    assert (alerts.get_alert(desk, 1).held_until, deliveries(desk)) == (later, [])
     desk = make_desk(BOX + "[quiet_hours]\nenabled = false\n")
     alerts.observe(desk, [])
     assert deliveries(desk) == [("due", NIGHT)]
-    changes = [e.detail for e in alerts.timeline(desk, 1) if e.kind == "quiet_hours_changed"]
+    changes = [(e.kind, e.detail) for e in alerts.timeline(desk, 1) if e.kind != "opened"]
     assert changes == [
-        "held until 2026-03-03T07:30:00.000000Z now",
-        "it is quiet no more, its page is due",
+        ("held", "first page: quiet hours until 2026-03-03T06:00:00.000000Z"),
+        ("held", "first page: quiet hours until 2026-03-03T07:30:00.000000Z"),
+        ("quiet_hours_ended", "its page is due"),
+        ("paged", "first page: box"),
     ]
     assert [each.state for each in alerts.deliver_due(desk)] == ["sent"]
 

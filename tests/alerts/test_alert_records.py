@@ -5,21 +5,37 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from datetime import timedelta
 
 import pytest
 
 from conftest import START
 from mechexo.alerts import outbox, records
+from mechexo.alerts.bundling import Limit
 from mechexo.alerts.values import AlertState
 from mechexo.desk import Desk
 
+HOUR = timedelta(hours=1)
+WANTED = records.Wanted(
+    keys=["a"],
+    ids=[1],
+    severities=["high"],
+    now=START,
+    quiet_until=[START],
+    longest=HOUR,
+    longest_acknowledged=HOUR,
+    longest_flapping=HOUR,
+    thorough=True,
+)
 OPEN = (AlertState.FIRING, AlertState.ACKNOWLEDGED)
 
 
 @pytest.mark.parametrize(
     "read",
     [
-        lambda c: records.open_alerts(c, keys=["a"], ids=[1], quiet_until=START, wanted=["high"]),
+        lambda c: records.open_alerts(c, WANTED),
+        lambda c: records.open_with_one_of(c, [{"name": "gateway"}]),
+        lambda c: records.openings(c, ["a"], START),
         lambda c: records.untold(c),
         lambda c: records.failing_channels(c),
         lambda c: outbox.stranded(c, ["mail"]),
@@ -29,7 +45,8 @@ OPEN = (AlertState.FIRING, AlertState.ACKNOWLEDGED)
         lambda c: records.unacknowledged_since(c, "critical"),
         lambda c: records.timeline_of(c, 1),
         lambda c: outbox.channels_with_work(c, START),
-        lambda c: outbox.claim(c, "mail", START),
+        lambda c: outbox.claim(c, "mail", Limit(20), START),
+        lambda c: outbox.unreached(c, START, timedelta(seconds=60)),
         lambda c: outbox.oldest_due(c, START),
         lambda c: outbox.deliveries(c, 1, 50),
     ],

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mechexo.alerts import rules
-from mechexo.alerts.effects import AlertsState, Channel, Effects, Outcome, Policy
+from mechexo.alerts.effects import AlertsState, Effects, Outcome
+from mechexo.alerts.policy import Channel, Ladder, Level, Policy, Route
 from mechexo.alerts.quiet import QuietHours
 from mechexo.alerts.values import SEVERITIES, Alert, AlertState, Observation, Silence
 
@@ -18,13 +19,17 @@ NIGHT = datetime(2026, 3, 2, 23, tzinfo=UTC)
 MORNING = datetime(2026, 3, 3, 6, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 
-POLICY = Policy(
-    channels=(
-        Channel("mail", frozenset({"critical", "high", "medium"})),
-        Channel("phone", frozenset({"critical"})),
-    ),
-    quiet_hours=QuietHours(time(22), time(6), "UTC"),
-    first_escalation=timedelta(minutes=15),
+QUIET = QuietHours(time(22), time(6), "UTC")
+
+
+def policy_of(*channels: Channel) -> Policy:
+    """One level with these channels, climbed once."""
+    return Policy((Route("", Ladder((Level(timedelta(0), channels),)), QUIET),))
+
+
+POLICY = policy_of(
+    Channel("mail", frozenset({"critical", "high", "medium"})),
+    Channel("phone", frozenset({"critical"})),
 )
 EMPTY = AlertsState(POLICY, next_id=1)
 
@@ -136,9 +141,12 @@ def test_resolving_what_never_fired_does_nothing() -> None:
 
 def test_quiet_hours_hold_a_page_until_their_end() -> None:
     state, (effects,) = run((NIGHT, [firing()]))
-    assert told(effects) == [("mail", MORNING)]
+    assert told(effects) == []
     assert outcomes(effects) == [Outcome.HELD]
     assert state.open["feed"].held_until == MORNING
+    _, morning = rules.step(state, MORNING, [])
+    assert told(morning) == [("mail", MORNING)]
+    assert [page.together for page in morning.pages] == [True]
 
 
 def test_a_critical_alert_passes_quiet_hours() -> None:
@@ -149,15 +157,14 @@ def test_a_critical_alert_passes_quiet_hours() -> None:
 def test_a_held_alert_that_becomes_critical_pages_at_once() -> None:
     state, (_, rise) = run((NIGHT, [firing()]), (NIGHT + MINUTE, [firing(severity="critical")]))
     assert told(rise) == [("mail", NIGHT + MINUTE), ("phone", NIGHT + MINUTE)]
-    assert rise.cancellations[0].up_to_page == 1
     assert state.open["feed"].held_until is None
 
 
-def test_in_the_morning_a_held_alert_is_held_no_more_and_not_paged_twice() -> None:
-    state, (_, morning) = run((NIGHT, [firing()]), (MORNING, []))
+def test_in_the_morning_a_held_alert_is_held_no_more_and_paged_once() -> None:
+    state, (_, morning, later) = run((NIGHT, [firing()]), (MORNING, []), (MORNING, [firing()]))
     assert state.open["feed"].held_until is None
-    assert morning.pages == ()
-    assert [event.kind for _, event in morning.events] == ["quiet_hours_ended"]
+    assert [event.kind for _, event in morning.events] == ["quiet_hours_ended", "paged"]
+    assert later.pages == ()
 
 
 def test_an_alert_that_no_channel_wants_says_so_once() -> None:
@@ -170,7 +177,7 @@ def test_an_alert_that_no_channel_wants_says_so_once() -> None:
 
 def test_a_channel_configured_later_gets_the_page_that_nobody_took() -> None:
     state, _ = run((NOON, [firing(severity="low")]))
-    wider = replace(POLICY, channels=(Channel("all", frozenset(SEVERITIES)),))
+    wider = policy_of(Channel("all", frozenset(SEVERITIES)))
     _, effects = rules.step(replace(state, policy=wider), NOON, [firing(severity="low")])
     assert told(effects) == [("all", NOON)]
 
@@ -218,13 +225,15 @@ def test_a_silence_over_a_page_under_way_cancels_it_and_pages_at_its_end() -> No
 def test_a_silence_that_ends_in_the_night_leaves_the_page_to_the_morning() -> None:
     quiet = replace(EMPTY, silences=(silence(NIGHT, 5, name="feed"),))
     state, _ = rules.step(quiet, NIGHT, [firing()])
-    _, after = rules.step(state, NIGHT + 5 * MINUTE, [])
-    assert told(after) == [("mail", MORNING)]
+    state, after = rules.step(state, NIGHT + 5 * MINUTE, [])
+    assert (told(after), state.open["feed"].held_until) == ([], MORNING)
+    _, morning = rules.step(state, MORNING, [])
+    assert told(morning) == [("mail", MORNING)]
 
 
 def known_at(severity: str) -> AlertsState:
     state, _ = run((NOON, [firing(severity=severity)]))
-    known, effects = rules.acknowledge(state.open["feed"], NOON, "ann", "looking")
+    known, effects = rules.acknowledge(state.open["feed"], NOON, "ann", "looking", POLICY)
     assert [each.reason for each in effects.cancellations] == ["ann knows"]
     return replace(state, open={"feed": known})
 
@@ -244,19 +253,18 @@ def test_an_alert_that_gets_worse_than_was_acknowledged_fires_and_pages_anew() -
     assert told(effects) == [("mail", at), ("phone", at)]
     alert = state.open["feed"]
     assert (alert.state, alert.acknowledged_by) == (AlertState.FIRING, None)
-    assert alert.next_level_at == at + timedelta(minutes=15)
     said = [(event.kind, event.detail) for _, event in effects.events]
     assert said[0] == (
         "fired_again",
         "severity rose from high to critical after the acknowledgement",
     )
-    again, _ = rules.acknowledge(alert, at, "ben", "")
+    again, _ = rules.acknowledge(alert, at, "ben", "", POLICY)
     assert again.acknowledged_by == "ben"
 
 
 def test_an_acknowledgement_of_what_had_eased_does_not_cover_its_return() -> None:
     state, _ = run((NOON, [firing(severity="critical")]), (NOON, [firing(severity="medium")]))
-    known, _ = rules.acknowledge(state.open["feed"], NOON, "ann", "")
+    known, _ = rules.acknowledge(state.open["feed"], NOON, "ann", "", POLICY)
     state, effects = rules.step(
         replace(state, open={"feed": known}), NOON + MINUTE, [firing(severity="critical")]
     )
@@ -265,16 +273,9 @@ def test_an_acknowledgement_of_what_had_eased_does_not_cover_its_return() -> Non
 
 def test_the_first_acknowledgement_stands() -> None:
     state, _ = run((NOON, [firing()]))
-    known, _ = rules.acknowledge(state.open["feed"], NOON, "ann", "")
-    again, effects = rules.acknowledge(known, NOON + MINUTE, "ben", "")
+    known, _ = rules.acknowledge(state.open["feed"], NOON, "ann", "", POLICY)
+    again, effects = rules.acknowledge(known, NOON + MINUTE, "ben", "", POLICY)
     assert (again, effects) == (known, Effects())
-
-
-def test_only_critical_and_high_alerts_have_a_next_level() -> None:
-    for severity in SEVERITIES:
-        state, _ = run((NOON, [firing(severity=severity)]))
-        expected = NOON + timedelta(minutes=15) if severity in ("critical", "high") else None
-        assert state.open["feed"].next_level_at == expected
 
 
 KEYS = st.sampled_from(["a", "b", "c"])
@@ -307,13 +308,11 @@ class Outbox:
 
     def take(self, effects: Effects) -> None:
         for page in effects.pages:
+            if page.kind != "page":
+                continue
             identity = (page.alert_id, page.number, page.channel)
             assert identity not in self.pending, "each page is made once"
             self.pending[identity] = page.due_at
-        for moved in effects.moves:
-            for identity in self.pending:
-                if identity[:2] == (moved.alert_id, moved.page):
-                    self.pending[identity] = moved.due_at
         for cancelled in effects.cancellations:
             for identity in [*self.pending]:
                 if identity[0] == cancelled.alert_id and identity[1] <= cancelled.up_to_page:
@@ -343,7 +342,7 @@ def test_whatever_happens_every_observation_has_its_reason_and_nothing_is_lost(
         assert not set(said[len(fired) :]) & {observation.key for observation in observations}
 
         if acknowledged in state.open:
-            known, closing = rules.acknowledge(state.open[acknowledged], now, "ann", "")
+            known, closing = rules.acknowledge(state.open[acknowledged], now, "ann", "", POLICY)
             outbox.take(closing)
             alerts[known.id] = known
             state = replace(state, open={**state.open, acknowledged: known})
@@ -353,9 +352,11 @@ def test_whatever_happens_every_observation_has_its_reason_and_nothing_is_lost(
             if alert.state is not AlertState.FIRING or alert.silenced_until:
                 assert alert.id not in pending, "nothing is due that nobody should get"
             elif alert.severity in ("critical", "high", "medium"):
-                assert alert.pages, "an open, audible alert has paged or is about to"
-            held = {due for (i, _, _), due in outbox.pending.items() if i == alert.id and due > now}
-            assert held == ({alert.held_until} if alert.held_until else set())
+                kept_back = alert.held_until or alert.flapping_until
+                assert alert.pages or kept_back, "an open, audible alert has paged or waits"
+            if alert.held_until:
+                assert alert.severity != "critical"
+                assert alert.held_until > now
 
         # Equal keys: one open alert. Different keys: different alerts.
         open_now = [alert for alert in alerts.values() if alert.is_open]

@@ -117,10 +117,10 @@ def test_the_mark_of_a_resend_is_never_cut_off() -> None:
         1, "k", "high", AlertState.FIRING, "n" * 500, "s" * 10_000, "t",
         {f"label{i}": "v" * 500 for i in range(50)}, "entry", 2, now, now,
     )  # fmt: skip
-    title = message.title(alert, "desk", "live", resend=True)
+    title = message.title(alert, "page", "desk", "live", resend=True)
     assert title.endswith("(resend)")
     assert len(title) <= message.TITLE_LIMIT
-    body = message.body(alert, ZoneInfo("America/New_York"))
+    body = message.body(alert, "page", ZoneInfo("America/New_York"))
     assert len(body) <= message.BODY_LIMIT
     assert body.endswith("mechexo alerts ack 1")
 
@@ -131,7 +131,7 @@ def test_a_page_speaks_of_times_in_the_desk_s_zone_and_names_it() -> None:
     alert = Alert(
         1, "k", "high", AlertState.FIRING, "name", said, "manual", {}, "", 1, began, began
     )  # fmt: skip
-    body = message.body(alert, ZoneInfo("America/New_York"))
+    body = message.body(alert, "page", ZoneInfo("America/New_York"))
     assert "silence 1 by root until 2026-03-08 14:38:55 EDT: drill" in body
     assert "since 2026-03-02 09:30:05 EST, seen once" in body
     assert "Z" not in body

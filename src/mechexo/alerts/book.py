@@ -7,25 +7,17 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from mechexo.alerts import outbox, records
-from mechexo.alerts.effects import AlertsState, Channel, Effects, Policy
-from mechexo.alerts.oncall import quiet_hours
+from mechexo.alerts.configured import policy_of
+from mechexo.alerts.effects import AlertsState, Effects
+from mechexo.alerts.maintenance import windows_at
+from mechexo.alerts.records import Wanted
 from mechexo.alerts.rules import step
 
 if TYPE_CHECKING:
-    from mechexo.alerts.values import Observation
+    from mechexo.alerts.policy import Policy
+    from mechexo.alerts.values import Alert, Observation
     from mechexo.desk import Desk
     from mechexo.state import Transaction
-
-
-def _policy(desk: Desk) -> Policy:
-    return Policy(
-        channels=tuple(
-            Channel(name, frozenset(channel.severities))
-            for name, channel in desk.settings.channels.items()
-        ),
-        quiet_hours=quiet_hours(desk),
-        first_escalation=desk.settings.alerts.first_escalation,
-    )
 
 
 def apply_step(
@@ -35,31 +27,59 @@ def apply_step(
     observations: Collection[Observation],
     *,
     whole: bool = False,
+    thorough: bool = True,
 ) -> Effects:
-    """One step of the rules from and to the state file. `whole` looks at every open alert."""
+    """One step of the rules from and to the state file.
+
+    `whole` looks at every open alert. Otherwise only at those for which something may have
+    changed; without `thorough` not at those whose silence or cause still stands, which only
+    another configuration could wake.
+    """
     connection = transaction.connection
-    policy = _policy(desk)
+    policy = policy_of(desk, now)
     stranded = outbox.stranded(connection, desk.settings.channels)
+    unreached = outbox.unreached(connection, now, desk.settings.alerts.fallback_after)
+    keys = [each.key for each in observations]
     if whole:
         alerts = records.all_open_alerts(connection)
     else:
         alerts = records.open_alerts(
             connection,
-            keys=[each.key for each in observations],
-            ids=stranded,
-            quiet_until=policy.quiet_hours.until(now),
-            wanted=frozenset().union(*(channel.severities for channel in policy.channels)),
+            Wanted(
+                keys=keys,
+                ids=[*stranded, *unreached],
+                severities=policy.wanted,
+                now=now,
+                quiet_until=policy.all_quiet_until(now),
+                longest=policy.longest,
+                longest_acknowledged=policy.forgotten_after,
+                longest_flapping=policy.flapping_window,
+                thorough=thorough,
+            ),
         )
+    firing = [each.key for each in observations if each.firing and each.key not in alerts]
+    silences = records.active_silences(connection, now)
     state = AlertsState(
         policy=policy,
         next_id=records.next_alert_id(connection),
         open=alerts,
-        silences=records.active_silences(connection, now),
+        causes=_causes(transaction, policy, alerts),
+        silences=(*silences, *windows_at(desk.settings.maintenance, desk.zone, now)),
         stranded=stranded,
+        unreached=unreached,
+        recent=records.openings(connection, firing, now - policy.flapping_window),
     )
     _, effects = step(state, now, observations)
     store(transaction, effects, now)
     return effects
+
+
+def _causes(transaction: Transaction, policy: Policy, known: dict[str, Alert]) -> tuple[Alert, ...]:
+    if not policy.suppressions:
+        return ()
+    likes = [rule.cause for rule in policy.suppressions]
+    found = records.open_with_one_of(transaction.connection, likes)
+    return tuple(alert for alert in found if alert.key not in known)
 
 
 def store(transaction: Transaction, effects: Effects, now: datetime) -> None:
@@ -67,6 +87,6 @@ def store(transaction: Transaction, effects: Effects, now: datetime) -> None:
     connection = transaction.connection
     records.save_alerts(connection, effects.alerts)
     records.append_events(connection, effects.events)
+    outbox.add_closings(connection, effects.closings)
     outbox.add_pages(connection, effects.pages)
-    outbox.move(connection, effects.moves)
     outbox.cancel(connection, effects.cancellations, now)

@@ -4,45 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mechexo.alerts.quiet import QuietHours
+    from mechexo.alerts.policy import Policy
     from mechexo.alerts.values import Alert, AlertEvent, Silence
-
-
-@dataclass(frozen=True, slots=True)
-class Channel:
-    """A channel as paging sees it: its name and the severities it wants."""
-
-    name: str
-    severities: frozenset[str]
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """What the configuration says about paging."""
-
-    channels: tuple[Channel, ...]
-    quiet_hours: QuietHours
-    first_escalation: timedelta
 
 
 @dataclass(frozen=True, slots=True)
 class AlertsState:
     """What `step` decides on. `open` holds at least the open alerts that the observations name,
-    those that are silenced, those held until another moment than the quiet hours say now, those
-    that nobody was paged about, and the stranded ones; others need not be there."""
+    those kept back by a silence, a cause, quiet hours or flapping, those whose deadline has come
+    or lies too far ahead, those that nobody was paged about, the stranded and the unreached ones;
+    others need not be there."""
 
     policy: Policy
     next_id: int
     open: Mapping[str, Alert] = field(default_factory=dict)
     """By key."""
+    causes: tuple[Alert, ...] = ()
+    """Open alerts that may suppress others. Those in `open` need not be among them."""
     silences: tuple[Silence, ...] = ()
     stranded: Mapping[int, Stranded] = field(default_factory=dict)
     """By alert id."""
+    unreached: Mapping[int, Unreached] = field(default_factory=dict)
+    """By alert id."""
+    recent: Mapping[str, int] = field(default_factory=dict)
+    """By key: how often an alert of this key opened within the flapping window."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +44,22 @@ class Stranded:
     """The other channels of that page, whatever became of it there."""
 
 
+@dataclass(frozen=True, slots=True)
+class Unreached:
+    """The level that an alert has reached was tried and has delivered to nobody."""
+
+    level: int
+    why: str
+
+
 class Outcome(StrEnum):
     """What became of the page that an alert may have been worth."""
 
     PAGED = "paged"
     HELD = "held"
     SILENCED = "silenced"
+    SUPPRESSED = "suppressed"
+    FLAPPING = "flapping"
     NO_CHANNEL = "no_channel"
     ALREADY_PAGED = "already_paged"
     ALREADY_HELD = "already_held"
@@ -68,7 +68,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The outcome for one firing observation, or for an alert whose silence ended."""
+    """The outcome for one firing observation, or for an alert whose time had come."""
 
     alert_id: int
     key: str
@@ -85,6 +85,23 @@ class Page:
     level: int
     channel: str
     due_at: datetime
+    kind: str = "page"
+    """`page`, `reminder` or `notice`."""
+    together: bool = False
+    """Whether it goes out in one message with the others of its kind: the morning's digest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """Those of the channels that were told of an alert and are in `channels` hear that it is
+    acknowledged or over."""
+
+    alert_id: int
+    page: int
+    kind: str
+    """`acknowledged` or `resolved`."""
+    due_at: datetime
+    channels: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,22 +116,13 @@ class Cancellation:
 
 
 @dataclass(frozen=True, slots=True)
-class Move:
-    """The unsent messages of one page become due at another moment."""
-
-    alert_id: int
-    page: int
-    due_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
 class Effects:
-    """What to store. Pages come before moves and cancellations: one step can do all."""
+    """What to store. Closings come first, then pages, then cancellations: one step can do all."""
 
     alerts: tuple[Alert, ...] = ()
     """Every alert that changed, as it is now, by id."""
     events: tuple[tuple[int, AlertEvent], ...] = ()
+    closings: tuple[Closing, ...] = ()
     pages: tuple[Page, ...] = ()
-    moves: tuple[Move, ...] = ()
     cancellations: tuple[Cancellation, ...] = ()
     decisions: tuple[Decision, ...] = ()

@@ -9,6 +9,7 @@ from mechexo.actor import Role
 from mechexo.alerts import records, rules
 from mechexo.alerts.book import apply_step, store
 from mechexo.alerts.channels.mailbox import mailbox
+from mechexo.alerts.configured import policy_of
 from mechexo.alerts.history import statistics
 from mechexo.alerts.reading import (
     acknowledgement_notes,
@@ -46,6 +47,7 @@ __all__ = [
     "deliver_due",
     "deliveries",
     "get_alert",
+    "keep_time",
     "list_alerts",
     "mailbox",
     "never_seen",
@@ -68,7 +70,7 @@ def observe(desk: Desk, observations: Iterable[Observation]) -> tuple[Alert, ...
     """Takes what the sources say: opens, merges, resolves. Returns the alerts that changed.
 
     Alerts, timeline and outbox rows are on disk, in one transaction, when this returns. Called
-    without observations it still ends silences and quiet hours.
+    without observations it still ends silences and quiet hours and climbs the ladders.
 
     Raises:
         UsageError: an observation has no key or name, or a severity that does not exist.
@@ -80,6 +82,14 @@ def observe(desk: Desk, observations: Iterable[Observation]) -> tuple[Alert, ...
         effects = apply_step(desk, transaction, now, safe)
         records.prune(transaction.connection, now - desk.settings.alerts.keep_resolved)
     return effects.alerts
+
+
+def keep_time(desk: Desk) -> tuple[Alert, ...]:
+    """What only the time brings: the next level, the end of quiet hours or of a silence, a
+    forgotten acknowledgement. Cheap when nothing is due. Returns the alerts that changed."""
+    now = desk.clock.now()
+    with desk.state.write() as transaction:
+        return apply_step(desk, transaction, now, (), thorough=False).alerts
 
 
 def raise_alert(
@@ -107,9 +117,11 @@ def raise_alert(
     return alert
 
 
-def acknowledge(desk: Desk, alert_id: int, *, note: str = "") -> Alert:
-    """Says that the actor knows and takes it: nothing more is sent, unless it gets worse than it
+def acknowledge(desk: Desk, alert_id: int, *, note: str = "", through: str = "") -> Alert:
+    """Says that the actor knows and takes it: nobody further is told, unless it gets worse than it
     is now. The first one stands: one more changes nothing and leaves no entry in the audit log.
+
+    The channels that were told of it hear who knows; the one it came `through` does already.
 
     Raises:
         NotFoundError: there is no alert with this id.
@@ -130,7 +142,9 @@ def acknowledge(desk: Desk, alert_id: int, *, note: str = "") -> Alert:
         if alert.state is AlertState.ACKNOWLEDGED:
             operation.unchanged = True
             return as_of(alert, now)
-        taken, effects = rules.acknowledge(alert, now, desk.actor.name, clean(note))
+        taken, effects = rules.acknowledge(
+            alert, now, desk.actor.name, clean(note), policy_of(desk, now), through=through
+        )
         operation.before = {"state": alert.state.value, "by": alert.acknowledged_by}
         operation.after = {"state": taken.state.value, "by": taken.acknowledged_by}
         store(operation.transaction, effects, now)
@@ -154,7 +168,11 @@ def resolve(desk: Desk, alert_id: int, *, reason: str = "") -> Alert:
         if not alert.is_open:
             operation.unchanged = True
             return alert
-        over, effects = rules.resolve(alert, now, desk.actor.name, clean(reason))
+        over, effects = rules.resolve(
+            alert, now, desk.actor.name, clean(reason), policy_of(desk, now)
+        )
         operation.before, operation.after = {"state": alert.state}, {"state": over.state}
         store(operation.transaction, effects, now)
+        # What it caused pages now, if it still fires.
+        apply_step(desk, operation.transaction, now, (), thorough=False)
     return over

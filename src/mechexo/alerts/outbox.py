@@ -9,26 +9,32 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from mechexo.alerts import records
+from mechexo.alerts.bundling import MINUTE, TOGETHER_AT_MOST, Due, Spoken, Wait, next_bundle
 from mechexo.alerts.retry import LONGEST_DELAY
-from mechexo.alerts.values import Alert, AlertEvent, AlertState, Delivery
+from mechexo.alerts.values import AlertEvent, AlertState, Delivery
 from mechexo.times import from_iso_z, iso_z
 
 if TYPE_CHECKING:
-    from mechexo.alerts.effects import Cancellation, Move, Page, Stranded
+    from mechexo.alerts.bundling import Limit
+    from mechexo.alerts.effects import Cancellation, Closing, Page, Stranded, Unreached
+    from mechexo.alerts.values import Alert
 
 LEASE = timedelta(seconds=15)
 
-_COLUMNS = "id, alert_id, channel, state, due_at, attempts, detail, finished_at"
-# Due later than any retry, and not held for quiet hours: the clock was set back since.
+LONGEST_NIGHT = timedelta(hours=36)
+"""Nothing is kept back longer by quiet hours: 24 hours, a change of the clocks, and some more."""
+
+_COLUMNS = "id, alert_id, channel, kind, level, state, due_at, attempts, detail, finished_at"
+# Due later than any retry, or any morning: the clock was set back since.
 _STRAY = (
-    "(delivery.due_at > :far AND NOT EXISTS (SELECT 1 FROM alert AS held "
-    "WHERE held.id = delivery.alert_id AND held.held_until IS NOT NULL))"
+    "(delivery.due_at > :far "
+    "AND (delivery.kind NOT IN ('acknowledged', 'resolved') OR delivery.due_at > :far_night))"
 )
 # So it was, too, when a lease ends later than a fresh one would.
 # The first condition repeats that of the index, which would not be used without it.
@@ -47,49 +53,79 @@ class Claim:
     delivery_id: int
     alert: Alert
     page: int
-    channel: str
+    level: int
+    kind: str
     attempt: int
     resend: bool
     first_due_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """What goes to a channel in one message."""
+
+    channel: str
+    claims: tuple[Claim, ...]
+
+
 def add_pages(connection: sqlite3.Connection, pages: Iterable[Page]) -> None:
-    """Makes messages due."""
+    """Makes messages due. One that takes the place of an unsent one has been due since that was."""
     connection.executemany(
-        "INSERT INTO delivery (alert_id, page, level, channel, state, first_due_at, due_at) "
-        "VALUES (?, ?, ?, ?, 'due', ?, ?)",
+        "INSERT INTO delivery "
+        "(alert_id, page, level, channel, kind, together, state, first_due_at, due_at) "
+        "VALUES (:alert, :page, :level, :channel, :kind, :together, 'due', COALESCE((SELECT "
+        "MIN(first_due_at) FROM delivery WHERE alert_id = :alert AND channel = :channel "
+        "AND kind = :kind AND state = 'due' AND first_due_at <= :at), :at), :at)",
         [
-            (p.alert_id, p.number, p.level, p.channel, iso_z(p.due_at), iso_z(p.due_at))
+            {
+                "alert": p.alert_id,
+                "page": p.number,
+                "level": p.level,
+                "channel": p.channel,
+                "kind": p.kind,
+                "together": int(p.together),
+                "at": iso_z(p.due_at),
+            }
             for p in pages
         ],
     )
 
 
+def add_closings(connection: sqlite3.Connection, closings: Iterable[Closing]) -> None:
+    """Lets the channels that were told of an alert hear that somebody knows, or that it is over."""
+    for each in closings:
+        connection.execute(
+            "INSERT OR IGNORE INTO delivery "
+            "(alert_id, page, level, channel, kind, state, first_due_at, due_at) "
+            "SELECT DISTINCT alert_id, :page, 0, channel, :kind, 'due', :at, :at FROM delivery "
+            "WHERE alert_id = :alert AND kind = 'page' AND state IN ('sent', 'sending') "
+            "AND channel IN (SELECT value FROM json_each(:channels)) ORDER BY id",
+            {
+                "alert": each.alert_id,
+                "page": each.page,
+                "kind": each.kind,
+                "at": iso_z(each.due_at),
+                "channels": json.dumps(sorted(each.channels)),
+            },
+        )
+
+
 def cancel(
     connection: sqlite3.Connection, cancellations: Iterable[Cancellation], now: datetime
 ) -> None:
-    """Cancels what is not under way. A message that is being sent may still go out, once."""
+    """Cancels pages that are not under way. One that is being sent may still go out, once."""
     for each in cancellations:
         channels = None if each.channels is None else json.dumps(sorted(each.channels))
         rows = connection.execute(
             "UPDATE delivery SET state = 'cancelled', detail = ?, finished_at = ? "
-            "WHERE alert_id = ? AND page <= ? AND state = 'due' "
+            "WHERE alert_id = ? AND page <= ? AND state = 'due' AND kind IN ('page', 'reminder') "
             "AND (? IS NULL OR channel IN (SELECT value FROM json_each(?))) RETURNING channel",
             (each.reason, iso_z(now), each.alert_id, each.up_to_page, channels, channels),
         ).fetchall()
         if rows:
-            told = ", ".join(sorted(row["channel"] for row in rows))
+            told = ", ".join(sorted({row["channel"] for row in rows}))
             event = AlertEvent(now, "cancelled", f"{told}: {each.reason}")
             records.append_events(connection, [(each.alert_id, event)])
-
-
-def move(connection: sqlite3.Connection, moves: Iterable[Move]) -> None:
-    """Makes pages that wait due at another moment."""
-    connection.executemany(
-        "UPDATE delivery SET first_due_at = ?, due_at = ? "
-        "WHERE alert_id = ? AND page = ? AND state = 'due'",
-        [(iso_z(m.due_at), iso_z(m.due_at), m.alert_id, m.page) for m in moves],
-    )
 
 
 def stranded(connection: sqlite3.Connection, configured: Collection[str]) -> dict[int, Stranded]:
@@ -102,6 +138,7 @@ def stranded(connection: sqlite3.Connection, configured: Collection[str]) -> dic
         SELECT DISTINCT alert.id, alert.pages
         FROM delivery JOIN alert ON alert.id = delivery.alert_id AND alert.pages = delivery.page
         WHERE delivery.state IN ('due', 'sending') AND delivery.state = 'due'
+          AND delivery.kind = 'page'
           AND delivery.channel NOT IN (SELECT value FROM json_each(?))
         """,
         (json.dumps(list(configured)),),
@@ -111,12 +148,51 @@ def stranded(connection: sqlite3.Connection, configured: Collection[str]) -> dic
         channels = frozenset(
             row[0]
             for row in connection.execute(
-                "SELECT channel FROM delivery WHERE alert_id = ? AND page = ?", (alert_id, page)
+                "SELECT channel FROM delivery WHERE alert_id = ? AND page = ? AND kind = 'page'",
+                (alert_id, page),
             )
         )
         gone = channels - frozenset(configured)
         found[alert_id] = Stranded(gone, channels - gone)
     return found
+
+
+def unreached(
+    connection: sqlite3.Connection, now: datetime, patience: timedelta
+) -> dict[int, Unreached]:
+    """The alerts, by id, that wait for a next level and whose present one has reached nobody:
+    every channel of it has failed for good, or was tried and has not delivered for `patience`, or
+    was not even tried for three times as long."""
+    from mechexo.alerts.effects import Unreached
+
+    rows = connection.execute(
+        """
+        SELECT alert.id, alert.level,
+               MAX(CASE delivery.detail WHEN '' THEN 'not tried' ELSE delivery.detail END) AS why
+        FROM alert INDEXED BY alert_next_level
+        JOIN delivery ON delivery.alert_id = alert.id AND delivery.page = alert.pages
+             AND delivery.level = alert.level AND delivery.kind = 'page'
+        WHERE alert.next_level_at IS NOT NULL AND alert.state = 'firing'
+          AND alert.next_level_at > :now
+        GROUP BY alert.id
+        HAVING SUM(delivery.state = 'sent') = 0 AND (
+            MIN(
+                delivery.state IN ('failed', 'cancelled') OR (delivery.attempts > 0 AND (
+                    SELECT outcome FROM delivery_attempt
+                    WHERE delivery_id = delivery.id ORDER BY number DESC LIMIT 1
+                ) = 'rejected')
+            ) = 1
+            OR (MAX(delivery.attempts) > 0 AND MIN(delivery.first_due_at) <= :impatient)
+            OR MIN(delivery.first_due_at) <= :very_impatient
+        )
+        """,
+        {
+            "now": iso_z(now),
+            "impatient": iso_z(now - patience),
+            "very_impatient": iso_z(now - 3 * patience),
+        },
+    )
+    return {row["id"]: Unreached(row["level"], row["why"]) for row in rows}
 
 
 def channels_with_work(connection: sqlite3.Connection, now: datetime) -> tuple[str, ...]:
@@ -140,38 +216,90 @@ def without_entry(connection: sqlite3.Connection, now: datetime) -> tuple[str, .
     return tuple(row[0] for row in rows)
 
 
-def claim(connection: sqlite3.Connection, channel: str, now: datetime) -> Claim | None:
-    """Leases the channel's most pressing message; None when there is none.
+def claim(
+    connection: sqlite3.Connection, channel: str, limit: Limit, now: datetime
+) -> Bundle | Wait | None:
+    """Leases what goes out next on the channel; how long to wait when its limit is reached; None
+    when nothing is due.
 
-    A message that became pointless while its sender had it is cancelled here.
+    A message that became pointless while it waited is cancelled here.
     """
-    while True:
-        row = connection.execute(
-            "SELECT delivery.id, delivery.alert_id, delivery.page, delivery.state, "  # noqa: S608
-            "delivery.attempts, delivery.resend, delivery.first_due_at "
-            "FROM delivery JOIN alert ON alert.id = delivery.alert_id "
-            f"WHERE delivery.channel = :channel AND {_CLAIMABLE} "
-            "ORDER BY alert.severity <> 'critical', delivery.due_at, delivery.id LIMIT 1",
-            {"channel": channel, **_moments(now)},
-        ).fetchone()
-        if row is None:
-            return None
-        died = row["state"] == "sending"
-        if died:
-            why = "the sender ended before it recorded a result; the message may have gone out"
-            _record(connection, row["id"], row["attempts"], now, "lost", why)
-        alert = records.alert_by_id(connection, row["alert_id"])
-        if alert is None or (reason := _pointless(alert, row["page"])):
-            _finish(connection, row["id"], "cancelled", reason if alert else "no alert", now)
-            continue
-        attempt, resend = row["attempts"] + 1, bool(row["resend"]) or died
-        connection.execute(
-            "UPDATE delivery SET state = 'sending', attempts = ?, resend = ?, leased_until = ?, "
-            "first_due_at = MIN(first_due_at, ?) WHERE id = ?",
-            (attempt, int(resend), iso_z(now + LEASE), iso_z(now), row["id"]),
-        )
-        first_due_at = min(from_iso_z(row["first_due_at"]), now)
-        return Claim(row["id"], alert, row["page"], channel, attempt, resend, first_due_at)
+    rows = connection.execute(
+        "SELECT delivery.id, delivery.alert_id, delivery.page, delivery.level, delivery.kind, "  # noqa: S608
+        "delivery.state, delivery.attempts, delivery.resend, delivery.together, "
+        "delivery.first_due_at, alert.severity FROM delivery "
+        "JOIN alert ON alert.id = delivery.alert_id "
+        f"WHERE delivery.channel = :channel AND {_CLAIMABLE} "
+        "ORDER BY delivery.kind <> 'page', alert.severity <> 'critical', "
+        "delivery.due_at, delivery.id LIMIT :most",
+        {"channel": channel, "most": TOGETHER_AT_MOST, **_moments(now)},
+    ).fetchall()
+    alerts = records.alerts_by_id(connection, {row["alert_id"] for row in rows})
+    waiting: dict[int, sqlite3.Row] = {}
+    for row in rows:
+        if row["state"] == "sending":
+            _give_back(connection, row, now)
+        reason = _pointless(alerts[row["alert_id"]], row["page"], row["kind"])
+        if reason:
+            _finish(connection, row["id"], "cancelled", reason, now)
+        else:
+            waiting[row["id"]] = row
+    due = [
+        Due(row["id"], row["severity"] == "critical", row["kind"] == "page", bool(row["together"]))
+        for row in waiting.values()
+    ]
+    found = next_bundle(due, _spoken(connection, channel, now), limit, now)
+    if found is None or isinstance(found, Wait):
+        return found
+    claims = [_lease(connection, waiting[each], alerts, now) for each in found]
+    connection.execute(
+        "INSERT INTO channel_message (channel, at, deliveries) VALUES (?, ?, ?)",
+        (channel, iso_z(now), len(claims)),
+    )
+    return Bundle(channel, tuple(claims))
+
+
+def _give_back(connection: sqlite3.Connection, row: sqlite3.Row, now: datetime) -> None:
+    """Its sender died: the attempt is over, and the message waits again, as a resend."""
+    why = "the sender ended before it recorded a result; the message may have gone out"
+    _record(connection, row["id"], row["attempts"], now, "lost", why)
+    connection.execute(
+        "UPDATE delivery SET state = 'due', resend = 1, leased_until = NULL WHERE id = ?",
+        (row["id"],),
+    )
+
+
+def _lease(
+    connection: sqlite3.Connection, row: sqlite3.Row, alerts: Mapping[int, Alert], now: datetime
+) -> Claim:
+    attempt, resend = row["attempts"] + 1, bool(row["resend"]) or row["state"] == "sending"
+    connection.execute(
+        "UPDATE delivery SET state = 'sending', attempts = ?, resend = ?, leased_until = ?, "
+        "first_due_at = MIN(first_due_at, ?) WHERE id = ?",
+        (attempt, int(resend), iso_z(now + LEASE), iso_z(now), row["id"]),
+    )
+    return Claim(
+        delivery_id=row["id"],
+        alert=alerts[row["alert_id"]],
+        page=row["page"],
+        level=row["level"],
+        kind=row["kind"],
+        attempt=attempt,
+        resend=resend,
+        first_due_at=min(from_iso_z(row["first_due_at"]), now),
+    )
+
+
+def _spoken(connection: sqlite3.Connection, channel: str, now: datetime) -> list[Spoken]:
+    """The messages of the last minute; older ones are forgotten."""
+    connection.execute(
+        "DELETE FROM channel_message WHERE channel = ? AND (at <= ? OR at > ?)",
+        (channel, iso_z(now - 2 * MINUTE), iso_z(now + MINUTE)),
+    )
+    rows = connection.execute(
+        "SELECT at, deliveries FROM channel_message WHERE channel = ?", (channel,)
+    )
+    return [Spoken(from_iso_z(row["at"]), row["deliveries"]) for row in rows]
 
 
 def record_sent(connection: sqlite3.Connection, claim: Claim, detail: str, now: datetime) -> bool:
@@ -203,7 +331,7 @@ def record_retry(
         (iso_z(due_at), int(outcome == "unanswered"), claim.delivery_id),
     )
     alert = records.alert_by_id(connection, claim.alert.id)
-    if alert is not None and (reason := _pointless(alert, claim.page)):
+    if alert is not None and (reason := _pointless(alert, claim.page, claim.kind)):
         _finish(connection, claim.delivery_id, "cancelled", reason, now)
     return True
 
@@ -241,14 +369,21 @@ def oldest_due(connection: sqlite3.Connection, now: datetime) -> datetime | None
     return min(from_iso_z(row[0]), now) if row[0] else None
 
 
-def _pointless(alert: Alert, page: int) -> str:
-    """Why a message of this page is not worth sending any more; "" when it is."""
-    if alert.state is AlertState.ACKNOWLEDGED:
-        return f"{alert.acknowledged_by} knows"
+def _pointless(alert: Alert, page: int, kind: str) -> str:
+    """Why a message is not worth sending any more; "" when it is."""
+    if kind in ("resolved", "notice"):
+        return ""
     if alert.state is AlertState.RESOLVED:
         return "resolved"
+    acknowledged = alert.state is AlertState.ACKNOWLEDGED
+    if kind in ("acknowledged", "reminder"):
+        return "" if acknowledged else "it fires again"
+    if acknowledged:
+        return f"{alert.acknowledged_by} knows"
     if alert.silenced_until is not None:
         return f"silenced until {iso_z(alert.silenced_until)}"
+    if alert.suppressed_by is not None:
+        return f"alert {alert.suppressed_by} causes it"
     return "paged anew" if page < alert.pages else ""
 
 
@@ -257,6 +392,7 @@ def _moments(now: datetime) -> dict[str, str]:
         "now": iso_z(now),
         "fresh": iso_z(now + LEASE),
         "far": iso_z(now + LONGEST_DELAY),
+        "far_night": iso_z(now + LONGEST_NIGHT),
     }
 
 
@@ -309,6 +445,8 @@ def _delivery(row: sqlite3.Row) -> Delivery:
         id=row["id"],
         alert_id=row["alert_id"],
         channel=row["channel"],
+        kind=row["kind"],
+        level=row["level"],
         state=row["state"],
         due_at=from_iso_z(row["due_at"]),
         attempts=row["attempts"],

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import fields
-from datetime import datetime
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
 from typing import Any
 
 from mechexo.alerts.values import (
@@ -29,6 +29,9 @@ _MOMENTS = frozenset(
         "next_level_at",
         "held_until",
         "silenced_until",
+        "escalating_since",
+        "remind_at",
+        "flapping_until",
     }
 )
 _PLACES_OF_MOMENTS = tuple(place for place, name in enumerate(_COLUMNS) if name in _MOMENTS)
@@ -65,35 +68,107 @@ def alert_by_id(connection: sqlite3.Connection, alert_id: int) -> Alert | None:
     return _alert(row) if row else None
 
 
-def open_alerts(
-    connection: sqlite3.Connection,
-    *,
-    keys: Collection[str],
-    ids: Collection[int],
-    quiet_until: datetime | None,
-    wanted: Collection[str],
-) -> dict[str, Alert]:
-    """The open alerts that a step has to look at: those with these keys or ids, the silenced ones,
-    those held until another moment than `quiet_until`, and the unpaged ones of the `wanted`
-    severities."""
-    # The conditions repeat those of the indexes, which would not be used without them.
+def alerts_by_id(connection: sqlite3.Connection, ids: Collection[int]) -> dict[int, Alert]:
+    """These alerts, open or resolved; those that do not exist are not in it."""
     rows = connection.execute(
-        f"{_SELECT} WHERE state <> 'resolved' AND key IN (SELECT value FROM json_each(:keys)) "  # noqa: S608
-        f"UNION {_SELECT} WHERE state <> 'resolved' "
-        "AND id IN (SELECT value FROM json_each(:ids)) "
-        f"UNION {_SELECT} WHERE state <> 'resolved' "
-        "AND (silenced_until IS NOT NULL OR held_until IS NOT NULL) "
-        "AND (silenced_until IS NOT NULL OR held_until IS NOT :quiet_until) "
-        f"UNION {_SELECT} WHERE state <> 'resolved' AND state = 'firing' AND pages = 0 "
-        "AND severity IN (SELECT value FROM json_each(:wanted))",
+        f"{_SELECT} WHERE id IN (SELECT value FROM json_each(?))",  # noqa: S608
+        (json.dumps(list(ids)),),
+    )
+    return {alert.id: alert for alert in map(_alert, rows)}
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which open alerts a step has to look at, beside those that are observed."""
+
+    keys: Collection[str]
+    ids: Collection[int]
+    severities: Collection[str]
+    """Of these an alert that never paged may page now."""
+    now: datetime
+    quiet_until: Collection[datetime]
+    """An alert that quiet hours hold until another moment is looked at."""
+    longest: timedelta
+    """A deadline further ahead than this was set before the clock went back."""
+    longest_acknowledged: timedelta
+    longest_flapping: timedelta
+    thorough: bool
+    """Also all that a silence or a cause keeps back: the configuration may have changed."""
+
+
+_CONDITIONS = (
+    "key IN (SELECT value FROM json_each(:keys))",
+    "id IN (SELECT value FROM json_each(:ids))",
+    "silenced_until IS NOT NULL AND (:thorough OR silenced_until <= :now)",
+    "suppressed_by IS NOT NULL AND (:thorough OR NOT EXISTS (SELECT 1 FROM alert AS cause "
+    "WHERE cause.id = alert.suppressed_by AND cause.state <> 'resolved'))",
+    "held_until IS NOT NULL AND held_until NOT IN (SELECT value FROM json_each(:quiet_until))",
+    "next_level_at IS NOT NULL AND (next_level_at <= :now OR next_level_at > :far)",
+    "remind_at IS NOT NULL AND (remind_at <= :now OR remind_at > :far_acknowledged)",
+    "flapping_until IS NOT NULL AND (flapping_until <= :now OR flapping_until > :far_flapping)",
+    "state = 'firing' AND pages = 0 AND held_until IS NULL AND silenced_until IS NULL "
+    "AND suppressed_by IS NULL AND flapping_until IS NULL "
+    "AND severity IN (SELECT value FROM json_each(:severities))",
+)
+
+
+def open_alerts(connection: sqlite3.Connection, wanted: Wanted) -> dict[str, Alert]:
+    """The open alerts that a step has to look at, by key."""
+    # Each condition repeats that of its index, which would not be used without it.
+    rows = connection.execute(
+        " UNION ".join(f"{_SELECT} WHERE state <> 'resolved' AND {each}" for each in _CONDITIONS),
         {
-            "keys": json.dumps(list(keys)),
-            "ids": json.dumps(list(ids)),
-            "quiet_until": None if quiet_until is None else iso_z(quiet_until),
-            "wanted": json.dumps(list(wanted)),
+            "keys": json.dumps(list(wanted.keys)),
+            "ids": json.dumps(list(wanted.ids)),
+            "severities": json.dumps(list(wanted.severities)),
+            "now": iso_z(wanted.now),
+            "quiet_until": json.dumps([iso_z(each) for each in wanted.quiet_until]),
+            "far": iso_z(wanted.now + wanted.longest),
+            "far_acknowledged": iso_z(wanted.now + wanted.longest_acknowledged),
+            "far_flapping": iso_z(wanted.now + wanted.longest_flapping),
+            "thorough": int(wanted.thorough),
         },
     )
     return {alert.key: alert for alert in map(_alert, rows)}
+
+
+def open_with_one_of(
+    connection: sqlite3.Connection, likes: Iterable[Mapping[str, str]]
+) -> tuple[Alert, ...]:
+    """The open alerts whose own words (`name`, `source`, `key`, `severity`) may fit one of these
+    matchers; what they say of labels is not looked at."""
+    conditions: list[str] = []
+    values: list[str] = []
+    for matchers in likes:
+        own = [name for name in ("name", "source", "key", "severity") if name in matchers]
+        parts = []
+        for name in own:
+            wanted = matchers[name]
+            if wanted.endswith("*"):
+                parts.append(f"substr({name}, 1, {len(wanted) - 1}) = ?")
+                values.append(wanted[:-1])
+            else:
+                parts.append(f"{name} = ?")
+                values.append(wanted)
+        conditions.append(f"({' AND '.join(parts) or '1'})")
+    if not conditions:
+        return ()
+    rows = connection.execute(
+        f"{_SELECT} WHERE state <> 'resolved' AND ({' OR '.join(conditions)})", values
+    )
+    return tuple(sorted(map(_alert, rows), key=lambda alert: alert.id))
+
+
+def openings(
+    connection: sqlite3.Connection, keys: Collection[str], since: datetime
+) -> dict[str, int]:
+    """How often an alert of each of these keys opened since then."""
+    rows = connection.execute(
+        "SELECT key, COUNT(*) FROM alert "
+        "WHERE key IN (SELECT value FROM json_each(?)) AND started_at > ? GROUP BY key",
+        (json.dumps(list(keys)), iso_z(since)),
+    )
+    return dict(rows.fetchall())
 
 
 def all_open_alerts(connection: sqlite3.Connection) -> dict[str, Alert]:
@@ -139,7 +214,8 @@ def timeline_of(connection: sqlite3.Connection, alert_id: int) -> tuple[AlertEve
         SELECT at, kind, detail, actor, 0 AS source, id FROM alert_event WHERE alert_id = :alert
         UNION ALL
         SELECT attempt.at, attempt.outcome,
-               delivery.channel || ', attempt ' || attempt.number
+               CASE delivery.kind WHEN 'page' THEN '' ELSE delivery.kind || ': ' END
+               || delivery.channel || ', attempt ' || attempt.number
                || CASE attempt.detail WHEN '' THEN '' ELSE ': ' || attempt.detail END,
                '', 1, attempt.id
         FROM delivery_attempt AS attempt JOIN delivery ON delivery.id = attempt.delivery_id
@@ -273,13 +349,14 @@ def untold(connection: sqlite3.Connection) -> tuple[sqlite3.Row, ...]:
         """
         SELECT id, severity, name,
                (SELECT detail FROM delivery
-                WHERE alert_id = alert.id AND page = alert.pages
+                WHERE alert_id = alert.id AND page = alert.pages AND kind = 'page'
                 ORDER BY state <> 'failed', id DESC LIMIT 1) AS why
         FROM alert
         WHERE state <> 'resolved' AND state = 'firing' AND severity IN ('critical', 'high')
-          AND silenced_until IS NULL
+          AND silenced_until IS NULL AND held_until IS NULL AND suppressed_by IS NULL
+          AND flapping_until IS NULL
           AND NOT EXISTS (SELECT 1 FROM delivery
-                          WHERE alert_id = alert.id AND page = alert.pages
+                          WHERE alert_id = alert.id AND page = alert.pages AND kind = 'page'
                             AND state IN ('sent', 'due', 'sending'))
         ORDER BY severity, started_at, id
         """

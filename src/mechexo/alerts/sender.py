@@ -8,21 +8,25 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from mechexo.alerts import message, outbox, records, retry
 from mechexo.alerts.book import apply_step
+from mechexo.alerts.bundling import Limit, Wait
 from mechexo.alerts.channels.address import address_of
-from mechexo.alerts.channels.process import Answer, Outgoing, SendingProcess
+from mechexo.alerts.channels.process import Answer, Outgoing
+from mechexo.alerts.configured import limit_of
+from mechexo.alerts.processes import Processes
 from mechexo.alerts.text import clean
-from mechexo.alerts.values import Delivery, Observation
+from mechexo.alerts.values import SEVERITIES, Delivery, Observation
 from mechexo.errors import ConfigError
 
 if TYPE_CHECKING:
-    from mechexo.alerts.outbox import Claim
+    from mechexo.alerts.channels.process import SendingProcess
+    from mechexo.alerts.outbox import Bundle, Claim
     from mechexo.desk import Desk
     from mechexo.state import Transaction
 
@@ -38,29 +42,52 @@ _SETTLING_S = 0.4
 _LEAST_S = 0.3
 """No attempt starts with less time than this before it."""
 
+_LONGEST_WAIT_S = 2.0
+"""How long a pass waits for a channel's limit; what must wait longer is left to the next pass."""
+
 
 def deliver_due(
-    desk: Desk, *, deadline_s: float = 10.0, entries: Mapping[str, str] | None = None
+    desk: Desk,
+    *,
+    deadline_s: float = 10.0,
+    entries: Mapping[str, str] | None = None,
+    processes: Processes | None = None,
 ) -> tuple[Delivery, ...]:
     """Sends what is due, all channels at once; returns the deliveries it tried, as they are now.
 
-    Returns within `deadline_s` seconds: an attempt still under way then is ended by force and
-    its message is due again, with the reason. `entries` are the runbook entries to point at, by
-    alert name, for alerts that name none.
+    When a level turns out to reach nobody, the next one is told within the same call. Returns
+    within `deadline_s` seconds: an attempt still under way then is ended by force and its message
+    is due again, with the reason. `entries` are the runbook entries to point at, by alert name, for
+    alerts that name none. `processes` keeps the channels' sending processes for the next call;
+    without it they end with this one.
 
     Raises:
         BusyError: the state file stayed locked; what was sent and could not be recorded is sent
             again when its lease ends, marked as a resend.
     """
     began_s = time.monotonic()
+    ends_at_s = began_s + deadline_s - _SETTLING_S
     if outbox.stranded(desk.state.reader(), desk.settings.channels):
         with desk.state.write(deadline_s / 2) as transaction:
-            apply_step(desk, transaction, desk.clock.now(), ())
-    names = outbox.channels_with_work(desk.state.reader(), desk.clock.now())
-    if not names:
-        return ()
-    ends_at_s = began_s + deadline_s - _SETTLING_S
-    drains = [_Drain(desk, name, ends_at_s, entries or {}) for name in names]
+            apply_step(desk, transaction, desk.clock.now(), (), thorough=False)
+    own = Processes() if processes is None else processes
+    done: dict[int, Delivery] = {}
+    try:
+        while names := outbox.channels_with_work(desk.state.reader(), desk.clock.now()):
+            drains = [_Drain(desk, name, ends_at_s, entries or {}, own) for name in names]
+            _run_all(drains, began_s + deadline_s)
+            done |= {each.id: each for drain in drains for each in tuple(drain.done)}
+            _raise_failing_channels(desk, drains)
+            # One round more only for what the last one brought about: a level that was skipped.
+            if ends_at_s - time.monotonic() < _LEAST_S or not _fall_back(desk):
+                break
+    finally:
+        if processes is None:
+            own.end()
+    return tuple(sorted(done.values(), key=lambda delivery: delivery.id))
+
+
+def _run_all(drains: Sequence[_Drain], until_s: float) -> None:
     threads = [
         threading.Thread(target=drain.run, name=f"send-{drain.channel}", daemon=True)
         for drain in drains
@@ -68,15 +95,22 @@ def deliver_due(
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(max(began_s + deadline_s - time.monotonic(), 0.0))
-    for drain in drains:
-        drain.stop()
+        thread.join(max(until_s - time.monotonic(), 0.0))
+    for drain, thread in zip(drains, threads, strict=True):
+        if thread.is_alive():
+            drain.give_up()
     for drain in drains:
         if drain.error is not None:
             raise drain.error
-    _raise_failing_channels(desk, drains)
-    done = [each for drain in drains for each in tuple(drain.done)]
-    return tuple(sorted(done, key=lambda delivery: delivery.id))
+
+
+def _fall_back(desk: Desk) -> bool:
+    """Tells the next level of what has reached nobody at its present one; whether any was told."""
+    now, patience = desk.clock.now(), desk.settings.alerts.fallback_after
+    if not outbox.unreached(desk.state.reader(), now, patience):
+        return False
+    with desk.state.write() as transaction:
+        return bool(apply_step(desk, transaction, now, (), thorough=False).pages)
 
 
 def channels_gone(desk: Desk, transaction: Transaction) -> list[Observation]:
@@ -126,9 +160,9 @@ class _Drain:
     channel: str
     ends_at_s: float
     entries: Mapping[str, str]
+    processes: Processes
     done: list[Delivery] = field(default_factory=list)
     error: BaseException | None = None
-    process: SendingProcess | None = None
     rejected: str = ""
     """Why nothing can ever be sent as the channel is configured."""
 
@@ -137,14 +171,13 @@ class _Drain:
             self._drain()
         except BaseException as error:  # noqa: BLE001 - raised by deliver_due, in its own thread
             self.error = error
+            self.processes.discard(self.channel)
         finally:
-            self.stop()
             self.desk.state.close()
 
-    def stop(self) -> None:
-        process, self.process = self.process, None
-        if process is not None:
-            process.kill()
+    def give_up(self) -> None:
+        """Ends what hangs by force; the thread then has nothing to wait for."""
+        self.processes.discard(self.channel)
 
     def delivered(self) -> bool:
         """Whether a message went out."""
@@ -175,8 +208,8 @@ class _Drain:
             self._answer_all(Answer("refused", str(error)))
             return
         limit_s = min(settings.timeout.total_seconds(), HARD_LIMIT_S)
-        process = self.process = SendingProcess(address, limit_s)
-        ready = process.start(min(time.monotonic() + HARD_LIMIT_S, self.ends_at_s))
+        until_s = min(time.monotonic() + HARD_LIMIT_S, self.ends_at_s)
+        process, ready = self.processes.started(self.channel, address, limit_s, until_s)
         if ready.outcome == "ready":
             self._send_all(process, limit_s)
         elif ready.outcome == "rejected":
@@ -187,51 +220,83 @@ class _Drain:
             self._answer_one(Answer("refused", f"could not start sending: {ready.detail}"))
 
     def _send_all(self, process: SendingProcess, limit_s: float) -> None:
-        while self._has_time() and (claim := self._claim()) is not None:
-            answer = self._send(process, claim, limit_s)
-            self._settle(claim, answer)
+        while (bundle := self._claim()) is not None:
+            answer = self._send(process, bundle, limit_s)
+            self._settle(bundle, answer)
             if answer.outcome == "unanswered":
                 # The process is of no more use, and a channel that hangs is left for this pass.
+                self.processes.discard(self.channel)
                 return
 
-    def _send(self, process: SendingProcess, claim: Claim, limit_s: float) -> Answer:
-        desk = self.desk.settings.desk
-        words = Outgoing(
-            at=self.desk.clock.now(),
-            desk=desk.name,
-            channel=self.channel,
-            alert_id=claim.alert.id,
-            severity=claim.alert.severity,
-            title=message.title(claim.alert, desk.name, desk.mode, resend=claim.resend),
-            body=message.body(claim.alert, self.desk.zone, self.entries.get(claim.alert.name, "")),
-        )
+    def _send(self, process: SendingProcess, bundle: Bundle, limit_s: float) -> Answer:
+        words = _in_words(self.desk, bundle, self.entries)
         return process.send(words, min(time.monotonic() + limit_s, self.ends_at_s))
 
     def _answer_all(self, answer: Answer) -> None:
         """The same answer for everything that is due: the channel cannot be used at all."""
-        while self._has_time() and self._answer_one(answer):
+        while self._answer_one(answer):
             pass
 
     def _answer_one(self, answer: Answer) -> bool:
-        claim = self._claim()
-        if claim is not None:
-            self._settle(claim, answer)
-        return claim is not None
+        bundle = self._claim(Limit(None))
+        if bundle is not None:
+            self._settle(bundle, answer)
+        return bundle is not None
 
-    def _claim(self) -> Claim | None:
-        with self.desk.state.write(self._wait_s()) as transaction:
-            return outbox.claim(transaction.connection, self.channel, self.desk.clock.now())
+    def _claim(self, limit: Limit | None = None) -> Bundle | None:
+        """The next message, waited for when the channel's limit lets it go within this pass."""
+        if limit is None:
+            limit = limit_of(self.desk.settings.channels[self.channel])
+        while self._has_time():
+            with self.desk.state.write(self._wait_s()) as transaction:
+                now = self.desk.clock.now()
+                found = outbox.claim(transaction.connection, self.channel, limit, now)
+            if not isinstance(found, Wait):
+                return found
+            wait_s = (found.until - now).total_seconds()
+            if self.ends_at_s - time.monotonic() - wait_s < _LEAST_S or wait_s > _LONGEST_WAIT_S:
+                return None
+            time.sleep(max(wait_s, 0.001))
+        return None
 
-    def _settle(self, claim: Claim, answer: Answer) -> None:
+    def _settle(self, bundle: Bundle, answer: Answer) -> None:
         with self.desk.state.write(self._wait_s()) as transaction:
-            _record(transaction, claim, answer, self.desk.clock.now())
-            self.done.append(outbox.delivery(transaction.connection, claim.delivery_id))
+            now = self.desk.clock.now()
+            for claim in bundle.claims:
+                _record(transaction, claim, answer, now)
+                self.done.append(outbox.delivery(transaction.connection, claim.delivery_id))
 
     def _has_time(self) -> bool:
         return self.ends_at_s - time.monotonic() > _LEAST_S
 
     def _wait_s(self) -> float:
         return max(self.ends_at_s + _SETTLING_S / 2 - time.monotonic(), 0.1)
+
+
+def _in_words(desk: Desk, bundle: Bundle, entries: Mapping[str, str]) -> Outgoing:
+    """The bundle as one message."""
+    settings, first = desk.settings.desk, bundle.claims[0]
+    resend = any(claim.resend for claim in bundle.claims)
+    said = [(claim.alert, claim.kind) for claim in bundle.claims]
+    if len(said) > 1:
+        title = message.digest_title(said, settings.name, settings.mode, resend=resend)
+        body = message.digest_body(said, desk.zone)
+    else:
+        entry = entries.get(first.alert.name, "")
+        title = message.title(first.alert, first.kind, settings.name, settings.mode, resend=resend)
+        body = message.body(first.alert, first.kind, desk.zone, entry)
+    urgent = message.most_urgent({claim.alert.id: claim.alert for claim in bundle.claims})
+    return Outgoing(
+        at=desk.clock.now(),
+        desk=settings.name,
+        channel=bundle.channel,
+        kind=first.kind if len(said) == 1 else "digest",
+        alert_id=first.alert.id if len(said) == 1 else None,
+        alert_ids=urgent,
+        severity=min((alert.severity for alert, _ in said), key=SEVERITIES.index),
+        title=title,
+        body=body,
+    )
 
 
 def _record(transaction: Transaction, claim: Claim, answer: Answer, now: datetime) -> None:

@@ -78,6 +78,17 @@ class Alert:
     paged_severity: str = ""
     """The worst severity its paging was decided at, or else that of its acknowledgement; a worse
     one pages again."""
+    escalating_since: datetime | None = None
+    """When the ladder began that is climbed now: what the levels' delays count from."""
+    climbs: int = 0
+    """How often the ladder began again because nobody acknowledged."""
+    remind_at: datetime | None = None
+    """When its acknowledgement is next taken for forgotten: first a reminder, then a page."""
+    reminded: bool = False
+    flapping_until: datetime | None = None
+    """Set while it is held back because it opens and resolves too often."""
+    suppressed_by: int | None = None
+    """The open alert that causes this one; while it is open this one does not page."""
 
     @property
     def is_open(self) -> bool:
@@ -102,6 +113,10 @@ class Delivery:
     id: int
     alert_id: int
     channel: str
+    kind: str
+    """`page`, `reminder`, `acknowledged`, `resolved` or `notice`."""
+    level: int
+    """The level that a page is told at; 0 for the other kinds."""
     state: str
     due_at: datetime
     attempts: int

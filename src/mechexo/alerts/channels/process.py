@@ -10,10 +10,12 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from mechexo.alerts.text import FIELD_LIMIT, clean
 from mechexo.times import iso_z
 
 if TYPE_CHECKING:
@@ -27,7 +29,12 @@ class Outgoing:
     at: datetime
     desk: str
     channel: str
-    alert_id: int
+    kind: str
+    """`page`, `reminder`, `acknowledged`, `resolved`, `notice`; `digest` when it is several."""
+    alert_id: int | None
+    """None when it speaks of several alerts."""
+    alert_ids: tuple[int, ...]
+    """The most urgent first."""
     severity: str
     title: str
     body: str
@@ -35,11 +42,18 @@ class Outgoing:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What became of an attempt: `sent`, `refused` (try again), `rejected` (not with this
-    address), or `unanswered` (killed or died: it may have gone out). `ready` answers the start."""
+    """What became of an attempt: `sent`, `placed` (a call is on its way, not yet heard), `refused`
+    (try again), `rejected` (not with this address), or `unanswered` (it may have gone out).
+    `ready` answers the start, `answered` a question that sends nothing."""
 
     outcome: str
     detail: str
+    retry_after_s: float | None = None
+    """How long the service wants to be left alone, if it said so."""
+    reference: str = ""
+    """The service's own id of the message or call."""
+    found: Mapping[str, Any] = field(default_factory=dict)
+    """What a question found out."""
 
 
 class SendingProcess:
@@ -62,16 +76,23 @@ class SendingProcess:
             "address": address.resolved,
             "make_folder": address.make_folder,
             "limit_s": limit_s,
+            "parts": dict(address.parts),
         }
+
+    @property
+    def lives(self) -> bool:
+        """Whether the child has not ended."""
+        return self._process.poll() is None
 
     def start(self, until_s: float) -> Answer:
         """Tells the child its channel and waits for it to be ready, until `until_s` on the
         monotonic clock."""
-        return self._ask(self._opening, until_s)
+        return self.ask(self._opening, until_s)
 
-    def send(self, message: Outgoing, until_s: float) -> Answer:
-        """One attempt, ended by force at `until_s` on the monotonic clock."""
-        return self._ask({**asdict(message), "at": iso_z(message.at)}, until_s)
+    def send(self, message: Outgoing, until_s: float, **how: object) -> Answer:
+        """One attempt, ended by force at `until_s` on the monotonic clock. `how` is for our own
+        clients, like `do="text"` for a text message instead of a call."""
+        return self.ask({**asdict(message), "at": iso_z(message.at), **how}, until_s)
 
     def kill(self) -> None:
         """Ends the child and everything it started, at once."""
@@ -87,9 +108,13 @@ class SendingProcess:
             # Stuck inside the kernel. It dies when the kernel lets go; nobody waits for it here.
             return
 
-    def _ask(self, question: dict[str, object], until_s: float) -> Answer:
+    def ask(self, question: Mapping[str, object], until_s: float) -> Answer:
+        """One question to the child, which is of no more use after `unanswered`.
+
+        A `limit_s` in it lets the child live that long, should this process die.
+        """
         asked_s = time.monotonic()
-        data = json.dumps(question, ensure_ascii=False).encode() + b"\n"
+        data = json.dumps(question, ensure_ascii=False).encode(errors="replace") + b"\n"
         assert self._process.stdin is not None
         try:
             # Fits the pipe (see message.BODY_LIMIT), so this does not wait for the child.
@@ -103,7 +128,13 @@ class SendingProcess:
         if not line:
             return self._ended()
         answer = json.loads(line)
-        return Answer(answer["outcome"], self._address.harmless(answer["detail"]))
+        return Answer(
+            answer["outcome"],
+            self._address.harmless(answer["detail"]),
+            answer.get("retry_after_s"),
+            clean(answer.get("reference", ""), FIELD_LIMIT),
+            answer.get("found", {}),
+        )
 
     def _line(self, until_s: float) -> bytes | None:
         """The child's next line; None when it is late, empty when the child ended."""

@@ -37,7 +37,8 @@ CREATE TABLE delivery (
     resend INTEGER NOT NULL DEFAULT 0 CHECK (resend IN (0, 1)),
     detail TEXT NOT NULL DEFAULT '',
     finished_at TEXT,
-    -- Of how the message is known at its service: to edit it, or to ask what became of a call.
+    together INTEGER NOT NULL DEFAULT 0 CHECK (together IN (0, 1)),
+    -- How the message is known at its service: to edit it, or to ask what became of a call.
     reference TEXT NOT NULL DEFAULT '',
     UNIQUE (alert_id, page, level, channel, kind)
 ) STRICT;

@@ -1,0 +1,133 @@
+"""The configuration as the rules see it at a moment: who is behind each level then."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from mechexo.alerts import oncall
+from mechexo.alerts.bundling import Limit
+from mechexo.alerts.ladders import DEFAULT, kind_of, ladders
+from mechexo.alerts.policy import Channel, Ladder, Level, Policy, Route, Suppression
+from mechexo.alerts.quiet import QuietHours
+
+if TYPE_CHECKING:
+    from mechexo.config import (
+        ChannelSettings,
+        EscalationSettings,
+        LevelSettings,
+        QuietHoursSettings,
+        Settings,
+    )
+    from mechexo.desk import Desk
+
+_CALLS_A_MINUTE = 4
+_TELEGRAMS_A_MINUTE = 20
+_MESSAGES_A_MINUTE = 60
+
+
+def policy_of(desk: Desk, now: datetime) -> Policy:
+    """What the configuration says about paging, with whoever is on call at `now`."""
+    settings = desk.settings
+    people = oncall.who(desk, now) if settings.oncall.schedules else {}
+    return policy_from(settings, people)
+
+
+def policy_from(settings: Settings, people: Mapping[str, str | None]) -> Policy:
+    """The same, given who is on call for each schedule. Pure."""
+    zone = settings.desk.zone
+    known = {
+        name: _ladder(settings, name, ladder, people) for name, ladder in ladders(settings).items()
+    }
+    desk_quiet = quiet_hours_from(settings.quiet_hours, zone)
+    routes = [
+        Route(
+            name=name,
+            ladder=known[route.escalation],
+            quiet_hours=(
+                desk_quiet
+                if route.quiet_hours is None
+                else quiet_hours_from(route.quiet_hours, settings.quiet_hours.zone or zone)
+            ),
+            matchers=route.match,
+            **({"severities": frozenset(route.severities)} if route.severities else {}),
+        )
+        for name, route in settings.routes.items()
+    ]
+    alerts = settings.alerts
+    return Policy(
+        routes=(*routes, Route("", known[DEFAULT], desk_quiet)),
+        forgotten_after=alerts.forgotten_after,
+        forgotten_severities=frozenset(alerts.forgotten_severities),
+        remind_before=alerts.remind_before,
+        flapping_openings=alerts.flapping_openings,
+        flapping_window=alerts.flapping_window,
+        suppressions=tuple(
+            Suppression(name, rule.cause, rule.hides, rule.equal)
+            for name, rule in settings.suppress.items()
+        ),
+    )
+
+
+def quiet_hours_from(settings: QuietHoursSettings, zone: str) -> QuietHours:
+    """Quiet hours as configured, in their own zone or else in `zone`."""
+    return QuietHours(settings.start, settings.end, settings.zone or zone, settings.enabled)
+
+
+def limit_of(channel: ChannelSettings) -> Limit:
+    """How many messages the channel takes."""
+    match kind_of(channel):
+        case "file":
+            return Limit(channel.per_minute)
+        case "telegram":
+            return Limit(channel.per_minute or _TELEGRAMS_A_MINUTE, timedelta(seconds=1))
+        case "phone":
+            return Limit(channel.per_minute or _CALLS_A_MINUTE)
+        case _:
+            return Limit(channel.per_minute or _MESSAGES_A_MINUTE)
+
+
+def hears_the_end(channel: ChannelSettings) -> bool:
+    """Whether who was told there hears of the acknowledgement and the end too."""
+    if channel.tell_when_over is not None:
+        return channel.tell_when_over
+    return kind_of(channel) != "phone"
+
+
+def _ladder(
+    settings: Settings,
+    name: str,
+    ladder: EscalationSettings,
+    people: Mapping[str, str | None],
+) -> Ladder:
+    return Ladder(
+        levels=tuple(
+            Level(level.after, _channels(settings, level, people)) for level in ladder.levels
+        ),
+        name=name,
+        severities=frozenset(ladder.severities),
+        repeat=ladder.repeat,
+        repeat_every=ladder.repeat_every,
+    )
+
+
+def _channels(
+    settings: Settings, level: LevelSettings, people: Mapping[str, str | None]
+) -> tuple[Channel, ...]:
+    """The channels of a level, each once, in the order in which it tells them."""
+    found: dict[str, Channel] = {}
+    for told in level.tell:
+        person = people.get(told) if told in settings.oncall.schedules else told
+        if person in settings.people:
+            for name in settings.people[person].channels:
+                if not level.by or kind_of(settings.channels[name]) in level.by:
+                    found.setdefault(name, _channel(settings, name, person))
+        elif person in settings.channels:
+            found.setdefault(person, _channel(settings, person, ""))
+    return tuple(found.values())
+
+
+def _channel(settings: Settings, name: str, person: str) -> Channel:
+    channel = settings.channels[name]
+    return Channel(name, frozenset(channel.severities), hears_the_end(channel), person)

@@ -1,0 +1,100 @@
+"""One step of the rules under way: the open alerts as they become, and what is to be stored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
+
+from mechexo.alerts.effects import (
+    AlertsState,
+    Cancellation,
+    Closing,
+    Decision,
+    Effects,
+    Outcome,
+    Page,
+)
+from mechexo.alerts.values import Alert, AlertEvent
+
+
+class Draft:
+    """Collects what a step does. The last word on each alert counts."""
+
+    def __init__(self, state: AlertsState, now: datetime) -> None:
+        self.before = state
+        self.policy = state.policy
+        self.now = now
+        self.open = dict(state.open)
+        self._by_id = {alert.id: alert for alert in (*state.causes, *state.open.values())}
+        self._next_id = state.next_id
+        self._changed: dict[int, Alert] = {}
+        self._events: list[tuple[int, AlertEvent]] = []
+        self._closings: list[Closing] = []
+        self._pages: list[Page] = []
+        self._cancellations: list[Cancellation] = []
+        self._decisions: list[Decision] = []
+
+    def state(self) -> AlertsState:
+        """The state after the step."""
+        causes = tuple(
+            alert for alert in self._by_id.values() if alert.is_open and alert.key not in self.open
+        )
+        return replace(self.before, open=self.open, causes=causes, next_id=self._next_id)
+
+    def effects(self) -> Effects:
+        """What is to be stored."""
+        return Effects(
+            alerts=tuple(self._changed[alert_id] for alert_id in sorted(self._changed)),
+            events=tuple(self._events),
+            closings=tuple(self._closings),
+            pages=tuple(self._pages),
+            cancellations=tuple(self._cancellations),
+            decisions=tuple(self._decisions),
+        )
+
+    @property
+    def alerts_by_id(self) -> dict[int, Alert]:
+        """The open alerts that are known here, as they are now."""
+        return self._by_id
+
+    def new_id(self) -> int:
+        """The id of an alert that opens."""
+        self._next_id += 1
+        return self._next_id - 1
+
+    def keep(self, alert: Alert) -> None:
+        """The alert as it is from now on."""
+        if alert != self.open.get(alert.key):
+            self.open[alert.key] = alert
+            self._changed[alert.id] = alert
+            self._by_id[alert.id] = alert
+
+    def close(self, alert: Alert) -> None:
+        """The alert is over."""
+        self.open.pop(alert.key, None)
+        self._changed[alert.id] = alert
+        self._by_id.pop(alert.id, None)
+
+    def event(self, alert: Alert, kind: str, detail: str) -> None:
+        """One more line of the alert's timeline."""
+        self._events.append((alert.id, AlertEvent(self.now, str(kind), detail)))
+
+    def add(self, effects: Effects) -> None:
+        """Takes over what another rule said, but for the alerts themselves."""
+        self._events += effects.events
+        self._closings += effects.closings
+        self._cancellations += effects.cancellations
+
+    def page(self, pages: Iterable[Page]) -> None:
+        """Messages to become due."""
+        self._pages += pages
+
+    def cancel(self, alert: Alert, why: str, channels: frozenset[str] | None = None) -> None:
+        """What was not sent of the alert's pages is not sent."""
+        if alert.pages:
+            self._cancellations.append(Cancellation(alert.id, alert.pages, why, channels))
+
+    def decide(self, alert: Alert, outcome: Outcome, why: str) -> None:
+        """What became of the page that the alert may have been worth."""
+        self._decisions.append(Decision(alert.id, alert.key, outcome, why))

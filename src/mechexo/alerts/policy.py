@@ -1,0 +1,229 @@
+"""What the configuration says about paging, as the rules see it. Pure values and who they match."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from mechexo.alerts.values import SEVERITIES, Alert, Silence
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from mechexo.alerts.quiet import QuietHours
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """A channel as paging sees it: its name and the severities it wants."""
+
+    name: str
+    severities: frozenset[str]
+    tell_when_over: bool = True
+    """Whether it hears of acknowledgements and ends of what it was told."""
+    person: str = ""
+    """Whom it reaches, where that is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """One rung: whom it reaches at this moment. No channels means that nobody is there."""
+
+    after: timedelta
+    channels: tuple[Channel, ...]
+
+    def for_severity(self, severity: str) -> tuple[str, ...]:
+        """The names of its channels that take such alerts."""
+        return tuple(each.name for each in self.channels if severity in each.severities)
+
+    def words(self, severity: str) -> str:
+        """Who that is: `telegram (ada), mail`."""
+        return ", ".join(
+            f"{each.name} ({each.person})" if each.person else each.name
+            for each in self.channels
+            if severity in each.severities
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Ladder:
+    """The levels, and how often they are climbed. Levels are numbered from 1."""
+
+    levels: tuple[Level, ...]
+    name: str = "default"
+    severities: frozenset[str] = frozenset({"critical", "high"})
+    """Which alerts climb; the others are told at the first level that reaches somebody."""
+    repeat: int = 0
+    repeat_every: timedelta = timedelta(minutes=30)
+
+    def climbs(self, severity: str) -> bool:
+        """Whether such alerts go on to the next level."""
+        return severity in self.severities
+
+    def next_reaching(self, level: int, severity: str) -> int | None:
+        """The first level after `level` that has somebody for such alerts."""
+        return next(
+            (
+                number
+                for number in range(level + 1, len(self.levels) + 1)
+                if self.levels[number - 1].for_severity(severity)
+            ),
+            None,
+        )
+
+    def after(self, level: int) -> timedelta:
+        """How long after the first page a level is told; the last level's for any beyond it."""
+        return self.levels[min(level, len(self.levels)) - 1].after if self.levels else timedelta(0)
+
+    @property
+    def longest(self) -> timedelta:
+        """No deadline of this ladder lies further ahead than this."""
+        return max(self.repeat_every, *(level.after for level in self.levels), timedelta(0))
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """The ladder and the quiet hours of the alerts that match."""
+
+    name: str
+    ladder: Ladder
+    quiet_hours: QuietHours
+    matchers: Mapping[str, str] = field(default_factory=dict)
+    severities: frozenset[str] = frozenset(SEVERITIES)
+
+
+@dataclass(frozen=True, slots=True)
+class Suppression:
+    """While an alert that matches `cause` is open, those that match `hides` do not page."""
+
+    name: str
+    cause: Mapping[str, str]
+    hides: Mapping[str, str]
+    equal: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the configuration says about paging. The last route matches every alert."""
+
+    routes: tuple[Route, ...]
+    forgotten_after: timedelta = timedelta(minutes=30)
+    forgotten_severities: frozenset[str] = frozenset({"critical"})
+    remind_before: timedelta = timedelta(minutes=5)
+    flapping_openings: int = 3
+    flapping_window: timedelta = timedelta(minutes=10)
+    suppressions: tuple[Suppression, ...] = ()
+
+    def route(self, alert: Alert) -> Route:
+        """The first route that matches the alert."""
+        return next(
+            (
+                route
+                for route in self.routes
+                if alert.severity in route.severities and covers(route.matchers, alert)
+            ),
+            self.routes[-1],
+        )
+
+    def all_quiet_until(self, now: datetime) -> frozenset[datetime]:
+        """Every moment until which an alert may rightly be held by quiet hours now."""
+        untils = (route.quiet_hours.until(now) for route in self.routes)
+        return frozenset(until for until in untils if until is not None)
+
+    @property
+    def wanted(self) -> frozenset[str]:
+        """The severities that some level of some ladder has somebody for."""
+        return frozenset(
+            severity
+            for route in self.routes
+            for level in route.ladder.levels
+            for channel in level.channels
+            for severity in channel.severities
+        )
+
+    @property
+    def longest(self) -> timedelta:
+        """No escalation deadline lies further ahead than this, unless the clock was set back."""
+        return max(route.ladder.longest for route in self.routes)
+
+    @property
+    def over_channels(self) -> frozenset[str]:
+        """The channels that want to hear that what they were told of is over."""
+        return frozenset(
+            channel.name
+            for route in self.routes
+            for level in route.ladder.levels
+            for channel in level.channels
+            if channel.tell_when_over
+        )
+
+
+def own_values(alert: Alert) -> dict[str, str]:
+    """What matchers are compared with: the labels, and the alert's own words above them."""
+    return {
+        **alert.labels,
+        "name": alert.name,
+        "source": alert.source,
+        "key": alert.key,
+        "severity": alert.severity,
+    }
+
+
+def covers(matchers: Mapping[str, str], alert: Alert) -> bool:
+    """Whether all matchers fit the alert. A `*` at the end of one stands for any further text."""
+    if not matchers:
+        return True
+    values = own_values(alert)
+    return all(_fits(values.get(name), wanted) for name, wanted in matchers.items())
+
+
+def _fits(value: str | None, wanted: str) -> bool:
+    if value is None:
+        return False
+    return value.startswith(wanted[:-1]) if wanted.endswith("*") else value == wanted
+
+
+def matching(alert: Alert, silences: Iterable[Silence], now: datetime) -> tuple[Silence, ...]:
+    """The silences that cover the alert at `now`."""
+    return tuple(
+        silence
+        for silence in silences
+        if silence.starts_at <= now < silence.ends_at and covers(silence.matchers, alert)
+    )
+
+
+def cause_of(
+    alert: Alert, open_alerts: Mapping[int, Alert], suppressions: Iterable[Suppression]
+) -> tuple[Alert, Suppression] | None:
+    """The open alert, of those by id, that suppresses this one, and by which rule.
+
+    One that this alert itself suppresses, also by way of others, is no cause of it: in a circle
+    each would hide the next, and nobody would be told of any.
+    """
+    rules = [rule for rule in suppressions if covers(rule.hides, alert)]
+    if not rules:
+        return None
+    own = own_values(alert)
+    for other in open_alerts.values():
+        if other.key == alert.key or not other.is_open or _hidden_by(other, alert, open_alerts):
+            continue
+        theirs = own_values(other)
+        for rule in rules:
+            alike = all(own.get(name) == theirs.get(name) for name in rule.equal)
+            if alike and covers(rule.cause, other):
+                return other, rule
+    return None
+
+
+def _hidden_by(other: Alert, alert: Alert, open_alerts: Mapping[int, Alert]) -> bool:
+    passed: set[int] = set()
+    above = other.suppressed_by
+    while above is not None and above not in passed:
+        if above == alert.id:
+            return True
+        passed.add(above)
+        further = open_alerts.get(above)
+        above = further.suppressed_by if further else None
+    return False
