@@ -114,7 +114,7 @@ def test_the_last_commit_is_the_bad_limit_and_nothing_else(pristine: Path) -> No
 
 
 def test_there_are_ten_closed_days_and_today_of_about_200_000_quotes(pristine: Path) -> None:
-    for kind in ("quotes", "fills", "bars"):
+    for kind in ("quotes", "fills", "orders", "bars", "minutes"):
         assert len(list((pristine / "data" / kind).glob("*.parquet"))) == 11
     quotes = pl.read_parquet(pristine / "data/quotes/*.parquet")
     assert 180_000 < quotes.height < 230_000

@@ -69,6 +69,31 @@ def test_bars_are_the_mids_of_the_accepted_quotes(paper: Path) -> None:
         assert bar["quotes"] == mids.len()
 
 
+def test_minute_bars_end_with_their_minute_and_hold_the_shares_that_quotes_showed(
+    paper: Path,
+) -> None:
+    path = sorted((paper / "data/quotes").glob("*.parquet"))[0]
+    quotes = pl.read_parquet(path).filter((pl.col("bid") > 0) & (pl.col("ask") >= pl.col("bid")))
+    bars = pl.read_parquet(paper / "data/minutes" / path.name)
+    assert bars["volume"].sum() == quotes["bid_size"].sum() + quotes["ask_size"].sum()
+    bar = bars.filter(pl.col("symbol") == "XOM").row(100, named=True)
+    minute = quotes.filter(
+        pl.col("symbol") == "XOM",
+        pl.col("ts") >= bar["ts"] - timedelta(minutes=1),
+        pl.col("ts") < bar["ts"],
+    )
+    mids = minute.select((pl.col("bid") + pl.col("ask")) / 2).to_series()
+    assert (bar["high"], bar["low"], bar["close"]) == (mids.max(), mids.min(), mids[-1])
+
+
+def test_minute_bars_that_are_missing_are_made_again(paper: Path) -> None:
+    first = sorted((paper / "data/minutes").glob("*.parquet"))[0]
+    before = first.read_bytes()
+    first.unlink()
+    assert run(paper, "data_pipeline").returncode == 0
+    assert first.read_bytes() == before
+
+
 def test_every_rejected_quote_is_counted(query) -> None:
     for total, accepted, crossed, empty in query(
         "SELECT quotes, accepted, crossed, empty FROM data_quality"

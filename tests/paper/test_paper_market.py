@@ -18,6 +18,7 @@ from mechexo.paper.market import (
     quote_around,
     simulate_session,
     step_mid,
+    walked_cents,
 )
 
 MIDS = {instrument.symbol: instrument.price for instrument in UNIVERSE}
@@ -60,11 +61,20 @@ def test_an_execution_lies_near_the_touch(instrument, side, seed) -> None:
     draw = random.Random(seed)
     quote = quote_around(instrument.price, instrument, 0.0, 1.0, draw)
     fill = execution(quote, 1.0, side, "base", draw)
-    assert quote.bid - 0.031 <= fill.price <= quote.ask + 0.031
+    furthest = walked_cents(quote, fill.quantity) / 100 + 1e-6
+    assert quote.bid - furthest <= fill.price <= quote.ask + furthest
     assert fill.quantity > 0
     assert fill.commission > 0
     if fill.liquidity == "maker":
         assert fill.price == (quote.bid if side == "buy" else quote.ask)
+
+
+@given(instruments, st.integers(1, 100))
+def test_what_takes_more_goes_further_beyond_the_touch(instrument, tens) -> None:
+    quote = quote_around(instrument.price, instrument, 0.0, 1.0, random.Random(1))
+    near, far = (walked_cents(quote, 10 * tens * factor) for factor in (1, 100))
+    assert 1 <= near < far
+    assert far <= 0.02 * 100 * quote.mid
 
 
 def test_a_session_is_in_time_order_and_within_its_length() -> None:

@@ -22,12 +22,14 @@ from mechexo.errors import ConflictError, MechexoError
 from mechexo.paper import files, trading
 from mechexo.paper.history import ZONE, commit_history, require_git, versions
 from mechexo.paper.market import (
+    SESSION_S,
     UNIVERSE,
     Session,
     business_days,
     overnight,
     simulate_session,
 )
+from mechexo.paper.orders import orders_of
 
 TEMPLATE = Path(__file__).parent / "template"
 MARKER = "paper.json"
@@ -117,14 +119,14 @@ def _write(folder: Path, contents: dict[str, str]) -> None:
 def _market(
     folder: Path, seed: int, now: datetime
 ) -> tuple[dict[str, float], list[tuple[str, float]]]:
-    """Writes every day's quotes and fills; the last mids, and each day's commission."""
+    """Writes every day's quotes, fills and orders; the last mids, and each day's commission."""
     today = now.astimezone(ZONE).date()
     mids = {instrument.symbol: instrument.price for instrument in UNIVERSE}
     paid = []
     for day in business_days(today, DAYS):
         start = datetime.combine(day, time(9, 30), ZONE)
         session = simulate_session(f"{seed} {day}", mids)
-        _write_session(folder, session, start)
+        _write_session(folder, session, start, SESSION_S, f"{seed} {day}")
         paid.append((day.isoformat(), sum(fill.commission for fill in session.fills)))
         mids = overnight(session.closing_mids, f"{seed} {day}")
     midnight = datetime.combine(today, time(0), ZONE)
@@ -137,19 +139,26 @@ def _market(
         fills_per_symbol=int(length_s / 600),
         flawed=False,
     )
-    _write_session(folder, session, start)
+    _write_session(folder, session, start, length_s, f"{seed} {today}")
     paid.append((today.isoformat(), sum(fill.commission for fill in session.fills)))
     return dict(session.closing_mids), paid
 
 
-def _write_session(folder: Path, session: Session, start: datetime) -> None:
+def _write_session(
+    folder: Path, session: Session, start: datetime, length_s: float, seed: str
+) -> None:
     day = start.astimezone(ZONE).date()
     if session.quotes:
         quotes = files.quotes_frame(session.quotes, start)
         files.replace_parquet(quotes, files.day_file(folder, files.QUOTES, day))
     if session.fills:
-        fills = files.fills_frame(session.fills, start, day)
-        files.replace_parquet(fills, files.day_file(folder, files.FILLS, day))
+        draw = random.Random(f"{seed} orders")
+        placed, orders = orders_of(session.fills, length_s, draw)
+        for kind, frame in (
+            (files.FILLS, files.fills_frame(placed, start, day)),
+            (files.ORDERS, files.orders_frame(orders, start)),
+        ):
+            files.replace_parquet(frame, files.day_file(folder, kind, day))
 
 
 def _compute(folder: Path, now: datetime) -> None:

@@ -9,13 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mechexo.paper.market import Fill, Quote, at
+from mechexo.paper.orders import Order
 
 if TYPE_CHECKING:
     import polars as pl
 
 QUOTES = Path("data/quotes")
 FILLS = Path("data/fills")
+ORDERS = Path("data/orders")
 BARS = Path("data/bars")
+MINUTES = Path("data/minutes")
 SCRATCH = Path("data/scratch")
 
 
@@ -84,6 +87,35 @@ def fills_frame(
             "venue": pl.String,
             "order_id": pl.String,
             "liquidity": pl.String,
+        },
+    )
+
+
+def orders_frame(orders: Sequence[Order], start: datetime) -> pl.DataFrame:
+    """Orders as they are stored."""
+    import polars as pl
+
+    moment = pl.Datetime("us", "UTC")
+    return pl.DataFrame(
+        {
+            "order_id": [order.order_id for order in orders],
+            "symbol": [order.symbol for order in orders],
+            "side": [order.side for order in orders],
+            "quantity": [order.quantity for order in orders],
+            "decision_at": [at(start, order.decided_s) for order in orders],
+            "arrival_at": [at(start, order.arrival_s) for order in orders],
+            "end_at": [at(start, order.ended_s) for order in orders],
+            "strategy": [order.strategy for order in orders],
+        },
+        schema={
+            "order_id": pl.String,
+            "symbol": pl.String,
+            "side": pl.String,
+            "quantity": pl.Int64,
+            "decision_at": moment,
+            "arrival_at": moment,
+            "end_at": moment,
+            "strategy": pl.String,
         },
     )
 

@@ -19,6 +19,7 @@ from mechexo.paper.market import (
     quote_around,
     step_mid,
 )
+from mechexo.paper.orders import orders_of
 
 KEEP_DAYS = 14
 SHAPE = 0.8
@@ -29,12 +30,13 @@ REJECT_SHARE = 0.01
 
 
 class LiveMarket:
-    """Appends quotes and fills to today's files and books the fills."""
+    """Appends quotes, fills and their orders to today's files and books the fills."""
 
     def __init__(self, folder: Path, seed: int, now: datetime) -> None:
         self.folder = folder
         self.feed_is_up = True
         self._draw = random.Random(f"{seed} live {now.isoformat()}")
+        self._draw_orders = random.Random(f"{seed} live orders {now.isoformat()}")
         self._mids = _last_mids(folder)
         self._anchors = dict(self._mids)
         self._day: date | None = None
@@ -87,8 +89,9 @@ class LiveMarket:
             )
             for old in sorted((self.folder / kind).glob("*.parquet"))[:-KEEP_DAYS]:
                 old.unlink()
-        for old in sorted((self.folder / files.BARS).glob("*.parquet"))[:-KEEP_DAYS]:
-            old.unlink()
+        for kind in (files.ORDERS, files.BARS, files.MINUTES):
+            for old in sorted((self.folder / kind).glob("*.parquet"))[:-KEEP_DAYS]:
+                old.unlink()
         self._next_seq, self._next_fill = counts
         self._anchors = dict(self._mids)
 
@@ -127,8 +130,13 @@ class LiveMarket:
 
     def _book(self, fills: list[Fill], since: datetime, now: datetime, day: date) -> None:
         if fills:
-            frame = files.fills_frame(fills, since, day, self._next_fill)
-            files.append_parquet(frame, files.day_file(self.folder, files.FILLS, day))
+            length_s = (now - since).total_seconds()
+            placed, orders = orders_of(fills, length_s, self._draw_orders)
+            for kind, frame in (
+                (files.FILLS, files.fills_frame(placed, since, day, self._next_fill)),
+                (files.ORDERS, files.orders_frame(orders, since)),
+            ):
+                files.append_parquet(frame, files.day_file(self.folder, kind, day))
             self._next_fill += len(fills)
         rejects = sum(self._draw.random() < REJECT_SHARE for _ in fills)
         trading.book(

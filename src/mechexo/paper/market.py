@@ -42,6 +42,15 @@ UNIVERSE: tuple[Instrument, ...] = (
     Instrument("XOM", 117.0, 0.012, 1.5),
 )
 
+BY_SYMBOL = {instrument.symbol: instrument for instrument in UNIVERSE}
+
+VOLUME = 2_200_000.0
+"""About what a day's quotes of a symbol show at the touch, in shares: it stands for the volume of
+this market, which has no trades but ours."""
+WALK = 3.0
+"""How far beyond the touch a fill that takes more than it shows is made, in the daily volatility
+times the square root of its share of the volume."""
+
 VENUES = ("ARCX", "BATS", "IEXG", "XNAS")
 MARKOUT_S = 1800.0
 """How far the strategies see: their sides lean towards the mid this much later."""
@@ -132,22 +141,22 @@ def symbol_quotes(
 
 
 def execution(quote: Quote, offset_s: float, side: str, strategy: str, draw: random.Random) -> Fill:
-    """One execution near the touch of `quote`: mostly taking it, now and then passive at our own
-    side, beyond it, or at the mid."""
+    """One execution near the touch of `quote`: mostly taking it, now and then beyond it, the
+    further the more it takes, passive at our own side, or at the mid."""
     touch, far, away = (
         (quote.ask, quote.bid, 0.01) if side == "buy" else (quote.bid, quote.ask, -0.01)
     )
+    quantity = 10 * max(1, round(draw.lognormvariate(2.3, 0.7)))
     kind = draw.random()
     liquidity = "taker"
     if kind < 0.64:
         price = touch
-    elif kind < 0.76:
-        price = touch + away * draw.randint(1, 3)
-    elif kind < 0.94:
+    elif kind < 0.85:
+        price = touch + away * walked_cents(quote, quantity)
+    elif kind < 0.97:
         price, liquidity = far, "maker"
     else:
         price = quote.mid
-    quantity = 10 * max(1, round(draw.lognormvariate(2.3, 0.7)))
     per_share = 0.0035 if liquidity == "taker" else 0.0012
     return Fill(
         offset_s,
@@ -158,9 +167,16 @@ def execution(quote: Quote, offset_s: float, side: str, strategy: str, draw: ran
         round(max(0.35, per_share * quantity), 4),
         strategy,
         draw.choice(VENUES),
-        f"{draw.getrandbits(32):08x}",
+        f"{draw.getrandbits(48):012x}",
         liquidity,
     )
+
+
+def walked_cents(quote: Quote, quantity: int) -> int:
+    """How far beyond the touch an execution of this quantity goes when it takes all that is there,
+    in cents."""
+    volatility = BY_SYMBOL[quote.symbol].daily_volatility
+    return max(1, round(100 * quote.mid * WALK * volatility * math.sqrt(quantity / VOLUME)))
 
 
 def symbol_fills(quotes: Sequence[Quote], count: int, draw: random.Random) -> list[Fill]:
@@ -243,9 +259,8 @@ def _with_flaws(quotes: list[Quote], length_s: float, draw: random.Random) -> li
 def overnight(mids: Mapping[str, float], seed: str) -> dict[str, float]:
     """The next opening: each close moved by a gap of about 40 % of a day's volatility."""
     draw = random.Random(f"{seed} overnight")
-    by_symbol = {instrument.symbol: instrument for instrument in UNIVERSE}
     return {
-        symbol: mid * math.exp(draw.gauss(0.0, 0.4 * by_symbol[symbol].daily_volatility))
+        symbol: mid * math.exp(draw.gauss(0.0, 0.4 * BY_SYMBOL[symbol].daily_volatility))
         for symbol, mid in sorted(mids.items())
     }
 

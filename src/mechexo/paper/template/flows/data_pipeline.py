@@ -1,4 +1,5 @@
-"""Quotes to validated daily bars: data/quotes/*.parquet -> data/bars/*.parquet.
+"""Quotes to validated bars: data/quotes/*.parquet -> data/bars/*.parquet (a day each) and
+data/minutes/*.parquet (a minute each).
 
 Crossed, empty and unfinished quotes are rejected and counted in the table data_quality.
 Run by itself: python flows/data_pipeline.py
@@ -19,12 +20,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from tools.flow import BadInput, command_line
 
 BAR_MINUTES = 5
+COLUMNS = ["ts", "symbol", "bid", "ask", "bid_size", "ask_size", "seq"]
 
 
 def read_quotes(path: Path) -> pl.DataFrame:
     """One day's quotes."""
     try:
-        return pl.read_parquet(path, columns=["ts", "symbol", "bid", "ask", "seq"])
+        return pl.read_parquet(path, columns=COLUMNS)
     except (OSError, pl.exceptions.PolarsError) as error:
         reason = str(error).splitlines()[0]
         raise BadInput(f"data/quotes/{path.name} cannot be read: {reason}") from error
@@ -72,6 +74,25 @@ def daily_bars(accepted: pl.DataFrame, day: str) -> pl.DataFrame:
     )
 
 
+def minute_bars(accepted: pl.DataFrame) -> pl.DataFrame:
+    """One bar a symbol and minute that has quotes, by the minute's end: prices of the mid, and as
+    volume the shares that its quotes show. They stand for traded ones: nobody trades here but us.
+    """
+    return (
+        accepted.sort("symbol", "ts", "seq")
+        .with_columns(mid=(pl.col("bid") + pl.col("ask")) / 2)
+        .group_by_dynamic("ts", every="1m", group_by="symbol", label="right")
+        .agg(
+            high=pl.col("mid").max(),
+            low=pl.col("mid").min(),
+            close=pl.col("mid").last(),
+            volume=(pl.col("bid_size") + pl.col("ask_size")).sum(),
+        )
+        .select("ts", "symbol", "high", "low", "close", "volume")
+        .sort("ts", "symbol")
+    )
+
+
 def write_bars(bars: pl.DataFrame, path: Path) -> None:
     """Replaces the day's bars in one step."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -111,13 +132,20 @@ def run_day(
             f"data/quotes/{path.name}: {rejected_pct:.1f} % of the quotes are crossed or empty, "
             f"more than max_rejected_pct = {rules['max_rejected_pct']}"
         )
-    bars = daily_bars(judged.filter(pl.col("verdict") == "accepted"), path.stem)
+    accepted = judged.filter(pl.col("verdict") == "accepted")
+    bars = daily_bars(accepted, path.stem)
     enough = bars.filter(pl.col("quotes") >= (rules["min_quotes"] if over else 1))
     missing = sorted(set(symbols) - set(enough["symbol"]))
     if missing and over:
         raise BadInput(f"data/quotes/{path.name}: too few quotes of {', '.join(missing)}")
+    write_bars(minute_bars(accepted), desk / "data/minutes" / path.name)
     write_bars(bars, desk / "data/bars" / path.name)
     return counts
+
+
+def is_newer(bars: Path, quotes: Path) -> bool:
+    """Whether bars were made of the quotes as they are."""
+    return bars.exists() and bars.stat().st_mtime >= quotes.stat().st_mtime
 
 
 def run(desk: Path, now: datetime) -> str:
@@ -128,8 +156,8 @@ def run(desk: Path, now: datetime) -> str:
     universe = yaml.safe_load((desk / "config/universe.yaml").read_text())
     done, accepted, rejected = 0, 0, 0
     for path in files:
-        bars = desk / "data/bars" / path.name
-        if path is not files[-1] and bars.exists() and bars.stat().st_mtime >= path.stat().st_mtime:
+        made = [desk / "data" / kind / path.name for kind in ("bars", "minutes")]
+        if path is not files[-1] and all(is_newer(bars, path) for bars in made):
             continue
         counts = run_day(
             desk, path, universe["quality"], universe["symbols"], path is not files[-1]
