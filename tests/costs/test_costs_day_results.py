@@ -18,8 +18,10 @@ from costs.oracle import Fill, Quote
 from costs.test_costs_store_engine import alike, hold_alike
 from mechexo.costs import results
 from mechexo.costs.choosing import BYTES_A_FILL, BYTES_A_QUOTE, needed_mb
-from mechexo.costs.day_report import report_by_days
+from mechexo.costs.day_report import plan, report_by_days
 from mechexo.costs.day_results import Given, Wanted, results_by_days
+from mechexo.costs.engine_fills import BYTES_A_FILL as BYTES_A_FILL_OF_A_DAY
+from mechexo.costs.engine_fills import BYTES_A_HORIZON
 from mechexo.costs.ingest import ingest
 from mechexo.costs.operations import report
 from mechexo.costs.report_html import report_data
@@ -271,3 +273,15 @@ def test_the_command_says_when_it_computes_day_by_day(make_desk, tmp_path: Path)
         *words[:1], "--from", "2026-02-20", "--to", "2026-02-21", config=desk.config_path
     )
     assert (small.returncode, small.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("labels", ["[]", '["1s", "1m"]'])
+def test_a_days_weight_counts_the_markouts_of_its_fills(make_desk, labels: str) -> None:
+    desk = make_desk(
+        OVERNIGHT.replace("fills/*", "many/*").replace('["1m"]', labels) + "memory_mb = 128\n"
+    )
+    around_the_clock(desk)
+    many_fills(desk, 50_000)
+    days, _ = plan(desk, START, END, ())
+    each = BYTES_A_FILL_OF_A_DAY + len(desk.settings.costs.horizons) * BYTES_A_HORIZON
+    assert sum(day.weight_mb for day in days) == pytest.approx(50_000 * each / 1e6, abs=len(days))

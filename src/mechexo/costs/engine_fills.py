@@ -26,6 +26,8 @@ from mechexo.costs.store import day_bounds, market_day
 
 BYTES_A_FILL = 400
 """What a fill takes in memory while its day is priced, at most."""
+BYTES_A_HORIZON = 60
+"""And for each horizon of markouts beside."""
 _BYTES_READ = 300
 """What a fill takes that waits for its day."""
 _BYTES_A_HASH = 40
@@ -139,7 +141,8 @@ def fills_of_period(
     if not timeless.is_empty():
         own = [rejected[names[0]]] if names[0] in rejected else []
         rejected[names[0]] = pl.concat([timeless, *own])
-    days = tuple(_day(name, window, zone, len(accepted.get(name, ()))) for name in names)
+    size = _bytes_a_fill(settings)
+    days = tuple(_day(name, window, zone, len(accepted.get(name, ())) * size) for name in names)
     none = Fills(checked.accepted.head(0), checked.rejected.head(0))
     return days, AllFills(accepted, rejected, none)
 
@@ -151,11 +154,13 @@ def _parted(rows: pl.DataFrame, zone: str) -> dict[date, pl.DataFrame]:
     return {name: part for (name,), part in parts.items()}
 
 
-def _day(name: date, window: Window, zone: str, fills: int) -> Day:
+def _day(name: date, window: Window, zone: str, size: float) -> Day:
     start, end = day_bounds(name, zone)
-    return Day(
-        name, max(start, window.start), min(end, window.end), fills * BYTES_A_FILL // 1_000_000
-    )
+    return Day(name, max(start, window.start), min(end, window.end), int(size) // 1_000_000)
+
+
+def _bytes_a_fill(settings: CostSettings) -> int:
+    return BYTES_A_FILL + BYTES_A_HORIZON * len(settings.horizons)
 
 
 def _day_by_day(
@@ -175,7 +180,8 @@ def _day_by_day(
     standing: pl.DataFrame | None = None
     if feed.present is None or "correction" in feed.present:
         touched, standing = _corrected(feed.feed, window)
-    days = tuple(_day(name, window, zone, int(fills.get(name, 0.0))) for name in names)
+    size = _bytes_a_fill(settings)
+    days = tuple(_day(name, window, zone, fills.get(name, 0.0) * size) for name in names)
     return days, FillsByDay(
         feed, settings.currency, rates, settings.tags, names[0], touched, standing, {}
     )
