@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from mechexo.clock import VirtualClock
 from mechexo.costs.expecting import impact
 from mechexo.costs.operations import orders, report
 from mechexo.desk import Desk
+from paper.conftest import BUILT_AT
 
 pytestmark = pytest.mark.slow
 
@@ -29,10 +31,9 @@ def test_nearly_every_fill_has_a_reference_and_costs_look_like_a_desk_s(paper_no
     assert len(found.by["symbol"]) == 12
 
 
-def test_every_order_has_its_shortfall_but_for_the_few_without_a_quote(paper_now: Path) -> None:
-    desk = Desk.open(paper_now / "mechexo.toml")
-    now = desk.clock.now()
-    found = orders(desk, start=now - timedelta(days=4), end=now)
+def test_every_order_has_its_shortfall_but_for_the_few_without_a_quote(paper: Path) -> None:
+    desk = Desk.open(paper / "mechexo.toml", clock=VirtualClock(BUILT_AT))
+    found = orders(desk, start=BUILT_AT - timedelta(days=4), end=BUILT_AT)
     whole = [order for order in found if not order.reason]
     assert len(whole) > 0.9 * len(found) > 200
     assert all(abs(order.residual_ccy or 0.0) < 1e-6 for order in whole)
@@ -42,10 +43,9 @@ def test_every_order_has_its_shortfall_but_for_the_few_without_a_quote(paper_now
     assert not any("more was filled" in order.reason for order in found)
 
 
-def test_the_cost_grows_with_the_size_of_an_order(paper_now: Path) -> None:
-    desk = Desk.open(paper_now / "mechexo.toml")
-    now = desk.clock.now()
-    found = impact(desk, now - timedelta(days=10), now)
+def test_the_cost_grows_with_the_size_of_an_order(paper: Path) -> None:
+    desk = Desk.open(paper / "mechexo.toml", clock=VirtualClock(BUILT_AT))
+    found = impact(desk, BUILT_AT - timedelta(days=10), BUILT_AT)
     assert found.market == "bars"
     assert found.fit.y is not None
     assert found.fit.y_se is not None
