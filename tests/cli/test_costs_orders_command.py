@@ -219,3 +219,25 @@ def test_day_by_day_saves_and_says_where_its_figures_come_from(trading_desk: Des
         return json.loads(done.stdout)["provenance"]  # type: ignore[no-any-return]
 
     assert given("--day-by-day") == given()
+
+
+def test_the_quotes_up_to_the_close_of_an_evenings_session_are_read(
+    make_desk: Callable[..., Desk],
+) -> None:
+    desk = make_desk(
+        '[costs]\nfills = "fills.csv"\nquotes = "quotes.csv"\norders = "orders.csv"\n'
+        'zone = "America/New_York"\nday_starts = "18:00"\nsession_closes = "16:00"\n'
+    )
+    evening, close = "2026-02-26T23:30", "2026-02-27T20:59"
+    for name, text in {
+        "fills.csv": "fill_id,ts,symbol,side,quantity,price,commission,order_id\n"
+        f"f1,{evening}:30Z,AAA,buy,40,100.3,0.8,o1\n",
+        "quotes.csv": "ts,symbol,bid,ask\n"
+        f"{evening}:00Z,AAA,99.9,100.1\n{close}:00Z,AAA,104.9,105.1\n",
+        "orders.csv": "order_id,symbol,side,quantity,arrival_at,end_at\n"
+        f"o1,AAA,buy,40,{evening}:05Z,{evening}:45Z\n",
+    }.items():
+        (desk.root / name).write_text(text)
+    period = {"start": from_iso_z(f"{evening}:00Z"), "end": from_iso_z(f"{evening}:59Z")}
+    (found,) = orders(desk, **period)
+    assert found.benchmarks["close"].price == pytest.approx(105.0)

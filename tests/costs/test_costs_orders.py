@@ -196,6 +196,20 @@ def test_the_close_is_the_exchanges_and_of_the_orders_own_day() -> None:
     assert found.benchmarks["close"].price is None
 
 
+def test_the_close_of_an_order_in_the_evening_is_that_of_the_session_that_has_begun() -> None:
+    new_york = ZoneInfo("America/New_York")
+    session = Session(new_york, time(16), time(18))
+    evening, next_close = 9 * 3600, 30.5 * 3600  # 18:30, and 16:00 of the day after
+    quotes = [*QUOTES, Quote(at(evening), "AAA", 109.9, 110.1),
+              Quote(at(next_close - 60), "AAA", 119.9, 120.1),
+              Quote(at(next_close + 60), "AAA", 129.9, 130.1)]  # fmt: skip
+    lived = order(decision_at=at(evening + 5), arrival_at=at(evening + 5), end_at=at(evening + 65))
+    (found,) = cost([lived], [], quotes, session=session, as_of=at(900_000))
+    assert found.benchmarks["close"].price == pytest.approx(120.0)
+    (found,) = cost([lived], [], quotes, session=session, as_of=at(evening + 100))
+    assert found.benchmarks["close"].price is None
+
+
 def test_a_time_weighted_price_says_how_much_of_the_time_had_quotes() -> None:
     quotes = [QUOTES[0], Quote(at(20), "AAA", 0.0, 0.0)]
     (found,) = cost([order(arrival_at=at(10), end_at=at(30))], [], quotes)

@@ -268,6 +268,57 @@ def test_the_default_period_is_today_and_the_five_session_days_before(
     assert start == datetime.combine(first, time(), ZoneInfo("America/New_York"))
 
 
+FUTURES = NEW_YORK + 'day_starts = "18:00"\n'
+EVENING = datetime(2026, 3, 1, 23, tzinfo=UTC)
+"""18:00 in New York on Sunday, when Monday's session begins."""
+
+
+def test_a_bare_date_is_a_whole_session_day(make_desk) -> None:
+    desk = make_desk(FUTURES)
+    day = read_period(desk, "2026-03-02", "2026-03-02")
+    assert day == (EVENING, EVENING + timedelta(days=1))
+    session(desk, EVENING, 6 * 24)
+    session(desk, EVENING - timedelta(days=1), 6 * 24)
+    session(desk, EVENING + timedelta(days=1), 6 * 24)
+    found = report(desk, start=day[0], end=day[1], by=["day"])
+    assert [(row.key["day"], row.fills) for row in found.by["day"]] == [("2026-03-02", 144)]
+
+
+@pytest.mark.parametrize(
+    ("now", "first"),
+    [
+        ("2026-03-02T22:59:00Z", date(2026, 2, 23)),  # Monday's session still
+        ("2026-03-02T23:00:00Z", date(2026, 2, 24)),  # Tuesday's has begun
+        ("2026-03-01T23:30:00Z", date(2026, 2, 23)),  # Sunday evening is Monday's session
+        ("2026-03-01T22:30:00Z", date(2026, 2, 23)),  # Sunday's own, which is none
+    ],
+)
+def test_the_default_period_begins_with_a_session_day(make_desk, now: str, first: date) -> None:
+    moment = datetime.fromisoformat(now)
+    desk = replace(make_desk(FUTURES), clock=VirtualClock(moment))
+    evening = datetime.combine(first - timedelta(days=1), time(18), ZoneInfo("America/New_York"))
+    assert default_period(desk) == (evening, moment)
+
+
+def test_the_last_hour_of_a_day_of_25_has_its_quotes(make_desk) -> None:
+    desk = make_desk(NEW_YORK)
+    late = datetime(2026, 11, 2, 4, tzinfo=UTC)  # 23:00 of the Sunday on which clocks go back
+    store(
+        desk,
+        [Fill("late", late + timedelta(seconds=1), "AAA", "buy", 100, 100.02, 0.5)],
+        [Quote(late, "AAA", 99.99, 100.01)],
+    )
+    found = report(desk, start=late, end=late + timedelta(minutes=20), by=["day"])
+    assert (found.totals.fills, found.totals.priced) == (1, 1)
+
+
+@pytest.mark.parametrize("text", ["0001-01-01", "9999-12-31"])
+def test_a_date_at_the_edge_of_the_calendar_is_refused_in_words(make_desk, text: str) -> None:
+    desk = make_desk(NEW_YORK.replace("America/New_York", "Asia/Tokyo") + 'day_starts = "18:00"')
+    with pytest.raises(UsageError):
+        read_period(desk, text, text)
+
+
 def test_a_bare_date_is_a_whole_day_of_the_exchange(desk: Desk) -> None:
     start, end = read_period(desk, "2026-03-02", "2026-03-02")
     assert start == datetime(2026, 3, 2, 5, tzinfo=UTC)

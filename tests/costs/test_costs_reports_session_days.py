@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mechexo.costs.benchmarks import closing_moment
 from mechexo.costs.dimensions import Grouping, session_date
-from mechexo.costs.session_days import names_of_days, session_day, whole_days
+from mechexo.costs.session_days import day_begins, names_of_days, session_day, whole_days
 
 NEW_YORK = ZoneInfo("America/New_York")
 ZONES = st.sampled_from(
@@ -39,6 +40,29 @@ def test_a_session_day_begins_where_the_one_before_it_ends(
     assert day.begins <= moment
     assert before.name == day.name - timedelta(days=1)
     assert session_day(day.begins, zone, starts) == day
+
+
+@given(moment=MOMENTS, zone=ZONES, starts=STARTS)
+def test_a_session_day_is_found_by_its_name(moment: datetime, zone: ZoneInfo, starts: time) -> None:
+    day = session_day(moment, zone, starts)
+    assert day_begins(day.name, zone, starts) == day.begins
+
+
+@given(moment=MOMENTS, zone=ZONES, starts=STARTS, closes=st.none() | st.times())
+def test_a_session_day_closes_once_within_it_when_the_clock_says_so(
+    moment: datetime, zone: ZoneInfo, starts: time, closes: time | None
+) -> None:
+    day = session_day(moment, zone, starts)
+    end = day_begins(day.name + timedelta(days=1), zone, starts)
+    close = closing_moment(moment, zone, closes, starts)
+    # A change of clocks may move a time that it skips, or that the clock shows twice.
+    slack = timedelta(hours=1)
+    assert day.begins - slack <= close <= end + slack
+    if closes is None or closes == starts:
+        assert close == end
+    elif day.begins.astimezone(zone).utcoffset() == end.astimezone(zone).utcoffset():
+        assert day.begins < close < end
+        assert close.astimezone(zone).time() == closes
 
 
 @given(start=MOMENTS, length=st.timedeltas(timedelta(seconds=1), timedelta(days=9)), zone=ZONES)

@@ -6,13 +6,14 @@ at the two ends, so that many orders over many rows cost one pass.
 
 from __future__ import annotations
 
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import polars as pl
 
 from mechexo.costs.matching import KeySpace, known_before, numbered
 from mechexo.costs.quotes import Quotes
+from mechexo.costs.session_days import day_begins, session_day
 
 
 def vwap(intervals: pl.DataFrame, trades: pl.DataFrame) -> pl.DataFrame:
@@ -92,12 +93,19 @@ def twap(intervals: pl.DataFrame, quotes: Quotes) -> pl.DataFrame:
     )
 
 
-def closing_moment(moment: datetime, zone: ZoneInfo, closes: time | None) -> datetime:
-    """When the exchange's day of a moment ends: its close, or midnight where none is set."""
-    day = moment.astimezone(zone).date()
-    if closes is None:
-        return datetime.combine(day + timedelta(days=1), time(), zone)
-    return datetime.combine(day, closes, zone)
+def closing_moment(
+    moment: datetime, zone: ZoneInfo, closes: time | None, day_starts: time = time(0)
+) -> datetime:
+    """When the session day of a moment closes, in UTC: at `closes`, or with its end where none is
+    set."""
+    following = session_day(moment, zone, day_starts).name + timedelta(days=1)
+    end = day_begins(following, zone, day_starts)
+    if closes is None or closes == day_starts:
+        return end
+    # The last time before the end at which the clock shows it.
+    on = end.astimezone(zone).date()
+    on = on if closes < day_starts else on - timedelta(days=1)
+    return datetime.combine(on, closes, zone).astimezone(UTC)
 
 
 def closing_mids(points: pl.DataFrame, quotes: Quotes) -> pl.Series:

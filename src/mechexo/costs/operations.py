@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from mechexo.costs.running import (
@@ -35,13 +35,16 @@ def default_period(desk: Desk) -> tuple[datetime, datetime]:
 
     Session days are Monday to Friday; holidays are counted as well, as no calendar is kept.
     """
+    from mechexo.costs.session_days import day_begins, session_day
+
     now, zone = desk.clock.now(), exchange_zone(desk)
-    first = now.astimezone(zone).date()
+    starts = desk.settings.costs.day_starts
+    first = session_day(now, zone, starts).name
     for _ in range(SESSION_DAYS_BACK):
         first -= timedelta(days=1)
         while first.weekday() >= _SATURDAY:
             first -= timedelta(days=1)
-    return datetime.combine(first, time(), zone).astimezone(UTC), now
+    return day_begins(first, zone, starts), now
 
 
 def report(
@@ -143,16 +146,26 @@ def orders(desk: Desk, *, start: datetime, end: datetime) -> tuple[OrderCost, ..
             return ()
         first, last = lifetimes(asked, start, end)
         symbols = tuple(asked["symbol"].drop_nulls().unique().sort().to_list())
-        run = price_period(desk, first, last, also=symbols)
+        run = price_period(
+            desk, first, last, also=symbols, quotes_of=whole_sessions(desk, first, last)
+        )
         return order_costs(
             asked,
             run.priced,
             run.quotes,
             run.rule,
-            session=Session(exchange_zone(desk), settings.session_closes),
+            session=Session(exchange_zone(desk), settings.session_closes, settings.day_starts),
             as_of=desk.clock.now(),
             trades=run.trades,
         )
+
+
+def whole_sessions(desk: Desk, first: datetime, last: datetime) -> tuple[datetime, datetime]:
+    """The period widened to whole session days, but not past now: where their closes lie."""
+    from mechexo.costs.session_days import whole_days
+
+    start, end = whole_days(first, last, exchange_zone(desk), desk.settings.costs.day_starts)
+    return start, max(last, min(end, desk.clock.now()))
 
 
 def lifetimes(orders: pl.DataFrame, start: datetime, end: datetime) -> tuple[datetime, datetime]:

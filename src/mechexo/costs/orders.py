@@ -19,6 +19,7 @@ from mechexo.costs.fills import BUY, SELL
 from mechexo.costs.kernel import match_quotes
 from mechexo.costs.quotes import Quotes
 from mechexo.costs.rules import QuoteRule
+from mechexo.costs.session_days import session_day
 from mechexo.costs.values import BenchmarkCost, OrderCost
 
 TOLERANCE = 1e-9
@@ -33,6 +34,7 @@ class Session:
 
     zone: ZoneInfo
     closes: time | None = None
+    day_starts: time = time(0)
 
 
 def order_costs(
@@ -127,7 +129,7 @@ def _with_benchmarks(
     else:
         found = found.with_columns(vwap=pl.lit(None, dtype=pl.Float64))
     closes = [
-        None if at is None else closing_moment(at, session.zone, session.closes)
+        None if at is None else closing_moment(at, session.zone, session.closes, session.day_starts)
         for at in rows["ended_at"]
     ]
     points = pl.DataFrame(
@@ -136,7 +138,7 @@ def _with_benchmarks(
             "symbol": rows["symbol"],
             "closes_at": [at if at and at <= as_of else None for at in closes],
             "day_start": [
-                None if at is None else closing_moment(at, session.zone, time())
+                None if at is None else session_day(at, session.zone, session.day_starts).begins
                 for at in rows["ended_at"]
             ],
         },

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime, timedelta
 
 from mechexo.costs.operations import default_period
 from mechexo.costs.running import exchange_zone
+from mechexo.costs.session_days import day_begins
 from mechexo.desk import Desk
 from mechexo.errors import UsageError
 from mechexo.times import in_zone, parse_instant
@@ -17,7 +18,7 @@ _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 def read_period(desk: Desk, start: str | None, end: str | None) -> tuple[datetime, datetime]:
     """The period that a user named; without words the default one.
 
-    A bare date is a whole day of the exchange's zone: as the end, that day is included.
+    A bare date is a whole session day of the exchange: as the end, that day is included.
 
     Raises:
         UsageError: a text is no time, or the period is empty.
@@ -37,6 +38,6 @@ def _moment(desk: Desk, text: str, *, days: int) -> datetime:
         return parse_instant(text, desk.zone, desk.clock.now()).at
     try:
         day = datetime.strptime(text.strip(), "%Y-%m-%d").date() + timedelta(days=days)  # noqa: DTZ007
+        return day_begins(day, exchange_zone(desk), desk.settings.costs.day_starts)
     except (ValueError, OverflowError):
         raise UsageError(f"{text!r} is not a date; write one like 2026-03-08") from None
-    return datetime.combine(day, time(), exchange_zone(desk)).astimezone(UTC)

@@ -64,10 +64,21 @@ def quote_rule(desk: Desk) -> QuoteRule:
     )
 
 
-def day_start(desk: Desk, day: datetime) -> datetime:
-    """The start, in UTC, of the exchange's day in which a moment lies."""
+def day_start(desk: Desk, moment: datetime) -> datetime:
+    """The start, in UTC, of the exchange's calendar day in which a moment lies.
+
+    Market data are read, stored and judged (`wide`) by calendar days, whatever `[costs] day_starts`
+    says of the session days that fills are counted by.
+    """
     zone = exchange_zone(desk)
-    return datetime.combine(day.astimezone(zone).date(), time(), zone).astimezone(UTC)
+    return datetime.combine(moment.astimezone(zone).date(), time(), zone).astimezone(UTC)
+
+
+def day_end(desk: Desk, moment: datetime) -> datetime:
+    """The end, in UTC, of that day: 23, 24 or 25 hours after its start."""
+    zone = exchange_zone(desk)
+    following = moment.astimezone(zone).date() + timedelta(days=1)
+    return datetime.combine(following, time(), zone).astimezone(UTC)
 
 
 def grouping(desk: Desk) -> Grouping:
@@ -85,9 +96,16 @@ def grouping(desk: Desk) -> Grouping:
     )
 
 
-def price_period(desk: Desk, start: datetime, end: datetime, *, also: tuple[str, ...] = ()) -> Run:
+def price_period(
+    desk: Desk,
+    start: datetime,
+    end: datetime,
+    *,
+    also: tuple[str, ...] = (),
+    quotes_of: tuple[datetime, datetime] | None = None,
+) -> Run:
     """The fills with start <= time < end, each with its costs and the market after it. Quotes are
-    those of the fills' symbols and of those in `also`.
+    those of the fills' symbols and of those in `also`, of `quotes_of` too where that is longer.
 
     Raises:
         UsageError: the period is empty or reversed.
@@ -100,10 +118,16 @@ def price_period(desk: Desk, start: datetime, end: datetime, *, also: tuple[str,
         first, last = (in_zone(moment, desk.zone) for moment in (start, end))
         raise UsageError(f"the period from {first} to {last} is empty: it must end after its start")
     with interrupts_told():
-        return _priced(desk, start, end, also)
+        return _priced(desk, start, end, also, quotes_of or (start, end))
 
 
-def _priced(desk: Desk, start: datetime, end: datetime, also: tuple[str, ...]) -> Run:
+def _priced(
+    desk: Desk,
+    start: datetime,
+    end: datetime,
+    also: tuple[str, ...],
+    quotes_of: tuple[datetime, datetime],
+) -> Run:
     from mechexo.costs.fills import normalise_fills
     from mechexo.costs.kernel import price_fills
     from mechexo.costs.markouts import add_markouts
@@ -129,8 +153,11 @@ def _priced(desk: Desk, start: datetime, end: datetime, also: tuple[str, ...]) -
     longest = max(settings.horizons, default=timedelta(0))
     # Whole days, so that a day's median spread does not depend on where the period was cut.
     window = Window(
-        day_start(desk, start - rule.usable_age - timedelta(microseconds=rule.lag_us)),
-        day_start(desk, end + longest) + timedelta(days=1),
+        day_start(
+            desk,
+            min(start - rule.usable_age - timedelta(microseconds=rule.lag_us), quotes_of[0]),
+        ),
+        day_end(desk, max(end + longest, quotes_of[1])),
         symbols,
     )
     quotes = normalise_quotes(read_quotes(settings, root, window).frame, symbols, rule)

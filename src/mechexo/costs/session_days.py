@@ -41,6 +41,16 @@ def session_day(moment: datetime, zone: ZoneInfo, day_starts: time) -> SessionDa
     raise AssertionError(f"no session day begins before {moment}")
 
 
+def day_begins(name: date, zone: ZoneInfo, day_starts: time) -> datetime:
+    """When the session day of a date begins, in UTC.
+
+    Raises:
+        OverflowError: the calendar does not go as far.
+    """
+    on = name - _DAY if day_starts > _NOON else name
+    return _first_shown(datetime.combine(on, day_starts), zone)
+
+
 def whole_days(
     start: datetime, end: datetime, zone: ZoneInfo, day_starts: time
 ) -> tuple[datetime, datetime]:
