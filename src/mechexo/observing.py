@@ -188,8 +188,10 @@ def _burning(burn: Burn, uptime: Uptime) -> str:
     left_s = uptime.budget_left_s
     if left_s is None:
         return said
-    left = f"{format_duration(left_s)} left" if left_s >= 0 else f"{format_duration(-left_s)} over"
-    return f"{said}; {left} of {uptime.objective_pct:g} % over {uptime.window_days}d"
+    promise = f"{uptime.objective_pct:g} % over {uptime.window_days}d"
+    if left_s < 0:
+        return f"{said}; overspent by {format_duration(-left_s)} for {promise}"
+    return f"{said}; {format_duration(left_s)} left for {promise}"
 
 
 def _milder(severity: str) -> str:

@@ -49,7 +49,9 @@ def test_a_desk_that_is_well_says_so_and_exits_0(ticked: Callable[[str], Path]) 
     assert "ops_ok  ● OK        yes · 6 cards unknown\n" in done.stdout
     assert re.search(
         r"uptime  100\.000 % \(known for \ds of 30d, since [-0-9]{10} [0-9:]{5}\); "
-        r"objective 99\.5 % over 30 days: error budget 3h36m, 0s spent, 3h36m left\n",
+        r"objective 99\.5 % over 30 days: error budget 3h36m, 0s spent, 3h36m left\n"
+        r"        24h 100\.000 %, 7d 100\.000 %; burn over 1h not known yet "
+        r"\(only \ds of 1h is known\), over 6h not known yet \(only \ds of 6h is known\)\n",
         done.stdout,
     )
     assert "alerts  none open" in done.stdout
@@ -71,6 +73,33 @@ def test_ops_ok_stands_beside_the_cards_that_are_not(ticked: Callable[[str], Pat
     done = mechexo("status", config=ticked(lesser + shown))
     assert done.returncode == 0
     assert "ops_ok  ● OK        yes · 1 card critical\n" in done.stdout
+
+
+def test_a_desk_that_is_new_and_well_has_a_well_card_of_its_uptime(
+    ticked: Callable[[str], Path],
+) -> None:
+    shown = ticked(WELL + '[cards]\nshow = ["data", "uptime"]\n')
+    done = mechexo("status", config=shown)
+    assert "uptime  ● OK        3 uptime windows ok" in done.stdout
+    assert "ops_ok  ● OK        yes\n" in done.stdout
+    found = validated(mechexo("status", "--json", config=shown), "status")
+    windows = found["cards"][1]["probes"]
+    assert [(each["name"], each["value"], each["unit"]) for each in windows] == [
+        ("24h", 100.0, "%"), ("7d", 100.0, "%"), ("30d", 100.0, "%"),
+    ]  # fmt: skip
+    assert windows[0]["detail"].startswith("0s of 7m12s spent, 7m12s left; ")
+
+
+def test_the_json_document_has_the_uptime_of_each_window_and_the_burns(
+    ticked: Callable[[str], Path],
+) -> None:
+    uptime = validated(mechexo("status", "--json", config=ticked(WELL)), "status")["uptime"]
+    assert [each.get("hours", each.get("days")) for each in uptime["windows"]] == [24, 7, 30]
+    assert [each["achieved"] for each in uptime["windows"]] == [100.0] * 3
+    assert [each["budget_left_s"] for each in uptime["windows"]] == pytest.approx(
+        [432.0, 3024.0, 12960.0]
+    )
+    assert uptime["burn"] == {"fast": None, "slow": None}
 
 
 def test_a_card_that_nothing_watches_is_unknown(ticked: Callable[[str], Path]) -> None:

@@ -8,10 +8,16 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from mechexo.alerts.values import Alert, AlertState, Observation
-from mechexo.config import DeskSettings, FlowSettings, ProbeSettings, Settings
+from mechexo.config import DeskSettings, FlowSettings, ProbeSettings, Settings, UptimeSettings
 from mechexo.flows.values import FlowRun, FlowStanding, RunState
-from mechexo.health.values import ProbeState, Status
-from mechexo.observing import flow_observations, gone, probe_observations, stage_observations
+from mechexo.health.values import Burn, ProbeState, Status, Uptime
+from mechexo.observing import (
+    flow_observations,
+    gone,
+    probe_observations,
+    stage_observations,
+    uptime_observations,
+)
 from mechexo.tick_log import Stage
 
 NOW = datetime(2026, 3, 2, 14, 30, tzinfo=UTC)
@@ -201,3 +207,46 @@ def test_alerts_of_what_is_no_longer_configured_are_resolved() -> None:
     resolved = list(gone(alerts, [], settings))
     assert [each.key for each in resolved] == ["probe:old", "flow:old:overdue"]
     assert not any(each.firing for each in resolved)
+
+
+def uptime(*, fast: float | None, slow: float | None, left_s: float | None = 3600.0) -> Uptime:
+    return Uptime(
+        99.5, 30, 99.0, left_s, 1.0, 0.0, (),
+        Burn("1h", "5m", 14.4, fast), Burn("6h", "30m", 6.0, slow),
+    )  # fmt: skip
+
+
+def test_a_burn_raises_its_alert_and_a_slow_one_a_milder_one() -> None:
+    fast, slow = uptime_observations(uptime(fast=20.04, slow=7.0), UptimeSettings())
+    assert fast == Observation(
+        key="uptime:fast_burn",
+        firing=True,
+        severity="high",
+        name="uptime_fast_burn",
+        summary="the uptime's error budget is spent at 20.0x the allowed rate over 1h and 5m "
+        "(limit 14.4x); 1h left for 99.5 % over 30d",
+        source="uptime",
+        labels={"card": "uptime", "window": "1h"},
+    )
+    assert (slow.key, slow.firing, slow.severity) == ("uptime:slow_burn", True, "medium")
+
+
+@pytest.mark.parametrize(("severity", "milder"), [("critical", "high"), ("info", "info")])
+def test_a_slow_burn_is_one_step_milder_where_there_is_one(severity: str, milder: str) -> None:
+    settings = UptimeSettings(severity=severity)
+    assert [each.severity for each in uptime_observations(uptime(fast=20, slow=9), settings)] == [
+        severity,
+        milder,
+    ]
+
+
+def test_a_burn_that_is_over_resolves_its_alert() -> None:
+    said = uptime_observations(uptime(fast=0.5, slow=6.0), UptimeSettings())
+    assert [each.firing for each in said] == [False, False]
+
+
+def test_a_burn_that_is_not_known_neither_raises_nor_resolves() -> None:
+    assert uptime_observations(uptime(fast=None, slow=None), UptimeSettings()) == []
+    said = uptime_observations(uptime(fast=20, slow=None, left_s=-60.0), UptimeSettings())
+    assert [each.key for each in said] == ["uptime:fast_burn"]
+    assert said[0].summary.endswith("; overspent by 1m for 99.5 % over 30d")

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from mechexo_tui.widgets import format as shown_as
-from mechexo_tui.widgets.lines import Row
+from mechexo_tui.widgets.lines import Line, Row
 from mechexo_tui.widgets.table import Column, Table, natural
 
 if TYPE_CHECKING:
@@ -91,21 +91,39 @@ def probe_rows(probes: Sequence[ProbeState], history: History, look: Look) -> li
 
 
 def uptime_rows(uptime: Uptime, look: Look) -> list[Row]:
-    """How often the desk was well, against its objective."""
+    """How often the desk was well, against its objective: first what matters most."""
     glyphs = look.glyphs
+    line: Line = (
+        ("  uptime  ", "dim"),
+        (shown_as.percent(uptime.achieved_pct, glyphs, decimals=2), "bold"),
+        (f" of {uptime.objective_pct:g}% over {uptime.window_days} days", ""),
+    )
     left = uptime.budget_left_s
-    budget = f"{shown_as.duration(left, glyphs)} of the budget left" if left is not None else ""
-    achieved = shown_as.percent(uptime.achieved_pct, glyphs, decimals=2)
-    return [
-        Row(
-            (
-                ("  uptime  ", "dim"),
-                (achieved, "bold"),
-                (f" of {uptime.objective_pct:g}% over {uptime.window_days} days", ""),
-                (f"  {budget}", "warning" if left is not None and left < 0 else "dim"),
-            )
-        )
-    ]
+    if left is None:
+        return [Row((*line, ("  not measured yet", "dim")))]
+    for burn in (uptime.fast, uptime.slow):
+        if burn.is_over:
+            line += ((f"  spent {burn.rate:.1f}x too fast over {burn.long}", "warning"),)
+    if left < 0:
+        line += ((f"  overspent by {shown_as.duration(-left, glyphs)}", "warning"),)
+    else:
+        line += ((f"  {shown_as.duration(left, glyphs)} of the budget left", "dim"),)
+    for window in uptime.windows:
+        if window.hours != 24 * uptime.window_days:
+            share = shown_as.percent(window.achieved_pct, glyphs, decimals=2)
+            line += ((f" {glyphs.dot} {window.label} {share}", "dim"),)
+    return [Row(line)]
+
+
+def uptime_aside(uptime: Uptime, look: Look) -> str:
+    """The uptime in a few words, for the closed section; empty when it was never measured."""
+    left = uptime.budget_left_s
+    if left is None:
+        return ""
+    said = f"uptime {shown_as.percent(uptime.achieved_pct, look.glyphs, decimals=2)}"
+    if uptime.fast.is_over or uptime.slow.is_over:
+        return f"{said}, spent too fast"
+    return f"{said}, overspent" if left < 0 else said
 
 
 def card_rows(cards: Sequence[Card], look: Look) -> list[Row]:

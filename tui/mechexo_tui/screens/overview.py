@@ -235,11 +235,23 @@ class OverviewScreen(ConsoleScreen):
                 flows.summary_aside(flow),
                 lambda: flows.summary_rows(flow, look),
             )
-        select = probes.machine_probes if name == "resources" else probes.risk_probes
-        chosen = select(seen.probes.value or ())
         history = seen.history.value or {}
+        if name == "risk":
+            risks = probes.risk_probes(seen.probes.value or ())
+            return (
+                seen.probes,
+                probes.probes_aside(risks),
+                lambda: probes.probe_rows(risks, history, look),
+            )
+        machines = probes.machine_probes(seen.probes.value or ())
+        uptime = seen.status.value.uptime if seen.status.value else None
+        aside = probes.probes_aside(machines)
+        measured = probes.uptime_aside(uptime, look) if uptime else ""
         return (
             seen.probes,
-            probes.probes_aside(chosen),
-            lambda: probes.probe_rows(chosen, history, look),
+            f" {look.glyphs.dot} ".join(filter(None, (aside, measured))),
+            lambda: [
+                *probes.probe_rows(machines, history, look),
+                *(probes.uptime_rows(uptime, look) if uptime and measured else ()),
+            ],
         )
