@@ -73,6 +73,22 @@ def ping(desk: Desk, job: str, *, ok: bool = True, detail: str = "") -> None:
     health.check_in(desk, job, ok=ok, detail=detail)
 
 
+def start(desk: Desk, job: str, *, detail: str = "") -> None:
+    """Notes that a job began, for whoever looks at its heartbeat. No sign of life by itself.
+
+    Raises:
+        NotAllowedError: the role is below responder.
+        UsageError: the job's name cannot be used.
+    """
+    from mechexo.flows.operations import check_name
+    from mechexo.health import operations as health
+
+    check_name(job)
+    with desk.operation("flows.ping", job, needs=Role.RESPONDER, reason=BY_ITS_JOB) as operation:
+        operation.after = {"began": True, "detail": redact(detail)}
+    health.job_started(desk, job)
+
+
 def why_unexpected(desk: Desk, job: str) -> str:
     """Why nobody would miss this job: nothing in the configuration expects it. "" when some does.
 

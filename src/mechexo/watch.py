@@ -111,6 +111,52 @@ class _Pass:
         return found[0] if found else None
 
 
+SAME_TICK = 0.9
+"""The share of `[refresh] tick` within which a tick that somebody else ran stands for ours."""
+
+
+def advance(desk: Desk) -> None:
+    """What time alone does to alerts: next levels, ends of silences and of quiet hours.
+
+    The quick part of a pass, with `send_due`, for a server that does it each second.
+
+    Raises:
+        BusyError: another process is doing it, or the state file stayed locked.
+    """
+    from mechexo.alerts import operations as alerts
+
+    with _only_one(desk, "pass"):
+        alerts.observe(desk, ())
+
+
+def send_due(desk: Desk, *, deadline_s: float = 10.0) -> tuple[Delivery, ...]:
+    """Sends what is due, within `deadline_s`. Several may run at once: a message is leased."""
+    from mechexo.alerts import operations as alerts
+
+    began_s = time.monotonic()
+    this = _Pass(desk, began_s + deadline_s)
+    unguided = alerts.without_entry(desk)
+    entries: dict[str, str] = {}
+    if unguided:
+        look_up_s = min(LOOK_UP_S, this.left_s())
+        entries = this.run("runbook", look_up_s, lambda: _entries_for(desk, unguided)) or {}
+    return alerts.deliver_due(desk, deadline_s=this.left_s(), entries=entries)
+
+
+def tick_due_s(desk: Desk) -> float:
+    """In how many seconds the next whole tick is due; 0 when it is, or none ever ran.
+
+    Whoever ran the last one: `mechexo serve` twice, or beside cron, ticks no more often than once.
+    """
+    last = tick_log.last(desk.state)
+    if last is None:
+        return 0.0
+    every_s = desk.settings.refresh.tick.total_seconds()
+    age_s = (desk.clock.now() - last.at).total_seconds()
+    # A tick in the future tells of a clock that was set back, and stands for nothing.
+    return every_s - age_s if 0.0 <= age_s < SAME_TICK * every_s else 0.0
+
+
 def tick(desk: Desk, *, deadline_s: float = 11.0) -> TickReport:
     """One pass: look, open and resolve alerts, send what is due, judge, record.
 
@@ -121,7 +167,7 @@ def tick(desk: Desk, *, deadline_s: float = 11.0) -> TickReport:
         BusyError: another tick is running on this desk.
         StateError: the lock file beside the state file cannot be made.
     """
-    with _only_one(desk):
+    with _only_one(desk, "tick"):
         return _tick(desk, deadline_s)
 
 
@@ -238,18 +284,18 @@ def _in_words(error: BaseException) -> str:
 
 
 @contextmanager
-def _only_one(desk: Desk) -> Iterator[None]:
-    path = f"{desk.state.path}.tick"
+def _only_one(desk: Desk, what: str) -> Iterator[None]:
+    path = f"{desk.state.path}.{what}"
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise StateError(f"{path}: cannot make the tick's lock file: {error.strerror}") from error
+        raise StateError(f"{path}: cannot make the {what}'s lock file: {error.strerror}") from error
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise BusyError(
-                f"{path}: another tick is running on this desk; this one did nothing"
+                f"{path}: another {what} is running on this desk; this one did nothing"
             ) from None
         yield
     finally:

@@ -35,6 +35,7 @@ def fixture_look_with(tmp_path: Path) -> Look:
         timeout_s: float = 5.0,
         first_seen_at: datetime | None = None,
         check_ins: Mapping[str, CheckIn] | None = None,
+        starts: Mapping[str, datetime] | None = None,
         **options: object,
     ) -> Outcome:
         found = find_kind(kind)
@@ -51,6 +52,7 @@ def fixture_look_with(tmp_path: Path) -> Look:
             timeout_s=timeout_s,
             first_seen_at=first_seen_at or now,
             check_ins=check_ins or {},
+            starts=starts or {},
         )
         return look([(probe, context)], deadline_s=timeout_s + 5.0, group="test")[0].outcome
 

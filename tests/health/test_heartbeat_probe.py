@@ -57,3 +57,37 @@ def test_a_job_that_never_checked_in_is_unknown_for_a_while_and_then_a_failure(
     )
     assert outcome.status == status
     assert outcome.detail.startswith("watched has never checked in")
+
+
+@pytest.mark.parametrize("began_s", [30, 290])
+def test_a_start_is_told_of_and_is_no_check_in(look_with, began_s):
+    outcome = look_with(
+        "heartbeat",
+        job="nightly",
+        every_expected="5m",
+        grace="1s",
+        check_ins={"nightly": CheckIn("nightly", NOW - timedelta(seconds=302), True)},
+        starts={"nightly": NOW - timedelta(seconds=began_s)},
+    )
+    assert outcome.status == Status.CRITICAL
+    assert outcome.detail.endswith(" ago and has not ended")
+
+
+def test_a_start_before_the_last_check_in_is_over(look_with):
+    outcome = look_with(
+        "heartbeat",
+        job="nightly",
+        every_expected="5m",
+        check_ins={"nightly": CheckIn("nightly", NOW - timedelta(seconds=60), True)},
+        starts={"nightly": NOW - timedelta(seconds=90)},
+    )
+    assert (outcome.status, outcome.detail) == (Status.OK, "nightly checked in 1m ago")
+
+
+def test_a_job_that_began_and_never_checked_in_says_both(look_with):
+    outcome = look_with(
+        "heartbeat", every_expected="5m", starts={"watched": NOW - timedelta(seconds=90)}
+    )
+    assert outcome.status == Status.UNKNOWN
+    assert outcome.detail.startswith("watched has never checked in")
+    assert outcome.detail.endswith("; it began 1m30s ago and has not ended")

@@ -56,7 +56,9 @@ def unusable(desk: Desk) -> list[Finding]:
 def _kept_from(desk: Desk) -> Finding | None:
     """What keeps us from the file, its folder or the files that belong to it."""
     path = desk.state.path
-    beside = (path.with_name(path.name + suffix) for suffix in ("-wal", "-shm", ".lock", ".tick"))
+    beside = (
+        path.with_name(path.name + suffix) for suffix in ("-wal", "-shm", ".lock", ".tick", ".pass")
+    )
     every = (path, path.parent, *beside)
     about = "cannot be used: "
     found = (kept_out("state file", each, write=True, about=about) for each in every)

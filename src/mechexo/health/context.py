@@ -24,7 +24,8 @@ _LONGEST_DETAIL = 400
 class Context:
     """One look of one probe: where it starts from, when it is, how long it may take.
 
-    A look never touches the state file: what it needs from there is in `check_ins`.
+    A look never touches the state file: what it needs from there is in `check_ins` and
+    `starts`.
     """
 
     probe: str
@@ -38,6 +39,8 @@ class Context:
     """When this probe was first looked at."""
     check_ins: Mapping[str, CheckIn] = field(default_factory=dict)
     """The last check-in of each job."""
+    starts: Mapping[str, datetime] = field(default_factory=dict)
+    """When each job said last that it began."""
     _secrets: set[str] = field(default_factory=set)
 
     def path(self, configured: str) -> Path:

@@ -58,6 +58,7 @@ def run_due(desk: Desk, *, force: bool = False, deadline_s: float = 8.0) -> tupl
     now, tick = desk.clock.now(), desk.settings.refresh.tick
     before = records.stored_states(desk.state)
     first_seen, check_ins = records.first_seen(desk.state), records.check_ins(desk.state)
+    starts = records.job_starts(desk.state)
     due = [
         probe
         for probe in configured
@@ -75,6 +76,7 @@ def run_due(desk: Desk, *, force: bool = False, deadline_s: float = 8.0) -> tupl
                     timeout_s=min(probe.settings.timeout.total_seconds(), longest_s),
                     first_seen_at=min(first_seen.get(probe.name, now), now),
                     check_ins=check_ins,
+                    starts=starts,
                 ),
             )
             for probe in due
@@ -157,12 +159,28 @@ def check_in(desk: Desk, job: str, *, ok: bool = True, detail: str = "") -> None
     Raises:
         UsageError: the job's name is empty or too long.
     """
-    name = job.strip()
-    if not name or len(name) > _LONGEST_JOB or not name.isprintable():
-        raise UsageError(f"a job's name has 1 to {_LONGEST_JOB} printable letters, not {job!r}")
+    name = _job_name(job)
     said = " ".join(redact(detail).split())[:_LONGEST_DETAIL]
     with desk.state.write() as transaction:
         records.save_check_in(transaction, CheckIn(name, desk.clock.now(), ok, said))
+
+
+def job_started(desk: Desk, job: str) -> None:
+    """Records that a job began. That is no check-in: it may hang, and is then missed as before.
+
+    Raises:
+        UsageError: the job's name is empty or too long.
+    """
+    name = _job_name(job)
+    with desk.state.write() as transaction:
+        records.save_job_start(transaction, name, desk.clock.now())
+
+
+def _job_name(job: str) -> str:
+    name = job.strip()
+    if not name or len(name) > _LONGEST_JOB or not name.isprintable():
+        raise UsageError(f"a job's name has 1 to {_LONGEST_JOB} printable letters, not {job!r}")
+    return name
 
 
 def record_ops_ok(desk: Desk, ok: bool) -> None:

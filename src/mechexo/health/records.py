@@ -114,6 +114,17 @@ def save_check_in(transaction: Transaction, check_in: CheckIn) -> None:
     )
 
 
+def job_starts(state: State) -> dict[str, datetime]:
+    """When each job said last that it began."""
+    rows = state.rows("SELECT * FROM health_job_start")
+    return {row["job"]: from_iso_z(row["at"]) for row in rows}
+
+
+def save_job_start(transaction: Transaction, job: str, at: datetime) -> None:
+    """Puts a job's start in place of its last."""
+    transaction.execute("INSERT OR REPLACE INTO health_job_start VALUES (?,?)", (job, iso_z(at)))
+
+
 def _rows(source: State | Transaction, sql: str) -> list[Row]:
     return source.rows(sql) if isinstance(source, State) else source.execute(sql).fetchall()
 
