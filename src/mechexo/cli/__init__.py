@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "doctor": ("doctor", "Check configuration, access and reachability; say how to mend."),
     "status": ("status", "The cards, ops_ok, open alerts, staleness."),
     "tick": ("tick", "One pass of probes, alerts and sending: for cron."),
+    "serve": ("serve", "The HTTP endpoint and the tick loop in one process."),
     "alerts": ("alerts", "The alert list and its actions."),
     "oncall": ("oncall", "Who is on call."),
     "costs": ("costs", "Trading costs by day, symbol and hour."),

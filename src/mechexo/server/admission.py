@@ -1,0 +1,83 @@
+"""Who a request comes from, and whether it may: the token it shows, its scope, its rate."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import threading
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from mechexo.security import operations as security
+from mechexo.security.values import Scope, TokenRefusedError
+from mechexo.server.answers import RequestError
+from mechexo.server.limits import RateLimit
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from mechexo.desk import Desk
+    from mechexo.security.values import Token
+
+
+class Admission:
+    """Lets requests in by their tokens, and remembers when each token was used last."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._rate = RateLimit(desk.settings.server.per_minute)
+        self._lock = threading.Lock()
+        self._used: dict[int, datetime] = {}
+
+    def admit(self, request: Request, scope: Scope) -> Desk:
+        """The desk as the request's token acts on it.
+
+        Raises:
+            TokenRefusedError, NotAllowedError: it shows no token that counts for this.
+            RequestError: the token has made too many requests (429).
+        """
+        token = security.authenticate(self._desk, shown_token(request), scope)
+        self._count(token)
+        return security.acting_as(self._desk, token, scope)
+
+    def take_used(self) -> dict[int, datetime]:
+        """The tokens, by id, that were used since this was last asked, and when."""
+        with self._lock:
+            used, self._used = self._used, {}
+        return used
+
+    def _count(self, token: Token) -> None:
+        with self._lock:
+            self._used[token.id] = self._desk.clock.now()
+            wait_s = self._rate.wait_s(token.id, self._desk.clock.monotonic_s())
+        if wait_s:
+            per_minute = self._desk.settings.server.per_minute
+            raise RequestError(
+                429,
+                f"the token {token.name} made more than {per_minute} requests a minute "
+                "([server] per_minute)",
+                retry_after_s=wait_s,
+            )
+
+
+def shown_token(request: Request) -> str:
+    """The token in the request's head: `Authorization: Bearer TOKEN`, or the password of basic
+    authentication for what can send no other.
+
+    Raises:
+        TokenRefusedError: there is none.
+    """
+    scheme, _, rest = request.headers.get("authorization", "").partition(" ")
+    match scheme.lower():
+        case "bearer":
+            return rest.strip()
+        case "basic":
+            try:
+                pair = base64.b64decode(rest.strip(), validate=True).decode()
+            except (binascii.Error, ValueError):
+                raise TokenRefusedError("the basic authentication cannot be read") from None
+            return pair.partition(":")[2]
+    raise TokenRefusedError(
+        "this needs a token: send Authorization: Bearer TOKEN "
+        "(made by: mechexo access token create)"
+    )
