@@ -69,7 +69,7 @@ def _status(status: DeskStatus, shown: Callable[[datetime], str]) -> Iterable[st
     yield from (f"- {_cell(reason)}" for reason in status.reasons)
     tick = shown(status.last_tick_at) if status.last_tick_at else "never"
     yield ""
-    yield f"On call: {_cell(status.oncall.level1 or 'nobody is configured')}. Last tick: {tick}."
+    yield f"On call: {_cell(status.oncall.level1 or 'nobody')}. Last tick: {tick}."
     yield ""
     yield from _table(
         ("card", "status", "summary", "observed"),

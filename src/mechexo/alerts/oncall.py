@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 __all__ = [
     "OnCallNow",
     "Plan",
+    "Problem",
     "Standing",
+    "calendar",
     "handovers",
     "now",
     "plan",
@@ -32,8 +34,19 @@ __all__ = [
 LOOKAHEAD = timedelta(days=14)
 """How far ahead gaps are looked for, and how far the next hand-over."""
 
-_WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+LOOKBACK = timedelta(days=35)
+
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+"""As the configuration writes them, from Monday."""
 _UNIT_DAYS = {"daily": 1, "weekly": 7}
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something of a schedule that could not be used: of its `calendar`, or an `override`."""
+
+    key: str
+    what: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +61,7 @@ class Standing:
     """When somebody else is; None when nobody else is within `LOOKAHEAD`."""
     next_person: str | None
     """Who is on call then; None is nobody."""
-    problems: tuple[str, ...]
-    """What of its calendar or its overrides could not be used."""
+    problems: tuple[Problem, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +72,7 @@ class Plan:
     zone: str
     spans: tuple[Span, ...]
     gaps: tuple[Span, ...]
-    problems: tuple[str, ...]
+    problems: tuple[Problem, ...]
 
 
 def quiet_hours(desk: Desk) -> QuietHours:
@@ -118,6 +130,22 @@ def plan(desk: Desk, name: str, start: datetime, end: datetime) -> Plan:
     return Plan(name, schedule.zone, spans, gaps, problems)
 
 
+def calendar(desk: Desk, name: str, until: datetime) -> bytes:
+    """A schedule as an iCal file, from the turn that is under way until `until`.
+
+    The turn under way is written with its whole time, as far back as `LOOKBACK`, so that it is the
+    same event in every export.
+
+    Raises:
+        NotFoundError: there is no such schedule.
+    """
+    from mechexo.alerts.calendar_files import calendar_text
+
+    moment = desk.clock.now()
+    spans = rotation.by_person(plan(desk, name, moment - LOOKBACK, until).spans)
+    return calendar_text(name, [each for each in spans if each.ends_at > moment], moment)
+
+
 def handovers(desk: Desk, since: datetime, until: datetime) -> tuple[Handover, ...]:
     """Who took over from whom in any schedule after `since` and up to `until`, oldest first."""
     found: list[Handover] = []
@@ -129,7 +157,7 @@ def handovers(desk: Desk, since: datetime, until: datetime) -> tuple[Handover, .
 
 def known(
     desk: Desk, name: str, start: datetime, end: datetime
-) -> tuple[Schedule, tuple[Override, ...], tuple[str, ...]]:
+) -> tuple[Schedule, tuple[Override, ...], tuple[Problem, ...]]:
     """A schedule with its calendar and overrides from `start` until `end`, and what of them could
     not be used: a calendar that cannot be read, an override for somebody who is not configured.
 
@@ -149,7 +177,7 @@ def _people(desk: Desk, names: Iterable[str], moment: datetime) -> dict[str, str
 
 def _known(
     desk: Desk, names: Iterable[str], start: datetime, end: datetime
-) -> list[tuple[Schedule, tuple[Override, ...], tuple[str, ...]]]:
+) -> list[tuple[Schedule, tuple[Override, ...], tuple[Problem, ...]]]:
     from mechexo.alerts.overrides import between
 
     wanted = list(names)
@@ -162,7 +190,10 @@ def _known(
         schedule, problems = _schedule(desk, name, start, end)
         own = [each for each in made if each.schedule == name]
         problems += [
-            f"override {each.id} puts {each.person!r} on call, who is nobody in [people]"
+            Problem(
+                "override",
+                f"override {each.id} puts {each.person!r} on call, who is nobody in [people]",
+            )
             for each in own
             if each.person not in desk.settings.people
         ]
@@ -171,7 +202,9 @@ def _known(
     return found
 
 
-def _schedule(desk: Desk, name: str, start: datetime, end: datetime) -> tuple[Schedule, list[str]]:
+def _schedule(
+    desk: Desk, name: str, start: datetime, end: datetime
+) -> tuple[Schedule, list[Problem]]:
     """A schedule as configured, its calendar as far as it is needed."""
     settings = desk.settings.oncall.schedules.get(name)
     if settings is None:
@@ -185,7 +218,9 @@ def _schedule(desk: Desk, name: str, start: datetime, end: datetime) -> tuple[Sc
     from mechexo.alerts.calendar_files import read_calendar
 
     found = read_calendar(desk.path(settings.calendar), zone, desk.settings.people, start, end)
-    return Schedule(name, zone, layers, found.entries), list(found.problems)
+    return Schedule(name, zone, layers, found.entries), [
+        Problem("calendar", each) for each in found.problems
+    ]
 
 
 def layer_of(settings: LayerSettings) -> Layer:
@@ -195,8 +230,8 @@ def layer_of(settings: LayerSettings) -> Layer:
         turn_days=settings.turns * _UNIT_DAYS[settings.every],
         handover=settings.handover,
         since=date.fromisoformat(settings.since),
-        weekday=_WEEKDAYS.index(settings.weekday) if settings.every == "weekly" else None,
-        days=frozenset(map(_WEEKDAYS.index, settings.days)),
+        weekday=WEEKDAYS.index(settings.weekday) if settings.every == "weekly" else None,
+        days=frozenset(map(WEEKDAYS.index, settings.days)),
         start=settings.start,
         end=settings.end,
     )

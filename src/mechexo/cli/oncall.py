@@ -1,33 +1,171 @@
-"""`mechexo oncall`: who is on call."""
+"""`mechexo oncall`: who is on call, who takes over, and whether everybody can be reached."""
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from mechexo.cli import render
+from mechexo.cli import oncall_words, render
 from mechexo.cli.default_command import group_with_default
 from mechexo.cli.invocation import open_desk
+from mechexo.errors import OutputError, UsageError
+from mechexo.times import parse_duration, parse_instant
 
 app = group_with_default("Who is on call.", "now")
 
+Json = Annotated[bool, typer.Option("--json", help="One JSON document.")]
+Csv = Annotated[bool, typer.Option("--csv", help="CSV.")]
+Reason = Annotated[str, typer.Option("--reason", help="Why; required on a live desk.")]
+Yes = Annotated[bool, typer.Option("--yes", help="For scripts; nothing is asked here anyway.")]
+
 
 @app.command("now")
-def now(
-    ctx: typer.Context,
-    json_: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
-) -> None:
+def now(ctx: typer.Context, json_: Json = False) -> None:
     """Who is told first, second and third at this moment, and whether it is quiet."""
     from mechexo.alerts import oncall
 
     desk = open_desk(ctx)
-    found = oncall.now(desk)
+    found, standings = oncall.now(desk), oncall.standings(desk)
     if json_:
-        return render.json_document("oncall", desk.clock.now(), {"oncall": found})
-    for level, person in enumerate((found.level1, found.level2, found.level3), start=1):
-        render.text(f"level {level}: {person or 'nobody is configured'}")
-    if found.quiet_until is None:
-        return render.text("quiet hours: no")
-    until = found.quiet_until.astimezone(desk.zone).strftime("%Y-%m-%d %H:%M %Z")
-    return render.text(f"quiet hours: until {until}; only critical alerts page")
+        body = {"oncall": found, "schedules": standings}
+        return render.json_document("oncall", desk.clock.now(), body)
+    for line in oncall_words.levels(desk, found, standings):
+        render.text(line)
+    for problem in (each for standing in standings for each in standing.problems):
+        render.note(f"not used: {problem.what}")
+    return None
+
+
+@app.command("schedule")
+def schedule(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(help="The schedule; all unless given.")] = "",
+    days: Annotated[int, typer.Option(min=1, max=366, help="How many days.")] = 14,
+    ical: Annotated[
+        str, typer.Option("--ical", metavar="FILE", help="Write one schedule as iCal; - is stdout.")
+    ] = "",
+    json_: Json = False,
+    csv: Csv = False,
+) -> None:
+    """Who is on call over the coming days, and when nobody is."""
+    from mechexo.alerts import oncall
+
+    desk = open_desk(ctx)
+    names = [name] if name else list(desk.settings.oncall.schedules)
+    start, end = oncall_words.period(desk, days)
+    if ical:
+        if len(names) != 1:
+            raise UsageError(f"--ical writes one schedule; name one of: {', '.join(names) or '-'}")
+        return _write(ical, oncall.calendar(desk, names[0], end))
+    plans = [oncall.plan(desk, each, start, end) for each in names]
+    if json_:
+        body = {"from": start, "to": end, "schedules": plans}
+        return render.json_document("oncall_schedule", desk.clock.now(), body)
+    if csv:
+        return render.csv_rows(oncall_words.PLAN_COLUMNS, oncall_words.plan_cells(plans))
+    return oncall_words.show_plans(desk, plans)
+
+
+@app.command("override")
+def override(
+    ctx: typer.Context,
+    schedule: Annotated[str, typer.Argument(help="The schedule.")],
+    person: Annotated[str, typer.Argument(help="Who takes over.")],
+    from_: Annotated[str, typer.Option("--from", metavar="T", help="When it begins.")] = "now",
+    until: Annotated[str, typer.Option("--until", metavar="T", help="When it ends.")] = "",
+    for_: Annotated[str, typer.Option("--for", metavar="D", help="Or how long, like 8h.")] = "",
+    reason: Reason = "",
+    json_: Json = False,
+    yes: Yes = False,
+) -> None:
+    """Put somebody on call for a time, above the rotation and above earlier overrides."""
+    from mechexo.alerts import overrides
+
+    if bool(until) == bool(for_):
+        raise UsageError("an override needs an end: --until T or --for D, one of them")
+    desk = open_desk(ctx)
+    starts_at = parse_instant(from_, desk.zone, desk.clock.now()).at
+    if until:
+        ends_at = parse_instant(until, desk.zone, desk.clock.now()).at
+    else:
+        ends_at = oncall_words.later(starts_at, parse_duration(for_))
+    made = overrides.override(
+        desk, schedule, person, starts_at=starts_at, ends_at=ends_at, reason=reason
+    )
+    if json_:
+        body = {"override": made.override, "overlapping": made.overlapping}
+        return render.json_document("oncall_override", desk.clock.now(), body)
+    render.text(oncall_words.override_line(desk, made.override))
+    for each in made.overlapping:
+        render.note(f"it stands before {oncall_words.override_line(desk, each)}")
+    return None
+
+
+@app.command("overrides")
+def overrides_(ctx: typer.Context, json_: Json = False, csv: Csv = False) -> None:
+    """The overrides in force and to come."""
+    from mechexo.alerts import overrides
+
+    desk = open_desk(ctx)
+    found = overrides.overrides(desk)
+    if json_:
+        return render.json_document("oncall_overrides", desk.clock.now(), {"overrides": found})
+    rows = [(o.id, o.schedule, o.person, o.starts_at, o.ends_at, o.author, o.reason) for o in found]
+    if csv:
+        columns = ("id", "schedule", "person", "starts_at", "ends_at", "author", "reason")
+        return render.csv_rows(columns, rows)
+    columns = (">id", "schedule", "person", "from", "until", "by", "reason")
+    return render.table("Overrides", columns, rows, zone=desk.zone)
+
+
+@app.command("unoverride")
+def unoverride(
+    ctx: typer.Context,
+    override_id: Annotated[int, typer.Argument(help="The override's number.", metavar="ID")],
+    reason: Reason = "",
+    json_: Json = False,
+    yes: Yes = False,
+) -> None:
+    """Take an override back: the rotation decides again at once."""
+    from mechexo.alerts import overrides
+
+    desk = open_desk(ctx)
+    began = desk.clock.now()
+    ended = overrides.unoverride(desk, override_id, reason=reason)
+    if json_:
+        return render.json_document("oncall_override", desk.clock.now(), {"override": ended})
+    return render.text(oncall_words.taken_back(desk, ended, began))
+
+
+@app.command("lint")
+def lint(ctx: typer.Context, json_: Json = False) -> None:
+    """Whether every alert would reach somebody; sends nothing. Exit 1 when something says no."""
+    from mechexo.alerts.lint import lint as look
+
+    desk = open_desk(ctx)
+    findings = look(desk)
+    if json_:
+        body = {"ok": not findings, "findings": findings}
+        render.json_document("oncall_lint", desk.clock.now(), body)
+    else:
+        oncall_words.show_findings(findings)
+    raise typer.Exit(1 if findings else 0)
+
+
+def _write(place: str, content: bytes) -> None:
+    """Writes a file whole, or stdout."""
+    from mechexo.cli.streams import data_on_stdout
+    from mechexo.files import write_whole
+
+    if place == "-":
+        with data_on_stdout():
+            sys.stdout.write(content.decode())
+        return
+    try:
+        write_whole(Path(place), content)
+    except OSError as error:
+        raise OutputError(f"{place}: cannot be written: {error.strerror or error}") from error
+    render.text(f"written to {place}")

@@ -59,7 +59,7 @@ def show(found: DeskStatus) -> None:
         render.text(f"        - {_said(reason, zone)}")
     render.text(f"alerts  {_alerts(found)}")
     quiet = ", quiet hours" if found.oncall.quiet_hours else ""
-    render.text(f"on call {found.oncall.level1 or 'nobody is configured'}{quiet}")
+    render.text(f"on call {found.oncall.level1 or 'nobody'}{quiet}")
     render.text(f"uptime  {_uptime(found)}")
     if found.uptime.achieved_pct is not None:
         render.text(f"        {_windows_and_burn(found)}")

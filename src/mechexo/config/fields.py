@@ -126,12 +126,13 @@ def _iso_moment(value: str) -> str:
 
 
 def _iso_date(value: object) -> object:
-    if isinstance(value, date) and not isinstance(value, datetime):
-        return value.isoformat()
     try:
-        return date.fromisoformat(str(value)).isoformat()
+        day = date.fromisoformat(str(value))
     except ValueError:
         raise ValueError("a date in quotes, like 2026-01-05") from None
+    if not 1970 <= day.year <= 2999:
+        raise ValueError("a date of the years 1970 to 2999")
+    return day.isoformat()
 
 
 Duration = Annotated[timedelta, Before(_duration), After(_longer_than_zero)]

@@ -10,6 +10,7 @@ from mechexo.desk import Desk
 from mechexo.doctor import (
     desk_checks,
     machine_checks,
+    oncall_checks,
     reference_checks,
     settings_checks,
     state_checks,
@@ -62,6 +63,7 @@ def examine(config_path: Path | None = None) -> tuple[Finding, ...]:
         ask("state disk", lambda: state_checks.disk(desk.state.path))
         ask("audit log", lambda: state_checks.audit_chain(desk))
         ask("tick", lambda: state_checks.ticking(desk))
+        ask("on call", lambda: oncall_checks.reaching(desk))
         desk.state.close()
     _ask_about_desk(desk, ask)
     return tuple(findings)
