@@ -108,6 +108,7 @@ class Server:
         """Prices a period; it is held if it is the one that is looked at."""
         from mechexo.costs.running import grouping, price_period
         from mechexo.costs.viewing import Viewer
+        from mechexo.costs.viewing_beside import beside
 
         start, end = moments_of(desk, period)
         try:
@@ -117,7 +118,8 @@ class Server:
                 self._held = replace(self._held, complaint=str(error))
             raise
         if period == self._wanted:
-            viewer = Viewer(run, desk.settings.costs, grouping(desk), start, end)
+            more = beside(desk, start, end)
+            viewer = Viewer(run, desk.settings.costs, grouping(desk), start, end, more)
             self._count += 1
             self._held = Held(period, viewer, self._count, desk.clock.now())
         return run

@@ -20,10 +20,13 @@ from mechexo.costs.coverage import coverage
 from mechexo.costs.dimensions import NO_VALUE, Dimension, Grouping, dimensions_of
 from mechexo.costs.exceptions import Exceptions, find_exceptions
 from mechexo.costs.fills import TAGS
+from mechexo.costs.market_days import add_adv
 from mechexo.costs.operations import fill_costs
 from mechexo.costs.running import Run, markout_curve
 from mechexo.costs.saved import Acknowledgement
 from mechexo.costs.values import CostRow
+from mechexo.costs.viewing_beside import NOTHING as NOTHING_BESIDE
+from mechexo.costs.viewing_beside import Beside, by_other_rules
 from mechexo.costs.viewing_quotes import quotes_around
 from mechexo.costs.viewing_rows import (
     MOST_ROWS,
@@ -75,18 +78,25 @@ class Viewer:
     next; nothing of it changes an answer."""
 
     def __init__(
-        self, run: Run, settings: CostSettings, rules: Grouping, start: datetime, end: datetime
+        self,
+        run: Run,
+        settings: CostSettings,
+        rules: Grouping,
+        start: datetime,
+        end: datetime,
+        beside: Beside = NOTHING_BESIDE,
     ) -> None:
         self._run = run
         self._settings = settings
         self._rules = rules
         self._texts = (*TAGS, *rules.tags)
         self._start, self._end = start, end
+        self._beside = beside
         self._kept: dict[tuple[object, ...], Any] = {}
 
     def another(self) -> Viewer:
         """The same run for another thread: what is kept is not shared."""
-        return Viewer(self._run, self._settings, self._rules, self._start, self._end)
+        return Viewer(self._run, self._settings, self._rules, self._start, self._end, self._beside)
 
     # What can be asked
 
@@ -156,6 +166,9 @@ class Viewer:
     def fills(self, asked: FillsAsked) -> FillsPage:
         """A window of fills."""
         places = self.ordered_fills(asked)
+        order, reason = self._once(
+            ("order", asked.among), lambda: self._beside.of_order(self._run, asked.among)
+        )
         window = self._run.priced[places.slice(asked.offset, limited(asked.limit))]
         found_at = None
         if asked.find:
@@ -172,6 +185,8 @@ class Viewer:
             most_bps=most,
             least_bps=least,
             found_at=found_at,
+            order=order,
+            order_reason=reason,
         )
 
     def fill(self, asked: FillAsked) -> FillDetail:
@@ -192,6 +207,7 @@ class Viewer:
 
     def plots(self, asked: PlotsAsked) -> Plots:
         """What can be drawn of some fills."""
+        self._need_volumes((), asked.among)
         frame = self._for_groups(asked.among)
         parts = ("realised_", "impact_")
         needed = [name for name in self._run.priced.columns if name.startswith(parts)]
@@ -205,6 +221,9 @@ class Viewer:
             times=grouped(frame, ["half_hour"], self._rules),
             histogram=histogram(frame, asked.bins),
             markouts=markout_curve(replace(self._run, priced=priced), self._settings.horizons),
+            sensitivity=self._once(
+                ("other rules", asked.among), lambda: by_other_rules(self._run, places)
+            ),
         )
 
     def exceptions(
@@ -240,6 +259,7 @@ class Viewer:
     def ordered_groups(self, asked: TableAsked) -> pl.DataFrame:
         """The groups in their order: the codes of their dimensions (`code_` and the name), their
         names (`name_` and the name), and the figures that rows are ordered by."""
+        self._need_volumes(asked.by, asked.among)
         key = ("ordered", asked.by, asked.among, asked.words, asked.sort, asked.turned)
         return self._once(key, lambda: order_groups(self._groups(asked), asked))
 
@@ -256,6 +276,7 @@ class Viewer:
 
     def ordered_fills(self, asked: FillsAsked) -> pl.Series:
         """The fills in their order, as places in the run's frame."""
+        self._need_volumes((), asked.among)
         key = ("fills", asked.among, asked.words, asked.sort, asked.turned)
         return self._once(
             key,
@@ -279,6 +300,17 @@ class Viewer:
         return self._run.priced[places]
 
     # How it is worked out
+
+    def _need_volumes(self, by: Sequence[str], among: Key) -> None:
+        """Reads the average daily volumes when these are asked for the first time."""
+        wanted = "adv" in by or any(name == "adv" for name, _ in among)
+        priced, volumes = self._run.priced, self._beside.volumes
+        if not wanted or volumes is None or "adv" in priced.columns:
+            return
+        symbols = tuple(priced["symbol"].unique().sort())
+        self._run = replace(self._run, priced=add_adv(priced, volumes(symbols)))
+        # What was worked out of the fills lacks the column.
+        self._kept.clear()
 
     def _once(self, key: tuple[object, ...], make: Callable[[], Value]) -> Value:
         if key in self._kept:
@@ -324,6 +356,7 @@ class Viewer:
             *(name for name in order if name in kept),
             *session,
             *("size", "source"),
+            *(("adv",) if self._beside.volumes is not None else ()),
             *(("order_id",) if "order_id" in kept else ()),
         )
 

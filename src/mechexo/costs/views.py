@@ -12,7 +12,7 @@ from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
 from mechexo.costs.findings import CostException
-from mechexo.costs.values import CostRow, FillCost, MarkoutPoint
+from mechexo.costs.values import CostRow, FillCost, MarkoutPoint, OrderCost, Sensitivity
 from mechexo.errors import UsageError
 
 if TYPE_CHECKING:
@@ -186,6 +186,10 @@ class FillsPage:
     most_bps: float = 0.0
     least_bps: float = 0.0
     found_at: int | None = None
+    order: OrderCost | None = None
+    """The shortfall of the one order that these fills are of, when the desk's orders are known."""
+    order_reason: str = ""
+    """Why there is none, of one order's fills."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,6 +251,8 @@ class Plots:
     histogram: Histogram | None
     """None when no fill has a total."""
     markouts: tuple[MarkoutPoint, ...]
+    sensitivity: tuple[Sensitivity, ...] = ()
+    """What the slippage of these fills would be by other rules for the reference."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -10,7 +11,7 @@ from mechexo_tui.widgets import format as shown_as
 from mechexo_tui.widgets.lines import Line, width_of, wrapped
 
 if TYPE_CHECKING:
-    from mechexo.costs.values import CostRow
+    from mechexo.costs.values import CostRow, Sensitivity
     from mechexo.costs.views import Period, RunHead
     from mechexo_tui.widgets.format import Look
 
@@ -97,6 +98,18 @@ def remarks(totals: CostRow, head: RunHead, look: Look, *, whole: bool) -> list[
         lines.append(((sign, "warning"), (first, "")))
         lines += [(("    ", ""), (part, "")) for part in more]
     return lines
+
+
+def sensitivity_lines(others: Sequence[Sensitivity], totals: CostRow, look: Look) -> list[Line]:
+    """What the slippage would be by other rules for the reference."""
+    glyphs = look.glyphs
+    texts = [
+        f"slippage would be {shown_as.bps(other.slippage_bps, glyphs, decimals=3)} instead of "
+        f"{shown_as.bps(totals.slippage_bps, glyphs, decimals=3)} bps, of "
+        f"{shown_as.count(other.priced, 'fill')}, by the {other.quote_rule}"
+        for other in others
+    ]
+    return [((f"  {part}", "dim"),) for text in texts for part in wrapped(text, look.width - 3)]
 
 
 def reference_lines(head: RunHead, look: Look) -> list[Line]:

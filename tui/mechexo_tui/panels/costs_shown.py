@@ -16,7 +16,9 @@ from mechexo_tui.panels.costs_head import (
     period_words,
     reference_lines,
     remarks,
+    sensitivity_lines,
 )
+from mechexo_tui.panels.costs_order import order_lines
 from mechexo_tui.panels.titles import title, trouble
 from mechexo_tui.widgets.lines import BLANK, Line, Row, Span
 
@@ -65,7 +67,11 @@ def head_lines(
         return lines
     if height >= TALL:
         lines += reference_lines(head, look)
-    return lines + _coverage(level, seen, look) + _columns(level, view, look)
+    lines += _coverage(level, seen, look)
+    if isinstance(view, FillsPage):
+        order = (view.order, view.order_reason, head.currency)
+        lines += order_lines(*order, look, tall=height >= TALL)
+    return lines + _columns(level, view, look)
 
 
 def _coverage(level: Level, seen: Seen[Any], look: Look) -> list[Line]:
@@ -154,6 +160,7 @@ def text_rows(level: Level, seen: Seen[Any], look: Look) -> list[Line]:
         case Plots():
             plots = costs_plots.plot_lines(seen.view, look, what=among_words(level))
             below = [*_coverage(level, seen, look), *reference_lines(seen.head, look)]
+            below += sensitivity_lines(seen.view.sensitivity, seen.view.totals, look)
             return [*plots, *below]
     return []
 

@@ -45,6 +45,7 @@ _WIDTHS = {
     "symbol": 10,
     "order_id": 14,
     "size": 14,
+    "adv": 13,
 }
 
 _OF_SLIPPAGE = "slip "
