@@ -84,7 +84,8 @@ class CardSettings(Table):
     """`[cards]`: which health cards there are."""
 
     show: tuple[str, ...] = ("system", "trading", "risk", "data", "flows", "ci", "capital")
-    """Shown in this order, also without a probe; cards that only probes name come after."""
+    """Shown in this order, also without a probe; cards that only probes name come after. `uptime`
+    among them also has the windows of the uptime objective."""
 
 
 @dataclass(frozen=True, kw_only=True)
