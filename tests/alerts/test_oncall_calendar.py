@@ -144,6 +144,36 @@ def test_a_cancelled_event_puts_nobody_on_call(tmp_path: Path) -> None:
     assert read(tmp_path, event) == Calendar((), ())
 
 
+OWN_ZONE = (
+    "BEGIN:VTIMEZONE TZID:Desk BEGIN:STANDARD DTSTART:16010101T020000 "
+    "RRULE:FREQ=YEARLY;BYDAY=1SU;BYMONTH=11 TZOFFSETFROM:-0400 TZOFFSETTO:-0500 END:STANDARD "
+    "BEGIN:DAYLIGHT DTSTART:16010101T020000 RRULE:FREQ=YEARLY;BYDAY=2SU;BYMONTH=3 "
+    "TZOFFSETFROM:-0500 TZOFFSETTO:-0400 END:DAYLIGHT END:VTIMEZONE"
+)
+
+
+def test_a_zone_that_the_file_defines_itself_is_followed(tmp_path: Path) -> None:
+    event = (
+        "BEGIN:VEVENT SUMMARY:ada DTSTART;TZID=Desk:20260307T090000 "
+        "DTEND;TZID=Desk:20260308T090000 RRULE:FREQ=DAILY;COUNT=2 END:VEVENT"
+    )
+    lines = ["BEGIN:VCALENDAR", *OWN_ZONE.split(), *event.split(), "END:VCALENDAR", ""]
+    file = tmp_path / "oncall.ics"
+    file.write_text("\r\n".join(lines))
+    found = read_calendar(file, "UTC", PEOPLE, utc("2026-03-01"), utc("2026-04-01"))
+    assert times(found) == [("03-07T14:00", "03-08T13:00"), ("03-08T13:00", "03-09T13:00")]
+
+
+def test_a_zone_by_the_name_that_windows_gives_it_is_known(tmp_path: Path) -> None:
+    file = tmp_path / "oncall.ics"
+    file.write_text(
+        "BEGIN:VCALENDAR\nBEGIN:VEVENT\nSUMMARY:ada\nDURATION:PT2H\n"
+        "DTSTART;TZID=W. Europe Standard Time:20260105T090000\nEND:VEVENT\nEND:VCALENDAR\n"
+    )
+    found = read_calendar(file, "UTC", PEOPLE, utc("2026-01-01"), utc("2026-02-01"))
+    assert times(found) == [("01-05T08:00", "01-05T10:00")]
+
+
 GOOD = "SUMMARY:ada DTSTART:20260105T090000Z DURATION:PT2H"
 
 
@@ -159,6 +189,15 @@ GOOD = "SUMMARY:ada DTSTART:20260105T090000Z DURATION:PT2H"
         (f"{GOOD} RRULE:FREQ=SECONDLY", "FREQ=SECONDLY is not understood"),
         (f"{GOOD} RRULE:FREQ=DAILY RRULE:FREQ=WEEKLY", "several RRULEs"),
         (f"{GOOD} RRULE:FREQ=DAILY;BYSECOND=61", "second must be in 0..59"),
+        (f"{GOOD} RRULE:FREQ=YEARLY;INTERVAL=0", "INTERVAL must be at least 1"),
+        (f"{GOOD} RRULE:FREQ=DAILY;COUNT=0", "COUNT must be at least 1"),
+        (f"{GOOD} RRULE:FREQ=MONTHLY;BYDAY=99MO", "its rule cannot be followed"),
+        (
+            f"{GOOD} RRULE:FREQ=DAILY;BYSECOND={','.join(map(str, range(60)))};BYMINUTE="
+            f"{','.join(map(str, range(60)))}",
+            "more than 100000 times",
+        ),
+        ("SUMMARY:ada DTSTART:19000101T000000Z DURATION:P1D RRULE:FREQ=DAILY", "before 1970"),
         (f"{GOOD} EXRULE:FREQ=DAILY", "EXRULE is not understood"),
         ("SUMMARY:stranger DTSTART:20260105T090000Z DURATION:PT2H", "'stranger' is nobody in"),
         (

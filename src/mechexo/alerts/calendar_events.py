@@ -19,6 +19,7 @@ from mechexo.alerts.text import clean
 
 _DAY = timedelta(days=1)
 _FREQUENCIES = ("DAILY", "WEEKLY", "MONTHLY", "YEARLY")
+_EARLIEST_YEAR = 1970
 _MOST_OCCURRENCES = 100_000
 """Of one event, from its first to the end of the time asked for: 270 years of daily turns."""
 
@@ -133,7 +134,7 @@ def _walls(series: Series, zone: tzinfo, latest: datetime) -> Iterator[datetime]
     bounded = rule.replace(until=last.replace(year=last.year + ahead))
     for number, wall in enumerate(islice(bounded, series.count)):
         if number >= _MOST_OCCURRENCES:
-            raise ValueError(f"its rule gives more than {_MOST_OCCURRENCES} times")
+            raise ValueError(f"it gives more than {_MOST_OCCURRENCES} times")
         yield wall.replace(year=wall.year - ahead)
 
 
@@ -158,6 +159,11 @@ def _series(event: Any, without: tuple[datetime | date, ...]) -> Series:
     frequency = str(rule["FREQ"][0]).upper()
     if frequency not in _FREQUENCIES:
         raise ValueError(f"FREQ={frequency} is not understood; use {', '.join(_FREQUENCIES)}")
+    if first.wall.year < _EARLIEST_YEAR:
+        raise ValueError(f"recurs since before {_EARLIEST_YEAR}")
+    for key in ("INTERVAL", "COUNT"):
+        if any(number < 1 for number in rule.get(key, [])):
+            raise ValueError(f"{key} must be at least 1")
     parts = rule.to_ical().decode().split(";")
     text = ";".join(part for part in parts if part.partition("=")[0] not in ("UNTIL", "COUNT"))
     rrulestr(text, dtstart=first.wall)  # whether it can be followed

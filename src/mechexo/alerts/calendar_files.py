@@ -111,8 +111,8 @@ def _entries(
     for series in parsed.series:
         try:
             entries += occurrences(series, ZoneInfo(zone), first, first + days * _DAY)
-        except (ValueError, OverflowError, TypeError) as error:
-            problems.append(f"{path}: {series.title}: {error}")
+        except Exception as error:  # noqa: BLE001 - whatever a foreign rule makes dateutil do is said
+            problems.append(f"{path}: {series.title}: its rule cannot be followed: {error}")
     entries.sort(key=lambda entry: entry.starts_at)
     return Calendar(tuple(entries), tuple(dict.fromkeys(problems)))
 
