@@ -27,6 +27,8 @@ class Limit:
     per_minute: int | None
     gap: timedelta = timedelta(0)
     """The least time between two messages."""
+    together: bool = False
+    """Whether all that is due goes out as one: nobody wants a call for each of three alerts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,8 @@ def next_bundle(
             return Wait(free_at)
     if limit.per_minute is not None and len(lately) >= limit.per_minute:
         return Wait(min(each.at for each in lately) + MINUTE)
+    if limit.together:
+        return tuple(each.delivery_id for each in due)[:TOGETHER_AT_MOST]
     kept = tuple(each.delivery_id for each in due if each.together)
     alone = [each for each in due if not each.together]
     half_used = limit.per_minute is not None and len(lately) >= max(limit.per_minute // 2, 1)

@@ -83,7 +83,7 @@ def limit_of(channel: ChannelSettings) -> Limit:
         case "telegram":
             return Limit(channel.per_minute or _TELEGRAMS_A_MINUTE, timedelta(seconds=1))
         case "phone":
-            return Limit(channel.per_minute or _CALLS_A_MINUTE)
+            return Limit(channel.per_minute or _CALLS_A_MINUTE, together=True)
         case _:
             return Limit(channel.per_minute or _MESSAGES_A_MINUTE)
 

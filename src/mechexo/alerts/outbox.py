@@ -37,12 +37,15 @@ _STRAY = (
     "AND (delivery.kind NOT IN ('acknowledged', 'resolved') OR delivery.due_at > :far_night))"
 )
 # So it was, too, when a lease ends later than a fresh one would.
+# One call at a time: a telephone that rings is busy for the next one.
+_NO_CALL = "delivery.channel NOT IN (SELECT channel FROM phone_call)"
 # The first condition repeats that of the index, which would not be used without it.
 _CLAIMABLE = (
     "delivery.state IN ('due', 'sending') AND "
     f"((delivery.state = 'due' AND (delivery.due_at <= :now OR {_STRAY})) "
     "OR (delivery.state = 'sending' "
-    "AND (delivery.leased_until <= :now OR delivery.leased_until > :fresh)))"
+    "AND (delivery.leased_until <= :now OR delivery.leased_until > :fresh))) "
+    f"AND {_NO_CALL}"
 )
 
 
@@ -302,9 +305,17 @@ def _spoken(connection: sqlite3.Connection, channel: str, now: datetime) -> list
     return [Spoken(from_iso_z(row["at"]), row["deliveries"]) for row in rows]
 
 
-def record_sent(connection: sqlite3.Connection, claim: Claim, detail: str, now: datetime) -> bool:
-    """Records that the message went out; False when the lease was lost to another sender."""
-    return _settle(connection, claim, "sent", detail, now, "sent")
+def record_sent(
+    connection: sqlite3.Connection, claim: Claim, detail: str, now: datetime, reference: str = ""
+) -> bool:
+    """Records that the message went out, and its `reference` at the service; False when the lease
+    was lost to another sender."""
+    if not _settle(connection, claim, "sent", detail, now, "sent"):
+        return False
+    connection.execute(
+        "UPDATE delivery SET reference = ? WHERE id = ?", (reference, claim.delivery_id)
+    )
+    return True
 
 
 def record_failed(
@@ -334,6 +345,14 @@ def record_retry(
     if alert is not None and (reason := _pointless(alert, claim.page, claim.kind)):
         _finish(connection, claim.delivery_id, "cancelled", reason, now)
     return True
+
+
+def leave_alone(connection: sqlite3.Connection, channel: str, until: datetime) -> None:
+    """Makes nothing of what is due on a channel due before a moment: its service asked for that."""
+    connection.execute(
+        "UPDATE delivery SET due_at = MAX(due_at, ?) WHERE channel = ? AND state = 'due'",
+        (iso_z(until), channel),
+    )
 
 
 def delivery(connection: sqlite3.Connection, delivery_id: int) -> Delivery:

@@ -16,6 +16,11 @@ def next_try_of_rejected(now: datetime) -> datetime:
     return now + LATER_DELAY
 
 
+def asked_to_wait(now: datetime, seconds: float) -> datetime:
+    """Until when to leave a service alone that asked for it; never longer than any delay."""
+    return now + min(timedelta(seconds=seconds), LONGEST_DELAY)
+
+
 def next_try(attempt: int, first_due_at: datetime, now: datetime) -> datetime | None:
     """When to try again after failed attempt number `attempt` (from 1); None to give up.
 

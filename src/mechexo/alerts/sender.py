@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from mechexo.alerts import message, outbox, records, retry
+from mechexo.alerts import call_records, message, outbox, records, redialling, retry
 from mechexo.alerts.book import apply_step
 from mechexo.alerts.bundling import Limit, Wait
 from mechexo.alerts.channels.address import address_of
@@ -192,7 +192,9 @@ class _Drain:
         bad = [
             each
             for each in self.done
-            if each.state == "failed" or each.attempts >= FAILING_AFTER_ATTEMPTS
+            # A call under way is no failure, and one that nobody heard is none of the channel.
+            if each.state != "sending"
+            and (each.state == "failed" or each.attempts >= FAILING_AFTER_ATTEMPTS)
         ]
         return bad[-1].detail if bad else None
 
@@ -223,6 +225,10 @@ class _Drain:
         while (bundle := self._claim()) is not None:
             answer = self._send(process, bundle, limit_s)
             self._settle(bundle, answer)
+            if answer.outcome == "rejected":
+                self.rejected = answer.detail
+            if answer.retry_after_s is not None:
+                return
             if answer.outcome == "unanswered":
                 # The process is of no more use, and a channel that hangs is left for this pass.
                 self.processes.discard(self.channel)
@@ -230,7 +236,17 @@ class _Drain:
 
     def _send(self, process: SendingProcess, bundle: Bundle, limit_s: float) -> Answer:
         words = _in_words(self.desk, bundle, self.entries)
-        return process.send(words, min(time.monotonic() + limit_s, self.ends_at_s))
+        how = {"do": "text"} if self._by_text(bundle) else {}
+        return process.send(words, min(time.monotonic() + limit_s, self.ends_at_s), **how)
+
+    def _by_text(self, bundle: Bundle) -> bool:
+        """Whether a telephone gets a text message now: nobody heard it ring, or nothing is the
+        matter that it should ring for."""
+        if self.desk.settings.channels[self.channel].kind != "phone":
+            return False
+        called = [claim.delivery_id for claim in bundle.claims if claim.kind == "page"]
+        unheard = call_records.unheard(self.desk.state.reader(), called)
+        return not called or redialling.by_text(unheard)
 
     def _answer_all(self, answer: Answer) -> None:
         """The same answer for everything that is due: the channel cannot be used at all."""
@@ -262,8 +278,11 @@ class _Drain:
     def _settle(self, bundle: Bundle, answer: Answer) -> None:
         with self.desk.state.write(self._wait_s()) as transaction:
             now = self.desk.clock.now()
+            if answer.retry_after_s is not None:
+                until = retry.asked_to_wait(now, answer.retry_after_s)
+                outbox.leave_alone(transaction.connection, self.channel, until)
             for claim in bundle.claims:
-                _record(transaction, claim, answer, now)
+                _record(transaction, bundle.channel, claim, answer, now)
                 self.done.append(outbox.delivery(transaction.connection, claim.delivery_id))
 
     def _has_time(self) -> bool:
@@ -299,14 +318,21 @@ def _in_words(desk: Desk, bundle: Bundle, entries: Mapping[str, str]) -> Outgoin
     )
 
 
-def _record(transaction: Transaction, claim: Claim, answer: Answer, now: datetime) -> None:
+def _record(
+    transaction: Transaction, channel: str, claim: Claim, answer: Answer, now: datetime
+) -> None:
     connection = transaction.connection
     if answer.outcome == "sent":
-        outbox.record_sent(connection, claim, answer.detail, now)
+        outbox.record_sent(connection, claim, answer.detail, now, answer.reference)
+    elif answer.outcome == "placed":
+        # It is being sent until `calls` has learnt whether anybody heard.
+        call_records.add_call(connection, claim, channel, answer.reference, now)
     elif answer.outcome == "rejected":
         later = retry.next_try_of_rejected(now)
         outbox.record_retry(connection, claim, "rejected", answer.detail, now, later)
     elif due_at := retry.next_try(claim.attempt, claim.first_due_at, now):
+        if answer.retry_after_s is not None:
+            due_at = max(due_at, retry.asked_to_wait(now, answer.retry_after_s))
         outbox.record_retry(connection, claim, answer.outcome, answer.detail, now, due_at)
     else:
         given_up = f"given up after {claim.attempt} attempts: {answer.detail}"

@@ -70,7 +70,8 @@ class ChannelSettings(Table):
     language: str = "en-GB"
     """phone: the voice's language."""
     actors: dict[str, str] = field(default_factory=dict)
-    """telegram: which chat user (numeric id) is which user of the desk; only they acknowledge."""
+    """telegram: which chat user (numeric id) is which user of the desk; only they acknowledge.
+    phone: which user the number is, by the text of `to`; else the telephone itself acknowledges."""
     severities: tuple[Severity, ...] = ("critical", "high", "medium")
     """Which alerts it gets."""
     timeout: Annotated[Duration, at_most("10s", "a tick sends no longer")] = timedelta(seconds=8)

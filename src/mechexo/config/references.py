@@ -32,7 +32,7 @@ def _channels(settings: Settings) -> Iterator[str]:
                 wanted, unused = ("token", "to"), ("url", "account", "sender")
             case _:
                 wanted = ("account", "token", "sender", "to")
-                unused = ("url", "actors")
+                unused = ("url",)
         yield from (f"{where} {key} is missing" for key in wanted if not getattr(channel, key))
         kind = f'kind = "{channel.kind}"' if channel.kind else "an address"
         yield from (

@@ -42,6 +42,8 @@ def _channel(desk: Desk, name: str, channel: ChannelSettings) -> Finding:
         return wrong("channels", f"{name}: {error}", "see the finding about that secret")
     if address.kind == "file":
         return _mailbox(name, Path(address.resolved), may_make_folder=address.make_folder)
+    if address.kind in ("telegram", "phone"):
+        return _own_client(name, channel)
     url = address.resolved
     import logging
 
@@ -56,6 +58,13 @@ def _channel(desk: Desk, name: str, channel: ChannelSettings) -> Finding:
             f"see Apprise's page on {urlsplit(url).scheme or 'this service'}://",
         )
     return well("channels", f"{name}: {urlsplit(url).scheme}:// can be sent to")
+
+
+def _own_client(name: str, channel: ChannelSettings) -> Finding:
+    if channel.kind == "telegram" and not channel.actors:
+        mend = f"name who may in [channels.{name}] actors"
+        return doubtful("channels", f"{name}: nobody can acknowledge in the chat", mend)
+    return well("channels", f"{name}: {channel.kind}, with all that it needs")
 
 
 def _mailbox(name: str, file: Path, *, may_make_folder: bool) -> Finding:

@@ -36,8 +36,6 @@ SMS_LIMIT = 480
 RING_S = 30
 """How long it rings; most mailboxes answer later."""
 
-FINAL = frozenset({"completed", "busy", "failed", "no-answer", "canceled"})
-
 Reply = dict[str, Any]
 
 _MEND = {

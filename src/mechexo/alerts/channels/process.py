@@ -9,6 +9,7 @@ import select
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -62,6 +63,8 @@ class SendingProcess:
     def __init__(self, address: Address, limit_s: float) -> None:
         self._address = address
         self._answered = b""
+        # Held while the child is asked: nobody closes a pipe under a thread that waits for it.
+        self._asking = threading.Lock()
         self._process = subprocess.Popen(
             # -P: nothing in the folder it is started in stands in for a module.
             [sys.executable, "-P", "-m", "mechexo.alerts.channels.child"],
@@ -99,9 +102,11 @@ class SendingProcess:
         # It, and all that it started, may have ended already.
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                pipe.close()
+        if self._asking.acquire(timeout=0.2):
+            for pipe in (self._process.stdin, self._process.stdout):
+                if pipe is not None:
+                    pipe.close()
+            self._asking.release()
         try:
             self._process.wait(0.2)
         except subprocess.TimeoutExpired:
@@ -113,13 +118,18 @@ class SendingProcess:
 
         A `limit_s` in it lets the child live that long, should this process die.
         """
+        with self._asking:
+            return self._ask(question, until_s)
+
+    def _ask(self, question: Mapping[str, object], until_s: float) -> Answer:
         asked_s = time.monotonic()
         data = json.dumps(question, ensure_ascii=False).encode(errors="replace") + b"\n"
         assert self._process.stdin is not None
         try:
             # Fits the pipe (see message.BODY_LIMIT), so this does not wait for the child.
             self._process.stdin.write(data)
-        except BrokenPipeError:
+        except (BrokenPipeError, ValueError):
+            # It ended, or was ended by force and its pipes closed.
             return self._ended()
         line = self._line(until_s)
         if line is None:

@@ -21,6 +21,7 @@ _MEND = {
     401: "Telegram does not know this token: mend `token`",
     403: "the chat keeps the bot out: unblock it, or invite it, or press Start",
     404: "Telegram knows no such bot: mend `token` (or `api`)",
+    409: "another program asks this bot, or a webhook: stop it, or take a bot of its own",
 }
 _UPDATES = ("callback_query", "message")
 _MARGIN_S = 6.0
@@ -143,7 +144,9 @@ def _failed(said: Said) -> Reply:
     if said.status == 400 and "chat not found" in described.lower():
         return {"outcome": "rejected", "detail": f"{words}: mend `to`, or write to the bot first"}
     if said.status in _MEND:
-        return {"outcome": "rejected", "detail": f"{words}: {_MEND[said.status]}"}
+        # A bot asked twice is mended elsewhere, and may be at any moment.
+        outcome = "refused" if said.status == 409 else "rejected"
+        return {"outcome": outcome, "detail": f"{words}: {_MEND[said.status]}"}
     permanent = said.status in (400, 413)
     return {"outcome": "rejected" if permanent else "refused", "detail": words}
 

@@ -1,0 +1,147 @@
+"""What one answer from a chat does: acknowledge, snooze, or tell the first steps.
+
+The first acknowledgement stands and a second snooze changes nothing, so that an answer that is
+seen twice, because its program died in between, does nothing twice.
+"""
+
+from __future__ import annotations
+
+import pwd
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from mechexo.actor import Actor, Role, user_name
+from mechexo.alerts import answer_records, records
+from mechexo.alerts.channels import chat
+from mechexo.alerts.operations import acknowledge, get_alert
+from mechexo.alerts.silencing import silence
+from mechexo.alerts.text import FIELD_LIMIT, clean
+from mechexo.alerts.values import Alert, AlertState
+from mechexo.errors import BusyError, MechexoError, StateError
+from mechexo.state import audit as audit_log
+from mechexo.times import in_zone
+
+if TYPE_CHECKING:
+    from mechexo.desk import Desk
+
+SNOOZE = timedelta(hours=1)
+
+FirstSteps = Callable[[Alert], str]
+"""The first steps of the runbook entry of an alert, as text; "" when there is none."""
+
+_SAME_SNOOZE = timedelta(minutes=10)
+"""A snooze that would add less than this to one that stands is the same one."""
+
+_STRANGERS_EVERY = timedelta(hours=1)
+
+_NOBODY = -1
+"""The uid of whom the machine does not know."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChatAnswer:
+    """What became of one press or text."""
+
+    channel: str
+    by: str
+    act: str
+    alert_id: int | None
+    done: bool
+    words: str
+    """What the person was told."""
+    mark: str = ""
+    """What the message about the alert says from now on; "" when it stays as it is."""
+
+
+def actor_of(user: str) -> Actor:
+    """The user of the desk whom the configuration names, by name or uid."""
+    if user.isascii() and user.isdigit():
+        return Actor(int(user), user_name(int(user)))
+    try:
+        return Actor(pwd.getpwnam(user).pw_uid, user)
+    except KeyError:
+        return Actor(_NOBODY, user)
+
+
+def fulfil(
+    desk: Desk, channel: str, user: str, wish: chat.Wish, first_steps: FirstSteps | None
+) -> ChatAnswer:
+    """Does what a user of the desk wishes, by their role.
+
+    Raises:
+        BusyError, StateError: it could not be written now; the answer is to be kept.
+    """
+    theirs = desk.acting_as(actor_of(user))
+    name = theirs.actor.name
+    if wish.alert_id is None:
+        words = f"which alert? Write: {wish.act} NUMBER"
+        return ChatAnswer(channel, name, wish.act, None, False, words)
+    try:
+        words, mark = _done(theirs, channel, wish.act, wish.alert_id, wish.note, first_steps)
+    except (BusyError, StateError):
+        raise
+    except MechexoError as error:
+        return ChatAnswer(channel, name, wish.act, wish.alert_id, False, str(error))
+    return ChatAnswer(channel, name, wish.act, wish.alert_id, True, words, mark)
+
+
+def refuse(desk: Desk, bot: str, channel: str, user: str, wish: chat.Wish) -> ChatAnswer:
+    """Turns down somebody who is no user of this desk; the audit log tells of it once an hour."""
+    who = f"telegram:{clean(user, FIELD_LIMIT)}"
+    now = desk.clock.now()
+    with desk.state.write() as transaction:
+        connection = transaction.connection
+        if answer_records.first_refusal(connection, bot, user, now, _STRANGERS_EVERY):
+            audit_log.append(
+                connection,
+                at=now,
+                actor=Actor(_NOBODY, who),
+                action=f"alerts.{_ACTIONS[wish.act]}",
+                target=str(wish.alert_id or ""),
+                outcome="refused",
+                payload={"reason": f"not among the actors of {channel}"},
+            )
+    words = f"not known here: {user} is not among the actors of {channel}"
+    return ChatAnswer(channel, who, wish.act, wish.alert_id, False, words)
+
+
+_ACTIONS: Mapping[str, str] = {"ack": "acknowledge", "snooze": "silence", "runbook": "runbook"}
+
+
+def _done(
+    desk: Desk, channel: str, act: str, alert_id: int, note: str, first_steps: FirstSteps | None
+) -> tuple[str, str]:
+    """Does it; what to answer, and what the message says from now on."""
+    if act == "ack":
+        said = f"by {channel}: {note}" if note else f"by {channel}"
+        alert = acknowledge(desk, alert_id, note=said, through=channel)
+        known = f"{alert.acknowledged_by} knows"
+        if alert.acknowledged_at is not None:
+            known += f" since {in_zone(alert.acknowledged_at, desk.zone)}"
+        return f"alert {alert_id}: {known}", f"✔ alert {alert_id}: {known}"
+    if act == "snooze":
+        return _snooze(desk, channel, get_alert(desk, alert_id))
+    steps = first_steps(get_alert(desk, alert_id)) if first_steps is not None else ""
+    return steps or f"no runbook entry was found for alert {alert_id}", ""
+
+
+def _snooze(desk: Desk, channel: str, alert: Alert) -> tuple[str, str]:
+    desk.require("alerts.silence", f"key={alert.key}", Role.RESPONDER)
+    if alert.state is AlertState.RESOLVED:
+        return f"alert {alert.id} is over; there is nothing to snooze", ""
+    now = desk.clock.now()
+    standing = [
+        each
+        for each in records.active_silences(desk.state.reader(), now)
+        if dict(each.matchers) == {"key": alert.key} and each.ends_at > now + SNOOZE - _SAME_SNOOZE
+    ]
+    made = standing[-1] if standing else None
+    if made is None:
+        made = silence(
+            desk, matchers={"key": alert.key}, duration=SNOOZE, reason=f"snoozed by {channel}"
+        )
+    until = in_zone(made.ends_at, desk.zone)
+    words = f"alert {alert.id}: quiet until {until}, by {made.author}"
+    return words, f"● {words}"
