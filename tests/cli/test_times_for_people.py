@@ -8,10 +8,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from conftest import START, MakeDesk
+from conftest import MakeDesk
 from mechexo.alerts import operations as alerts
-from mechexo.alerts.escalation import next_level
-from mechexo.alerts.values import Alert, AlertState
 from mechexo.desk import Desk
 from mechexo.flows import operations as flows
 from support.program import mechexo
@@ -100,32 +98,15 @@ def test_all_alerts_begin_with_those_that_fire(far_desk: Desk) -> None:
         assert found == ["feed", "new", "known", "over"][: 2 if words else 4]
 
 
-def alert(**more: object) -> Alert:
-    return Alert(1, "k", "high", AlertState.FIRING, "n", "s", "t", {}, "", 1, START, START, **more)  # type: ignore[arg-type]
-
-
-def test_a_next_level_that_has_passed_is_overdue_and_promises_nobody() -> None:
-    at = START + timedelta(minutes=15)
-    said = next_level(alert(next_level_at=at), at, ZONE)
-    assert said.startswith("overdue since 2026-03-02 09:45:00 EST; nobody further is told")
-
-
-def test_a_next_level_to_come_promises_nobody_either() -> None:
-    at = START + timedelta(minutes=15)
-    said = next_level(alert(next_level_at=at), START, ZONE)
-    assert said.startswith("to be acknowledged by 2026-03-02 09:45:00 EST; nobody further is told")
-
-
-def test_an_alert_that_waits_for_nobody_has_no_next_level() -> None:
-    assert next_level(alert(), START, ZONE) == ""
-
-
-def test_show_says_that_the_next_level_is_overdue_and_json_keeps_the_moment(
-    far_desk: Desk,
+def test_show_says_who_is_told_next_and_when_and_json_keeps_the_moment(
+    make_desk: MakeDesk,
 ) -> None:
-    with far_desk.state.write() as transaction:
+    channels = '[channels.box]\nurl = "file://box.jsonl"\n[channels.mail]\nurl = "mailto://x"\n'
+    desk = Desk.open(make_desk(channels, zone=ZONE.key).config_path)
+    raise_(desk, "feed", "high")
+    with desk.state.write() as transaction:
         transaction.execute("UPDATE alert SET next_level_at='2026-03-02T14:45:00.000000Z'")
-    shown = mechexo("alerts", "show", "1", config=far_desk.config_path).stdout
-    assert "overdue since 2026-03-02 09:45:00 EST" in shown
-    document = json.loads(mechexo("alerts", "list", "--json", config=far_desk.config_path).stdout)
+    shown = mechexo("alerts", "show", "1", config=desk.config_path).stdout
+    assert "level 2: mail due now, at 2026-03-02 09:45:00 EST" in shown
+    document = json.loads(mechexo("alerts", "list", "--json", config=desk.config_path).stdout)
     assert document["alerts"][0]["next_level_at"] == "2026-03-02T14:45:00.000000Z"

@@ -16,6 +16,7 @@ from mechexo.alerts.values import OPEN, Alert, AlertState
 from mechexo.errors import NotFoundError
 
 if TYPE_CHECKING:
+    from mechexo.alerts.escalation import Outlook
     from mechexo.alerts.values import AlertCounts, AlertEvent, Delivery
     from mechexo.desk import Desk
 
@@ -98,13 +99,23 @@ def undelivered(desk: Desk) -> tuple[str, ...]:
     return tuple(said)
 
 
+def outlooks(desk: Desk, alerts: Collection[Alert]) -> dict[int, Outlook]:
+    """What happens next to each of these alerts by itself, by id: who is told, and when."""
+    from mechexo.alerts.configured import policy_of
+    from mechexo.alerts.escalation import outlook
+
+    policy = policy_of(desk, desk.clock.now())
+    return {alert.id: outlook(alert, policy) for alert in alerts}
+
+
 def as_of(alert: Alert, now: datetime) -> Alert:
     """The alert without a suppression that ended since the last step."""
-    if alert.held_until is None and alert.silenced_until is None:
+    if not (alert.held_until or alert.silenced_until or alert.flapping_until):
         return alert
     held = alert.held_until if alert.held_until and alert.held_until > now else None
     silenced = alert.silenced_until if alert.silenced_until and alert.silenced_until > now else None
-    return replace(alert, held_until=held, silenced_until=silenced)
+    flapping = alert.flapping_until if alert.flapping_until and alert.flapping_until > now else None
+    return replace(alert, held_until=held, silenced_until=silenced, flapping_until=flapping)
 
 
 def known(alert: Alert | None, alert_id: int, desk: Desk) -> Alert:

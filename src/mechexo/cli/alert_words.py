@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 from mechexo.times import format_duration, in_zone, stamps_in_zone
 
 if TYPE_CHECKING:
+    from mechexo.alerts.escalation import Outlook
     from mechexo.alerts.values import Alert, AlertEvent, Delivery
     from mechexo.desk import Desk
 
 COLUMNS = (
     "id", "key", "severity", "state", "name", "summary", "source", "labels", "runbook", "count",
     "started_at", "last_seen_at", "acknowledged_by", "acknowledged_at", "resolved_at", "level",
-    "next_level_at", "held_until", "silenced_until",
+    "next_level_at", "held_until", "silenced_until", "flapping_until", "suppressed_by",
 )  # fmt: skip
 
 
@@ -29,12 +30,15 @@ def fate(desk: Desk, alert: Alert, messages: Sequence[Delivery]) -> str:
         return f"nothing is sent: {alert.acknowledged_by} knows"
     if alert.silenced_until is not None:
         return f"nothing is sent: silenced until {shown(desk, alert.silenced_until)}"
+    if alert.suppressed_by is not None:
+        return f"nothing is sent while alert {alert.suppressed_by} is open, which causes it"
+    if alert.flapping_until is not None:
+        return f"it opens too often: held until {shown(desk, alert.flapping_until)}"
+    if alert.held_until is not None:
+        return f"quiet hours: held until {shown(desk, alert.held_until)}"
     states = Counter(message.state for message in messages)
     waiting = states["due"] + states["sending"]
     channels = "1 channel" if waiting == 1 else f"{waiting} channels"
-    if waiting and alert.held_until is not None:
-        until = shown(desk, alert.held_until)
-        return f"quiet hours: held for {channels} until {until}"
     if waiting:
         return f"queued for {channels}; the next tick sends"
     if messages:
@@ -70,8 +74,9 @@ def facts(
     desk: Desk, alert: Alert, acknowledgement_note: str, nearest_runbook: str | None
 ) -> list[tuple[str, object]]:
     """Everything known about an alert, a fact to a row."""
-    from mechexo.alerts.escalation import next_level
+    from mechexo.alerts.reading import outlooks
 
+    following = outlooks(desk, [alert])[alert.id]
     found: list[tuple[str, object]] = []
     for name in COLUMNS:
         value = getattr(alert, name)
@@ -84,7 +89,8 @@ def facts(
         elif name == "labels":
             value = in_words(alert.labels)
         elif name == "next_level_at":
-            value = next_level(alert, desk.clock.now(), desk.zone)
+            found.append(("next", following.words(desk.clock.now(), desk.zone)))
+            continue
         value = None if value == "" else value
         found.append((name.removesuffix("_at").replace("_", " "), value))
         if name == "acknowledged_at":
@@ -92,8 +98,10 @@ def facts(
     return found
 
 
-def line(desk: Desk, alert: Alert, acknowledgement_note: str = "") -> tuple[object, ...]:
-    """An alert as a row of the list."""
+def line(
+    desk: Desk, alert: Alert, following: Outlook, acknowledgement_note: str = ""
+) -> tuple[object, ...]:
+    """An alert as a row of the list; `following` is what happens to it next."""
     age = format_duration(desk.clock.now() - alert.started_at)
     return (
         alert.id,
@@ -103,7 +111,7 @@ def line(desk: Desk, alert: Alert, acknowledgement_note: str = "") -> tuple[obje
         _short(stamps_in_zone(alert.summary, desk.zone)),
         alert.count,
         age,
-        note(desk, alert, acknowledgement_note),
+        note(desk, alert, following, acknowledgement_note),
     )
 
 
@@ -112,8 +120,11 @@ def event_line(desk: Desk, event: AlertEvent) -> tuple[object, ...]:
     return (event.at, event.kind, event.actor or None, stamps_in_zone(event.detail, desk.zone))
 
 
-def note(desk: Desk, alert: Alert, acknowledgement_note: str = "") -> str | None:
-    """What keeps the alert from paging, all of it, or that it is over; the table names the zone."""
+def note(
+    desk: Desk, alert: Alert, following: Outlook, acknowledgement_note: str = ""
+) -> str | None:
+    """What keeps the alert from paging, all of it, or that it is over, or who is told next; the
+    table names the zone."""
     if alert.resolved_at is not None:
         return f"resolved {_bare(desk, alert.resolved_at)}"
     parts = []
@@ -124,7 +135,16 @@ def note(desk: Desk, alert: Alert, acknowledgement_note: str = "") -> str | None
         parts.append(f"silenced until {_bare(desk, alert.silenced_until)}")
     elif alert.held_until is not None:
         parts.append(f"held until {_bare(desk, alert.held_until)}")
-    return "; ".join(parts) or None
+    elif alert.suppressed_by is not None:
+        parts.append(f"alert {alert.suppressed_by} causes it")
+    elif alert.flapping_until is not None:
+        parts.append(f"flapping, held until {_bare(desk, alert.flapping_until)}")
+    return "; ".join(parts) or _next(following, desk.clock.now())
+
+
+def _next(following: Outlook, now: datetime) -> str | None:
+    said = following.in_short(now)
+    return f"next {said}" if said else None
 
 
 def _short(text: str) -> str:
@@ -136,6 +156,7 @@ def message_line(desk: Desk, message: Delivery) -> tuple[object, ...]:
     return (
         message.id,
         message.channel,
+        f"level {message.level}" if message.kind == "page" else message.kind,
         message.state,
         message.due_at,
         message.attempts,

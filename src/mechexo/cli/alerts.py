@@ -46,7 +46,11 @@ def list_(
         return render.csv_rows(alert_words.COLUMNS, map(alert_words.cells, found))
     columns = (">id", "severity", "state", "name", "summary", ">seen", ">age", "note")
     notes = operations.acknowledgement_notes(desk, [alert.id for alert in found])
-    rows = [alert_words.line(desk, alert, notes.get(alert.id, "")) for alert in found]
+    following = operations.outlooks(desk, found)
+    rows = [
+        alert_words.line(desk, alert, following[alert.id], notes.get(alert.id, ""))
+        for alert in found
+    ]
     return render.table("Alerts", columns, rows, zone=desk.zone)
 
 
@@ -74,15 +78,22 @@ def why(ctx: typer.Context, alert_id: AlertId, json_: Json = False) -> None:
     desk = open_desk(ctx)
     events = operations.timeline(desk, alert_id)
     messages = tuple(reversed(operations.deliveries(desk, alert_id, limit=1000)))
+    following = operations.outlooks(desk, [operations.get_alert(desk, alert_id)])[alert_id]
     if json_:
-        body = {"alert_id": alert_id, "timeline": events, "deliveries": messages}
+        body = {
+            "alert_id": alert_id,
+            "timeline": events,
+            "deliveries": messages,
+            "next": {"at": following.at, "what": following.what},
+        }
         return render.json_document("alert_why", desk.clock.now(), body)
     lines = [alert_words.event_line(desk, event) for event in events]
     title = f"Alert {alert_id}: timeline"
     render.table(title, ("at", "what", "who", "detail"), lines, zone=desk.zone)
-    columns = (">id", "channel", "state", "due", ">attempts", "finished", "detail")
+    columns = (">id", "channel", "what", "state", "due", ">attempts", "finished", "detail")
     told = [alert_words.message_line(desk, message) for message in messages]
-    return render.table("Messages", columns, told, zone=desk.zone)
+    render.table("Messages", columns, told, zone=desk.zone)
+    return render.text(f"next: {following.words(desk.clock.now(), desk.zone)}")
 
 
 @app.command("ack")

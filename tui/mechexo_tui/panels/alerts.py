@@ -8,7 +8,6 @@ from datetime import datetime
 from itertools import compress
 from typing import TYPE_CHECKING
 
-from mechexo.alerts.escalation import next_level
 from mechexo.alerts.values import (
     SEVERITIES,
     Alert,
@@ -25,6 +24,7 @@ from mechexo_tui.widgets.lines import Line, Row, Span, rows_of, text_of, width_o
 from mechexo_tui.widgets.table import Column, Table, natural
 
 if TYPE_CHECKING:
+    from mechexo.alerts.escalation import Outlook
     from mechexo_tui.widgets.format import Look
 
 COLUMNS = (
@@ -152,9 +152,10 @@ def story_lines(
     look: Look,
     *,
     note: str = "",
+    following: Outlook | None = None,
 ) -> list[Line]:
     """One alert in full: its facts, what happened, who was told. `note` is what whoever
-    acknowledged it said."""
+    acknowledged it said, `following` what happens next."""
     facts: list[tuple[str, str]] = [("id", f"{alert.id}   {alert.key}"), ("source", alert.source)]
     if alert.labels:
         facts.append(("labels", "  ".join(f"{k}={v}" for k, v in sorted(alert.labels.items()))))
@@ -168,10 +169,14 @@ def story_lines(
         facts.append(("silenced until", shown_as.exact(alert.silenced_until, look)))
     if alert.held_until:
         facts.append(("held until", shown_as.exact(alert.held_until, look)))
-    level = f"{alert.level}"
-    if further := next_level(alert, look.now, look.zone):
-        level += f", {further}"
-    facts += [("level", level), ("runbook", alert.runbook or look.glyphs.missing)]
+    if alert.suppressed_by is not None:
+        facts.append(("caused by", f"alert {alert.suppressed_by}"))
+    if alert.flapping_until:
+        facts.append(("flapping until", shown_as.exact(alert.flapping_until, look)))
+    facts.append(("level", f"{alert.level}"))
+    if following is not None:
+        facts.append(("next", following.words(look.now, look.zone)))
+    facts += [("runbook", alert.runbook or look.glyphs.missing)]
     lines: list[Line] = [
         ((" ", ""), shown_as.severity(alert.severity, look.glyphs), ("  ", ""),
          (alert.name, "title")),

@@ -125,12 +125,16 @@ class AlertsScreen(ConsoleScreen):
                 events = operations.timeline(desk, alert.id)
                 deliveries = operations.deliveries(desk, alert.id)
                 notes = operations.acknowledgement_notes(desk, [alert.id])
+                following = operations.outlooks(desk, [alert])[alert.id]
             except MechexoError as error:
                 lines = trouble(Part(error=str(error)), "what happened", look)
                 rows = [*rows_of(alerts.story_lines(alert, (), (), look)), *lines]
             else:
                 note = notes.get(alert.id, "")
-                rows = rows_of(alerts.story_lines(alert, events, deliveries, look, note=note))
+                story = alerts.story_lines(
+                    alert, events, deliveries, look, note=note, following=following
+                )
+                rows = rows_of(story)
             self.app.call_from_thread(self._tell, alert, rows)
 
         from mechexo.alerts import operations

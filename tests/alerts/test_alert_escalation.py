@@ -1,0 +1,267 @@
+"""Climbing the ladder: who is told next, when, and what makes it sooner, later or again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, time, timedelta
+
+import pytest
+
+from mechexo.alerts import rules
+from mechexo.alerts.effects import AlertsState, Effects, Outcome, Unreached
+from mechexo.alerts.escalation import outlook
+from mechexo.alerts.policy import Channel, Ladder, Level, Policy, Route, Suppression
+from mechexo.alerts.quiet import QuietHours
+from mechexo.alerts.values import SEVERITIES, Alert, AlertState, Observation
+
+NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+LATE = datetime(2026, 3, 2, 21, 50, tzinfo=UTC)
+MORNING = datetime(2026, 3, 3, 6, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+SECOND = timedelta(seconds=1)
+QUIET = QuietHours(time(22), time(6), "UTC")
+ALL = frozenset(SEVERITIES)
+
+
+def ladder(*, repeat: int = 0, **more: object) -> Ladder:
+    """Telegram at once, mail after 15 minutes, the phone after 30."""
+    levels = (
+        Level(0 * MINUTE, (Channel("telegram", ALL),)),
+        Level(15 * MINUTE, (Channel("mail", ALL),)),
+        Level(30 * MINUTE, (Channel("phone", frozenset({"critical", "high"})),)),
+    )
+    return replace(Ladder(levels, repeat=repeat), **more)
+
+
+def policy(found: Ladder | None = None, **more: object) -> Policy:
+    return replace(Policy((Route("", found or ladder(), QUIET),)), **more)
+
+
+def fires(key: str = "feed", severity: str = "critical", **labels: str) -> Observation:
+    return Observation(key, True, severity, key, "stale", "probe", labels)
+
+
+def over(key: str = "feed") -> Observation:
+    return Observation(key, False, "high", key, "fresh", "probe")
+
+
+class Night:
+    """A state that is stepped through time, and everybody who was told, when."""
+
+    def __init__(self, found: Policy | None = None) -> None:
+        self.state = AlertsState(found or policy(), next_id=1)
+        self.told: list[tuple[datetime, str, str]] = []
+        self.events: list[tuple[str, str]] = []
+
+    def at(self, now: datetime, *observations: Observation, **more: object) -> Effects:
+        self.state, effects = rules.step(replace(self.state, **more), now, observations)
+        self.told += [(now, page.channel, page.kind) for page in effects.pages]
+        self.events += [(event.kind, event.detail) for _, event in effects.events]
+        return effects
+
+    def acknowledged(self, now: datetime, who: str = "ann") -> None:
+        known, _ = rules.acknowledge(self.alert, now, who, "", self.state.policy)
+        self.state = replace(self.state, open={known.key: known})
+
+    @property
+    def alert(self) -> Alert:
+        (found,) = self.state.open.values()
+        return found
+
+    def pages(self, start: datetime = NOON) -> list[tuple[float, str]]:
+        return [((at - start) / MINUTE, channel) for at, channel, _ in self.told]
+
+
+def minutes(night: Night, start: datetime, count: int, *observed: Observation) -> None:
+    for minute in range(count + 1):
+        night.at(start + minute * MINUTE, *observed)
+
+
+def test_the_levels_are_told_at_their_times_while_nobody_acknowledges() -> None:
+    night = Night()
+    minutes(night, NOON, 120, fires())
+    assert night.pages() == [(0, "telegram"), (15, "mail"), (30, "phone")]
+
+
+def test_an_acknowledgement_stops_the_ladder() -> None:
+    night = Night()
+    minutes(night, NOON, 14, fires())
+    night.acknowledged(NOON + 14 * MINUTE + 59 * SECOND)
+    night.at(NOON + 20 * MINUTE, fires())
+    assert night.pages() == [(0, "telegram")]
+    assert night.alert.next_level_at is None
+
+
+def test_only_climbing_severities_go_beyond_the_first_level() -> None:
+    for severity in SEVERITIES:
+        night = Night()
+        minutes(night, NOON, 60, fires(severity=severity))
+        assert [channel for _, channel in night.pages()] == (
+            ["telegram", "mail", "phone"] if severity in ("critical", "high") else ["telegram"]
+        )
+
+
+def test_the_ladder_is_climbed_again_as_often_as_it_says() -> None:
+    night = Night(policy(ladder(repeat=2, repeat_every=20 * MINUTE)))
+    minutes(night, NOON, 400, fires())
+    times = [minute for minute, channel in night.pages() if channel == "phone"]
+    assert times == [30, 80, 130]
+    assert len(night.pages()) == 9
+
+
+def test_after_an_outage_each_overdue_level_is_told_once_in_order() -> None:
+    night = Night()
+    night.at(NOON, fires())
+    night.at(NOON + 120 * MINUTE)
+    night.at(NOON + 121 * MINUTE)
+    assert night.pages() == [(0, "telegram"), (120, "mail"), (120, "phone")]
+
+
+def test_a_level_with_nobody_is_passed_at_once_and_says_so() -> None:
+    empty = ladder()
+    first = Level(0 * MINUTE, ())
+    night = Night(policy(replace(empty, levels=(first, *empty.levels[1:]))))
+    minutes(night, NOON, 40, fires())
+    assert night.pages() == [(0, "mail"), (30, "phone")]
+    assert night.events[1] == (
+        "no_responder",
+        "level 1 has nobody for critical alerts; the next one is told at once",
+    )
+
+
+def test_a_level_that_reached_nobody_is_followed_at_once_and_the_last_keeps_its_time() -> None:
+    night = Night()
+    night.at(NOON, fires())
+    failed = {1: Unreached(1, "401: the token is wrong")}
+    night.at(NOON + SECOND, unreached=failed)
+    assert night.pages() == [(0, "telegram"), (1 / 60, "mail")]
+    assert ("fallback", "level 1 reached nobody: 401: the token is wrong; "
+            "the next one is told at once") in night.events  # fmt: skip
+    night.at(NOON + 2 * SECOND, unreached=failed)
+    assert len(night.told) == 2, "of an old level nothing more is made"
+    night.at(NOON + 30 * MINUTE, unreached={})
+    assert night.pages()[-1] == (30, "phone")
+
+
+def test_a_high_alert_stands_still_in_the_night_and_goes_on_in_the_morning() -> None:
+    night = Night()
+    minutes(night, LATE, 600, fires(severity="high"))
+    assert night.told == [
+        (LATE, "telegram", "page"),
+        (MORNING, "mail", "page"),
+        (MORNING + 15 * MINUTE, "phone", "page"),
+    ]
+
+
+def test_a_critical_alert_climbs_through_the_night() -> None:
+    night = Night()
+    minutes(night, LATE, 60, fires())
+    assert night.pages(LATE) == [(0, "telegram"), (15, "mail"), (30, "phone")]
+
+
+def test_whoever_is_on_call_in_the_morning_gets_the_morning_s_page() -> None:
+    night = Night()
+    night.at(LATE + 20 * MINUTE, fires(severity="high"))
+    assert night.told == []
+    day = ladder()
+    day = replace(day, levels=(Level(0 * MINUTE, (Channel("ben", ALL, person="ben"),)),))
+    night.at(MORNING, policy=policy(day))
+    assert night.told == [(MORNING, "ben", "page")]
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+def test_a_clock_that_steps_loses_and_doubles_no_level(hours: int) -> None:
+    night = Night()
+    night.at(NOON, fires())
+    stepped = NOON + timedelta(hours=hours)
+    minutes(night, stepped, 200, fires())
+    assert [channel for _, channel, _ in night.told] == ["telegram", "mail", "phone"]
+    if hours < 0:
+        after = [(at - stepped) / MINUTE for at, _, _ in night.told[1:]]
+        assert after == [15, 30], "no later than the ladder says from now"
+
+
+def test_a_forgotten_acknowledgement_reminds_and_then_pages_from_the_first_level() -> None:
+    night = Night()
+    night.at(NOON, fires())
+    night.acknowledged(NOON)
+    minutes(night, NOON, 90, fires())
+    assert [((at - NOON) / MINUTE, channel, kind) for at, channel, kind in night.told] == [
+        (0, "telegram", "page"),
+        (25, "telegram", "reminder"),
+        (30, "telegram", "page"),
+        (45, "mail", "page"),
+        (60, "phone", "page"),
+    ]
+    assert night.alert.state is AlertState.FIRING
+
+
+def test_an_acknowledged_high_alert_is_left_alone() -> None:
+    night = Night()
+    night.at(NOON, fires(severity="high"))
+    night.acknowledged(NOON)
+    minutes(night, NOON, 300, fires(severity="high"))
+    assert night.pages() == [(0, "telegram")]
+
+
+GATEWAY = Suppression("gateway", {"name": "gateway"}, {"name": "no_*"}, ("venue",))
+
+
+def test_what_an_open_alert_causes_does_not_page_until_that_is_over() -> None:
+    night = Night(policy(suppressions=(GATEWAY,)))
+    night.at(NOON, fires("gateway", venue="x"), fires("no_fills", venue="x"))
+    night.at(NOON + MINUTE, fires("no_quotes", venue="x"), fires("no_orders", venue="y"))
+    assert [channel for _, channel, _ in night.told] == ["telegram", "telegram"]
+    assert night.state.open["no_fills"].suppressed_by == 1
+    assert night.state.open["no_orders"].suppressed_by is None
+    effects = night.at(NOON + 2 * MINUTE, over("gateway"))
+    paged = {decision.key for decision in effects.decisions if decision.outcome is Outcome.PAGED}
+    assert paged == {"no_fills", "no_quotes"}
+
+
+def test_alerts_that_cause_each_other_are_never_all_hidden() -> None:
+    circle = tuple(
+        Suppression(f"{one}{two}", {"name": one}, {"name": two}) for one, two in ("ab", "bc", "ca")
+    )
+    night = Night(policy(suppressions=circle))
+    night.at(NOON, fires("a"), fires("b"), fires("c"))
+    minutes(night, NOON, 5, fires("a"), fires("b"), fires("c"))
+    hidden = [alert for alert in night.state.open.values() if alert.suppressed_by]
+    assert len(hidden) < 3
+    assert night.told
+
+
+def test_an_alert_that_flaps_pages_once_more_and_is_then_held_until_it_stands_still() -> None:
+    night = Night()
+    for number in range(6):
+        at = NOON + number * MINUTE
+        night.at(at, fires(), recent={"feed": number})
+        if number < 5:
+            night.at(at + 30 * SECOND, over())
+    assert night.pages() == [(0, "telegram"), (1, "telegram"), (2, "telegram")]
+    last = NOON + 5 * MINUTE
+    assert night.alert.flapping_until == last + 10 * MINUTE
+    night.at(last + 10 * MINUTE - SECOND)
+    assert len(night.told) == 3
+    night.at(last + 10 * MINUTE)
+    assert len(night.told) == 4
+
+
+def test_the_outlook_names_who_and_when_or_why_nobody() -> None:
+    night = Night(policy(ladder(repeat=1)))
+    night.at(NOON, fires())
+    ahead = outlook(night.alert, night.state.policy)
+    assert (ahead.at, ahead.what) == (NOON + 15 * MINUTE, "level 2: mail")
+    assert ahead.in_short(NOON + 5 * MINUTE) == "mail 10m"
+    minutes(night, NOON, 40)
+    again = outlook(night.alert, night.state.policy)
+    assert again.what == "again from the first level: telegram"
+    night.acknowledged(NOON + 41 * MINUTE)
+    reminded = outlook(night.alert, night.state.policy)
+    assert reminded.what == "a reminder: telegram"
+    low = Night()
+    low.at(NOON, fires(severity="low"))
+    assert "do not climb" in outlook(low.alert, low.state.policy).what
+    held = Night()
+    held.at(LATE + 20 * MINUTE, fires(severity="high"))
+    assert outlook(held.alert, held.state.policy).what == "quiet hours end, then: telegram"
