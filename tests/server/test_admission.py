@@ -1,0 +1,159 @@
+"""Who may: tokens, scopes, rates; and what is open without one."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mechexo.clock import VirtualClock
+from mechexo.security import operations as security
+from mechexo.server.limits import BURST_S, RateLimit
+from support.application import Application
+from support.serving import alert, bearer, token
+
+Make = Callable[..., Application]
+
+NEEDED = (
+    ("GET", "/api/v1/status", "read"),
+    ("GET", "/api/v1/alerts", "read"),
+    ("GET", "/api/v1/costs", "read"),
+    ("POST", "/api/v1/alerts", "alerts"),
+    ("POST", "/hooks/alertmanager", "alerts"),
+    ("POST", "/hooks/grafana", "alerts"),
+    ("GET", "/ping/backup", "ping"),
+    ("POST", "/ping/backup", "ping"),
+    ("POST", "/ping/backup/fail", "ping"),
+)
+OPEN = ("/livez", "/readyz", "/healthz", "/metrics")
+
+
+@pytest.mark.parametrize(("method", "path", "scope"), NEEDED)
+async def test_each_path_wants_its_scope(
+    application: Make, method: str, path: str, scope: str
+) -> None:
+    app = application()
+    for name in ("read", "alerts", "ping"):
+        answer = await app.client(name, name=name).request(method, path)
+        if name == scope:
+            assert answer.status_code not in (401, 403)
+        else:
+            assert answer.status_code == 403
+            assert f"needs the scope {scope}" in answer.json()["error"]
+
+
+@pytest.mark.parametrize(("method", "path", "scope"), NEEDED)
+async def test_without_a_token_nothing_is_taken_or_told(
+    application: Make, method: str, path: str, scope: str
+) -> None:
+    answer = await application().anonymous().request(method, path)
+    assert answer.status_code == 401
+    assert answer.headers["www-authenticate"].startswith("Bearer")
+    assert "this needs a token" in answer.json()["error"]
+
+
+async def test_health_and_metrics_are_open_unless_they_are_closed(
+    make_desk: Callable[..., object], application: Make
+) -> None:
+    app = application()
+    for path in OPEN:
+        assert (await app.anonymous().get(path)).status_code in (200, 503)
+    closed = application("[server]\nopen_reading = false")
+    for path in OPEN:
+        assert (await closed.anonymous().get(path)).status_code == 401
+        reader = closed.client("read", name=f"r{path[1:]}")
+        assert (await reader.get(path)).status_code in (200, 503)
+
+
+async def test_what_can_send_no_other_head_shows_it_as_a_password(application: Make) -> None:
+    app = application()
+    pair = base64.b64encode(f"anybody:{token(app.desk)}".encode()).decode()
+    client = app.anonymous({"authorization": f"Basic {pair}"})
+    assert (await client.post("/api/v1/alerts", json=alert("a"))).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "shown", ["Bearer", "Bearer ", "Basic", "Basic !", "Basic /w==", "Digest x", "\xff"]
+)
+async def test_what_is_no_token_is_refused(application: Make, shown: str) -> None:
+    client = application().anonymous()
+    heads = {"authorization": shown.encode("latin-1")}
+    answer = await client.get("/api/v1/alerts", headers=heads)  # type: ignore[arg-type]
+    assert answer.status_code == 401
+
+
+async def test_a_revoked_token_is_refused_at_the_next_request(application: Make) -> None:
+    app = application()
+    client = app.client()
+    assert (await client.post("/api/v1/alerts", json=alert("a"))).status_code == 200
+    security.revoke_token(app.desk, "test")
+    answer = await client.post("/api/v1/alerts", json=alert("a"))
+    assert answer.status_code == 401
+    assert "was revoked" in answer.json()["error"]
+
+
+async def test_a_check_in_is_audited_as_its_tokens(application: Make) -> None:
+    app = application('[probes.backup]\nkind="heartbeat"\nevery_expected="1d"')
+    await app.client("ping", name="cron").get("/ping/backup")
+    entry = app.desk.audit_entries()[-1]
+    assert (entry.action, entry.target, entry.who) == ("flows.ping", "backup", "token:cron")
+    assert '"role":"responder"' in entry.payload
+
+
+async def test_more_requests_than_allowed_are_told_when_to_come(
+    application: Make, clock: VirtualClock
+) -> None:
+    app = application("[server]\nper_minute = 6")
+    client, other = app.client("read"), app.client("read", name="other")
+    assert (await client.get("/api/v1/alerts")).status_code == 200
+    answer = await client.get("/api/v1/alerts")
+    assert answer.status_code == 429
+    assert answer.headers["retry-after"] == "10"
+    assert "more than 6 requests a minute" in answer.json()["error"]
+    assert (await other.get("/api/v1/alerts")).status_code == 200
+    clock.advance(timedelta(seconds=10))
+    assert (await client.get("/api/v1/alerts")).status_code == 200
+
+
+@given(
+    per_minute=st.integers(1, 600),
+    gaps=st.lists(st.floats(0, 20), min_size=1, max_size=60),
+)
+def test_no_window_holds_more_than_the_rate_and_the_burst(
+    per_minute: int, gaps: list[float]
+) -> None:
+    limit, now_s = RateLimit(per_minute), 0.0
+    let_in: list[float] = []
+    for gap in gaps:
+        now_s += gap
+        wait_s = limit.wait_s(1, now_s)
+        if wait_s == 0:
+            let_in.append(now_s)
+        else:
+            # Whoever comes when told is let in.
+            now_s += wait_s
+            assert limit.wait_s(1, now_s) == 0
+            let_in.append(now_s)
+    per_s = per_minute / 60
+    burst = max(per_s * BURST_S, 1.0)
+    for first, start in enumerate(let_in):
+        for last in range(first, len(let_in)):
+            allowed = burst + per_s * (let_in[last] - start)
+            assert last - first + 1 <= allowed + 1e-6
+
+
+def test_tokens_do_not_share_their_rate() -> None:
+    limit = RateLimit(6)
+    assert [limit.wait_s(number, 0.0) for number in (1, 2, 1, 2)] == [0, 0, 10, 10]
+
+
+async def test_the_last_use_of_a_token_is_remembered(application: Make, clock: object) -> None:
+    app = application()
+    await app.anonymous(bearer(token(app.desk))).get("/api/v1/alerts")
+    (used,) = app.serving.admission.take_used().items()
+    assert used == (security.list_tokens(app.desk)[0].id, app.desk.clock.now())
+    assert app.serving.admission.take_used() == {}
