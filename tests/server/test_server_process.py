@@ -306,7 +306,7 @@ def test_the_watchdog_hears_nothing_while_the_loop_hangs(
                 pass
             with held(desk):
                 # The pass waits for its turn at the file: silence, until it gives up.
-                assert max(_silences(manager, 10)) > 2.0
+                assert any(silence > 2.0 for silence in _silences(manager, 10))
                 assert httpx.get(f"{server.address}/livez").status_code == 200
 
 
