@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from mechexo.alerts import answer_records, answering
 from mechexo.alerts.channels import chat
 from mechexo.alerts.channels.address import address_of
-from mechexo.alerts.processes import Processes
+from mechexo.alerts.processes import Borrowed, Processes
 from mechexo.errors import ConfigError, MechexoError, StateError, UnreachableError
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ class Listener:
         pause_s, trouble = _FIRST_PAUSE_S, ""
         while not self._stopping.is_set():
             began_s = time.monotonic()
-            found = self._poll()
+            found, answered = self._poll()
             if self._stopping.is_set():
                 return
             if found != trouble:
@@ -149,26 +149,26 @@ class Listener:
             if trouble:
                 self._stopping.wait(pause_s)
                 pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
-            elif time.monotonic() - began_s < _FIRST_PAUSE_S:
-                # An answer came at once, or there was nobody to ask.
-                self._stopping.wait(_FIRST_PAUSE_S / 4)
+            elif not answered and time.monotonic() - began_s < _FIRST_PAUSE_S:
+                # There was nobody to ask, or another program asks already.
+                self._stopping.wait(_FIRST_PAUSE_S)
             if not trouble:
                 pause_s = _FIRST_PAUSE_S
 
-    def _poll(self) -> str:
-        """Asks once; what kept it from it, in words."""
+    def _poll(self) -> tuple[str, bool]:
+        """Asks once; what kept it from it, in words, and whether anybody had answered."""
         try:
-            poll_answers(
+            answered = poll_answers(
                 self._desk,
                 LONG_POLL_S,
                 first_steps=self._first_steps,
                 processes=self._processes,
             )
         except MechexoError as error:
-            return str(error)
+            return str(error), False
         except Exception as error:  # noqa: BLE001 - told; nobody's answer shall wait for a restart
-            return f"{type(error).__name__}: {error}"
-        return ""
+            return f"{type(error).__name__}: {error}", False
+        return "", bool(answered)
 
     def stop(self) -> None:
         """Ends the asking at once, also one that waits; what nobody took care of stays."""
@@ -214,6 +214,8 @@ class _Asking:
     processes: Processes
     done: list[ChatAnswer] = field(default_factory=list)
     error: BaseException | None = None
+    borrowed: Borrowed | None = None
+    """The process that asks, while it is in use."""
 
     def run(self) -> None:
         try:
@@ -222,14 +224,16 @@ class _Asking:
                     self._ask()
         except BaseException as error:  # noqa: BLE001 - raised by poll_answers, in its own thread
             self.error = error
-            self.processes.discard(self.bot.id)
         finally:
+            if self.borrowed is not None:
+                self.borrowed.kill()
             self.desk.state.close()
 
     def _ask(self) -> None:
         state = answer_records.bot_state(self.desk.state.reader(), self.bot.id)
         until_s = time.monotonic() + _ANSWER_S
-        process, ready = self.processes.started(self.bot.id, self.bot.address, _ANSWER_S, until_s)
+        borrowed = self.borrowed = self.processes.borrow(self.bot.id, self.bot.address, _ANSWER_S)
+        process, ready = borrowed.process, borrowed.ready(until_s)
         if ready.outcome != "ready":
             self._fail(state, f"could not start asking: {ready.detail}")
         limit_s = self.wait_s + _ANSWER_S
@@ -249,6 +253,8 @@ class _Asking:
             self._note("")
         for update in answer.found["updates"]:
             self._take(process, update)
+        self.borrowed = None
+        borrowed.keep()
 
     def _offset(self, state: BotState | None) -> int:
         if state is None or not state.next_update:

@@ -16,7 +16,7 @@ from mechexo.alerts import call_records, outbox
 from mechexo.alerts.answering import actor_of
 from mechexo.alerts.channels.address import address_of
 from mechexo.alerts.operations import acknowledge
-from mechexo.alerts.processes import Processes
+from mechexo.alerts.processes import Borrowed, Processes
 from mechexo.alerts.redialling import LOST_AFTER, Verdict, judge, next_call
 from mechexo.alerts.values import AlertState, Delivery
 from mechexo.errors import ConfigError, MechexoError
@@ -68,7 +68,7 @@ def look_at_calls(
         for look, thread in zip(looks, threads, strict=True):
             thread.join(max(ends_at_s - time.monotonic(), 0.1))
             if thread.is_alive():
-                own.discard(look.channel)
+                look.give_up()
     finally:
         if processes is None:
             own.end()
@@ -89,6 +89,14 @@ class _Look:
     ends_at_s: float
     done: list[Delivery] = field(default_factory=list)
     error: BaseException | None = None
+    borrowed: Borrowed | None = None
+    """The sending process in use."""
+
+    def give_up(self) -> None:
+        """Ends the process that asks by force, if it is still in use."""
+        borrowed, self.borrowed = self.borrowed, None
+        if borrowed is not None:
+            borrowed.kill()
 
     def run(self) -> None:
         try:
@@ -96,6 +104,7 @@ class _Look:
         except BaseException as error:  # noqa: BLE001 - raised by look_at_calls, in its own thread
             self.error = error
         finally:
+            self.give_up()
             self.desk.state.close()
 
     def _look(self) -> None:
@@ -144,12 +153,13 @@ class _Look:
     def _ask(self, address: Address, question: dict[str, object]) -> Answer:
         limit_s = max(self.ends_at_s - time.monotonic() - 0.2, 0.3)
         until_s = time.monotonic() + limit_s
-        process, ready = self.processes.started(self.channel, address, 8.0, until_s)
-        if ready.outcome != "ready":
-            return ready
-        answer = process.ask(question, until_s)
-        if answer.outcome == "unanswered":
-            self.processes.discard(self.channel)
+        borrowed = self.borrowed = self.processes.borrow(self.channel, address, 8.0)
+        answer = borrowed.ready(until_s)
+        if answer.outcome == "ready":
+            answer = borrowed.process.ask(question, until_s)
+            if answer.outcome != "unanswered":
+                self.borrowed = None
+                borrowed.keep()
         return answer
 
     def _acknowledge(

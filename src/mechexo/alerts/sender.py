@@ -19,7 +19,7 @@ from mechexo.alerts.bundling import Limit, Wait
 from mechexo.alerts.channels.address import address_of
 from mechexo.alerts.channels.process import Answer, Outgoing
 from mechexo.alerts.configured import limit_of
-from mechexo.alerts.processes import Processes
+from mechexo.alerts.processes import Borrowed, Processes
 from mechexo.alerts.text import clean
 from mechexo.alerts.values import SEVERITIES, Delivery, Observation
 from mechexo.errors import ConfigError
@@ -163,6 +163,8 @@ class _Drain:
     processes: Processes
     done: list[Delivery] = field(default_factory=list)
     error: BaseException | None = None
+    borrowed: Borrowed | None = None
+    """The sending process in use."""
     rejected: str = ""
     """Why nothing can ever be sent as the channel is configured."""
 
@@ -171,13 +173,15 @@ class _Drain:
             self._drain()
         except BaseException as error:  # noqa: BLE001 - raised by deliver_due, in its own thread
             self.error = error
-            self.processes.discard(self.channel)
         finally:
+            self.give_up()
             self.desk.state.close()
 
     def give_up(self) -> None:
-        """Ends what hangs by force; the thread then has nothing to wait for."""
-        self.processes.discard(self.channel)
+        """Ends the sending process by force, if it is still in use."""
+        borrowed, self.borrowed = self.borrowed, None
+        if borrowed is not None:
+            borrowed.kill()
 
     def delivered(self) -> bool:
         """Whether a message went out."""
@@ -210,10 +214,12 @@ class _Drain:
             self._answer_all(Answer("refused", str(error)))
             return
         limit_s = min(settings.timeout.total_seconds(), HARD_LIMIT_S)
-        until_s = min(time.monotonic() + HARD_LIMIT_S, self.ends_at_s)
-        process, ready = self.processes.started(self.channel, address, limit_s, until_s)
+        borrowed = self.borrowed = self.processes.borrow(self.channel, address, limit_s)
+        ready = borrowed.ready(min(time.monotonic() + HARD_LIMIT_S, self.ends_at_s))
         if ready.outcome == "ready":
-            self._send_all(process, limit_s)
+            if self._send_all(borrowed.process, limit_s):
+                self.borrowed = None
+                borrowed.keep()
         elif ready.outcome == "rejected":
             self.rejected = ready.detail
             self._answer_all(ready)
@@ -221,18 +227,19 @@ class _Drain:
             # Nothing was handed to it: it is certain that nothing went out.
             self._answer_one(Answer("refused", f"could not start sending: {ready.detail}"))
 
-    def _send_all(self, process: SendingProcess, limit_s: float) -> None:
+    def _send_all(self, process: SendingProcess, limit_s: float) -> bool:
+        """Sends what is due; whether the process is of further use."""
         while (bundle := self._claim()) is not None:
             answer = self._send(process, bundle, limit_s)
             self._settle(bundle, answer)
             if answer.outcome == "rejected":
                 self.rejected = answer.detail
-            if answer.retry_after_s is not None:
-                return
             if answer.outcome == "unanswered":
-                # The process is of no more use, and a channel that hangs is left for this pass.
-                self.processes.discard(self.channel)
-                return
+                # A channel that hangs is left for this pass.
+                return False
+            if answer.retry_after_s is not None:
+                break
+        return True
 
     def _send(self, process: SendingProcess, bundle: Bundle, limit_s: float) -> Answer:
         words = _in_words(self.desk, bundle, self.entries)
