@@ -143,6 +143,11 @@ def test_without_a_sample_nothing_is_achieved_and_nothing_lost() -> None:
     assert (found.achieved_pct, found.not_well_s, found.unknown_s) == (None, 0, 0)
 
 
+@given(st.integers(1, 10**10))
+def test_a_desk_that_was_never_found_not_well_achieved_exactly_all(well_ms: int) -> None:
+    assert Availability(well_ms / 1000, 0, 0).achieved_pct == 100.0
+
+
 def test_time_in_which_nobody_looked_is_in_no_share() -> None:
     found = pure([(0, True), (60, True), (1000, False)], 1060, 86_400)
     assert (found.well_s, found.not_well_s, found.unknown_s) == (240, 60, 760)

@@ -85,7 +85,7 @@ class Availability:
     @property
     def achieved_pct(self) -> float | None:
         """The share of the known time that was well; None when nothing is known."""
-        return 100.0 * self.well_s / self.known_s if self.known_s > 0 else None
+        return 100.0 * (self.well_s / self.known_s) if self.known_s > 0 else None
 
 
 @dataclass(frozen=True, slots=True)
