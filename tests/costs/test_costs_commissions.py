@@ -16,6 +16,7 @@ import pytest
 from costs.frames import fills_frame
 from costs.oracle import Fill, at
 from mechexo.cli import main
+from mechexo.cli.costs_tables import bps
 from mechexo.costs.fills import normalise_fills
 from mechexo.costs.operations import report
 from mechexo.costs.report_html import write_report
@@ -191,3 +192,10 @@ def test_json_and_csv_count_the_fills_behind_each_markout(desk: Desk, monkeypatc
     assert row["realised_bps"]["30m"] is None
     (line, *_) = csv.DictReader(io.StringIO(said(desk, monkeypatch, capsys, "--csv", "-")))
     assert (line["markout_1s_fills"], line["markout_30m_fills"]) == ("4", "0")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(-0.001, "0.00"), (0.0, "0.00"), (-0.005001, "-0.01"), (None, None)]
+)
+def test_what_rounds_to_zero_has_no_sign(value: float | None, text: str | None) -> None:
+    assert bps(value) == text

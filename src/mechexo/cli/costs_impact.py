@@ -8,6 +8,7 @@ import typer
 
 from mechexo.cli import render
 from mechexo.cli.costs_options import one_answer
+from mechexo.cli.costs_tables import bps
 from mechexo.cli.invocation import open_desk
 
 if TYPE_CHECKING:
@@ -100,6 +101,6 @@ def _cells(each: ExpectedCost) -> tuple[object, ...]:
         each.symbol,
         f"{each.quantity:g}",
         f"{share} cap" if each.capped else share,
-        *(None if figure is None else f"{figure:.2f}" for figure in figures),
+        *(bps(figure) for figure in figures),
         each.reason or None,
     )

@@ -9,6 +9,7 @@ import typer
 
 from mechexo.cli import render
 from mechexo.cli.costs_options import one_answer
+from mechexo.cli.costs_tables import bps
 from mechexo.cli.invocation import open_desk
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def _print(found: Sequence[OrderCost]) -> None:
                 order.side,
                 f"{order.ordered:g}",
                 f"{order.filled:g}",
-                *(_bps(getattr(order, f"{part}_bps")) for part in PARTS),
+                *(bps(getattr(order, f"{part}_bps")) for part in PARTS),
             )
             for order in found
         ],
@@ -94,7 +95,7 @@ def _print(found: Sequence[OrderCost]) -> None:
                 order.order_id,
                 None if order.average_price is None else f"{order.average_price:g}",
                 *(
-                    _bps(each.slippage_bps) if (each := order.benchmarks.get(name)) else None
+                    bps(each.slippage_bps) if (each := order.benchmarks.get(name)) else None
                     for name in BENCHMARKS
                 ),
             )
@@ -104,7 +105,3 @@ def _print(found: Sequence[OrderCost]) -> None:
     for order in found:
         if order.reason:
             render.text(f"▲ {order.order_id}: {order.reason}")
-
-
-def _bps(value: float | None) -> str | None:
-    return None if value is None else f"{value:.2f}"

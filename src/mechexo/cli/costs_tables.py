@@ -71,7 +71,7 @@ def _remarks(answer: CostReport) -> list[str]:
         for currency, count in answer.coverage.unrated_by_currency.items()
     ]
     lines += [
-        f"Slippage would be {_bps(other.slippage_bps)} bps of {other.priced} fills by: "
+        f"Slippage would be {bps(other.slippage_bps)} bps of {other.priced} fills by: "
         f"{other.quote_rule}"
         for other in answer.sensitivity
         if other.slippage_bps is not None
@@ -105,7 +105,7 @@ def _print_rows(title: str, names: Sequence[str], rows: Sequence[CostRow], ccy: 
             row.fills,
             row.priced,
             f"{row.notional:,.0f}" if row.priced else None,
-            *(_bps(getattr(row, f"{figure}_bps")) for figure in figures),
+            *(bps(getattr(row, f"{figure}_bps")) for figure in figures),
             *_percentiles(own_values(row, of)),
         ]
         for row in rows
@@ -116,7 +116,7 @@ def _print_rows(title: str, names: Sequence[str], rows: Sequence[CostRow], ccy: 
 def _percentiles(own: OwnValues) -> tuple[str | None, ...]:
     found = own.figures
     outer = (_marked(found[name], own) for name in ("p95_bps", "p99_bps"))
-    return (_bps(found["p50_bps"]), *outer)
+    return (bps(found["p50_bps"]), *outer)
 
 
 def _print_distribution(row: CostRow) -> None:
@@ -134,7 +134,7 @@ def _print_distribution(row: CostRow) -> None:
     cells = [
         own.fills,
         *(
-            _marked(found[name], own) if name in outer else _bps(found[name])
+            _marked(found[name], own) if name in outer else bps(found[name])
             for name in (*plain, *rest, "weighted_p50_bps", "weighted_p95_bps")
         ),
     ]
@@ -149,8 +149,8 @@ def _print_markouts(answer: CostReport) -> None:
     columns = ("after", ">fills", ">slippage", ">realised", ">impact", ">markout", ">s.e.")
     cells = [
         (
-            *(point.label, point.fills, _bps(point.slippage_bps), _bps(point.realised_bps)),
-            *(_bps(point.impact_bps), _bps(point.markout_bps), _bps(point.se_bps)),
+            *(point.label, point.fills, bps(point.slippage_bps), bps(point.realised_bps)),
+            *(bps(point.impact_bps), bps(point.markout_bps), bps(point.se_bps)),
         )
         for point in answer.markouts
     ]
@@ -172,10 +172,10 @@ def print_fills(answer: FillList, zone: ZoneInfo) -> None:
             fill.ask,
             None if fill.quote_age_s is None else f"{fill.quote_age_s:.3f}",
             " ".join(filter(None, (fill.ref_source, fill.flags))),
-            _bps(fill.commission_bps),
-            _bps(fill.slippage_bps),
-            _bps(fill.spread_bps),
-            _bps(fill.total_bps),
+            bps(fill.commission_bps),
+            bps(fill.slippage_bps),
+            bps(fill.spread_bps),
+            bps(fill.total_bps),
         )
         for fill in answer.fills
     ]
@@ -197,11 +197,13 @@ def print_fills(answer: FillList, zone: ZoneInfo) -> None:
 
 
 def _marked(value: float | None, own: OwnValues) -> str | None:
-    return None if value is None else f"{value:.2f}{FEW_MARK if own.few else ''}"
+    shown = bps(value)
+    return None if shown is None else f"{shown}{FEW_MARK if own.few else ''}"
 
 
-def _bps(value: float | None) -> str | None:
-    return None if value is None else f"{value:.2f}"
+def bps(value: float | None) -> str | None:
+    """Basis points with two decimals; what rounds to zero has no sign."""
+    return None if value is None else f"{round(value, 2) + 0.0:.2f}"
 
 
 def exact(at: datetime, zone: ZoneInfo) -> str:
