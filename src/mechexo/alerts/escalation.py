@@ -36,8 +36,20 @@ class Outlook:
         """For a narrow column: `mail 12m`; "" when nothing happens by itself."""
         if self.at is None:
             return ""
-        who = self.what.rpartition(": ")[2]
-        return f"{who} {'now' if self.at <= now else format_duration(self.at - now)}"
+        return f"{self.who} {self.countdown(now)}"
+
+    @property
+    def who(self) -> str:
+        """Whom it reaches: `mail (ada)`; `nobody` or `nobody further` when nothing happens."""
+        if self.at is None:
+            return self.what.partition(":")[0].partition(" while ")[0]
+        return self.what.rpartition(": ")[2]
+
+    def countdown(self, now: datetime) -> str:
+        """How long it is until then: `12m`, `now`; "" when nothing happens by itself."""
+        if self.at is None:
+            return ""
+        return "now" if self.at <= now else format_duration(self.at - now)
 
 
 def outlook(alert: Alert, policy: Policy) -> Outlook:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
-from mechexo.alerts import records
-from mechexo.alerts.values import SEVERITIES, AlertStatistics
+from mechexo.alerts import history_records, records
+from mechexo.alerts.values import SEVERITIES, AlertStatistics, ChannelDay, HourOfAlerts
 from mechexo.errors import UsageError
 
 if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
     from mechexo.desk import Desk
+
+DAY = timedelta(hours=24)
 
 
 def statistics(desk: Desk, *, days: int = 7) -> AlertStatistics:
@@ -39,6 +44,82 @@ def statistics(desk: Desk, *, days: int = 7) -> AlertStatistics:
         mean_acknowledge_s=_mean_s((a.started_at, a.acknowledged_at) for a in alerts),
         mean_resolve_s=_mean_s((a.started_at, a.resolved_at) for a in alerts),
     )
+
+
+def history_24h(desk: Desk) -> tuple[HourOfAlerts, ...]:
+    """How many alerts started in each hour that began within the last 24 hours, oldest first, the
+    present hour too, hours without any too."""
+    now = desk.clock.now()
+    starts = hour_starts(now, desk.zone)
+    counts = [Counter[str]() for _ in starts]
+    found = history_records.started_by_minute(desk.state.reader(), starts[0], now)
+    for minute, severity, amount in found:
+        counts[max(0, bisect_right(starts, minute) - 1)][severity] += amount
+    return tuple(
+        HourOfAlerts(
+            start.astimezone(desk.zone), {each: count[each] for each in SEVERITIES if count[each]}
+        )
+        for start, count in zip(starts, counts, strict=True)
+    )
+
+
+def hour_starts(now: datetime, zone: ZoneInfo) -> tuple[datetime, ...]:
+    """The moments (UTC) at which the hours of the zone began that began within the last 24 hours,
+    oldest first: 24 of them, and one more where clocks go by half hours or were changed by one.
+
+    An hour that clocks go through twice stands twice, one that they leave out not at all.
+    """
+    found = []
+    start = _hour_start(now, zone)
+    while start > now - DAY:
+        found.append(start)
+        start = _hour_start(start - timedelta(microseconds=1), zone)
+    return tuple(reversed(found))
+
+
+def _hour_start(at: datetime, zone: ZoneInfo) -> datetime:
+    """When the hour of the zone's clocks began that `at` lies in: on the hour, or when clocks were
+    changed within it."""
+    local = at.astimezone(zone)
+    past = timedelta(minutes=local.minute, seconds=local.second, microseconds=local.microsecond)
+    start = at.astimezone(UTC) - past
+    if start.astimezone(zone).utcoffset() == local.utcoffset():
+        return start
+    # Clocks are changed on a whole minute: the first one that goes by the offset of now.
+    minutes = [start + timedelta(minutes=each) for each in range(local.minute + 1)]
+    return next(
+        (each for each in minutes if each.astimezone(zone).utcoffset() == local.utcoffset()),
+        minutes[-1],
+    )
+
+
+def deliveries_today(desk: Desk) -> tuple[ChannelDay, ...]:
+    """What became of each channel's messages since midnight in the desk's zone, and what of them
+    waits: every configured channel in its order, then those that are gone but had some."""
+    today = desk.clock.now().astimezone(desk.zone).date()
+    midnight = datetime.combine(today, time(), desk.zone)
+    reader = desk.state.reader()
+    finished = history_records.finished_since(reader, midnight)
+    waiting = history_records.waiting(reader)
+    failures = history_records.last_failures(reader, midnight)
+    configured = tuple(desk.settings.channels)
+    gone = sorted({*finished, *waiting} - {*configured})
+    found = []
+    for channel in (*configured, *gone):
+        ended, failure = finished.get(channel, {}), failures.get(channel)
+        found.append(
+            ChannelDay(
+                channel,
+                sent=ended.get("sent", 0),
+                failed=ended.get("failed", 0),
+                due=waiting.get(channel, 0),
+                cancelled=ended.get("cancelled", 0),
+                last_failure_at=failure.at if failure else None,
+                last_failure=failure.detail if failure else "",
+                configured=channel in desk.settings.channels,
+            )
+        )
+    return tuple(found)
 
 
 def _mean_s(spans: Iterable[tuple[datetime, datetime | None]]) -> float | None:

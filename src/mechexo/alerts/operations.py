@@ -10,7 +10,7 @@ from mechexo.alerts import records, rules
 from mechexo.alerts.book import apply_step, store
 from mechexo.alerts.channels.mailbox import mailbox
 from mechexo.alerts.configured import policy_of
-from mechexo.alerts.history import statistics
+from mechexo.alerts.history import deliveries_today, history_24h, statistics
 from mechexo.alerts.reading import (
     acknowledgement_notes,
     as_of,
@@ -47,7 +47,9 @@ __all__ = [
     "covered",
     "deliver_due",
     "deliveries",
+    "deliveries_today",
     "get_alert",
+    "history_24h",
     "keep_time",
     "list_alerts",
     "mailbox",

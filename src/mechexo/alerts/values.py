@@ -163,6 +163,40 @@ class AlertStatistics:
 
 
 @dataclass(frozen=True, slots=True)
+class HourOfAlerts:
+    """The alerts that started in one hour of the desk's zone."""
+
+    starts_at: datetime
+    """In the desk's zone: of the two hours that have the same name in autumn each stands alone."""
+    by_severity: Mapping[str, int]
+    """Worst first; a severity without any is not in it."""
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return sum(self.by_severity.values())
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelDay:
+    """A channel's messages of today, in the desk's zone."""
+
+    channel: str
+    sent: int = 0
+    failed: int = 0
+    """Given up today."""
+    due: int = 0
+    """Waiting, or being sent now, since whenever."""
+    cancelled: int = 0
+    last_failure_at: datetime | None = None
+    """When an attempt of today last failed, also of a message that is tried again."""
+    last_failure: str = ""
+    """What was said then."""
+    configured: bool = True
+    """False for a channel that is not in the configuration any more."""
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """One message in a mailbox file."""
 

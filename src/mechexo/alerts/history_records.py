@@ -1,0 +1,81 @@
+"""What the history of alerts and messages counts. Every function works inside its caller's
+transaction, and reads by index no more than the time that is asked about: the tables hold months.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from datetime import datetime
+
+from mechexo.times import from_iso_z, iso_z
+
+_MINUTE = len("2026-03-02T14:30")
+
+
+def started_by_minute(
+    connection: sqlite3.Connection, since: datetime, until: datetime
+) -> tuple[tuple[datetime, str, int], ...]:
+    """Minute (UTC), severity and how many alerts started then, from `since` to `until`, both
+    included, oldest first."""
+    rows = connection.execute(
+        f"SELECT substr(started_at, 1, {_MINUTE}) AS minute, severity, COUNT(*) FROM alert "  # noqa: S608
+        "WHERE started_at BETWEEN ? AND ? GROUP BY minute, severity ORDER BY minute",
+        (iso_z(since), iso_z(until)),
+    )
+    return tuple((from_iso_z(f"{row[0]}Z"), row[1], row[2]) for row in rows)
+
+
+def finished_since(connection: sqlite3.Connection, since: datetime) -> dict[str, dict[str, int]]:
+    """How many messages of each channel ended since then, by how: `sent`, `failed`,
+    `cancelled`."""
+    rows = connection.execute(
+        "SELECT channel, state, COUNT(*) FROM delivery INDEXED BY delivery_finished "
+        "WHERE finished_at IS NOT NULL AND finished_at >= ? GROUP BY channel, state",
+        (iso_z(since),),
+    )
+    found: dict[str, dict[str, int]] = {}
+    for channel, state, count in rows:
+        found.setdefault(channel, {})[state] = count
+    return found
+
+
+def waiting(connection: sqlite3.Connection) -> dict[str, int]:
+    """How many messages of each channel are due, or being sent now."""
+    rows = connection.execute(
+        "SELECT channel, COUNT(*) FROM delivery INDEXED BY delivery_open "
+        "WHERE state IN ('due', 'sending') GROUP BY channel"
+    )
+    return dict(rows.fetchall())
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An attempt that did not deliver: when, and what was said."""
+
+    at: datetime
+    detail: str
+
+
+def last_failures(connection: sqlite3.Connection, since: datetime) -> dict[str, Failure]:
+    """The newest failure of each channel since then: of a message that was given up, or of one
+    that is still tried."""
+    # SQLite takes the other columns from the row that has the maximum.
+    rows = connection.execute(
+        """
+        SELECT channel, MAX(at), detail FROM (
+            SELECT channel, finished_at AS at, detail
+            FROM delivery INDEXED BY delivery_finished
+            WHERE finished_at IS NOT NULL AND finished_at >= :since AND state = 'failed'
+            UNION ALL
+            SELECT channel, attempt.at, attempt.detail
+            FROM delivery INDEXED BY delivery_open
+            JOIN delivery_attempt AS attempt ON attempt.delivery_id = delivery.id
+                 AND attempt.number = delivery.attempts - (delivery.state = 'sending')
+            WHERE state IN ('due', 'sending') AND attempt.at >= :since
+                  AND attempt.outcome <> 'sent'
+        ) GROUP BY channel
+        """,
+        {"since": iso_z(since)},
+    )
+    return {row[0]: Failure(from_iso_z(row[1]), row[2]) for row in rows}
