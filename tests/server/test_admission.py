@@ -119,6 +119,15 @@ async def test_more_requests_than_allowed_are_told_when_to_come(
     assert (await client.get("/api/v1/alerts")).status_code == 200
 
 
+async def test_a_hook_is_told_503_for_it_would_take_429_for_the_last_word(
+    application: Make,
+) -> None:
+    client = application("[server]\nper_minute = 6").client()
+    await client.get("/api/v1/alerts")
+    answer = await client.post("/hooks/alertmanager", json={})
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "10")
+
+
 @given(
     per_minute=st.integers(1, 600),
     gaps=st.lists(st.floats(0, 20), min_size=1, max_size=60),

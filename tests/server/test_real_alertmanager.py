@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import httpx
 import pytest
 
 from mechexo.actor import current_actor
@@ -161,3 +162,46 @@ def test_a_target_that_goes_and_comes_is_an_alert_that_opens_pages_and_resolves(
     assert over.id == fired.id
     said = [event.detail for event in alerts.timeline(desk, over.id) if event.kind == "resolved"]
     assert said[0].startswith("resolved by Alertmanager at ")
+
+
+def test_a_message_that_comes_too_early_is_sent_again_and_not_lost(
+    make_desk: Callable[..., Desk], tmp_path: Path
+) -> None:
+    """Alertmanager drops what is answered 429: it has to hear 503."""
+    limited = "[server]\nper_minute = 12\n"
+    path = make_desk(limited).config_path
+    desk = Desk.open(path, clock=SystemClock(), actor=current_actor())
+    shown = token(desk, "alerts", "read", name="alertmanager")
+    (port,) = free_ports(1)
+    with ExitStack() as running:
+        server = running.enter_context(Server(desk.config_path))
+        told = ALERTMANAGER.format(address=server.address, token=shown)
+        (tmp_path / "alertmanager.yml").write_text(told)
+        running.enter_context(
+            program(
+                tmp_path,
+                "prometheus-alertmanager",
+                "--config.file=alertmanager.yml",
+                "--storage.path=silences",
+                f"--web.listen-address=127.0.0.1:{port}",
+                "--cluster.listen-address=",
+            )
+        )
+        address = f"http://127.0.0.1:{port}/api/v2/alerts"
+        with server.client(shown) as client:
+            while client.get("/api/v1/alerts").status_code == 200:
+                pass  # until the token has used up what it may
+        told_it = until(lambda: _told(address), "Alertmanager")
+        assert told_it
+        said = "mechexo_http_requests_total"
+        refused = f'{said}{{code="503",route="/hooks/alertmanager"}}'
+        with server.client() as client:
+            until(lambda: refused in client.get("/metrics").text, "a refused message")
+        until(lambda: alerts.list_alerts(desk), "the alert")
+
+
+def _told(address: str) -> bool:
+    try:
+        return httpx.post(address, json=[{"labels": {"alertname": "Late"}}]).status_code == 200
+    except httpx.HTTPError:
+        return False

@@ -36,3 +36,4 @@ class Application:
         self.serving.ingest.end()
         self.writer.join()
         self.serving.work.end(5.0)
+        self.serving.writing.end(5.0)

@@ -146,7 +146,8 @@ class _Routes:
     # Taking in
 
     async def take_generic(self, request: Request) -> Response:
-        return await self._take_in(request, generic.observations)
+        desk = self._admit(request, Scope.ALERTS)
+        return await self._take_in(request, generic.observations, desk)
 
     async def take_alertmanager(self, request: Request) -> Response:
         return await self._take_hook(request, ALERTMANAGER)
@@ -159,25 +160,30 @@ class _Routes:
         job, what = request.path_params["job"], request.path_params.get("what", "")
         ping = pings.read_ping(desk, job, what)
         body = await self._body(request)
-        done = await self._serving.work.run(lambda: pings.take(desk, ping, body))
+        done = await self._serving.writing.run(lambda: pings.take(desk, ping, body))
         return answers.document("ping", self._desk.clock.now(), done)
 
     async def _take_hook(self, request: Request, hook: Hook) -> Response:
-        desk = self._admit(request, Scope.ALERTS)
         try:
-            return await self._take_in(
-                request, lambda document, _: hooks.observations(document, hook), desk
-            )
-        except (UsageError, RequestError) as error:
-            if isinstance(error, UsageError) or error.status in (413, 415):
-                # It is not sent again, so somebody has to know.
-                lost = hooks.refused(hook, desk.actor.name, str(error))
-                await asyncio.wrap_future(self._serving.ingest.submit((lost,)))
+            desk = self._admit(request, Scope.ALERTS)
+            try:
+                return await self._take_in(
+                    request, lambda document, _: hooks.observations(document, hook), desk
+                )
+            except (UsageError, RequestError) as error:
+                if isinstance(error, UsageError) or error.status in (413, 415):
+                    # It is not sent again, so somebody has to know.
+                    lost = hooks.refused(hook, desk.actor.name, str(error))
+                    await asyncio.wrap_future(self._serving.ingest.submit((lost,)))
+                raise
+        except RequestError as error:
+            if error.status in (408, 429):
+                # These systems come again after a 5xx; any 4xx is their last word.
+                raise RequestError(503, str(error), retry_after_s=error.retry_after_s) from error
             raise
 
-    async def _take_in(self, request: Request, read: Reader, desk: Desk | None = None) -> Response:
+    async def _take_in(self, request: Request, read: Reader, acting: Desk) -> Response:
         began_s = time.perf_counter()
-        acting = desk or self._admit(request, Scope.ALERTS)
         check_json(request)
         body = await self._body(request)
         now = self._desk.clock.now()

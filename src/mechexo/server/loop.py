@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from mechexo import watch
+from mechexo.alerts.processes import Processes
 from mechexo.errors import BusyError, MechexoError
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ class Loop:
         self._every_s = desk.settings.refresh.tick.total_seconds()
         self._said: dict[str, str] = {}
         self._sendings: list[tuple[threading.Thread, float]] = []
+        self._processes = Processes()
         self._passed_at_s = self._ticked_at_s = time.monotonic()
         self._told_at_s = 0.0
         works: dict[str, Callable[[], None]] = {"pass": self._passes, "tick": self._ticks}
@@ -83,6 +85,7 @@ class Loop:
         for thread in (*self._threads, *(thread for thread, _ in self._sendings)):
             if thread.ident is not None:
                 thread.join(max(until_s - time.monotonic(), 0.0))
+        self._processes.end()
 
     def problems(self) -> list[str]:
         """Why the loop cannot be relied on now; nothing when it can."""
@@ -150,7 +153,8 @@ class Loop:
 
     def _send_due(self) -> None:
         try:
-            watch.send_due(self._desk, deadline_s=SEND_S)
+            watch.send_due(self._desk, deadline_s=SEND_S, processes=self._processes)
+            self._processes.end_idle()
             self._say("sending", "")
         except MechexoError as error:
             self._say("sending", str(error))

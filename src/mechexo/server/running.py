@@ -9,12 +9,14 @@ import ipaddress
 import os
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import uvicorn
 
+from mechexo import hearing
 from mechexo.errors import UnreachableError, UsageError
 from mechexo.security import operations as security
 from mechexo.server.app import make_app
@@ -52,7 +54,7 @@ def serve(
     """
     listening = _listen(desk, host, port)
     with listening:
-        serving = Serving(desk, background=background)
+        serving = Serving(desk, background={**_hearing(desk), **(background or {})})
         name, number = listening.getsockname()[:2]
         shown = f"[{name}]" if ":" in name else name
         address = f"http://{shown}:{number}"
@@ -66,6 +68,20 @@ def serve(
             ended = serving.end(_THREADS_END_S)
             server.forget_limit()
     return ended
+
+
+def _hearing(desk: Desk) -> dict[str, Background]:
+    """What listens to the people who answer, as far as the configuration lets anybody answer."""
+    found: dict[str, Background] = {}
+    if hearing.anybody_can_answer(desk):
+        found["answers"] = lambda desk, stop: hearing.listen(desk, stop, _told)
+    if any(channel.kind == "phone" for channel in desk.settings.channels.values()):
+        found["calls"] = hearing.follow_calls
+    return found
+
+
+def _told(problem: str) -> None:
+    sys.stderr.write(f"mechexo: answers: {problem or 'can be asked for again'}\n")
 
 
 def _configuration(desk: Desk, serving: Serving) -> uvicorn.Config:

@@ -57,7 +57,9 @@ class Serving:
         self.desk = desk
         self.notifier = notifier or Notifier.of(os.environ)
         self.unexpected: Callable[[BaseException], str] = _Unexpected(desk)
-        self.work, self.admission = Work(), Admission(desk)
+        self.admission = Admission(desk)
+        # Apart, so that check-ins that wait for the disk do not hide how we are.
+        self.work, self.writing = Work(), Work(threads=2)
         self.ingest = Ingest(desk, committed=lambda: self.loop.wake())
         self.metrics = Metrics(desk, lambda: self.ingest.waiting)
         self.loop = Loop(
@@ -80,6 +82,7 @@ class Serving:
         self._writer.join(within_s / 2)
         self.loop.end(within_s / 2)
         self.work.end(within_s / 10)
+        self.writing.end(within_s / 10)
         return not any(
             thread.name.startswith(("serve-", "tick-", "send-")) for thread in threading.enumerate()
         )
