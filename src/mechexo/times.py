@@ -102,8 +102,13 @@ class Instant:
     reading: str
 
 
-def parse_instant(text: str, zone: ZoneInfo, now: datetime) -> Instant:
+def parse_instant(
+    text: str, zone: ZoneInfo, now: datetime, *, first_of_two: bool = False
+) -> Instant:
     """Reads a moment from the command line: ISO 8601 (naive means `zone`), `now`, or `-15m`.
+
+    With `first_of_two` a local time that a change of daylight-saving time doubles means the first,
+    and the reading says so.
 
     Raises:
         UsageError: the text is no moment, or its local time is skipped or doubled by a change
@@ -129,9 +134,22 @@ def parse_instant(text: str, zone: ZoneInfo, now: datetime) -> Instant:
     try:
         if moment.tzinfo is not None:
             return Instant(moment.astimezone(UTC), iso_z(moment))
+        if first_of_two and _happens_twice(moment, zone):
+            return Instant(moment.replace(tzinfo=zone).astimezone(UTC), _first_of_two(moment, zone))
         return Instant(_localised(moment, zone, text), f"{wanted} {zone.key}")
     except OverflowError:
         raise UsageError(f"{text!r} lies outside the calendar") from None
+
+
+def _happens_twice(naive: datetime, zone: ZoneInfo) -> bool:
+    first = naive.replace(tzinfo=zone, fold=0).astimezone(UTC)
+    return first < naive.replace(tzinfo=zone, fold=1).astimezone(UTC)
+
+
+def _first_of_two(naive: datetime, zone: ZoneInfo) -> str:
+    first = naive.replace(tzinfo=zone, fold=0)
+    second = iso_z(naive.replace(tzinfo=zone, fold=1))
+    return f"{in_zone(first, zone)}, the first of two; the second is {second}"
 
 
 def _localised(naive: datetime, zone: ZoneInfo, text: str) -> datetime:

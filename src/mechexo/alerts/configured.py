@@ -67,6 +67,9 @@ def policy_from(settings: Settings, people: Mapping[str, str | None]) -> Policy:
             Suppression(name, rule.cause, rule.hides, rule.equal)
             for name, rule in settings.suppress.items()
         ),
+        hearing_the_end=frozenset(
+            name for name, channel in settings.channels.items() if hears_the_end(channel)
+        ),
     )
 
 

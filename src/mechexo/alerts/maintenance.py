@@ -1,6 +1,8 @@
 """Maintenance windows: planned times in which matching alerts keep quiet. Pure.
 
-A window is a silence that the configuration makes: it has an author, a reason and an end.
+A window is a silence that the configuration makes: it has an author, a reason and an end. It lasts
+from the first moment at which the wall clock shows its start to the last at which it shows its end;
+a time that the clocks skip comes when they jump.
 """
 
 from __future__ import annotations
@@ -11,10 +13,12 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from mechexo.alerts.values import Silence
+from mechexo.alerts.wall_clock import last_moment_of, moment_of
 
 if TYPE_CHECKING:
     from mechexo.config import MaintenanceSettings
 
+_DAY = timedelta(days=1)
 _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
@@ -29,6 +33,23 @@ def windows_at(
             yield Silence(-place, window.match, author, window.reason, *span)
 
 
+def turns(
+    windows: Mapping[str, MaintenanceSettings], zone: ZoneInfo, start: datetime, end: datetime
+) -> Iterator[datetime]:
+    """Every moment from `start` to `end` at which a window opens or closes, and some more."""
+    for window in windows.values():
+        own = ZoneInfo(window.zone) if window.zone else zone
+        for text in (window.since, window.until):
+            if text:
+                yield _moment(text, own)
+        if window.start is None or window.end is None:
+            continue
+        day, last = start.astimezone(own).date() - _DAY, end.astimezone(own).date()
+        while day <= last:
+            yield from _daily(window, window.start, window.end, day, own)
+            day += _DAY
+
+
 def _span_at(
     window: MaintenanceSettings, zone: ZoneInfo, now: datetime
 ) -> tuple[datetime, datetime] | None:
@@ -40,7 +61,7 @@ def _span_at(
         # The configuration was checked to give both then.
         return None if since is None or until is None else (since, until)
     today = now.astimezone(zone).date()
-    for day in (today, today - timedelta(days=1)):
+    for day in (today, today - _DAY):
         begins, ends = _daily(window, window.start, window.end, day, zone)
         if begins <= now < ends:
             return begins, ends if until is None else min(ends, until)
@@ -51,12 +72,11 @@ def _daily(
     window: MaintenanceSettings, start: time, end: time, day: date, zone: ZoneInfo
 ) -> tuple[datetime, datetime]:
     """The window that begins on `day`; an empty one when it does not begin then."""
-    begins = datetime.combine(day, start, zone).astimezone(UTC)
+    begins = moment_of(day, start, zone)
     if window.days and _WEEKDAYS[day.weekday()] not in window.days:
         return begins, begins
-    last = day if start < end else day + timedelta(days=1)
-    # Of a time that the clocks go through twice, the second ends the window.
-    return begins, datetime.combine(last, end, zone).replace(fold=1).astimezone(UTC)
+    last = day if start < end else day + _DAY
+    return begins, last_moment_of(last, end, zone)
 
 
 def _moment(text: str, zone: ZoneInfo) -> datetime:

@@ -115,6 +115,9 @@ class Policy:
     flapping_openings: int = 3
     flapping_window: timedelta = timedelta(minutes=10)
     suppressions: tuple[Suppression, ...] = ()
+    hearing_the_end: frozenset[str] = frozenset()
+    """Channels that want to hear of ends, also while nobody of a level is behind them: who was told
+    before a hand-over hears it too."""
 
     def route(self, alert: Alert) -> Route:
         """The first route that matches the alert."""
@@ -151,7 +154,7 @@ class Policy:
     @property
     def over_channels(self) -> frozenset[str]:
         """The channels that want to hear that what they were told of is over."""
-        return frozenset(
+        return self.hearing_the_end | frozenset(
             channel.name
             for route in self.routes
             for level in route.ladder.levels

@@ -18,6 +18,14 @@ def moment_of(day: date, shown: time, zone: ZoneInfo) -> datetime:
     return first if first <= second else change_between(second, first, zone)
 
 
+def last_moment_of(day: date, shown: time, zone: ZoneInfo) -> datetime:
+    """The same for what ends: a time that the clocks show twice comes the second time."""
+    local = datetime.combine(day, shown, zone)
+    first = local.replace(fold=0).astimezone(UTC)
+    second = local.replace(fold=1).astimezone(UTC)
+    return second if first <= second else change_between(second, first, zone)
+
+
 def change_between(earlier: datetime, later: datetime, zone: ZoneInfo) -> datetime:
     """The moment, to the second, from which the zone has the offset it has at `later`."""
     wanted = later.astimezone(zone).utcoffset()

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mechexo.cli import alert_words, render
-from mechexo.cli.invocation import command_group, open_desk
-from mechexo.errors import UsageError
+from mechexo.cli.invocation import command_group, open_desk, pairs
 from mechexo.times import format_duration, parse_duration
 
 if TYPE_CHECKING:
@@ -157,7 +155,7 @@ def raise_(
         severity=severity,
         name=name,
         summary=summary,
-        labels=_pairs(label or (), "--label"),
+        labels=pairs(label or (), "--label"),
         runbook=runbook,
         reason=reason,
     )
@@ -182,7 +180,7 @@ def silence(
     from mechexo.alerts import operations
 
     desk = open_desk(ctx)
-    matchers = _pairs(match, "--match")
+    matchers = pairs(match, "--match")
     made = operations.silence(desk, matchers=matchers, duration=parse_duration(for_), reason=reason)
     if json_:
         render.json_document("silence", desk.clock.now(), {"silence": made})
@@ -244,11 +242,18 @@ def stats(
 ) -> None:
     """Alert history and analysis of the last days."""
     from mechexo.alerts import operations
+    from mechexo.alerts.values import SEVERITIES
 
     desk = open_desk(ctx)
     found = operations.statistics(desk, days=days)
+    hours, channels = operations.history_24h(desk), operations.deliveries_today(desk)
     if json_:
-        return render.json_document("alert_statistics", desk.clock.now(), {"statistics": found})
+        body = {
+            "statistics": found,
+            "hours": alert_words.hour_documents(hours),
+            "deliveries_today": channels,
+        }
+        return render.json_document("alert_statistics", desk.clock.now(), body)
     means = (found.mean_acknowledge_s, found.mean_resolve_s)
     acknowledged, resolved = (None if s is None else format_duration(s) for s in means)
     facts = (
@@ -259,18 +264,13 @@ def stats(
     )
     render.table(f"Alerts of the last {days} days", ("measure", ">value"), facts)
     render.table("By day", ("day", ">alerts"), found.by_day)
-    return render.table("Most frequent", ("name", ">alerts"), found.noisiest)
-
-
-def _pairs(words: Sequence[str], option: str) -> dict[str, str]:
-    pairs: dict[str, str] = {}
-    for word in words:
-        name, equals, value = word.partition("=")
-        if not equals or not name.strip():
-            raise UsageError(f"{option} {word!r} is not of the form name=value")
-        if pairs.setdefault(name.strip(), value) != value:
-            raise UsageError(f"{option} names {name.strip()} twice with different values")
-    return pairs
+    render.table("Most frequent", ("name", ">alerts"), found.noisiest)
+    busy = [alert_words.hour_line(hour) for hour in hours if hour.total]
+    counted = (">alerts", *(f">{severity}" for severity in SEVERITIES))
+    render.table("By hour, the last 24", ("hour", *counted), busy, zone=desk.zone)
+    ended = ("channel", ">sent", ">failed", ">due", ">cancelled", "last failure", "it said")
+    told = [alert_words.channel_line(desk, channel) for channel in channels]
+    return render.table("Messages today", ended, told, zone=desk.zone)
 
 
 def _nearest_entry(desk: Desk, alert: Alert) -> str | None:

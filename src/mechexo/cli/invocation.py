@@ -8,7 +8,11 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from mechexo.errors import UsageError
+
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from mechexo.desk import Desk
 
 
@@ -47,3 +51,19 @@ def command_group(help_text: str) -> typer.Typer:
 def single_command() -> typer.Typer:
     """The app of a command without subcommands."""
     return typer.Typer(rich_markup_mode=None, add_completion=False)
+
+
+def pairs(words: Iterable[str], option: str) -> dict[str, str]:
+    """Reads the `name=value` words of an option.
+
+    Raises:
+        UsageError: a word is no such pair, or contradicts another.
+    """
+    found: dict[str, str] = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not equals or not name.strip():
+            raise UsageError(f"{option} {word!r} is not of the form name=value")
+        if found.setdefault(name.strip(), value) != value:
+            raise UsageError(f"{option} names {name.strip()} twice with different values")
+    return found

@@ -11,6 +11,7 @@ import typer
 from mechexo.cli import oncall_words, render
 from mechexo.cli.default_command import group_with_default
 from mechexo.cli.invocation import open_desk
+from mechexo.cli.oncall_simulate import simulate
 from mechexo.errors import OutputError, UsageError
 from mechexo.times import parse_duration, parse_instant
 
@@ -169,3 +170,6 @@ def _write(place: str, content: bytes) -> None:
     except OSError as error:
         raise OutputError(f"{place}: cannot be written: {error.strerror or error}") from error
     render.text(f"written to {place}")
+
+
+app.command("simulate")(simulate)
