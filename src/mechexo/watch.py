@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, TypeVar
 
-from mechexo import tick_log
+from mechexo import hearing, tick_log
 from mechexo.alerts.values import Alert, Delivery, Observation
 from mechexo.desk import Desk
 from mechexo.desk_status import DeskStatus, status_after_tick
@@ -35,6 +35,7 @@ from mechexo.observing import (
 from mechexo.tick_log import Stage, TickRecord
 
 if TYPE_CHECKING:
+    from mechexo.alerts.processes import Processes
     from mechexo.costs.findings import CostJudgement
 
 Result = TypeVar("Result")
@@ -46,6 +47,8 @@ CLOSING_SHARE = 0.08
 """Shares of the whole deadline. Of 11 s the probes get 6 at most, so that their usual timeout of
 5 s fits. Every later stage may take what is left, less what those after it are kept: a slow disk
 is no failure, and a hanging stage leaves 1.3 s to the alerts and 2.2 s to the sending."""
+HEAR_S = 2.0
+"""How long a tick asks the chats, and the telephone's service, for what people answered."""
 LOOK_UP_S = 2.0
 """How long a message waits for the runbook to be read. It is read only for one whose alert names no
 entry, and what it does not answer in time is not said: a page goes out without it."""
@@ -126,11 +129,14 @@ def advance(desk: Desk) -> None:
     from mechexo.alerts import operations as alerts
 
     with _only_one(desk, "pass"):
-        alerts.observe(desk, ())
+        alerts.keep_time(desk)
 
 
-def send_due(desk: Desk, *, deadline_s: float = 10.0) -> tuple[Delivery, ...]:
-    """Sends what is due, within `deadline_s`. Several may run at once: a message is leased."""
+def send_due(
+    desk: Desk, *, deadline_s: float = 10.0, processes: Processes | None = None
+) -> tuple[Delivery, ...]:
+    """Sends what is due, within `deadline_s`. Several may run at once: a message is leased.
+    `processes` keeps the sending processes for the next time."""
     from mechexo.alerts import operations as alerts
 
     began_s = time.monotonic()
@@ -140,7 +146,7 @@ def send_due(desk: Desk, *, deadline_s: float = 10.0) -> tuple[Delivery, ...]:
     if unguided:
         look_up_s = min(LOOK_UP_S, this.left_s())
         entries = this.run("runbook", look_up_s, lambda: _entries_for(desk, unguided)) or {}
-    return alerts.deliver_due(desk, deadline_s=this.left_s(), entries=entries)
+    return alerts.deliver_due(desk, deadline_s=this.left_s(), entries=entries, processes=processes)
 
 
 def tick_due_s(desk: Desk) -> float:
@@ -199,6 +205,12 @@ def _tick(desk: Desk, deadline_s: float) -> TickReport:
     uptime_s = this.left_s(keeping_s=alerting_s + sending_s + closing_s)
     uptime = this.run("uptime", uptime_s, lambda: health.uptime(desk))
     observations += uptime_observations(uptime, desk.settings.uptime) if uptime else ()
+    if hearing.anybody_can_answer(desk):
+        # Before anybody further is told: somebody may have said that they know.
+        hear_s = min(HEAR_S, this.left_s(keeping_s=alerting_s + sending_s + closing_s))
+        this.run("answers", hear_s, lambda: hearing.hear_answers(desk))
+    calls_s = min(HEAR_S, this.left_s(keeping_s=alerting_s + sending_s + closing_s))
+    this.run("calls", calls_s, lambda: hearing.look_at_calls(desk, deadline_s=calls_s * 0.9))
     observations += stage_observations(this.stages)
 
     def observe() -> tuple[tuple[Alert, ...], tuple[str, ...]]:

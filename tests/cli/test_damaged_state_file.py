@@ -57,7 +57,8 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A desk with an alert that was sent, in a state file of one part."""
     config = tmp_path_factory.mktemp("whole") / "mechexo.toml"
     config.write_text(
-        '[desk]\nname = "test"\n[channels.box]\nurl = "file://box.jsonl"\n[probes.memory]\n'
+        '[desk]\nname = "test"\n[quiet_hours]\nenabled = false\n'
+        '[channels.box]\nurl = "file://box.jsonl"\n[probes.memory]\n'
         'kind = "host"\nmetric = "memory_pct"\ncritical_above = -1\nfail_after = 1\n[flows.bars]\n'
     )
     desk = Desk.open(config)

@@ -69,7 +69,7 @@ def test_a_desk_that_is_well_is_recorded_as_well(trading_desk: Desk, clock: Virt
     assert record is not None
     assert record.ops_ok
     assert [stage.name for stage in record.stages] == [
-        *("probes", "flows", "uptime", "alerts", "deliveries")
+        *("probes", "flows", "uptime", "calls", "alerts", "deliveries")
     ]
     assert read_status(trading_desk).ops_ok
     clock.advance(timedelta(minutes=1))
