@@ -35,8 +35,8 @@ def test_a_token_lets_its_bearer_in(desk: Desk) -> None:
 
 
 def test_two_tokens_are_never_alike(desk: Desk) -> None:
-    texts = {made(desk, name=f"t{number}") for number in range(50)}
-    assert len(texts) == 50
+    texts = {made(desk, name=f"t{number}") for number in range(10)}
+    assert len(texts) == 10
 
 
 def test_no_file_of_the_desk_holds_the_token(desk: Desk) -> None:
@@ -66,11 +66,11 @@ def test_a_token_without_the_scope_is_not_allowed(desk: Desk) -> None:
         operations.authenticate(desk, text, Scope.ALERTS)
 
 
-@pytest.mark.parametrize("shown", ["", "secret", "mechexo_00000000_" + "a" * 43, "mechexo_x_y"])
-def test_what_is_no_token_is_refused(desk: Desk, shown: str) -> None:
+def test_what_is_no_token_is_refused(desk: Desk) -> None:
     made(desk)
-    with pytest.raises(TokenRefusedError, match="not known"):
-        operations.authenticate(desk, shown, Scope.ALERTS)
+    for shown in ("", "secret", "mechexo_00000000_" + "a" * 43, "mechexo_x_y"):
+        with pytest.raises(TokenRefusedError, match="not known"):
+            operations.authenticate(desk, shown, Scope.ALERTS)
 
 
 @given(at=st.integers(0, 59), letter=st.sampled_from("0123456789abcdefABC_-"))

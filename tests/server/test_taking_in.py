@@ -8,8 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from mechexo.alerts import operations as alerts
 from mechexo.alerts.values import AlertState
 from support.application import Application
@@ -134,36 +132,34 @@ async def test_a_hooks_message_that_is_refused_is_an_alert_for_it_does_not_come_
     assert lost.labels["told_by"] == "token:test"
 
 
-@pytest.mark.parametrize(
-    ("body", "headers", "status", "words"),
-    [
-        (b"", {}, 400, "the body is not JSON"),
-        (b"{'a': 1}", {}, 400, "the body is not JSON"),
-        (b"\xff", {}, 400, "the body is not UTF-8"),
-        (b"[" * 50_000, {}, 400, "nested too deeply"),
-        (b'{"a": 1, "a": 2}', {}, 400, 'the key "a" is there twice'),
-        (b"[]", {}, 400, "the list is empty"),
-        (b"7", {}, 400, "expected a table, not a number"),
-        (b"{}", {}, 400, "source is missing"),
-        (b"x" * 1_100_000, {}, 413, "the body is larger than 1048576 bytes"),
-        (b"{}", {"content-type": "text/plain"}, 415, "content-type text/plain is not taken"),
-        (b"{}", {"content-type": "application/json; charset=latin-1"}, 415, "send UTF-8"),
-        (gzip.compress(b"{}"), {"content-encoding": "gzip"}, 415, "content-encoding gzip is not"),
-        (b"{}", {"content-type": "application/json; charset=UTF-8"}, 400, "source is missing"),
-        (b"{}", {"content-type": "application/vnd.x+json"}, 400, "source is missing"),
-    ],
-    ids=range(14),
+REFUSED: tuple[tuple[bytes, dict[str, str], int, str], ...] = (
+    (b"", {}, 400, "the body is not JSON"),
+    (b"{'a': 1}", {}, 400, "the body is not JSON"),
+    (b"\xff", {}, 400, "the body is not UTF-8"),
+    (b"[" * 50_000, {}, 400, "nested too deeply"),
+    (b'{"a": 1, "a": 2}', {}, 400, 'the key "a" is there twice'),
+    (b"[]", {}, 400, "the list is empty"),
+    (b"7", {}, 400, "expected a table, not a number"),
+    (b"{}", {}, 400, "source is missing"),
+    (b"x" * 1_100_000, {}, 413, "the body is larger than 1048576 bytes"),
+    (b"{}", {"content-type": "text/plain"}, 415, "content-type text/plain is not taken"),
+    (b"{}", {"content-type": "application/json; charset=latin-1"}, 415, "send UTF-8"),
+    (gzip.compress(b"{}"), {"content-encoding": "gzip"}, 415, "content-encoding gzip is not"),
+    (b"{}", {"content-type": "application/json; charset=UTF-8"}, 400, "source is missing"),
+    (b"{}", {"content-type": "application/vnd.x+json"}, 400, "source is missing"),
 )
-async def test_what_cannot_be_taken_is_one_line_of_json(
-    application: Make, body: bytes, headers: dict[str, str], status: int, words: str
-) -> None:
+
+
+async def test_what_cannot_be_taken_is_one_line_of_json(application: Make) -> None:
     app = application()
-    heads = {"content-type": "application/json"} | headers
-    answer = await app.client().post("/api/v1/alerts", content=body, headers=heads)
-    assert answer.status_code == status
-    assert answer.text.count("\n") == 1
-    assert list(answer.json()) == ["error"]
-    assert words in answer.json()["error"]
+    client = app.client()
+    for body, headers, status, words in REFUSED:
+        heads = {"content-type": "application/json"} | headers
+        answer = await client.post("/api/v1/alerts", content=body, headers=heads)
+        assert answer.status_code == status, words
+        assert answer.text.count("\n") == 1
+        assert list(answer.json()) == ["error"]
+        assert words in answer.json()["error"]
     assert alerts.list_alerts(app.desk, states=tuple(AlertState)) == ()
 
 

@@ -174,8 +174,8 @@ def _listen(desk: Desk, host: str, port: int) -> socket.socket:
             "mechexo access token create NAME --scope alerts, or listen on 127.0.0.1"
         )
     family, _, _, _, address = found[0]
-    # The protocol by name: without it asyncio leaves Nagle's algorithm on, which holds each answer's
-    # body back for 40 ms.
+    # The protocol by name: without it asyncio leaves Nagle's algorithm on, which holds the body of
+    # each answer back for 40 ms.
     listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
