@@ -8,11 +8,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from mechexo.actor import Actor
 from mechexo.clock import VirtualClock
 from mechexo.desk import Desk
 from support.small_disk import mounted
+
+# A busy machine makes no rule wrong: no example has to end in a certain time.
+settings.register_profile("whole", deadline=None)
+settings.register_profile("inner-loop", settings.get_profile("whole"), max_examples=20)
+settings.load_profile("whole")
 
 START = datetime(2026, 3, 2, 14, 30, tzinfo=UTC)
 """A Monday, inside the New York session, with no change of clocks near."""

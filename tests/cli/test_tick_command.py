@@ -37,6 +37,7 @@ def test_it_gives_a_document(make_desk: Callable[..., Desk]) -> None:
         "probes",
         "flows",
         "uptime",
+        "calls",
         "alerts",
         "deliveries",
         "record",
