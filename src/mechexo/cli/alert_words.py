@@ -11,7 +11,7 @@ from mechexo.times import format_duration, in_zone, stamps_in_zone
 
 if TYPE_CHECKING:
     from mechexo.alerts.escalation import Outlook
-    from mechexo.alerts.values import Alert, AlertEvent, Delivery
+    from mechexo.alerts.values import Alert, AlertEvent, ChannelDay, Delivery, HourOfAlerts
     from mechexo.desk import Desk
 
 COLUMNS = (
@@ -162,6 +162,34 @@ def message_line(desk: Desk, message: Delivery) -> tuple[object, ...]:
         message.attempts,
         message.finished_at,
         stamps_in_zone(message.detail, desk.zone) or None,
+    )
+
+
+def hour_line(hour: HourOfAlerts) -> tuple[object, ...]:
+    """An hour's alerts as a row: all, then by severity, worst first."""
+    from mechexo.alerts.values import SEVERITIES
+
+    return (hour.starts_at, hour.total, *(hour.by_severity.get(each, 0) for each in SEVERITIES))
+
+
+def hour_documents(hours: Sequence[HourOfAlerts]) -> list[dict[str, object]]:
+    """The hours for JSON."""
+    return [
+        {"starts_at": hour.starts_at, "total": hour.total, "by_severity": hour.by_severity}
+        for hour in hours
+    ]
+
+
+def channel_line(desk: Desk, channel: ChannelDay) -> tuple[object, ...]:
+    """A channel's messages of today as a row."""
+    return (
+        channel.channel if channel.configured else f"{channel.channel} (not configured any more)",
+        channel.sent,
+        channel.failed,
+        channel.due,
+        channel.cancelled,
+        channel.last_failure_at,
+        stamps_in_zone(channel.last_failure, desk.zone) or None,
     )
 
 
