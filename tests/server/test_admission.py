@@ -6,7 +6,7 @@ import base64
 from collections.abc import Callable
 from datetime import timedelta
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mechexo.clock import VirtualClock
@@ -123,6 +123,7 @@ async def test_a_hook_is_told_503_for_it_would_take_429_for_the_last_word(
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "10")
 
 
+@example(per_minute=1, gaps=[1.7472066202986287, 1.0728069861621283, 0.0])
 @given(
     per_minute=st.integers(1, 600),
     gaps=st.lists(st.floats(0, 20), min_size=1, max_size=60),

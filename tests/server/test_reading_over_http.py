@@ -8,11 +8,13 @@ from datetime import timedelta
 from pathlib import Path
 
 import jsonschema
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from mechexo import watch
 from mechexo.clock import VirtualClock
 from mechexo.health import operations as health
+from mechexo.server import reading
 from support.application import Application
 from support.serving import alert
 
@@ -209,3 +211,22 @@ async def test_other_paths_and_methods_are_refused_in_json(application: Make) ->
         answer = await client.request(method, path)
         assert answer.status_code == status, path
         assert list(answer.json()) == ["error"]
+
+
+async def test_a_defect_is_told_to_the_log_and_not_to_the_client(
+    application: Make, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def broken(desk: object) -> object:
+        raise ZeroDivisionError("inside of it")
+
+    monkeypatch.setattr(reading, "status", broken)
+    app = application()
+    for _ in range(3):
+        answer = await app.anonymous().get("/healthz")
+        assert answer.status_code == 500
+        assert "inside of it" not in answer.text
+        assert str(app.desk.root) not in answer.text
+    said = capfd.readouterr().err
+    assert said.count("unexpected ZeroDivisionError: inside of it") == 1
+    (report,) = app.desk.root.rglob("mechexo-crash-*.txt")
+    assert str(report) in said

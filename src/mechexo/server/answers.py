@@ -44,9 +44,10 @@ def refusal(error: MechexoError) -> Response:
     return _json(json.dumps({"error": str(error)}, ensure_ascii=False), status, headers)
 
 
-def failure(line: str) -> Response:
-    """A failure that nobody foresaw."""
-    return _json(json.dumps({"error": line}, ensure_ascii=False), 500)
+def failure() -> Response:
+    """A failure that nobody foresaw. What it was is for the server's own log."""
+    said = "this is a defect of mechexo; the server's log names the report"
+    return _json(json.dumps({"error": said}), 500)
 
 
 def _json(text: str, status: int, headers: Mapping[str, str] | None = None) -> Response:

@@ -90,7 +90,8 @@ class _Routes:
             except MechexoError as error:
                 answer = answers.refusal(error)
             except Exception as error:  # noqa: BLE001 - told, and answered without its inside
-                answer = answers.failure(self._serving.unexpected(error))
+                self._serving.unexpected(error)
+                answer = answers.failure()
             code = str(answer.status_code)
             self._serving.metrics.requests.labels(path, code).inc()
             return answer

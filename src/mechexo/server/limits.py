@@ -8,6 +8,9 @@ from dataclasses import dataclass
 BURST_S = 10.0
 """A token that was quiet may make so many seconds' worth of requests at once."""
 
+_ROUNDING = 1e-9
+"""Whoever comes when told is let in, though the sums of small times are a little short."""
+
 
 @dataclass(slots=True)
 class _Bucket:
@@ -29,7 +32,7 @@ class RateLimit:
         bucket = self._buckets.setdefault(token_id, _Bucket(self._most, now_s))
         bucket.left = min(bucket.left + (now_s - bucket.at_s) * self._per_s, self._most)
         bucket.at_s = now_s
-        if bucket.left >= 1.0:
-            bucket.left -= 1.0
+        if bucket.left >= 1.0 - _ROUNDING:
+            bucket.left = max(bucket.left - 1.0, 0.0)
             return 0
         return max(math.ceil((1.0 - bucket.left) / self._per_s), 1)
