@@ -29,6 +29,7 @@ from mechexo.config.models import (
     ServerSettings,
     Settings,
     UptimeSettings,
+    WatchdogSettings,
 )
 from mechexo.config.secrets import redact, resolve_references
 
@@ -59,6 +60,7 @@ __all__ = [
     "Settings",
     "SuppressionSettings",
     "UptimeSettings",
+    "WatchdogSettings",
     "find_config",
     "load_settings",
     "redact",

@@ -100,6 +100,11 @@ def check_settings(document: Mapping[str, Any], path: Path) -> Settings:
                 f"{path}: [channels.{name}] {key} holds a secret in plain text; write it as "
                 "${env:NAME} or ${file:path} instead"
             )
+    if settings.watchdog.url and literal_secret(settings.watchdog.url):
+        raise ConfigError(
+            f"{path}: [watchdog] url holds a secret in plain text; write it as ${{env:NAME}} or "
+            "${file:path} instead"
+        )
     if wrong := list(wrong_references(settings)):
         raise ConfigError("; ".join(f"{path}: {each}" for each in wrong))
     for name, probe in settings.probes.items():

@@ -182,6 +182,14 @@ class UptimeSettings(Table):
 
 
 @dataclass(frozen=True, kw_only=True)
+class WatchdogSettings(Table):
+    """`[watchdog]`: who outside hears that mechexo itself works."""
+
+    url: str = ""
+    """Asked for after each tick that did all its work. By reference where it is a secret."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class ServerSettings(Table):
     """`[server]`: the HTTP endpoint of `mechexo serve`."""
 
@@ -233,5 +241,6 @@ class Settings(Table):
     runbook: RunbookSettings = field(default_factory=RunbookSettings)
     flows: dict[str, FlowSettings] = field(default_factory=dict)
     uptime: UptimeSettings = field(default_factory=UptimeSettings)
+    watchdog: WatchdogSettings = field(default_factory=WatchdogSettings)
     server: ServerSettings = field(default_factory=ServerSettings)
     console: ConsoleSettings = field(default_factory=ConsoleSettings)
