@@ -7,6 +7,7 @@ import io
 import json
 import re
 import sys
+from datetime import datetime
 
 import pytest
 
@@ -197,6 +198,25 @@ def test_stats_as_json_and_as_tables(program: Program) -> None:
     statistics = json.loads(program("stats", "--json")[1])["statistics"]
     assert (statistics["days"], statistics["mean_resolve_s"]) == (7, None)
     assert "mean time to acknowledge" in program("stats")[1]
+
+
+def test_stats_tell_the_hours_and_todays_messages(program: Program) -> None:
+    program(*RAISE)
+    document = json.loads(program("stats", "--json")[1])
+    assert len(document["hours"]) == 24
+    (busy,) = [hour for hour in document["hours"] if hour["total"]]
+    (alert,) = alerts.list_alerts(program.desk)
+    assert busy["by_severity"] == {alert.severity: 1}
+    started = alert.started_at.replace(minute=0, second=0, microsecond=0)
+    assert datetime.fromisoformat(busy["starts_at"]) == started
+    (box,) = document["deliveries_today"]
+    assert {name: box[name] for name in ("sent", "failed", "due", "cancelled")} == {
+        "sent": 0, "failed": 0, "due": 1, "cancelled": 0,
+    }  # fmt: skip
+    assert (box["last_failure_at"], box["last_failure"]) == (None, "")
+    text = program("stats")[1]
+    assert "By hour, the last 24" in text
+    assert "Messages today" in text
 
 
 def test_the_command_imports_neither_apprise_nor_textual_nor_polars(program: Program) -> None:

@@ -91,8 +91,10 @@ SECTIONS = ("history", "flows", "resources", "risk")
 SECTION_KEYS = {"i": "history", "f": "flows", "m": "resources", "t": "risk", "c": "costs"}
 SORTS = {
     "S": ("severity", "Sort by severity"),
-    "T": ("since", "Sort by start"),
+    "T": ("age", "Sort by age"),
     "N": ("name", "Sort by name"),
+    "L": ("level", "Sort by level"),
+    "W": ("next", "Sort by who is told next"),
 }
 
 ACTIONS: tuple[Action, ...] = (
@@ -107,6 +109,12 @@ ACTIONS: tuple[Action, ...] = (
            needs=Role.RESPONDER, on_alert=True, words=("ack",)),
     Action("silence", ("s",), "Silence the alert for a while", OF_ALERTS, "silence",
            changes=True, needs=Role.RESPONDER, on_alert=True, words=("silence",)),
+    Action("resolve", ("d",), "Resolve the alert: it is done", OF_ALERTS - {"overview"}, "resolve",
+           changes=True, needs=Role.RESPONDER, on_alert=True, words=("resolve",)),
+    Action("unsilence", ("u",), "End a silence that covers the alert", OF_ALERTS - {"overview"},
+           "unsilence", changes=True, needs=Role.RESPONDER, on_alert=True, words=("unsilence",)),
+    Action("raise", ("n",), "Raise a new alert by hand", frozenset({"alerts"}), "raise",
+           changes=True, needs=Role.RESPONDER, words=("raise",)),
     Action("acknowledge-cost", ("a",), "Say that the chosen exception was looked at",
            frozenset({"costs-exceptions"}), "ack", changes=True, needs=Role.RESPONDER,
            words=("ack",)),

@@ -139,7 +139,7 @@ class MechexoApp(App[int]):
     def perform(self, action_id: str) -> None:
         """Does an action that is no business of a single screen."""
         # What a person does is imported when it is done: the first frame needs none of it.
-        from mechexo_tui import deeds
+        from mechexo_tui import alert_deeds, deeds
 
         alert = self.facts.alert(self.front.chosen_alert)
         if action_id.startswith("show-"):
@@ -148,10 +148,8 @@ class MechexoApp(App[int]):
             deeds.open_runbook(self, alert)
         elif action_id == "rollback":
             deeds.show_rollback(self, alert)
-        elif action_id == "acknowledge" and alert:
-            deeds.acknowledge(self, alert)
-        elif action_id == "silence" and alert:
-            deeds.silence(self, alert)
+        elif action_id in alert_deeds.TO_ALERTS and alert:
+            alert_deeds.TO_ALERTS[action_id](self, alert)
         else:
             does: dict[str, Callable[[], object]] = {
                 "quit": self.exit,
@@ -160,6 +158,7 @@ class MechexoApp(App[int]):
                 "help": lambda: deeds.show_help(self),
                 "refresh": lambda: self.facts.refresh_all(self),
                 "pause": self._pause,
+                "raise": lambda: alert_deeds.raise_alert(self),
                 "export": lambda: deeds.export_report(self),
                 "copy": lambda: deeds.copy(self),
                 "reasons": lambda: deeds.show_reasons(self),

@@ -6,12 +6,11 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from mechexo.errors import MechexoError, UsageError
 from mechexo.state.store import LOCK_WAIT_S
-from mechexo.times import format_duration, parse_duration, stamps_in_zone
+from mechexo.times import stamps_in_zone
 from mechexo_tui.panels.plan import plan_lines
 from mechexo_tui.screens.text import TextScreen
 from mechexo_tui.terminal import clipboard_sequence
@@ -25,75 +24,8 @@ if TYPE_CHECKING:
     from mechexo.runbook.values import Entry, Found
     from mechexo_tui.app import MechexoApp
 
-DEFAULT_SILENCE = "1h"
-
 NEAR_ENOUGH = 0.4
 """From this score on a runbook entry is worth pointing at when none is for an alert."""
-
-
-def acknowledge(app: MechexoApp, alert: Alert) -> None:
-    """Asks for a note, which may be left out, and acknowledges."""
-
-    def answered(note: str | None) -> None:
-        if note is None:
-            app.front.say("not acknowledged")
-        else:
-            in_background(app, lambda: _acknowledge(app, alert, note.strip()))
-
-    app.front.ask(f"acknowledge {alert.name}: ", answered, hint="a note, or just enter")
-
-
-def _acknowledge(app: MechexoApp, alert: Alert, note: str) -> str:
-    from mechexo.alerts import operations
-
-    done = operations.acknowledge(app.desk, alert.id, note=note)
-    return f"{alert.name} is acknowledged by {done.acknowledged_by}"
-
-
-def silence(app: MechexoApp, alert: Alert) -> None:
-    """Asks how long and why, then silences this alert, and no other that is called alike."""
-
-    from mechexo.alerts.silencing import silence_end
-
-    def no_length(text: str) -> str:
-        try:
-            silence_end(app.desk.clock.now(), parse_duration(text or DEFAULT_SILENCE))
-        except UsageError as error:
-            return str(error)
-        return ""
-
-    def for_so_long(text: str | None) -> None:
-        if text is None:
-            app.front.say("not silenced")
-            return
-        duration = parse_duration(text or DEFAULT_SILENCE)
-
-        def why(reason: str | None) -> None:
-            if reason is None:
-                app.front.say("not silenced")
-            else:
-                in_background(app, lambda: _silence(app, alert, duration, reason.strip()))
-
-        app.front.ask(
-            f"silence {alert.name} for {format_duration(duration)}, because: ",
-            why,
-            judge=lambda reason: "" if reason.strip() else "a silence needs a reason; esc leaves",
-        )
-
-    app.front.ask(
-        f"silence {alert.name} for how long? ",
-        for_so_long,
-        hint=f"{DEFAULT_SILENCE}; 30m, 2h, 1d",
-        judge=no_length,
-    )
-
-
-def _silence(app: MechexoApp, alert: Alert, duration: timedelta, reason: str) -> str:
-    from mechexo.alerts import operations
-
-    matchers = {"key": alert.key}
-    operations.silence(app.desk, matchers=matchers, duration=duration, reason=reason)
-    return f"{alert.name} is silenced for {format_duration(duration)}"
 
 
 def open_runbook(app: MechexoApp, alert: Alert) -> None:

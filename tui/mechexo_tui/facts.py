@@ -112,7 +112,7 @@ class Facts:
             names = GROUPS[group]
 
             def read(names: Sequence[str] = names) -> None:
-                app.post_message(self._read(names))
+                app.post_message(self.read(names))
 
             app.run_worker(read, thread=True, exclusive=True, group=group, exit_on_error=False)
 
@@ -169,13 +169,14 @@ class Facts:
         """An open alert by its id."""
         return next((a for a in self.overview.alerts.value or () if a.id == alert_id), None)
 
-    def _read(self, names: Iterable[str]) -> PartsRead:
+    def read(self, names: Iterable[str]) -> PartsRead:
+        """Reads these parts now, in whatever thread this is called."""
         number = next(self._numbers)
         loaders = {**LOADERS, "costs": lambda _: self.costs_apart.report()}
         return PartsRead(number, read_parts(self.desk, names, loaders))
 
     def _read_first(self) -> None:
-        self.take(self._read(FIRST))
+        self.take(self.read(FIRST))
         self.desk.state.close()
 
     def _watch(self, app: MechexoApp) -> None:
@@ -199,7 +200,7 @@ class Facts:
                 app.call_later(self.refresh_groups, app, ("state", "messages"))
                 judged = time.monotonic()
             elif time.monotonic() - judged >= every:
-                app.post_message(self._read(JUDGED))
+                app.post_message(self.read(JUDGED))
                 judged = time.monotonic()
         self.desk.state.close()
 

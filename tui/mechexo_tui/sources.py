@@ -5,12 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from mechexo.errors import MechexoError
 
 if TYPE_CHECKING:
-    from mechexo.alerts.values import Alert, AlertStatistics, Silence
+    from mechexo.alerts.escalation import Outlook
+    from mechexo.alerts.values import (
+        Alert,
+        AlertStatistics,
+        ChannelDay,
+        HourOfAlerts,
+        Silence,
+    )
     from mechexo.costs.values import CostReport
     from mechexo.desk import Desk
     from mechexo.desk_status import DeskStatus
@@ -50,6 +58,12 @@ class Overview:
 
     status: Part[DeskStatus] = Part()
     alerts: Part[tuple[Alert, ...]] = Part()
+    following: Part[Mapping[int, Outlook]] = Part()
+    """What happens next to each of these alerts, by its id."""
+    hours: Part[tuple[HourOfAlerts, ...]] = Part()
+    """The alerts that started in each of the last 24 hours."""
+    channels: Part[tuple[ChannelDay, ...]] = Part()
+    """What became of today's messages."""
     statistics: Part[AlertStatistics] = Part()
     silences: Part[tuple[Silence, ...]] = Part()
     flows: Part[tuple[FlowSummary, ...]] = Part()
@@ -83,6 +97,24 @@ def _alerts(desk: Desk) -> tuple[Alert, ...]:
     from mechexo.alerts import reading
 
     return reading.list_alerts(desk)
+
+
+def _following(desk: Desk, alerts: tuple[Alert, ...]) -> Mapping[int, Outlook]:
+    from mechexo.alerts import reading
+
+    return reading.outlooks(desk, alerts)
+
+
+def _hours(desk: Desk) -> tuple[HourOfAlerts, ...]:
+    from mechexo.alerts import history
+
+    return history.history_24h(desk)
+
+
+def _channels(desk: Desk) -> tuple[ChannelDay, ...]:
+    from mechexo.alerts import history
+
+    return history.deliveries_today(desk)
 
 
 def _statistics(desk: Desk) -> AlertStatistics:
@@ -148,6 +180,8 @@ Loaders = Mapping[str, Callable[["Desk"], object]]
 LOADERS: Loaders = {
     "status": _status,
     "alerts": _alerts,
+    "hours": _hours,
+    "channels": _channels,
     "statistics": _statistics,
     "silences": _silences,
     "flows": _flows,
@@ -158,12 +192,18 @@ LOADERS: Loaders = {
     "audit": _audit,
     "messages": _messages,
 }
-"""All but the costs, which are worked out in a process apart."""
+"""All but the costs, which are worked out in a process apart, and what happens next to the alerts,
+which goes with those that were read."""
+
+FOLLOWING = "following"
 
 FIRST = ("status", "alerts", "probes", "statistics", "flows")
 """What the first frame shows; from the state file alone."""
 
-STATE = (*FIRST, "history", "runs", "silences", "audit")
+ALERTED = ("alerts", FOLLOWING, "status", "silences")
+"""What a person who has just done something to an alert looks at."""
+
+STATE = (*FIRST, FOLLOWING, "hours", "channels", "history", "runs", "silences", "audit")
 """What changes when the state file changes."""
 
 JUDGED = ("status", "probes")
@@ -192,5 +232,15 @@ def read_part(desk: Desk, name: str, loaders: Loaders = LOADERS) -> Part[Any]:
 def read_parts(
     desk: Desk, names: Iterable[str], loaders: Loaders = LOADERS
 ) -> dict[str, Part[Any]]:
-    """Reads several parts, each on its own."""
-    return {name: read_part(desk, name, loaders) for name in names}
+    """Reads several parts, each on its own; what happens next, of the alerts among them."""
+    found: dict[str, Part[Any]] = {}
+    for name in names:
+        alerts = found.get("alerts", Part())
+        if name != FOLLOWING:
+            found[name] = read_part(desk, name, loaders)
+        elif alerts.value is not None:
+            of_these: Loaders = {name: partial(_following, alerts=alerts.value)}
+            found[name] = read_part(desk, name, of_these)
+        else:
+            found[name] = Part(error=alerts.error)
+    return found

@@ -47,7 +47,8 @@ STATE_IN_FULL = 20
 
 
 def state_of(alert: Alert, look: Look, *, in_full: bool = False) -> Span:
-    """Where an alert stands: acknowledged, silenced, both, held; `in_full` also until when."""
+    """Where an alert stands: acknowledged, silenced, both, caused by another, held, flapping;
+    `in_full` also until when."""
     if alert.state is AlertState.RESOLVED:
         return "resolved", "dim"
 
@@ -60,8 +61,12 @@ def state_of(alert: Alert, look: Look, *, in_full: bool = False) -> Span:
         return sign + until("silenced", alert.silenced_until), "ok" if acked else "dim"
     if acked:
         return f"{sign}acked", "ok"
+    if alert.suppressed_by is not None:
+        return f"caused by {alert.suppressed_by}", "dim"
     if alert.held_until is not None and alert.held_until > look.now:
         return until("held", alert.held_until), "accent"
+    if alert.flapping_until is not None and alert.flapping_until > look.now:
+        return until("flapping", alert.flapping_until), "warning"
     return "firing", ""
 
 
@@ -153,38 +158,17 @@ def story_lines(
     *,
     note: str = "",
     following: Outlook | None = None,
+    cause: str = "",
 ) -> list[Line]:
     """One alert in full: its facts, what happened, who was told. `note` is what whoever
-    acknowledged it said, `following` what happens next."""
-    facts: list[tuple[str, str]] = [("id", f"{alert.id}   {alert.key}"), ("source", alert.source)]
-    if alert.labels:
-        facts.append(("labels", "  ".join(f"{k}={v}" for k, v in sorted(alert.labels.items()))))
-    seen = f"{shown_as.exact(alert.last_seen_at, look)}  ({alert.count}x)"
-    facts += [("started", shown_as.exact(alert.started_at, look)), ("last seen", seen)]
-    if alert.acknowledged_by:
-        by = f"{alert.acknowledged_by}, {shown_as.exact(alert.acknowledged_at, look)}"
-        facts.append(("acknowledged", by))
-        facts += [("their note", note)] if note else []
-    if alert.silenced_until:
-        facts.append(("silenced until", shown_as.exact(alert.silenced_until, look)))
-    if alert.held_until:
-        facts.append(("held until", shown_as.exact(alert.held_until, look)))
-    if alert.suppressed_by is not None:
-        facts.append(("caused by", f"alert {alert.suppressed_by}"))
-    if alert.flapping_until:
-        facts.append(("flapping until", shown_as.exact(alert.flapping_until, look)))
-    facts.append(("level", f"{alert.level}"))
-    if following is not None:
-        facts.append(("next", following.words(look.now, look.zone)))
-    facts += [("runbook", alert.runbook or look.glyphs.missing)]
+    acknowledged it said, `following` what happens next, `cause` the name of the alert that causes
+    it."""
     lines: list[Line] = [
         ((" ", ""), shown_as.severity(alert.severity, look.glyphs), ("  ", ""),
          (alert.name, "title")),
         (("   ", ""), (shown_as.told(alert.summary, look), "")),
-        (),
     ]  # fmt: skip
-    for name, value in facts:
-        lines += _beside(((f"   {name:<15}", "dim"),), value, "", look)
+    lines += _facts(_standing(alert, look, note, following, cause), look)
     lines += [(), ((" What happened", "title"),)]
     for event in events:
         who = f"  {event.actor}" if event.actor else ""
@@ -204,6 +188,49 @@ def story_lines(
             ("  ", ""),
         )
         lines += _beside(head, shown_as.told(delivery.detail, look), "dim", look)
+    return [*lines, (), ((" About it", "title"),), *_facts(_about(alert, look), look)]
+
+
+def _standing(
+    alert: Alert, look: Look, note: str, following: Outlook | None, cause: str
+) -> list[tuple[str, str]]:
+    """What happens next, who knows, and what keeps it quiet: what one wants to know first."""
+    facts: list[tuple[str, str]] = []
+    if following is not None:
+        facts.append(("next", following.words(look.now, look.zone)))
+    if alert.acknowledged_by:
+        by = f"{alert.acknowledged_by}, {shown_as.exact(alert.acknowledged_at, look)}"
+        facts.append(("acknowledged", by))
+        facts += [("their note", note)] if note else []
+    if alert.silenced_until:
+        facts.append(("silenced until", shown_as.exact(alert.silenced_until, look)))
+    if alert.held_until:
+        facts.append(("held until", shown_as.exact(alert.held_until, look)))
+    if alert.suppressed_by is not None:
+        facts.append(("caused by", f"alert {alert.suppressed_by} {cause}".strip()))
+    if alert.flapping_until:
+        facts.append(("flapping until", shown_as.exact(alert.flapping_until, look)))
+    return facts
+
+
+def _about(alert: Alert, look: Look) -> list[tuple[str, str]]:
+    facts = [("id", f"{alert.id}   {alert.key}"), ("source", alert.source)]
+    if alert.labels:
+        facts.append(("labels", "  ".join(f"{k}={v}" for k, v in sorted(alert.labels.items()))))
+    missing = look.glyphs.missing
+    return [
+        *facts,
+        ("started", shown_as.exact(alert.started_at, look)),
+        ("last seen", f"{shown_as.exact(alert.last_seen_at, look)}  ({alert.count}x)"),
+        ("level", f"{alert.level}" if alert.pages else missing),
+        ("runbook", alert.runbook or missing),
+    ]
+
+
+def _facts(facts: Sequence[tuple[str, str]], look: Look) -> list[Line]:
+    lines: list[Line] = []
+    for name, value in facts:
+        lines += _beside(((f"   {name:<15}", "dim"),), value, "", look)
     return lines
 
 

@@ -1,4 +1,4 @@
-"""All open alerts, and the story of the chosen one."""
+"""All open alerts, the story of the chosen one, the last 24 hours and today's messages."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from textual.app import ComposeResult
 from textual.containers import Container
 
-from mechexo.alerts.values import SEVERITIES, Alert
+from mechexo.alerts.values import Alert
 from mechexo.errors import MechexoError
-from mechexo_tui.panels import alerts
+from mechexo_tui.panels import alert_day, alert_list, alerts
 from mechexo_tui.panels.titles import title, trouble
 from mechexo_tui.screens.base import ConsoleScreen
 from mechexo_tui.sources import Part
@@ -20,9 +20,13 @@ from mechexo_tui.widgets.lines import Row, rows_of
 GAP = 2
 """Between the list and the story, where they stand side by side."""
 
+COUNT_DOWN_S = 1.0
+"""How often it is asked whether a time on the screen has moved; only what has is painted."""
+
 
 class AlertsScreen(ConsoleScreen):
-    """The alert list above (on wide terminals beside) the story of the chosen alert."""
+    """The alert list above (on wide terminals beside) the story of the chosen alert; below them
+    the day: alerts by hour and severity, messages by channel."""
 
     title_id = "alerts"
 
@@ -32,6 +36,10 @@ class AlertsScreen(ConsoleScreen):
         self._turned_round = False
         self._in_story = False
         self._told: int | None = None
+        self._found: Sequence[Alert] = ()
+        """What is listed, in its order."""
+        self._times: tuple[str, ...] = ()
+        """The times in view, as they are shown."""
 
     @property
     def active(self) -> LineList:
@@ -45,33 +53,66 @@ class AlertsScreen(ConsoleScreen):
         return int(number) if number else None
 
     def compose_body(self) -> ComposeResult:
-        """Title and columns, list, story."""
+        """Title and columns, list, story, day."""
         yield LineBlock(id="head")
         with Container(id="body"):
             yield LineList(id="rows")
             yield LineList(cursor=False, id="story")
+        yield LineBlock(id="day")
+
+    def on_mount(self) -> None:
+        """Lets the times move."""
+        super().on_mount()
+        self.set_interval(COUNT_DOWN_S, self._count_down)
 
     def show_body(self) -> None:
-        """Shows the list in its order, and the story if it may have changed."""
+        """Shows the list in its order, the day, and the story if it may have changed."""
         self.set_class(self.size.width >= 140, "-wide")
-        part, status = self.overview.alerts, self.overview.status.value
-        look = self.look
+        self.set_class(self.size.height < alert_day.LOW, "-low")
+        seen = self.overview
+        day = alert_day.day_lines(seen.hours, seen.channels, self.look, self.size.height)
+        self.query_one("#day", LineBlock).show(day)
+        self._show_list()
+        self._show_story()
+
+    def _show_list(self) -> None:
+        seen, status, look = self.overview, self.overview.status.value, self.look
+        part, following = seen.alerts, seen.following.value or {}
         if self.has_class("-wide"):
             look = look.wide((self.size.width - GAP) * 3 // 5)
-        found = self._sorted(alerts.matching(part.value or (), self.words))
-        table = alerts.list_table(found, look)
+        found = alert_list.in_order(
+            alerts.matching(part.value or (), self.words),
+            following,
+            self._sort,
+            turned_round=self._turned_round,
+        )
+        table = alert_list.list_table(found, following, look, sorted_by=self._sort)
         mark = {False: " v", True: " ^"}[self._turned_round]
         aside = alerts.tally(status.alerts) if status else ""
         if self.words:
             aside = alerts.filtered_aside(self.words, len(found), len(part.value or ()))
         head = [title("Alerts", look, aside=aside), table.head(sorted_by=self._sort, mark=mark)]
         head += [row.line for row in trouble(part, "the alerts", look)]
+        if seen.following.error and not part.error:
+            head += [row.line for row in trouble(seen.following, "who is told next", look)]
         if part.value is not None and not found:
             head.append((("  none", "dim"),))
         self.query_one("#head", LineBlock).show(head)
         rows = self.query_one("#rows", LineList)
-        rows.show(LazyRows(found, lambda alert: alerts.list_row(alert, table, look)))
-        self._show_story()
+        rows.show(LazyRows(found, lambda alert: alert_list.list_row(alert, following, table, look)))
+        self._found = found
+        self._times = self._times_in_view()
+
+    def _times_in_view(self) -> tuple[str, ...]:
+        rows = self.query_one("#rows", LineList)
+        in_view = self._found[rows.top : rows.top + rows.size.height]
+        return alert_list.countdowns(in_view, self.overview.following.value or {}, self.look)
+
+    def _count_down(self) -> None:
+        """Paints what time alone has moved."""
+        if self.console_app.front is self and self._times_in_view() != self._times:
+            self._show_list()
+            self._show_story()
 
     def on_line_list_moved(self) -> None:
         """Tells the story of the alert the cursor went to."""
@@ -97,16 +138,6 @@ class AlertsScreen(ConsoleScreen):
         else:
             super().perform(action_id)
 
-    def _sorted(self, found: Sequence[Alert]) -> Sequence[Alert]:
-        if not self._sort:
-            return found
-        orders = {
-            "severity": lambda alert: SEVERITIES.index(alert.severity),
-            "since": lambda alert: -alert.started_at.timestamp(),
-            "name": lambda alert: alert.name.lower(),
-        }
-        return sorted(found, key=orders[self._sort], reverse=self._turned_round)
-
     def _show_story(self) -> None:
         """Reads the story in a thread: moving the cursor never waits for it."""
         alert = self.console_app.facts.alert(self.chosen_alert)
@@ -119,6 +150,7 @@ class AlertsScreen(ConsoleScreen):
         if self.has_class("-wide"):
             width = (width - GAP) * 2 // 5
         desk, look = self.console_app.desk, self.look.wide(width)
+        cause = self.console_app.facts.alert(alert.suppressed_by)
 
         def read() -> None:
             try:
@@ -132,7 +164,13 @@ class AlertsScreen(ConsoleScreen):
             else:
                 note = notes.get(alert.id, "")
                 story = alerts.story_lines(
-                    alert, events, deliveries, look, note=note, following=following
+                    alert,
+                    events,
+                    deliveries,
+                    look,
+                    note=note,
+                    following=following,
+                    cause=cause.name if cause else "",
                 )
                 rows = rows_of(story)
             self.app.call_from_thread(self._tell, alert, rows)

@@ -175,6 +175,15 @@ def minutes(span: timedelta, *, up: bool = False) -> str:
     return f"{whole}m" if whole < 60 else format_duration(timedelta(minutes=whole))
 
 
+def countdown(span: timedelta) -> str:
+    """How long it is until something: whole minutes, in the last one seconds, then `now`. So it
+    changes once a minute until one should watch it."""
+    left = span.total_seconds()
+    if left < 1:
+        return "now"
+    return f"{int(left)}s" if left < 60 else minutes(span)
+
+
 def age(at: datetime | None, look: Look) -> str:
     """How long ago something was, in whole minutes."""
     return look.glyphs.missing if at is None else minutes(look.now - at)
