@@ -515,3 +515,28 @@ def test_a_token_is_nowhere_but_at_the_server(
     assert b"canary" not in stored
     said = repr([alerts.deliveries(desk), alerts.timeline(desk, 1)])
     assert "canary" not in said
+
+
+@pytest.mark.parametrize(
+    ("status", "outcome"),
+    [(401, "rejected"), (404, "rejected"), (500, "refused"), (429, "refused")],
+)
+def test_an_answer_that_no_second_try_changes_is_rejected_and_the_next_level_told_at_once(
+    make_desk: MakeDesk, sink: HttpSink, status: int, outcome: str
+) -> None:
+    sink.status = status
+    desk = make_desk(
+        channel("hook", sink.url)
+        + channel("box", "file://box.jsonl")
+        + "[escalation.default]\nrepeat = 0\n"
+        + 'levels = [{ tell = ["hook"] }, { after = "15m", tell = ["box"] }]\n'
+    )
+    alerts.observe(desk, [trouble()])
+    alerts.deliver_due(desk)
+    rows = desk.state.rows(
+        "SELECT outcome FROM delivery_attempt JOIN delivery ON delivery.id = delivery_id "
+        "WHERE alert_id = 1 AND channel = 'hook'"
+    )
+    assert [row["outcome"] for row in rows] == [outcome]
+    told = {each.channel: each.state for each in alerts.deliveries(desk, 1)}
+    assert told == {"hook": "due", **({"box": "sent"} if outcome == "rejected" else {})}

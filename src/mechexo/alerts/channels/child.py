@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable
@@ -20,6 +21,11 @@ Reply = dict[str, Any]
 """`outcome` and `detail`, and what else `process.Answer` has."""
 
 Send = Callable[[dict[str, Any]], Reply]
+
+_ERROR_CODE = re.compile(r"\berror=(\d{3})\b")
+_FOR_GOOD = ("401", "403", "404", "410")
+"""A wrong token, somebody who blocked us, nobody there: only a person can mend it."""
+_RETRY_AFTER = re.compile(r"retry[ -]after:? (\d{1,5})\b", re.IGNORECASE)
 
 _GRACE_S = 3
 """How much longer than its limit an attempt may live when the parent is no longer there."""
@@ -109,8 +115,10 @@ def _mailbox(channel: dict[str, Any]) -> Send:
 def _apprise(channel: dict[str, Any]) -> Send:
     import apprise
 
-    # Below this level Apprise logs whole addresses, tokens included.
-    logging.getLogger("apprise").setLevel(logging.WARNING)
+    from mechexo.alerts.channels.overheard import Overheard
+
+    overheard = Overheard()
+    overheard.listen()
     asset = apprise.AppriseAsset(
         app_id="mechexo", async_mode=False, storage_mode=apprise.PersistentStoreMode.MEMORY
     )
@@ -127,6 +135,7 @@ def _apprise(channel: dict[str, Any]) -> Send:
     }
 
     def send(message: dict[str, Any]) -> Reply:
+        overheard.told()
         result = services.notify(
             body=message["body"],
             title=message["title"],
@@ -138,9 +147,19 @@ def _apprise(channel: dict[str, Any]) -> Send:
         if result:
             return _sent("accepted")
         said = [str(entry.message) for entry in result.logs()]
-        return _refused("; ".join(dict.fromkeys(said)) or f"Apprise says {result.status.name}")
+        return _failed("; ".join(dict.fromkeys(said)) or f"Apprise says {result.status.name}")
 
     return send
+
+
+def _failed(said: str) -> Reply:
+    """What the words of Apprise mean: it gives no code of its own. An answer that no second try
+    changes is rejected; a wait that the service asks for is kept."""
+    code = _ERROR_CODE.search(said)
+    if code and code[1] in _FOR_GOOD:
+        return {"outcome": "rejected", "detail": said}
+    wait = _RETRY_AFTER.search(said)
+    return {**_refused(said), **({"retry_after_s": float(wait[1])} if wait else {})}
 
 
 if __name__ == "__main__":
