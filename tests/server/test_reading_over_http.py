@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -124,6 +126,17 @@ async def test_metrics_tell_of_the_engines_own_lag(application: Make, clock: Vir
     assert found["mechexo_oldest_due_delivery_seconds[]"] == 0
     assert found["mechexo_deliveries['box', 'sent']"] == 1
     assert "mechexo_deliveries['box', 'due']" not in found
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
+async def test_prometheus_own_checker_finds_nothing_to_blame_in_them(application: Make) -> None:
+    app = application(WELL)
+    watch.tick(app.desk)
+    await app.client().post("/api/v1/alerts", json=alert("a"))
+    page = (await app.anonymous().get("/metrics")).content
+    done = subprocess.run(["promtool", "check", "metrics"], input=page, capture_output=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 
 
 async def test_metrics_leave_out_what_cannot_be_read(application: Make) -> None:
