@@ -70,6 +70,10 @@ def test_what_fails_half_way_leaves_nothing(path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         be_interrupted(state)
     assert state.row("SELECT 1 FROM sqlite_master WHERE name='half'") is None
+    # And it can be written again.
+    with state.write() as writing:
+        writing.execute("CREATE TABLE whole (done)")
+    assert state.row("SELECT 1 FROM sqlite_master WHERE name='whole'") is not None
 
 
 def test_a_commit_of_another_connection_changes_the_data_version(path: Path) -> None:
@@ -266,6 +270,20 @@ def test_another_file_in_its_place_is_not_taken_for_it(path: Path) -> None:
     with pytest.raises(StateError, match="another state file was put in this one's place"):
         state.row("SELECT 1")
     assert State.open(path).row("SELECT 1") is not None
+
+
+def test_nothing_is_written_when_another_file_is_in_its_place(path: Path) -> None:
+    state = State.open(path)
+    with state.write():
+        pass
+    State.open(path.with_name("other")).close()
+    path.with_name("other").rename(path)
+    said = "another state file was put in this one's place"
+    with pytest.raises(StateError, match=said), state.write():
+        pytest.fail("must not be reached")
+    with State.open(path).write() as writing:
+        writing.execute("CREATE TABLE written (it)")
+    assert State.open(path).row("SELECT 1 FROM sqlite_master WHERE name='written'") is not None
 
 
 def test_a_new_file_is_for_its_owner_alone_also_where_all_would_be_open(path: Path) -> None:

@@ -17,7 +17,7 @@ class Connection(sqlite3.Connection):
 
     path: Path
     file: os.stat_result
-    """The file that a reading connection was opened on."""
+    """The file that the connection was opened on."""
 
     def cursor(self, factory: Any = None) -> Any:
         return super().cursor(factory or Cursor)

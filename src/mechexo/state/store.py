@@ -94,18 +94,13 @@ class State:
         Raises:
             StateError: the file has gone, or another was put in its place.
         """
-        connection: Connection | None = getattr(self._local, "reader", None)
+        connection = self._kept("reader")
         if connection is None:
             with explained(self.path):
                 connection = self._connect()
                 connection.execute("PRAGMA query_only=ON")
                 connection.file = self._file()
             self._local.reader = connection
-        elif not os.path.samestat(connection.file, self._file()):
-            # A connection to a file that is nowhere any more would answer as if nothing were amiss.
-            raise StateError(
-                f"{self.path}: another state file was put in this one's place; start mechexo again"
-            )
         return connection
 
     def explained(self) -> AbstractContextManager[None]:
@@ -135,29 +130,53 @@ class State:
 
         Raises:
             BusyError: no turn came within `wait_s` seconds.
-            StateError: the disk is full or the file is damaged; nothing was written.
+            StateError: the disk is full, the file is damaged or gone, or another was put in its
+                place; nothing was written.
         """
         with explained(self.path), self._turn(wait_s):
-            connection = self._connect()
+            connection = self._writer()
             try:
-                connection.execute("PRAGMA synchronous=FULL")
                 connection.execute("BEGIN IMMEDIATE")
-                try:
-                    yield Transaction(connection)
-                except BaseException:
+                yield Transaction(connection)
+                connection.execute("COMMIT")
+            except BaseException:
+                # It is not used again: what went wrong may be its own.
+                self._local.writer = None
+                with closing(connection):
                     if connection.in_transaction:
                         connection.execute("ROLLBACK")
-                    raise
-                connection.execute("COMMIT")
-            finally:
-                connection.close()
+                raise
 
     def close(self) -> None:
-        """Closes this thread's reading connection."""
-        connection: sqlite3.Connection | None = getattr(self._local, "reader", None)
-        if connection is not None:
-            connection.close()
-            self._local.reader = None
+        """Closes this thread's connections."""
+        for name in ("reader", "writer"):
+            connection: Connection | None = getattr(self._local, name, None)
+            if connection is not None:
+                connection.close()
+                setattr(self._local, name, None)
+
+    def _writer(self) -> Connection:
+        """This thread's writing connection.
+
+        It is kept, because opening one reads the schema, and closing the last one writes the whole
+        journal into the file: several waits for the disk instead of one.
+        """
+        connection = self._kept("writer")
+        if connection is None:
+            connection = self._connect()
+            connection.execute("PRAGMA synchronous=FULL")
+            connection.file = self._file()
+            self._local.writer = connection
+        return connection
+
+    def _kept(self, name: str) -> Connection | None:
+        connection: Connection | None = getattr(self._local, name, None)
+        if connection is not None and not os.path.samestat(connection.file, self._file()):
+            # A connection to a file that is nowhere any more would go on as if nothing were amiss.
+            raise StateError(
+                f"{self.path}: another state file was put in this one's place; start mechexo again"
+            )
+        return connection
 
     @contextmanager
     def _turn(self, wait_s: float) -> Iterator[None]:
