@@ -147,19 +147,26 @@ def _apprise(channel: dict[str, Any]) -> Send:
         if result:
             return _sent("accepted")
         said = [str(entry.message) for entry in result.logs()]
-        return _failed("; ".join(dict.fromkeys(said)) or f"Apprise says {result.status.name}")
+        words = "; ".join(dict.fromkeys(said)) or f"Apprise says {result.status.name}"
+        outcome, why = overheard.told()
+        return _failed(words, outcome, why)
 
     return send
 
 
-def _failed(said: str) -> Reply:
+def _failed(said: str, outcome: str, why: str) -> Reply:
     """What the words of Apprise mean: it gives no code of its own. An answer that no second try
-    changes is rejected; a wait that the service asks for is kept."""
+    changes is rejected; a wait that the service asks for is kept. `outcome` and `why` are of the
+    errors that it caught."""
     code = _ERROR_CODE.search(said)
-    if code and code[1] in _FOR_GOOD:
-        return {"outcome": "rejected", "detail": said}
+    if code and code[1] in _FOR_GOOD and outcome == "refused":
+        outcome = "rejected"
     wait = _RETRY_AFTER.search(said)
-    return {**_refused(said), **({"retry_after_s": float(wait[1])} if wait else {})}
+    return {
+        "outcome": outcome,
+        "detail": f"{said} ({why})" if why else said,
+        **({"retry_after_s": float(wait[1])} if wait and outcome == "refused" else {}),
+    }
 
 
 if __name__ == "__main__":
