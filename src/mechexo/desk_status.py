@@ -168,6 +168,7 @@ def status_after_tick(
     desk: Desk, last_tick_at: datetime | None, failed_stages: Sequence[Stage] = ()
 ) -> DeskStatus:
     """The status, given when the last tick ran and which of its stages failed."""
+    from mechexo import channel_words
     from mechexo.alerts import oncall
     from mechexo.alerts import reading as alerts
     from mechexo.flow_words import as_probe
@@ -179,6 +180,10 @@ def status_after_tick(
     # Read once, so that the cards and the verdict speak of the same moment.
     probes = health.probe_states(desk)
     named = [as_probe(each, settings.flows[each.flow], now) for each in flows.standings(desk)]
+    channels = [
+        channel_words.as_probe(name, proven_at, now)
+        for name, proven_at in alerts.last_proven(desk).items()
+    ]
     uptime = health.uptime(desk)
     reasons = judge(
         Facts(
@@ -202,7 +207,7 @@ def status_after_tick(
         zone=settings.desk.zone,
         ops_ok=not reasons,
         reasons=tuple(reason.text for reason in reasons),
-        cards=health.cards(desk, [*probes, *named], uptime),
+        cards=health.cards(desk, [*probes, *named, *channels], uptime),
         alerts=alerts.counts(desk),
         oncall=oncall.now(desk),
         uptime=uptime,

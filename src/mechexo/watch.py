@@ -178,6 +178,7 @@ def tick(desk: Desk, *, deadline_s: float = 11.0) -> TickReport:
 
 
 def _tick(desk: Desk, deadline_s: float) -> TickReport:
+    from mechexo.alerts import handing_over
     from mechexo.alerts import operations as alerts
     from mechexo.flows import operations as flows
     from mechexo.health import operations as health
@@ -211,6 +212,9 @@ def _tick(desk: Desk, deadline_s: float) -> TickReport:
         this.run("answers", hear_s, lambda: hearing.hear_answers(desk))
     calls_s = min(HEAR_S, this.left_s(keeping_s=alerting_s + sending_s + closing_s))
     this.run("calls", calls_s, lambda: hearing.look_at_calls(desk, deadline_s=calls_s * 0.9))
+    if handing_over.wants_handovers(desk):
+        over_s = this.left_s(keeping_s=alerting_s + sending_s + closing_s)
+        this.run("handovers", over_s, lambda: handing_over.tell_handovers(desk))
     observations += stage_observations(this.stages)
 
     def observe() -> tuple[tuple[Alert, ...], tuple[str, ...]]:

@@ -8,6 +8,7 @@ import sqlite3
 from dataclasses import dataclass
 from datetime import datetime
 
+from mechexo.alerts.values import NOTICE_SOURCE
 from mechexo.times import from_iso_z, iso_z
 
 _MINUTE = len("2026-03-02T14:30")
@@ -17,11 +18,12 @@ def started_by_minute(
     connection: sqlite3.Connection, since: datetime, until: datetime
 ) -> tuple[tuple[datetime, str, int], ...]:
     """Minute (UTC), severity and how many alerts started then, from `since` to `until`, both
-    included, oldest first."""
+    included, oldest first; notices are none."""
     rows = connection.execute(
         f"SELECT substr(started_at, 1, {_MINUTE}) AS minute, severity, COUNT(*) FROM alert "  # noqa: S608
-        "WHERE started_at BETWEEN ? AND ? GROUP BY minute, severity ORDER BY minute",
-        (iso_z(since), iso_z(until)),
+        "WHERE started_at BETWEEN ? AND ? AND source <> ? "
+        "GROUP BY minute, severity ORDER BY minute",
+        (iso_z(since), iso_z(until), NOTICE_SOURCE),
     )
     return tuple((from_iso_z(f"{row[0]}Z"), row[1], row[2]) for row in rows)
 

@@ -49,6 +49,8 @@ def _opening(alert: Alert, kind: str) -> str:
 def body(alert: Alert, kind: str, zone: ZoneInfo, entry: str = "") -> str:
     """What is the matter, since when, and what to type, times in `zone`. `entry` is the runbook
     entry that was found for an alert that names none."""
+    if kind == "notice":
+        return _cut(stamps_in_zone(alert.summary, zone), BODY_LIMIT)
     times = "once" if alert.count == 1 else f"{alert.count} times"
     since = in_zone(alert.started_at, zone)
     lines = [
@@ -67,8 +69,6 @@ def body(alert: Alert, kind: str, zone: ZoneInfo, entry: str = "") -> str:
     if alert.labels:
         labels = ", ".join(f"{name}={value}" for name, value in sorted(alert.labels.items()))
         lines.append("Labels: " + _cut(labels, BODY_LIMIT // 4))
-    if kind == "notice":
-        return _cut("\n".join(lines), BODY_LIMIT)
     if alert.runbook:
         lines.append(f"What to do: mechexo runbook show {alert.runbook}")
     elif entry:

@@ -165,7 +165,7 @@ def unreached(
 ) -> dict[int, Unreached]:
     """The alerts, by id, that wait for a next level and whose present one has reached nobody:
     every channel of it has failed for good, or was tried and has not delivered for `patience`, or
-    was not even tried for three times as long."""
+    was not even tried for three times as long. A first attempt that is under way is not yet one."""
     from mechexo.alerts.effects import Unreached
 
     rows = connection.execute(
@@ -185,7 +185,9 @@ def unreached(
                     WHERE delivery_id = delivery.id ORDER BY number DESC LIMIT 1
                 ) = 'rejected')
             ) = 1
-            OR (MAX(delivery.attempts) > 0 AND MIN(delivery.first_due_at) <= :impatient)
+            OR (MAX(delivery.attempts - (delivery.state = 'sending' AND delivery.id NOT IN (
+                    SELECT delivery_id FROM phone_call))) > 0
+                AND MIN(delivery.first_due_at) <= :impatient)
             OR MIN(delivery.first_due_at) <= :very_impatient
         )
         """,
@@ -220,10 +222,15 @@ def without_entry(connection: sqlite3.Connection, now: datetime) -> tuple[str, .
 
 
 def claim(
-    connection: sqlite3.Connection, channel: str, limit: Limit, now: datetime
+    connection: sqlite3.Connection,
+    channel: str,
+    limit: Limit,
+    now: datetime,
+    *,
+    only: Collection[int] | None = None,
 ) -> Bundle | Wait | None:
-    """Leases what goes out next on the channel; how long to wait when its limit is reached; None
-    when nothing is due.
+    """Leases what goes out next on the channel, of all that is due or `only` of these deliveries;
+    how long to wait when its limit is reached; None when nothing is due.
 
     A message that became pointless while it waited is cancelled here.
     """
@@ -233,9 +240,15 @@ def claim(
         "delivery.first_due_at, alert.severity FROM delivery "
         "JOIN alert ON alert.id = delivery.alert_id "
         f"WHERE delivery.channel = :channel AND {_CLAIMABLE} "
+        "AND (:only IS NULL OR delivery.id IN (SELECT value FROM json_each(:only))) "
         "ORDER BY delivery.kind <> 'page', alert.severity <> 'critical', "
         "delivery.due_at, delivery.id LIMIT :most",
-        {"channel": channel, "most": TOGETHER_AT_MOST, **_moments(now)},
+        {
+            "channel": channel,
+            "most": TOGETHER_AT_MOST,
+            "only": None if only is None else json.dumps(list(only)),
+            **_moments(now),
+        },
     ).fetchall()
     alerts = records.alerts_by_id(connection, {row["alert_id"] for row in rows})
     waiting: dict[int, sqlite3.Row] = {}
@@ -386,6 +399,16 @@ def oldest_due(connection: sqlite3.Connection, now: datetime) -> datetime | None
         _moments(now),
     ).fetchone()
     return min(from_iso_z(row[0]), now) if row[0] else None
+
+
+def last_sent(connection: sqlite3.Connection, channel: str) -> datetime | None:
+    """When the channel last delivered anything; None when that is not known."""
+    row = connection.execute(
+        "SELECT MAX(finished_at) FROM delivery INDEXED BY delivery_sent "
+        "WHERE state = 'sent' AND channel = ?",
+        (channel,),
+    ).fetchone()
+    return from_iso_z(row[0]) if row[0] else None
 
 
 def _pointless(alert: Alert, page: int, kind: str) -> str:

@@ -73,6 +73,13 @@ def oldest_due_s(desk: Desk) -> float | None:
     return None if since is None else (now - since).total_seconds()
 
 
+def last_proven(desk: Desk) -> dict[str, datetime | None]:
+    """When each channel of the configuration last delivered anything, a page or a drill; None when
+    that is not known."""
+    connection = desk.state.reader()
+    return {name: outbox.last_sent(connection, name) for name in desk.settings.channels}
+
+
 def counts(desk: Desk) -> AlertCounts:
     """The open alerts in numbers."""
     return records.counts(desk.state.reader(), desk.clock.now())

@@ -11,6 +11,7 @@ from typing import Any
 
 from mechexo.alerts.values import (
     FIRED_AGAIN,
+    NOTICE_SOURCE,
     Alert,
     AlertCounts,
     AlertEvent,
@@ -365,9 +366,10 @@ def untold(connection: sqlite3.Connection) -> tuple[sqlite3.Row, ...]:
 
 
 def started_since(connection: sqlite3.Connection, start: datetime) -> tuple[Alert, ...]:
-    """Every alert that started at or after `start`, oldest first."""
+    """Every alert that started at or after `start`, oldest first; notices are none."""
     rows = connection.execute(
-        f"{_SELECT} WHERE started_at >= ? ORDER BY started_at, id", (iso_z(start),)
+        f"{_SELECT} WHERE started_at >= ? AND source <> ? ORDER BY started_at, id",
+        (iso_z(start), NOTICE_SOURCE),
     )
     return tuple(map(_alert, rows))
 

@@ -87,6 +87,28 @@ def deliver_due(
     return tuple(sorted(done.values(), key=lambda delivery: delivery.id))
 
 
+def deliver_these(desk: Desk, deliveries: Iterable[Delivery], *, deadline_s: float = 10.0) -> None:
+    """Sends these messages and no others, whatever the limits of their channels; each is tried
+    once. One that another process is sending is left to it.
+
+    Raises:
+        BusyError: the state file stayed locked.
+    """
+    began_s, own = time.monotonic(), Processes()
+    wanted: dict[str, set[int]] = {}
+    for each in deliveries:
+        wanted.setdefault(each.channel, set()).add(each.id)
+    drains = [
+        _Drain(desk, name, began_s + deadline_s - _SETTLING_S, {}, own, only=frozenset(ids))
+        for name, ids in wanted.items()
+    ]
+    try:
+        _run_all(drains, began_s + deadline_s)
+        _raise_failing_channels(desk, drains)
+    finally:
+        own.end()
+
+
 def _run_all(drains: Sequence[_Drain], until_s: float) -> None:
     threads = [
         threading.Thread(target=drain.run, name=f"send-{drain.channel}", daemon=True)
@@ -167,6 +189,8 @@ class _Drain:
     """The sending process in use."""
     rejected: str = ""
     """Why nothing can ever be sent as the channel is configured."""
+    only: frozenset[int] | None = None
+    """Only these messages, and no limit for them."""
 
     def run(self) -> None:
         try:
@@ -268,12 +292,16 @@ class _Drain:
 
     def _claim(self, limit: Limit | None = None) -> Bundle | None:
         """The next message, waited for when the channel's limit lets it go within this pass."""
-        if limit is None:
+        if self.only is not None:
+            limit = Limit(None)
+        elif limit is None:
             limit = limit_of(self.desk.settings.channels[self.channel])
         while self._has_time():
             with self.desk.state.write(self._wait_s()) as transaction:
                 now = self.desk.clock.now()
-                found = outbox.claim(transaction.connection, self.channel, limit, now)
+                found = outbox.claim(
+                    transaction.connection, self.channel, limit, now, only=self.only
+                )
             if not isinstance(found, Wait):
                 return found
             wait_s = (found.until - now).total_seconds()

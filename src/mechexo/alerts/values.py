@@ -14,6 +14,10 @@ FIRED_AGAIN = "fired_again"
 """The kind of event with which an alert that got worse leaves its acknowledgement."""
 
 
+NOTICE_SOURCE = "mechexo notice"
+"""The source of what only informs: a drill, a hand-over. It is over when it begins."""
+
+
 class AlertState(StrEnum):
     """Where an alert is in its life. Silenced and held are views of it, not states."""
 

@@ -11,6 +11,7 @@ import typer
 from mechexo.cli import oncall_words, render
 from mechexo.cli.default_command import group_with_default
 from mechexo.cli.invocation import open_desk
+from mechexo.cli.oncall_drill import drill
 from mechexo.cli.oncall_simulate import simulate
 from mechexo.errors import OutputError, UsageError
 from mechexo.times import parse_duration, parse_instant
@@ -173,3 +174,4 @@ def _write(place: str, content: bytes) -> None:
 
 
 app.command("simulate")(simulate)
+app.command("drill")(drill)

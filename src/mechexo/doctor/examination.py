@@ -64,6 +64,7 @@ def examine(config_path: Path | None = None) -> tuple[Finding, ...]:
         ask("audit log", lambda: state_checks.audit_chain(desk))
         ask("tick", lambda: state_checks.ticking(desk))
         ask("on call", lambda: oncall_checks.reaching(desk))
+        ask("delivery", lambda: oncall_checks.proven(desk))
         desk.state.close()
     _ask_about_desk(desk, ask)
     return tuple(findings)

@@ -1,11 +1,13 @@
-"""Whether an alert would reach somebody: the findings of `mechexo oncall lint`."""
+"""Whether an alert would reach somebody: the findings of `mechexo oncall lint`, and deliveries."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from mechexo import channel_words
 from mechexo.desk import Desk
 from mechexo.doctor.findings import Finding, doubtful, well, wrong
+from mechexo.health.values import Status
 
 
 def reaching(desk: Desk) -> Iterator[Finding]:
@@ -24,3 +26,20 @@ def reaching(desk: Desk) -> Iterator[Finding]:
         yield judged("on call", f"{where}: {found.what}", found.do)
     if not findings:
         yield well("on call", "every level reaches somebody, and no schedule has a gap")
+
+
+def proven(desk: Desk) -> Iterator[Finding]:
+    """When each channel last delivered anything."""
+    from mechexo.alerts.reading import last_proven
+
+    now = desk.clock.now()
+    for name, proven_at in last_proven(desk).items():
+        status, said = channel_words.verdict(name, proven_at, now)
+        if status is Status.OK:
+            yield well("delivery", f"[channels.{name}] {said}")
+        else:
+            # It may work all the same: nothing says that it does not.
+            what = said.partition("; ")[0]
+            yield doubtful(
+                "delivery", f"[channels.{name}] {what}", f"mechexo oncall drill {name} tries it"
+            )

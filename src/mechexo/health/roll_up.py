@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from mechexo.health.values import FLOW_KIND, UPTIME_KIND, Card, ProbeState, Status
+from mechexo.health.values import CHANNEL_KIND, FLOW_KIND, UPTIME_KIND, Card, ProbeState, Status
 
 NOTHING_WATCHES = "nothing watches this card"
 _NAMED = 3
-_NOUNS = {FLOW_KIND: "flow", UPTIME_KIND: "uptime window"}
+_NOUNS = {FLOW_KIND: "flow", UPTIME_KIND: "uptime window", CHANNEL_KIND: "channel"}
 
 
 def roll_up(probe_states: Iterable[ProbeState], show: Sequence[str]) -> tuple[Card, ...]:

@@ -34,6 +34,9 @@ class Outcome:
 FLOW_KIND = "flow"
 """The kind under which the flows of the configuration stand on a card beside its probes."""
 
+CHANNEL_KIND = "channel"
+"""The kind under which the channels of the configuration stand on their card."""
+
 
 @dataclass(frozen=True, slots=True)
 class ProbeState:
