@@ -21,6 +21,8 @@ from mechexo.desk import Desk
 from mechexo.paper.build import build
 from mechexo.paper.demo import prepare, run_under
 
+pytestmark = pytest.mark.slow
+
 BUILT_AT = datetime(2026, 3, 3, 16, 0, tzinfo=UTC)
 DEMO = [sys.executable, "-m", "mechexo", "demo"]
 

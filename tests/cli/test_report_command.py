@@ -20,6 +20,8 @@ from mechexo.shift_report import shift_report
 from mechexo.watch import tick
 from support.program import document, mechexo, one_line
 
+pytestmark = pytest.mark.slow
+
 
 def raised(desk: Desk, name: str, summary: str = "it is late") -> int:
     alert = alerts.raise_alert(

@@ -14,6 +14,8 @@ from mechexo.desk import Desk
 from mechexo.errors import NotFoundError, UsageError
 from rollback.histories import History, at
 
+pytestmark = pytest.mark.slow
+
 PATH = "config/risk.yaml"
 
 

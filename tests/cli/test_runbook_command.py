@@ -16,6 +16,8 @@ from mechexo.cli import app
 from mechexo.desk import Desk
 from mechexo.errors import ConfigError, MechexoError, NotFoundError
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,8 @@ from mechexo.desk import Desk
 from mechexo.watch import tick
 from support.program import mechexo, on_terminal, one_line, validated
 
+pytestmark = pytest.mark.slow
+
 WELL = """
 [probes.folder]
 kind = "host"

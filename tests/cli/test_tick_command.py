@@ -17,6 +17,8 @@ from mechexo import tick_log
 from mechexo.desk import Desk
 from support.program import command, document, environment, mechexo, one_line
 
+pytestmark = pytest.mark.slow
+
 
 def test_it_says_what_it_did_in_one_line(make_desk: Callable[..., Desk]) -> None:
     desk = make_desk('[probes.m]\nkind="host"\nmetric="memory_pct"\n')

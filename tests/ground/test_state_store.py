@@ -18,6 +18,8 @@ from mechexo.errors import BusyError, NewerStateError, StateError
 from mechexo.state import State, store
 from support.small_disk import fill
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:

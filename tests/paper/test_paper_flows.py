@@ -18,6 +18,8 @@ from hypothesis import strategies as st
 from mechexo.paper.build import TEMPLATE
 from support.paper_flows import canary, data_pipeline, ml_inference, reweight
 
+pytestmark = pytest.mark.slow
+
 NOW = datetime(2026, 3, 3, 16, 0, tzinfo=UTC)
 FLOWS = ("data_pipeline", "ml_inference", "reweight", "canary")
 

@@ -21,6 +21,8 @@ from mechexo.rollback.planning import git_blob_id
 from mechexo.rollback.values import Plan
 from rollback.histories import History, at, fingerprint
 
+pytestmark = pytest.mark.slow
+
 PATH = "config/risk.yaml"
 
 
