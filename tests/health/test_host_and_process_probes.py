@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import uuid
 from pathlib import Path
 
 import psutil
@@ -86,9 +87,14 @@ def test_a_clock_that_the_kernel_does_not_tell_is_unknown():
     assert (outcome.status, outcome.detail) == (Status.UNKNOWN, "no such call")
 
 
+SLEEPER = f"sleeper-{uuid.uuid4().hex}"
+
+
 @pytest.fixture
 def sleeper():
-    process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60) # sleeper-7"])
+    # Other tests may run beside this one: its sleeper is like no other.
+    code = f"import time; time.sleep(60) # {SLEEPER}"
+    process = subprocess.Popen([sys.executable, "-c", code])
     yield process
     process.kill()
     process.wait()
@@ -96,13 +102,13 @@ def sleeper():
 
 def test_a_process_is_found_by_its_name_and_command(look_with, sleeper):
     name = Path(sys.executable).name
-    outcome = look_with("process", name=name, command_contains="sleeper-7")
+    outcome = look_with("process", name=name, command_contains=SLEEPER)
     assert (outcome.status, outcome.value) == (Status.OK, 1.0)
 
 
 def test_too_few_of_them_is_a_failure(look_with, sleeper):
     name = Path(sys.executable).name
-    outcome = look_with("process", name=name, command_contains="sleeper-7", at_least=2)
+    outcome = look_with("process", name=name, command_contains=SLEEPER, at_least=2)
     assert outcome.status == Status.CRITICAL
     assert outcome.detail == f"1 {name} running, expected at least 2"
 
