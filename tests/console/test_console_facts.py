@@ -8,11 +8,14 @@ from datetime import timedelta
 import pytest
 
 from console.driving import Show, press, screen_text, until
+from mechexo.alerts import operations as alerts
+from mechexo.alerts import reading
 from mechexo.clock import VirtualClock
 from mechexo.desk import Desk
+from mechexo.errors import StateError
 from mechexo.watch import tick
 from mechexo_tui.facts import Facts, PartsRead
-from mechexo_tui.sources import JUDGED, Part, read_parts
+from mechexo_tui.sources import ALERTED, FOLLOWING, JUDGED, LOADERS, Part, read_parts
 
 pytestmark = pytest.mark.slow
 
@@ -90,3 +93,43 @@ def test_a_late_failure_does_not_bring_back_an_older_value(desk: Desk) -> None:
     facts.take(PartsRead(12, {"runs": Part(("after",))}))
     facts.take(PartsRead(13, {"runs": Part(error="no such table")}))
     assert facts.overview.runs == Part(("after",), None, "no such table")
+
+
+def test_one_alert_is_shown_as_it_is_now_before_all_are_read_again(ladder_desk: Desk) -> None:
+    facts = Facts(ladder_desk)
+    facts.wait_for_first()
+    facts.take(facts.read(ALERTED))
+    known = alerts.acknowledge(ladder_desk, 1)
+    facts.take(facts.with_alert(known))
+    assert facts.alert(1) == known
+    again = facts.read(("alerts", FOLLOWING)).parts
+    assert facts.overview.alerts.value == again["alerts"].value
+    assert facts.overview.following.value == again[FOLLOWING].value
+    facts.take(facts.with_alert(alerts.resolve(ladder_desk, 1)))
+    assert [each.id for each in facts.overview.alerts.value or ()] == [2]
+
+
+def test_an_acknowledgement_shows_also_when_it_is_not_known_who_is_told_next(
+    ladder_desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    facts = Facts(ladder_desk)
+    facts.wait_for_first()
+    facts.take(facts.read(ALERTED))
+    before = facts.overview.following
+    known = alerts.acknowledge(ladder_desk, 1)
+
+    def damaged(*_: object) -> None:
+        raise StateError("the file is gone")
+
+    monkeypatch.setattr(reading, "outlooks", damaged)
+    facts.take(facts.with_alert(known))
+    assert facts.alert(1) == known
+    assert facts.overview.following == before
+
+
+def test_what_comes_next_is_of_the_alerts_that_were_read_with_it(ladder_desk: Desk) -> None:
+    found = read_parts(ladder_desk, ("alerts", FOLLOWING))
+    assert set(found[FOLLOWING].value) == {each.id for each in found["alerts"].value}
+    broken = {**LOADERS, "alerts": lambda _: 1 / 0}
+    found = read_parts(ladder_desk, ("alerts", FOLLOWING), broken)
+    assert "a defect" in found[FOLLOWING].error

@@ -41,6 +41,7 @@ def _acknowledge(app: MechexoApp, alert: Alert, note: str) -> str:
     from mechexo.alerts import operations
 
     done = operations.acknowledge(app.desk, alert.id, note=note)
+    app.post_message(app.facts.with_alert(done))
     return f"{alert.name} is acknowledged by {done.acknowledged_by}"
 
 
@@ -64,7 +65,8 @@ def resolve(app: MechexoApp, alert: Alert) -> None:
 def _resolve(app: MechexoApp, alert: Alert, reason: str) -> str:
     from mechexo.alerts import operations
 
-    operations.resolve(app.desk, alert.id, reason=reason)
+    done = operations.resolve(app.desk, alert.id, reason=reason)
+    app.post_message(app.facts.with_alert(done))
     return f"{alert.name} is resolved; if its source still sees the trouble, it opens anew"
 
 

@@ -6,6 +6,7 @@ import itertools
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,17 @@ from textual.message import Message
 
 from mechexo.desk_status import STALE_AFTER_TICKS, DeskStatus, card_words
 from mechexo.errors import MechexoError
-from mechexo_tui.sources import FIRST, GROUPS, JUDGED, LOADERS, Overview, Part, read_parts
+from mechexo_tui.sources import (
+    FIRST,
+    FOLLOWING,
+    GROUPS,
+    JUDGED,
+    LOADERS,
+    Overview,
+    Part,
+    read_part,
+    read_parts,
+)
 from mechexo_tui.widgets.header import Heading
 
 if TYPE_CHECKING:
@@ -168,6 +179,24 @@ class Facts:
     def alert(self, alert_id: int | None) -> Alert | None:
         """An open alert by its id."""
         return next((a for a in self.overview.alerts.value or () if a.id == alert_id), None)
+
+    def with_alert(self, alert: Alert) -> PartsRead:
+        """What is known, with this alert as it is now: shown until all of them are read again,
+        which takes its time where there are thousands."""
+        from mechexo.alerts.reading import outlooks
+
+        number, known = next(self._numbers), self.overview.alerts
+        if known.value is None:
+            return PartsRead(number, {})
+        others = (each for each in known.value if each.id != alert.id or alert.is_open)
+        alerts = tuple(alert if each.id == alert.id else each for each in others)
+        found: dict[str, Part[Any]] = {"alerts": replace(known, value=alerts)}
+        # It is done, whatever may be wrong with what comes next.
+        of_it = read_part(self.desk, FOLLOWING, {FOLLOWING: lambda desk: outlooks(desk, [alert])})
+        if of_it.value is not None:
+            following = {**(self.overview.following.value or {}), **of_it.value}
+            found[FOLLOWING] = replace(of_it, value=following)
+        return PartsRead(number, found)
 
     def read(self, names: Iterable[str]) -> PartsRead:
         """Reads these parts now, in whatever thread this is called."""
