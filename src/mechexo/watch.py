@@ -22,7 +22,7 @@ from mechexo import hearing, tick_log
 from mechexo.alerts.values import Alert, Delivery, Observation
 from mechexo.desk import Desk
 from mechexo.desk_status import DeskStatus, status_after_tick
-from mechexo.errors import BusyError, MechexoError, StateError
+from mechexo.errors import BusyError, MechexoError, StateError, UnreachableError
 from mechexo.health.values import ProbeState
 from mechexo.observing import (
     cost_observations,
@@ -47,6 +47,8 @@ CLOSING_SHARE = 0.08
 """Shares of the whole deadline. Of 11 s the probes get 6 at most, so that their usual timeout of
 5 s fits. Every later stage may take what is left, less what those after it are kept: a slow disk
 is no failure, and a hanging stage leaves 1.3 s to the alerts and 2.2 s to the sending."""
+SIGN_S = 2.0
+"""How long the sign of life may take."""
 HEAR_S = 2.0
 """How long a tick asks the chats, and the telephone's service, for what people answered."""
 LOOK_UP_S = 2.0
@@ -237,6 +239,10 @@ def _tick(desk: Desk, deadline_s: float) -> TickReport:
         lambda: alerts.deliver_due(desk, deadline_s=send_s * 0.9, entries=entries),
     )
 
+    if desk.settings.watchdog.url:
+        sign_s = min(SIGN_S, this.left_s(keeping_s=closing_s))
+        this.run("watchdog", sign_s, lambda: _give_sign(desk, this.stages, sign_s * 0.9))
+
     def close() -> DeskStatus:
         status = status_after_tick(desk, at, [s for s in this.stages if not s.ok])
         health.record_ops_ok(desk, status.ops_ok)
@@ -257,6 +263,19 @@ def _tick(desk: Desk, deadline_s: float) -> TickReport:
         ops_ok=status.ops_ok if status else None,
         reasons=status.reasons if status else (),
     )
+
+
+def _give_sign(desk: Desk, stages: Iterable[Stage], timeout_s: float) -> None:
+    """The sign of life, when this tick left nothing undone.
+
+    Raises:
+        UnreachableError: it did not arrive, or could not honestly be given.
+    """
+    from mechexo.watchdog import audit_of, give_sign
+
+    if undone := audit_of(desk, [stage for stage in stages if not stage.ok]):
+        raise UnreachableError(f"no sign of life was given: {'; '.join(undone)}")
+    give_sign(desk, timeout_s=timeout_s)
 
 
 def _standing(alert: Alert) -> tuple[object, ...]:

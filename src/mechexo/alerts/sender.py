@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -73,13 +73,17 @@ def deliver_due(
     own = Processes() if processes is None else processes
     done: dict[int, Delivery] = {}
     try:
-        while names := outbox.channels_with_work(desk.state.reader(), desk.clock.now()):
+        tried: set[str] = set()
+        while names := _with_work(desk, tried):
             drains = [_Drain(desk, name, ends_at_s, entries or {}, own) for name in names]
             _run_all(drains, began_s + deadline_s)
             done |= {each.id: each for drain in drains for each in tuple(drain.done)}
-            _raise_failing_channels(desk, drains)
-            # One round more only for what the last one brought about: a level that was skipped.
-            if ends_at_s - time.monotonic() < _LEAST_S or not _fall_back(desk):
+            # A round more only for what this one brought about: a level that reached nobody, a
+            # channel that fails.
+            tried |= set(names)
+            brought = _raise_failing_channels(desk, drains) | _fall_back(desk)
+            tried -= brought - {drain.channel for drain in drains if drain.trouble()}
+            if ends_at_s - time.monotonic() < _LEAST_S:
                 break
     finally:
         if processes is None:
@@ -126,13 +130,19 @@ def _run_all(drains: Sequence[_Drain], until_s: float) -> None:
             raise drain.error
 
 
-def _fall_back(desk: Desk) -> bool:
-    """Tells the next level of what has reached nobody at its present one; whether any was told."""
+def _with_work(desk: Desk, tried: Collection[str]) -> list[str]:
+    found = outbox.channels_with_work(desk.state.reader(), desk.clock.now())
+    return [name for name in found if name not in tried]
+
+
+def _fall_back(desk: Desk) -> set[str]:
+    """Tells the next level of what has reached nobody at its present one; the channels of it."""
     now, patience = desk.clock.now(), desk.settings.alerts.fallback_after
     if not outbox.unreached(desk.state.reader(), now, patience):
-        return False
+        return set()
     with desk.state.write() as transaction:
-        return bool(apply_step(desk, transaction, now, (), thorough=False).pages)
+        effects = apply_step(desk, transaction, now, (), thorough=False)
+    return {page.channel for page in effects.pages}
 
 
 def channels_gone(desk: Desk, transaction: Transaction) -> list[Observation]:
@@ -151,9 +161,9 @@ def channels_gone(desk: Desk, transaction: Transaction) -> list[Observation]:
     ]
 
 
-def _raise_failing_channels(desk: Desk, drains: Iterable[_Drain]) -> None:
+def _raise_failing_channels(desk: Desk, drains: Iterable[_Drain]) -> set[str]:
     """Raises an alert for each channel that does not deliver, and resolves it when it does again:
-    the people behind the other channels shall know that one is out."""
+    the people behind the other channels shall know that one is out. The channels that page it."""
     said = [
         Observation(
             key=f"channel:{drain.channel}",
@@ -169,9 +179,11 @@ def _raise_failing_channels(desk: Desk, drains: Iterable[_Drain]) -> None:
         for drain in drains
         if (trouble := drain.trouble()) is not None or drain.delivered()
     ]
-    if said:
-        with desk.state.write() as transaction:
-            apply_step(desk, transaction, desk.clock.now(), said)
+    if not said:
+        return set()
+    with desk.state.write() as transaction:
+        effects = apply_step(desk, transaction, desk.clock.now(), said)
+    return {page.channel for page in effects.pages}
 
 
 @dataclass(slots=True)
