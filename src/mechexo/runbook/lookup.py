@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import lru_cache
 
 from mechexo.runbook.values import Entry, Found
 
@@ -109,10 +110,20 @@ def _nearly(wanted: str, forms: Sequence[tuple[Entry, str, str]]) -> Iterator[Fo
     near = [
         (ratio, entry, alert)
         for entry, alert, form in forms
-        if (ratio := difflib.SequenceMatcher(None, wanted, form).ratio()) >= CLOSE_ALERT
+        if (ratio := _likeness(wanted, form)) >= CLOSE_ALERT
     ]
     for ratio, entry, alert in sorted(near, key=lambda each: (each[0], each[1].id), reverse=True):
         yield Found(entry, round(0.9 * ratio, 3), f"closest alert name {alert}")
+
+
+def _likeness(wanted: str, form: str) -> float:
+    """How alike two names are; 0 when that is seen to be below `CLOSE_ALERT` without comparing
+    them letter by letter, which takes a storm of alerts too long."""
+    shorter, longer = sorted((len(wanted), len(form)))
+    if 2 * shorter < CLOSE_ALERT * (shorter + longer):
+        return 0.0
+    matcher = difflib.SequenceMatcher(None, wanted, form)
+    return matcher.ratio() if matcher.quick_ratio() >= CLOSE_ALERT else 0.0
 
 
 def name_of_key(key: str) -> str:
@@ -127,6 +138,7 @@ def name_of_key(key: str) -> str:
     return key
 
 
+@lru_cache(maxsize=1024)
 def _one_form(name: str) -> str:
     return "_".join(words_of(name))
 
