@@ -14,6 +14,7 @@ from mechexo.alerts.records import Wanted
 from mechexo.alerts.rules import step
 
 if TYPE_CHECKING:
+    from mechexo.alerts.effects import Stranded, Unreached
     from mechexo.alerts.policy import Policy
     from mechexo.alerts.values import Alert, Observation
     from mechexo.desk import Desk
@@ -28,17 +29,22 @@ def apply_step(
     *,
     whole: bool = False,
     thorough: bool = True,
+    outbox_too: bool = True,
 ) -> Effects:
     """One step of the rules from and to the state file.
 
     `whole` looks at every open alert. Otherwise only at those for which something may have
     changed; without `thorough` not at those whose silence or cause still stands, which only
-    another configuration could wake.
+    another configuration could wake. Without `outbox_too` not at those whose messages have reached
+    nobody: finding them takes a look at every alert that climbs.
     """
     connection = transaction.connection
     policy = policy_of(desk, now)
-    stranded = outbox.stranded(connection, desk.settings.channels)
-    unreached = outbox.unreached(connection, now, desk.settings.alerts.fallback_after)
+    stranded: dict[int, Stranded] = {}
+    unreached: dict[int, Unreached] = {}
+    if outbox_too:
+        stranded = outbox.stranded(connection, desk.settings.channels)
+        unreached = outbox.unreached(connection, now, desk.settings.alerts.fallback_after)
     keys = [each.key for each in observations]
     if whole:
         alerts = records.all_open_alerts(connection)

@@ -70,11 +70,17 @@ __all__ = [
 ]
 
 
-def observe(desk: Desk, observations: Iterable[Observation]) -> tuple[Alert, ...]:
+def observe(
+    desk: Desk, observations: Iterable[Observation], *, time_is_kept: bool = False
+) -> tuple[Alert, ...]:
     """Takes what the sources say: opens, merges, resolves. Returns the alerts that changed.
 
     Alerts, timeline and outbox rows are on disk, in one transaction, when this returns. Called
     without observations it still ends silences and quiet hours and climbs the ladders.
+
+    `time_is_kept` says that `keep_time` is called each second, and the tick now and then: to these
+    is left what has reached nobody, and what another configuration would change for alerts that a
+    silence or a cause keeps back. What was said is on disk the sooner.
 
     Raises:
         UsageError: an observation has no key or name, or a severity that does not exist.
@@ -83,7 +89,9 @@ def observe(desk: Desk, observations: Iterable[Observation]) -> tuple[Alert, ...
     now = desk.clock.now()
     with desk.state.write() as transaction:
         safe += channels_gone(desk, transaction)
-        effects = apply_step(desk, transaction, now, safe)
+        effects = apply_step(
+            desk, transaction, now, safe, thorough=not time_is_kept, outbox_too=not time_is_kept
+        )
         records.prune(transaction.connection, now - desk.settings.alerts.keep_resolved)
     return effects.alerts
 
