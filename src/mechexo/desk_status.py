@@ -228,6 +228,7 @@ def status_document(status: DeskStatus) -> dict[str, object]:
             "unacknowledged": status.alerts.unacknowledged,
             "by_severity": status.alerts.by_severity,
             "oldest_s": status.alerts.oldest_s,
+            "kept_back": status.alerts.kept_back,
         },
         "oncall": {"level1": status.oncall.level1, "quiet_hours": status.oncall.quiet_hours},
         "uptime": _uptime_document(status.uptime),

@@ -393,3 +393,18 @@ def test_on_call_now_says_who_and_whether_it_is_quiet(
     clock.advance(NIGHT - START)
     quiet = oncall.now(desk)
     assert (quiet.quiet_hours, quiet.quiet_until) == (True, datetime(2026, 3, 3, 6, tzinfo=UTC))
+
+
+def test_the_counts_say_how_many_are_kept_back_and_why(
+    make_desk: MakeDesk, clock: VirtualClock
+) -> None:
+    rule = '[suppress.gateway]\ncause = { key = "gateway" }\nhides = { key = "fills" }\n'
+    desk = make_desk(BOX + rule)
+    alerts.observe(desk, [trouble("gateway"), trouble("fills"), trouble("quotes"), trouble("x")])
+    alerts.silence(desk, matchers={"key": "quotes"}, duration=timedelta(hours=1), reason="r")
+    found = alerts.counts(desk)
+    assert (found.unacknowledged, found.kept_back) == (4, {"silenced": 1, "caused": 1})
+    clock.advance(NIGHT - START)
+    alerts.observe(desk, [trouble("night")])
+    # The ladders of those that paged stand still too.
+    assert alerts.counts(desk).kept_back == {"caused": 1, "held": 4}

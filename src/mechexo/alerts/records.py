@@ -310,14 +310,25 @@ def counts(connection: sqlite3.Connection, now: datetime) -> AlertCounts:
     """The open alerts in numbers."""
     rows = connection.execute(
         "SELECT severity, COUNT(*) AS alerts, SUM(state = 'firing') AS firing, "
-        "MIN(started_at) AS oldest FROM alert WHERE state <> 'resolved' GROUP BY severity"
+        "MIN(started_at) AS oldest, "
+        "SUM(state = 'firing' AND silenced_until > :now) AS silenced, "
+        "SUM(state = 'firing' AND suppressed_by IS NOT NULL) AS caused, "
+        "SUM(state = 'firing' AND held_until > :now) AS held, "
+        "SUM(state = 'firing' AND flapping_until > :now AND held_until IS NULL) AS flapping "
+        "FROM alert WHERE state <> 'resolved' GROUP BY severity",
+        {"now": iso_z(now)},
     ).fetchall()
+    kept_back = {
+        reason: sum(row[reason] or 0 for row in rows)
+        for reason in ("silenced", "caused", "held", "flapping")
+    }
     oldest = min((row["oldest"] for row in rows), default=None)
     return AlertCounts(
         open=sum(row["alerts"] for row in rows),
         unacknowledged=sum(row["firing"] for row in rows),
         by_severity={row["severity"]: row["alerts"] for row in rows},
         oldest_s=None if oldest is None else max((now - from_iso_z(oldest)).total_seconds(), 0.0),
+        kept_back={reason: count for reason, count in kept_back.items() if count},
     )
 
 

@@ -149,6 +149,14 @@ class AlertCounts:
     unacknowledged: int
     by_severity: Mapping[str, int]
     oldest_s: float | None
+    kept_back: Mapping[str, int] = field(default_factory=dict)
+    """Of the unacknowledged, those that page nobody now, by reason: `silenced`, `caused` by another
+    alert, `held` by quiet hours, `flapping`. A reason that keeps none is not in it."""
+
+    @property
+    def kept_back_words(self) -> str:
+        """`2 silenced, 1 held`; "" when none is."""
+        return ", ".join(f"{count} {reason}" for reason, count in self.kept_back.items())
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,8 +75,9 @@ def _alerts(found: DeskStatus) -> str:
     if not counts.open:
         return "none open"
     kinds = ", ".join(f"{number} {name}" for name, number in counts.by_severity.items() if number)
+    kept = f" ({counts.kept_back_words})" if counts.kept_back else ""
     oldest = "" if counts.oldest_s is None else f", oldest {format_duration(counts.oldest_s)}"
-    return f"{counts.open} open ({kinds}), {counts.unacknowledged} unacknowledged{oldest}"
+    return f"{counts.open} open ({kinds}), {counts.unacknowledged} unacknowledged{kept}{oldest}"
 
 
 def _uptime(found: DeskStatus) -> str:

@@ -101,6 +101,6 @@ class CostSettings(Table):
     workers: Annotated[int, between(1, 256)] = 2
     """How many days are computed at once where a period is computed day by day."""
     memory_mb: Annotated[int, between(128, 1_000_000)] = 800
-    """About how much memory `mechexo costs` and `ingest` may take; a period that needs more at once is
-    computed day by day."""
+    """About how much memory `mechexo costs` and `ingest` may take; a period that needs more at once
+    is computed day by day."""
     alerts: CostAlertSettings = field(default_factory=CostAlertSettings)

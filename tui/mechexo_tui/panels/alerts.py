@@ -110,7 +110,8 @@ def tally(counts: AlertCounts) -> str:
         return "none open"
     worst = [f"{counts.by_severity[name]} {name}" for name in SEVERITIES
              if counts.by_severity.get(name)]  # fmt: skip
-    return f"{counts.open} open, {counts.unacknowledged} unacknowledged: {', '.join(worst)}"
+    kept = f", {counts.kept_back_words}" if counts.kept_back else ""
+    return f"{counts.open} open, {counts.unacknowledged} unacknowledged{kept}: {', '.join(worst)}"
 
 
 def matching(alerts: Sequence[Alert], words: str) -> Sequence[Alert]:
