@@ -59,6 +59,7 @@ def test_an_alert_that_nobody_is_told_of_says_so() -> None:
     assert next_of(ALERT, end, LOOK.wide(80), 16)[0] == "nobody"
     none = Outlook(None, "nobody: no channel takes low alerts, see [channels]")
     assert next_of(ALERT, none, LOOK, 30) == ("nobody", "warning")
+    assert next_of(replace(ALERT, severity="low"), none, LOOK, 30) == ("nobody", "dim")
     caused = Outlook(None, "nobody while alert 12 is open, which causes it")
     assert next_of(replace(ALERT, suppressed_by=12), caused, LOOK, 30) == ("nobody", "dim")
     known = replace(ALERT, state=AlertState.ACKNOWLEDGED, acknowledged_by="ada")
@@ -79,7 +80,8 @@ def test_at_every_width_a_row_keeps_severity_state_and_the_time_to_the_next(widt
     assert "▲ HIGH" in text
     assert "firing" in text
     assert "12m" in text
-    assert ("10h26m" in text) is (width >= 72)
+    assert "10h26m" in text
+    assert ("no quo" in text) is (width >= 72)
 
 
 def test_a_later_row_keeps_its_time_in_the_width_of_the_first_ones() -> None:

@@ -23,10 +23,10 @@ Following = Mapping[int, "Outlook"]
 COLUMNS = (
     Column("severity", 10),
     Column("name", 22),
-    Column("summary", 8, grows=True, drop=1),
+    Column("summary", 8, grows=True, drop=2),
     Column("state", 13),
     Column("since", 11, right=True, drop=4),
-    Column("age", 6, right=True, drop=2),
+    Column("age", 6, right=True, drop=1),
     Column("level", 5, right=True, drop=3),
     Column("next", 18),
 )
@@ -68,7 +68,11 @@ def list_table(
         else column
         for column in measured
     ]
-    return Table.fitting(measured, width)
+    table = Table.fitting(measured, width)
+    if all(column.title != "summary" for _, column in table.columns):
+        measured[1] = replace(measured[1], grows=True)
+        table = Table.fitting(measured, width)
+    return table
 
 
 def list_row(alert: Alert, following: Following, table: Table, look: Look) -> Row:
@@ -104,7 +108,9 @@ def next_of(alert: Alert, following: Outlook | None, look: Look, room: int) -> S
     if alert.state is AlertState.ACKNOWLEDGED:
         return f"{alert.acknowledged_by} knows", "dim"
     who = following.who if look.width > ROOMY else following.who.partition(" ")[0]
-    return who, "dim" if alert.suppressed_by is not None else "warning"
+    # The mild ones go no further by design.
+    waits = alert.suppressed_by is None and alert.severity in ("critical", "high")
+    return who, "warning" if waits else "dim"
 
 
 def in_order(
