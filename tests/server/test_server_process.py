@@ -116,6 +116,10 @@ def test_without_a_token_it_says_that_it_takes_nothing(desk: Desk) -> None:
     with Server(desk.config_path) as server:
         assert httpx.post(f"{server.address}/api/v1/alerts", json=alert("a")).status_code == 401
     assert "no token is in use" in server.errors[0]
+    assert server.errors[1] == (
+        "mechexo: [channels]: none is configured: nobody is told of anything; "
+        "add a table like [channels.mail]\n"
+    )
 
 
 def test_what_was_accepted_before_the_end_is_answered_and_there(make_real: MakeDesk) -> None:

@@ -28,6 +28,7 @@ def serve(
     Ends well on SIGTERM and SIGINT. Exit 2 without a token where others can reach it, 5 when the
     address cannot be listened on.
     """
+    from mechexo.alerts.lint import lint
     from mechexo.security import operations as security
     from mechexo.server.running import serve as run
 
@@ -40,6 +41,10 @@ def serve(
         )
 
     def announce(line: str) -> None:
+        for finding in lint(desk, addresses=False):
+            if finding.severe:
+                place = f"[{finding.table}] {finding.key}".rstrip()
+                render.note(f"mechexo: {place}: {finding.what}; {finding.do}")
         render.text(line)
         sys.stdout.flush()
 
