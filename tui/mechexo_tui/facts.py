@@ -178,6 +178,8 @@ class Facts:
 
     def alert(self, alert_id: int | None) -> Alert | None:
         """An open alert by its id."""
+        if alert_id is None:
+            return None
         return next((a for a in self.overview.alerts.value or () if a.id == alert_id), None)
 
     def with_alert(self, alert: Alert) -> PartsRead:

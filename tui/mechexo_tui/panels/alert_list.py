@@ -78,7 +78,12 @@ def list_table(
 def list_row(alert: Alert, following: Following, table: Table, look: Look) -> Row:
     """An alert as a row of the list."""
     room = next(column.width for _, column in table.columns if column.title == "next")
-    return Row(table.row(_cells(alert, following.get(alert.id), look, room)), f"alert:{alert.id}")
+    return Row(table.row(_cells(alert, following.get(alert.id), look, room)), key_of(alert))
+
+
+def key_of(alert: Alert) -> str:
+    """The key of an alert's row."""
+    return f"alert:{alert.id}"
 
 
 def _cells(

@@ -99,7 +99,13 @@ class AlertsScreen(ConsoleScreen):
             head.append((("  none", "dim"),))
         self.query_one("#head", LineBlock).show(head)
         rows = self.query_one("#rows", LineList)
-        rows.show(LazyRows(found, lambda alert: alert_list.list_row(alert, following, table, look)))
+        rows.show(
+            LazyRows(
+                found,
+                lambda alert: alert_list.list_row(alert, following, table, look),
+                key=alert_list.key_of,
+            )
+        )
         self._found = found
         self._times = self._times_in_view()
 

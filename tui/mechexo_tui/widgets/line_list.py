@@ -39,15 +39,27 @@ Item = TypeVar("Item")
 class LazyRows(Generic[Item]):
     """Rows made from items only when they come into view."""
 
-    def __init__(self, items: Sequence[Item], make: Callable[[Item], Row]) -> None:
+    def __init__(
+        self,
+        items: Sequence[Item],
+        make: Callable[[Item], Row],
+        *,
+        key: Callable[[Item], str] | None = None,
+    ) -> None:
         self._items = items
         self._make = make
+        self._key = key
 
     def __len__(self) -> int:
         return len(self._items)
 
     def __getitem__(self, index: int) -> Row:
         return self._make(self._items[index])
+
+    def key_at(self, index: int) -> str:
+        """The key of a row, made without its line where it is known how: the cursor is looked for
+        among many."""
+        return self[index].key if self._key is None else self._key(self._items[index])
 
 
 class LineList(Painted):
@@ -90,7 +102,7 @@ class LineList(Painted):
         """The key of the row under the cursor; empty when there is none."""
         if not self._cursor or not 0 <= self.index < len(self._rows):
             return ""
-        return self._rows[self.index].key
+        return self._key_at(self.index)
 
     @property
     def text(self) -> str:
@@ -177,7 +189,7 @@ class LineList(Painted):
     def choose(self, key: str) -> bool:
         """Puts the cursor on the row with this key; False when no row has it."""
         for index in range(len(self._rows)):
-            if self._rows[index].key == key:
+            if self._key_at(index) == key:
                 self._go_to(index)
                 return True
         return False
@@ -234,7 +246,7 @@ class LineList(Painted):
     def on_click(self, event: events.Click) -> None:
         """Puts the cursor there; a second click chooses."""
         index = self.top + event.y
-        if not self._cursor or index >= len(self._rows) or not self._rows[index].key:
+        if not self._cursor or index >= len(self._rows) or not self._key_at(index):
             return
         if index == self.index:
             self.post_message(self.Chosen())
@@ -278,9 +290,9 @@ class LineList(Painted):
         count = len(self._rows)
         if self._cursor:
             at = min(self.index, max(0, count - 1))
-            if key and not (at < count and self._rows[at].key == key):
+            if key and not (at < count and self._key_at(at) == key):
                 near = range(max(0, at - 200), min(count, at + 200))
-                at = next((index for index in near if self._rows[index].key == key), at)
+                at = next((index for index in near if self._key_at(index) == key), at)
             found = self._nearest(at, 1)
             self.index = at if found is None else found
         height = max(1, self.size.height)
@@ -289,12 +301,16 @@ class LineList(Painted):
             top = max(min(top, self.index), self.index - height + 1)
         self.top = max(0, top)
 
+    def _key_at(self, index: int) -> str:
+        rows = self._rows
+        return rows.key_at(index) if isinstance(rows, LazyRows) else rows[index].key
+
     def _nearest(self, start: int, direction: int) -> int | None:
         """The first row with a key from `start` on, else the first one behind it."""
         for step in (direction, -direction):
             index = start
             while 0 <= index < len(self._rows):
-                if self._rows[index].key:
+                if self._key_at(index):
                     return index
                 index += step
         return None
