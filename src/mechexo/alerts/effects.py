@@ -41,7 +41,7 @@ class Stranded:
 
     gone: frozenset[str]
     reached: frozenset[str]
-    """The other channels of that page, whatever became of it there."""
+    """The other channels of that page, unless it was cancelled there."""
 
 
 @dataclass(frozen=True, slots=True)

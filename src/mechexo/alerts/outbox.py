@@ -72,13 +72,21 @@ class Bundle:
 
 
 def add_pages(connection: sqlite3.Connection, pages: Iterable[Page]) -> None:
-    """Makes messages due. One that takes the place of an unsent one has been due since that was."""
+    """Makes messages due. One that takes the place of an unsent one has been due since that was.
+
+    One that was there before becomes due again: a second reminder of the same page, or a page that
+    was cancelled while its channel was not in the configuration.
+    """
     connection.executemany(
         "INSERT INTO delivery "
         "(alert_id, page, level, channel, kind, together, state, first_due_at, due_at) "
         "VALUES (:alert, :page, :level, :channel, :kind, :together, 'due', COALESCE((SELECT "
         "MIN(first_due_at) FROM delivery WHERE alert_id = :alert AND channel = :channel "
-        "AND kind = :kind AND state = 'due' AND first_due_at <= :at), :at), :at)",
+        "AND kind = :kind AND state = 'due' AND first_due_at <= :at), :at), :at) "
+        "ON CONFLICT (alert_id, page, level, channel, kind) DO UPDATE SET state = 'due', "
+        "first_due_at = excluded.first_due_at, due_at = excluded.due_at, detail = '', "
+        "finished_at = NULL WHERE delivery.state IN ('failed', 'cancelled') "
+        "OR (delivery.state = 'sent' AND delivery.kind <> 'page')",
         [
             {
                 "alert": p.alert_id,
@@ -151,7 +159,8 @@ def stranded(connection: sqlite3.Connection, configured: Collection[str]) -> dic
         channels = frozenset(
             row[0]
             for row in connection.execute(
-                "SELECT channel FROM delivery WHERE alert_id = ? AND page = ? AND kind = 'page'",
+                "SELECT channel FROM delivery WHERE alert_id = ? AND page = ? AND kind = 'page' "
+                "AND state <> 'cancelled'",
                 (alert_id, page),
             )
         )
@@ -165,7 +174,8 @@ def unreached(
 ) -> dict[int, Unreached]:
     """The alerts, by id, that wait for a next level and whose present one has reached nobody:
     every channel of it has failed for good, or was tried and has not delivered for `patience`, or
-    was not even tried for three times as long. A first attempt that is under way is not yet one."""
+    was not even tried for three times as long since the ladder began. A first attempt that is
+    under way is not yet one."""
     from mechexo.alerts.effects import Unreached
 
     rows = connection.execute(
@@ -188,7 +198,8 @@ def unreached(
             OR (MAX(delivery.attempts - (delivery.state = 'sending' AND delivery.id NOT IN (
                     SELECT delivery_id FROM phone_call))) > 0
                 AND MIN(delivery.first_due_at) <= :impatient)
-            OR MIN(delivery.first_due_at) <= :very_impatient
+            OR (MIN(delivery.first_due_at) <= :very_impatient
+                AND alert.escalating_since <= :very_impatient)
         )
         """,
         {
