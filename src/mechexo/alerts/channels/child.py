@@ -126,8 +126,8 @@ def _apprise(channel: dict[str, Any]) -> Send:
     services = apprise.Apprise(asset=asset)
     if not plugin or not services.add(plugin):
         raise RejectedError("Apprise does not accept the address: see [channels] url")
-    # The channel's own limit says how much it takes. Apprise's pauses, of 5 s between two mails, would
-    # be taken for a server that hangs.
+    # The channel's own limit says how much it takes. Apprise's pauses, of 5 s between two mails,
+    # would be taken for a server that hangs.
     plugin.request_rate_per_sec = 0
     if "overflow=" not in channel["address"].lower():
         plugin.overflow_mode = apprise.OverflowMode.TRUNCATE
