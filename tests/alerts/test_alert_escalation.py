@@ -265,3 +265,62 @@ def test_the_outlook_names_who_and_when_or_why_nobody() -> None:
     held = Night()
     held.at(LATE + 20 * MINUTE, fires(severity="high"))
     assert outlook(held.alert, held.state.policy).what == "quiet hours end, then: telegram"
+
+
+NOBODY = ladder(levels=(Level(0 * MINUTE, ()),))
+
+
+def test_a_level_that_comes_due_while_nobody_is_on_call_is_told_when_somebody_is() -> None:
+    night = Night(policy(ladder(repeat=1)))
+    night.at(NOON, fires())
+    gap = policy(NOBODY)
+    for minute in range(15, 40):
+        night.at(NOON + minute * MINUTE, policy=gap)
+    assert night.pages() == [(0, "telegram")]
+    assert [kind for kind, _ in night.events].count("no_channel") == 1, "said once"
+    night.at(NOON + 40 * MINUTE, policy=policy(ladder(repeat=1)))
+    assert night.pages()[1:] == [(40, "telegram")]
+    minutes(night, NOON + 41 * MINUTE, 30, fires())
+    assert night.pages()[2:] == [(55, "mail"), (70, "phone")]
+
+
+@pytest.mark.parametrize("severity", ["critical", "medium"])
+def test_what_got_worse_while_nobody_was_there_is_told_when_somebody_is(severity: str) -> None:
+    night = Night()
+    night.at(NOON, fires(severity="low"))
+    night.at(NOON + MINUTE, fires(severity=severity), policy=policy(NOBODY))
+    night.at(NOON + 2 * MINUTE, policy=policy(NOBODY))
+    assert night.pages() == [(0, "telegram")]
+    night.at(NOON + 3 * MINUTE, policy=policy())
+    assert night.pages()[1:] == [(3, "telegram")]
+
+
+def test_a_clock_set_back_while_nobody_is_there_keeps_nobody_from_being_told() -> None:
+    night = Night()
+    night.at(NOON, fires())
+    night.at(NOON + 20 * MINUTE, policy=policy(NOBODY))
+    night.at(NOON - 40 * MINUTE, policy=policy(NOBODY))
+    night.at(NOON - 39 * MINUTE, policy=policy())
+    assert [channel for _, channel, _ in night.told] == ["telegram", "telegram"]
+
+
+def test_a_ladder_that_was_cut_shorter_ends_where_it_now_ends() -> None:
+    night = Night()
+    minutes(night, NOON, 16, fires())
+    short = ladder()
+    night.state = replace(night.state, policy=policy(replace(short, levels=short.levels[:2])))
+    minutes(night, NOON + 17 * MINUTE, 60, fires())
+    assert night.pages() == [(0, "telegram"), (15, "mail")]
+    assert night.alert.next_level_at is None
+
+
+def test_a_forgotten_acknowledgement_of_what_does_not_climb_pages_in_the_morning() -> None:
+    night = Night(policy(forgotten_severities=frozenset({"medium"})))
+    night.at(LATE, fires(severity="medium"))
+    night.acknowledged(LATE)
+    minutes(night, LATE, 600)
+    assert night.told == [
+        (LATE, "telegram", "page"),
+        (LATE + 25 * MINUTE, "telegram", "reminder"),
+        (MORNING, "telegram", "page"),
+    ]

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 ENDED_BY_CAUSE = "what caused it is over"
 SILENCE_ENDED = "its silence ended"
+FIRST_PAGE = "first page"
+SOMEBODY_THERE = "somebody can be told now"
 
 
 def rank(severity: str) -> int:
@@ -84,11 +86,18 @@ def _worth(draft: Draft, alert: Alert) -> str:
     if alert.suppressed_by is not None:
         return ENDED_BY_CAUSE
     if not alert.paged_severity:
-        return "first page"
+        return FIRST_PAGE
     if rank(alert.severity) < rank(alert.paged_severity):
         return f"severity rose from {alert.paged_severity} to {alert.severity}"
+    if _waits_for_anybody(alert):
+        return SOMEBODY_THERE
     # Also when no channel wanted it: one may have been configured since.
-    return "" if alert.pages else "first page"
+    return "" if alert.pages else FIRST_PAGE
+
+
+def _waits_for_anybody(alert: Alert) -> bool:
+    """Whether a page of an alert that has paged before was due while nobody was there for it."""
+    return bool(alert.pages) and alert.next_level_at is not None and alert.escalating_since is None
 
 
 def _page_or_hold(draft: Draft, alert: Alert, why: str) -> None:
@@ -120,8 +129,8 @@ def _hold(draft: Draft, alert: Alert, until: datetime, why: str) -> None:
     said = f"{why}: quiet hours until {iso_z(until)}"
     draft.event(alert, Outcome.HELD, said)
     held = replace(_let_go(alert), held_until=until, next_level_at=None)
-    if alert.silenced_until is not None or alert.suppressed_by is not None:
-        # What was said before is long ago: in the morning it pages anew.
+    if not alert.paged_severity or rank(alert.severity) >= rank(alert.paged_severity):
+        # No rise, which may be over by then: in the morning it pages anew whatever was said.
         held = replace(held, paged_severity="")
     draft.keep(held)
     return draft.decide(held, Outcome.HELD, said)
@@ -135,10 +144,18 @@ def _let_go(alert: Alert) -> Alert:
 
 def _nobody(draft: Draft, alert: Alert, why: str) -> None:
     said = f"no channel takes {alert.severity} alerts"
-    if alert.paged_severity != alert.severity or why != "first page":
+    worse = rank(alert.severity) < rank(alert.paged_severity)
+    if worse or why not in (FIRST_PAGE, SOMEBODY_THERE):
         draft.event(alert, Outcome.NO_CHANNEL, f"{why}: {said}; see [channels]")
     worst = min(alert.severity, alert.paged_severity or alert.severity, key=rank)
-    draft.keep(replace(_let_go(alert), paged_severity=worst, next_level_at=None))
+    known = replace(_let_go(alert), paged_severity=worst, next_level_at=None)
+    if alert.pages:
+        # Due from now on, and found again by that, until somebody is there.
+        due_at = alert.next_level_at if _waits_for_anybody(alert) else None
+        known = replace(
+            known, next_level_at=min(due_at or draft.now, draft.now), escalating_since=None
+        )
+    draft.keep(known)
     draft.decide(alert, Outcome.NO_CHANNEL, said)
 
 
@@ -179,6 +196,9 @@ def _climbing(draft: Draft, alert: Alert) -> bool:
     quiet_until = None if alert.severity == "critical" else route.quiet_hours.until(draft.now)
     if quiet_until is not None:
         return _pause(draft, alert, quiet_until)
+    if route.ladder.next_reaching(0, alert.severity) is None:
+        _nobody(draft, alert, "nobody acknowledged")
+        return True
     if released:
         # The ladder stood still in the night: its next level is told now, and counts from now.
         since = draft.now - route.ladder.after(further or alert.level)
@@ -191,6 +211,9 @@ def _climbing(draft: Draft, alert: Alert) -> bool:
         alert = _tell_next(draft, alert, said, "escalated")
     while alert.next_level_at is not None and alert.next_level_at <= draft.now:
         if route.ladder.next_reaching(alert.level, alert.severity) is None:
+            if alert.climbs >= route.ladder.repeat:
+                # It was longer when this was waited for.
+                return _at_its_end(draft, alert)
             number = alert.climbs + 1
             why = f"nobody acknowledged: from the first level again, {number} of "
             why += f"{route.ladder.repeat}"
@@ -198,6 +221,12 @@ def _climbing(draft: Draft, alert: Alert) -> bool:
             return True
         alert = _tell_next(draft, alert, "nobody acknowledged", "escalated")
     draft.decide(alert, Outcome.PAGED, f"level {alert.level}")
+    return True
+
+
+def _at_its_end(draft: Draft, alert: Alert) -> bool:
+    draft.keep(replace(alert, next_level_at=None))
+    draft.decide(alert, Outcome.ALREADY_PAGED, "the ladder is at its end")
     return True
 
 

@@ -1,0 +1,159 @@
+"""The outbox in memory, written apart from the tables: what the rules' effects come to."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from mechexo.alerts.effects import Effects, Stranded, Unreached
+from mechexo.alerts.values import Alert, AlertState
+
+PATIENCE = timedelta(seconds=60)
+
+OVER = ("sent", "failed", "cancelled")
+
+
+@dataclass(slots=True)
+class Row:
+    """One message to one channel."""
+
+    alert_id: int
+    page: int
+    level: int
+    channel: str
+    kind: str
+    due_at: datetime
+    first_due_at: datetime
+    together: bool = False
+    state: str = "due"
+    attempts: int = 0
+    sent_at: datetime | None = None
+
+    @property
+    def identity(self) -> tuple[int, int, int, str, str]:
+        return self.alert_id, self.page, self.level, self.channel, self.kind
+
+
+class OutboxModel:
+    """Takes effects, sends what is due, and answers what the rules ask of an outbox."""
+
+    def __init__(self) -> None:
+        self.rows: dict[tuple[int, int, int, str, str], Row] = {}
+        self.alerts: dict[int, Alert] = {}
+        self.made = 0
+
+    def store(self, effects: Effects) -> None:
+        """Everything that a step, an acknowledgement or a resolution said, in the book's order."""
+        self.alerts |= {alert.id: alert for alert in effects.alerts}
+        for closing in effects.closings:
+            told = {
+                row.channel
+                for row in self.of(closing.alert_id)
+                if row.kind == "page" and row.state == "sent" and row.channel in closing.channels
+            }
+            for channel in told:
+                row = Row(
+                    closing.alert_id, closing.page, 0, channel, closing.kind,
+                    closing.due_at, closing.due_at,
+                )  # fmt: skip
+                if row.identity not in self.rows:
+                    self._add(row)
+        for page in effects.pages:
+            row = Row(
+                page.alert_id, page.number, page.level, page.channel, page.kind,
+                page.due_at, page.due_at, page.together,
+            )  # fmt: skip
+            assert row.identity not in self.rows, f"made twice: {row}"
+            self._add(row)
+        for each in effects.cancellations:
+            for row in self.of(each.alert_id):
+                if (
+                    row.page <= each.up_to_page
+                    and row.state == "due"
+                    and row.kind in ("page", "reminder")
+                    and (each.channels is None or row.channel in each.channels)
+                ):
+                    row.state = "cancelled"
+
+    def _add(self, row: Row) -> None:
+        self.rows[row.identity] = row
+        self.made += 1
+
+    def of(self, alert_id: int) -> Iterator[Row]:
+        return (row for row in [*self.rows.values()] if row.alert_id == alert_id)
+
+    def newest(self, alert: Alert) -> list[Row]:
+        """The messages of the alert's newest page."""
+        return [row for row in self.of(alert.id) if row.page == alert.pages and row.kind == "page"]
+
+    def send(
+        self, now: datetime, failing: Collection[str] = (), gone: Collection[str] = ()
+    ) -> list[Row]:
+        """Tries every message that is due; those of failing channels stay due, tried."""
+        out = []
+        for row in self.rows.values():
+            if row.state != "due" or row.due_at > now or row.channel in gone:
+                continue
+            if self._pointless(row):
+                row.state = "cancelled"
+            elif row.channel in failing:
+                row.attempts += 1
+            else:
+                row.state, row.sent_at = "sent", now
+                out.append(row)
+        return out
+
+    def refuse(self, channel: str) -> None:
+        """The channel's messages that were tried are given up."""
+        for row in self.rows.values():
+            if row.channel == channel and row.state == "due" and row.attempts:
+                row.state = "failed"
+
+    def _pointless(self, row: Row) -> bool:
+        alert = self.alerts[row.alert_id]
+        acknowledged = alert.state is AlertState.ACKNOWLEDGED
+        if row.kind == "resolved":
+            return False
+        if alert.state is AlertState.RESOLVED:
+            return True
+        if row.kind in ("acknowledged", "reminder"):
+            return not acknowledged
+        kept_back = alert.silenced_until is not None or alert.suppressed_by is not None
+        return acknowledged or kept_back or row.page < alert.pages
+
+    def unreached(self, now: datetime) -> dict[int, Unreached]:
+        found = {}
+        for alert in self.alerts.values():
+            if alert.state is not AlertState.FIRING:
+                continue
+            if alert.next_level_at is None or alert.next_level_at <= now:
+                continue
+            rows = [row for row in self.newest(alert) if row.level == alert.level]
+            if not rows or any(row.state == "sent" for row in rows):
+                continue
+            first = min(row.first_due_at for row in rows)
+            if (
+                all(row.state in ("failed", "cancelled") for row in rows)
+                or (any(row.attempts for row in rows) and first <= now - PATIENCE)
+                or first <= now - 3 * PATIENCE
+            ):
+                found[alert.id] = Unreached(alert.level, "no answer")
+        return found
+
+    def stranded(self, configured: Collection[str]) -> dict[int, Stranded]:
+        found = {}
+        for alert in self.alerts.values():
+            rows = self.newest(alert)
+            if any(row.state == "due" and row.channel not in configured for row in rows):
+                channels = frozenset(row.channel for row in rows)
+                gone = channels - frozenset(configured)
+                found[alert.id] = Stranded(gone, channels - gone)
+        return found
+
+    def openings(self, keys: Iterable[str], since: datetime) -> dict[str, int]:
+        started = [alert.key for alert in self.alerts.values() if alert.started_at > since]
+        return {key: started.count(key) for key in keys if key in started}
+
+    def open(self) -> dict[str, Alert]:
+        return {alert.key: alert for alert in self.alerts.values() if alert.is_open}
