@@ -11,7 +11,6 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from mechexo.alerts import operations as alerts
-from mechexo.clock import SystemClock, VirtualClock
 from mechexo.desk import Desk
 from mechexo.times import iso_z
 
@@ -85,12 +84,18 @@ def observation(key: str) -> alerts.Observation:
 
 
 def open_alerts(desk: Desk, count: int, overdue: int) -> None:
-    """Opens so many alerts, `overdue` of which wait for their next level since a minute ago, and
-    takes their first pages for sent."""
-    now = SystemClock().now()
-    for first, last, at in ((0, overdue, now - timedelta(minutes=16)), (overdue, count, now)):
-        then = Desk(desk.settings, desk.config_path, desk.state, VirtualClock(at), desk.actor)
-        alerts.observe(then, [observation(f"open{number:06}") for number in range(first, last)])
+    """Opens so many alerts and takes their first pages for sent; `overdue` of them wait for their
+    next level since a minute ago."""
+    alerts.observe(desk, [observation(f"open{number:06}") for number in range(count)])
+    then = iso_z(desk.clock.now() - timedelta(minutes=16))
+    next_level = iso_z(desk.clock.now() - timedelta(minutes=1))
+    with desk.state.write() as transaction:
+        transaction.execute(
+            "UPDATE alert SET started_at = ?, last_seen_at = ?, escalating_since = ?, "
+            "next_level_at = ? WHERE id IN (SELECT id FROM alert "
+            "WHERE next_level_at IS NOT NULL ORDER BY id LIMIT ?)",
+            (then, then, then, next_level, overdue),
+        )
     settle(desk)
 
 

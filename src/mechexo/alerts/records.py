@@ -38,6 +38,7 @@ _MOMENTS = frozenset(
 _PLACES_OF_MOMENTS = tuple(place for place, name in enumerate(_COLUMNS) if name in _MOMENTS)
 _PLACE_OF_LABELS = _COLUMNS.index("labels")
 _PLACE_OF_STATE = _COLUMNS.index("state")
+_read_labels = json.JSONDecoder().raw_decode
 _STATES = {state.value: state for state in AlertState}
 _SELECT = f"SELECT {', '.join(_COLUMNS)} FROM alert"  # noqa: S608
 _UPSERT = (
@@ -192,7 +193,7 @@ def alerts_in(
         f"{_SELECT} WHERE {only_open}state IN ({marks}) ORDER BY {order} LIMIT ?",
         (*(state.value for state in states), -1 if limit is None else min(limit, _LARGEST)),
     )
-    return tuple(map(_alert, rows))
+    return tuple(map(_alert, rows.fetchall()))
 
 
 def save_alerts(connection: sqlite3.Connection, alerts: Iterable[Alert]) -> None:
@@ -407,7 +408,7 @@ def _alert(row: sqlite3.Row) -> Alert:
     for place in _PLACES_OF_MOMENTS:
         if values[place] is not None:
             values[place] = from_iso_z(values[place])
-    values[_PLACE_OF_LABELS] = json.loads(values[_PLACE_OF_LABELS])
+    values[_PLACE_OF_LABELS] = _read_labels(values[_PLACE_OF_LABELS])[0]
     values[_PLACE_OF_STATE] = _STATES[values[_PLACE_OF_STATE]]
     return Alert(*values)
 
