@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import sys
+from contextlib import redirect_stdout
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
 from mechexo.cli import render
 from mechexo.cli.table_layout import GAP, Column, column, layout
@@ -48,6 +54,29 @@ def test_each_part_begins_with_what_names_the_row(columns: list[Column], width: 
     parts = layout(columns, width)
     assert {part[0][0] for part in parts} == {0}
     assert all(sorted(part) == list(part) for part in parts)
+
+
+cells = st.text("ab  é漢\u200b\t\n0.%–", max_size=30) | st.text(max_size=8)
+
+
+@given(
+    st.lists(st.tuples(cells, cells, cells), min_size=1, max_size=6),
+    st.sampled_from([60, 80, 10_000]),
+)
+def test_a_row_is_printed_as_rich_would_print_it(
+    rows: list[tuple[str, str, str]], width: int
+) -> None:
+    parts = [("summary", False, 24), ("n", True, 20), ("files", False, 9)]
+    ours, rich = io.StringIO(), io.StringIO()
+    with redirect_stdout(ours):
+        render._print_rows(Console(file=ours, width=width, highlight=False), parts, rows)
+    whole = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
+    for name, right, size in parts:
+        whole.add_column(name, justify="right" if right else "left", width=size, overflow="fold")
+    for row in rows:
+        whole.add_row(*map(Text, row))
+    Console(file=rich, width=width, highlight=False).print(whole)
+    assert ours.getvalue() == rich.getvalue()
 
 
 def test_an_optional_column_is_left_out_where_the_rest_then_stands_together() -> None:
