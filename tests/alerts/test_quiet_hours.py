@@ -94,3 +94,47 @@ def test_equal_ends_and_a_disabled_window_are_never_quiet() -> None:
     midnight = datetime(2026, 3, 3, tzinfo=UTC)
     assert not QuietHours(time(0), time(0), "UTC").covers(midnight)
     assert not QuietHours(time(22), time(6), "UTC", enabled=False).covers(midnight)
+
+
+def changes(zone: str, first_year: int, last_year: int) -> list[datetime]:
+    """Every moment of those years at which the zone's clocks change, found hour by hour."""
+    own = ZoneInfo(zone)
+    found, at = [], datetime(first_year, 1, 1, tzinfo=UTC)
+    step = timedelta(minutes=30)
+    offset = at.astimezone(own).utcoffset()
+    while at.year <= last_year:
+        at += step
+        now = at.astimezone(own).utcoffset()
+        if now != offset:
+            found.append(at)
+        offset = now
+    return found
+
+
+# Apart from the four: a change at midnight, half an hour of winter, and a day that never was.
+MORE = {
+    "America/New_York": (2024, 2028),
+    "Europe/London": (2024, 2028),
+    "Australia/Lord_Howe": (2024, 2028),
+    "Asia/Tokyo": (2024, 2028),
+    "America/Havana": (2025, 2026),
+    "America/Santiago": (2025, 2026),
+    "Europe/Dublin": (2025, 2026),
+    "Pacific/Apia": (2011, 2012),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("zone", sorted(MORE))
+def test_around_every_change_of_the_clocks_the_rule_agrees_with_the_walk(zone: str) -> None:
+    windows = [
+        (time(22), time(6)), (time(23, 30), time(0, 15)), (time(1, 30), time(2, 30)),
+        (time(2, 15), time(1, 45)), (time(0), time(12)),
+    ]  # fmt: skip
+    for change in changes(zone, *MORE[zone]):
+        for start, end in windows:
+            quiet = QuietHours(start, end, zone)
+            for minutes in range(-1500, 1500, 37):
+                moment = change + minutes * MINUTE
+                assert quiet.covers(moment) == shows_quiet(moment, start, end, zone)
+                assert quiet.until(moment) == walked_until(moment, start, end, zone)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -42,10 +42,17 @@ class OutboxModel:
         self.rows: dict[tuple[int, int, int, str, str], Row] = {}
         self.alerts: dict[int, Alert] = {}
         self.made = 0
+        self._open: dict[int, Alert] = {}
+        self._of: dict[int, list[Row]] = {}
+        self._due: dict[tuple[int, int, int, str, str], Row] = {}
 
     def store(self, effects: Effects) -> None:
         """Everything that a step, an acknowledgement or a resolution said, in the book's order."""
-        self.alerts |= {alert.id: alert for alert in effects.alerts}
+        for alert in effects.alerts:
+            self.alerts[alert.id] = alert
+            self._open.pop(alert.id, None)
+            if alert.is_open:
+                self._open[alert.id] = alert
         for closing in effects.closings:
             told = {
                 row.channel
@@ -77,11 +84,13 @@ class OutboxModel:
                     row.state = "cancelled"
 
     def _add(self, row: Row) -> None:
-        self.rows[row.identity] = row
+        self.rows[row.identity] = self._due[row.identity] = row
+        self._of.setdefault(row.alert_id, []).append(row)
         self.made += 1
 
-    def of(self, alert_id: int) -> Iterator[Row]:
-        return (row for row in [*self.rows.values()] if row.alert_id == alert_id)
+    def of(self, alert_id: int) -> list[Row]:
+        """The messages of an alert, oldest first."""
+        return [*self._of.get(alert_id, ())]
 
     def newest(self, alert: Alert) -> list[Row]:
         """The messages of the alert's newest page."""
@@ -92,8 +101,11 @@ class OutboxModel:
     ) -> list[Row]:
         """Tries every message that is due; those of failing channels stay due, tried."""
         out = []
-        for row in self.rows.values():
-            if row.state != "due" or row.due_at > now or row.channel in gone:
+        for row in [*self._due.values()]:
+            if row.state != "due":
+                del self._due[row.identity]
+                continue
+            if row.due_at > now or row.channel in gone:
                 continue
             if self._pointless(row):
                 row.state = "cancelled"
@@ -124,7 +136,7 @@ class OutboxModel:
 
     def unreached(self, now: datetime) -> dict[int, Unreached]:
         found = {}
-        for alert in self.alerts.values():
+        for alert in self._open.values():
             if alert.state is not AlertState.FIRING:
                 continue
             if alert.next_level_at is None or alert.next_level_at <= now:
@@ -143,7 +155,7 @@ class OutboxModel:
 
     def stranded(self, configured: Collection[str]) -> dict[int, Stranded]:
         found = {}
-        for alert in self.alerts.values():
+        for alert in self._open.values():
             rows = self.newest(alert)
             if any(row.state == "due" and row.channel not in configured for row in rows):
                 channels = frozenset(row.channel for row in rows)
@@ -156,4 +168,4 @@ class OutboxModel:
         return {key: started.count(key) for key in keys if key in started}
 
     def open(self) -> dict[str, Alert]:
-        return {alert.key: alert for alert in self.alerts.values() if alert.is_open}
+        return {alert.key: alert for alert in self._open.values()}
