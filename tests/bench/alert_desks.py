@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from mechexo.alerts import operations as alerts
+from mechexo.alerts.values import Observation
 from mechexo.desk import Desk
 from mechexo.times import iso_z
 
@@ -70,9 +71,9 @@ def make_desk(
     return Desk.open(config)
 
 
-def observation(key: str) -> alerts.Observation:
+def observation(key: str) -> Observation:
     """The same trouble as `http_load.alert` tells."""
-    return alerts.Observation(
+    return Observation(
         key=f"bench/{key}",
         firing=True,
         severity="high",

@@ -29,7 +29,7 @@ from bench.alert_desks import (
     settle,
 )
 from bench.bare_disk import BareDisk
-from bench.figures import Table, percentile
+from bench.figures import Table, Times, turns
 from bench.http_load import post_alerts
 from bench.sinks import HttpSink, MailboxWatch
 from mechexo import watch
@@ -45,18 +45,6 @@ CLIENTS = {1: 100, 8: 300, 64: 800}
 BLOCK = 100
 """Turns of the bare loops before each of ours: a shared machine's disk changes by the second."""
 IDLE_S = 20.0
-
-
-def timed(work: Callable[[], object]) -> float:
-    """How long it takes, in seconds."""
-    began_s = time.perf_counter()
-    work()
-    return time.perf_counter() - began_s
-
-
-def rate(times_s: Sequence[float]) -> str:
-    """Turns in a second, one after the other."""
-    return f"{len(times_s) / sum(times_s):,.0f}"
 
 
 def numbered(name: str) -> Iterator[str]:
@@ -79,16 +67,17 @@ class Bench:
         """One alert at a time, then over HTTP, each beside the bare loop."""
         desk = make_desk(self.folder / "one", self.sink.url)
         keys = numbered("one")
-        fsyncs, bare, ours = [], [], []
+        fsyncs, bare, ours = Times(), Times(), Times()
         for _ in range(3 * self.rounds):
-            fsyncs += self.disk.fsyncs(BLOCK)
-            bare += self.disk.inserts(BLOCK)
+            self.disk.fsyncs(BLOCK, fsyncs)
+            self.disk.inserts(BLOCK, bare)
             for key in itertools.islice(keys, BLOCK):
-                ours.append(timed(lambda key=key: alerts.observe(desk, [observation(key)])))
-        self.table.row("the disk: 4 KiB appended, fdatasync", fsyncs, rate=rate(fsyncs))
-        self.table.row("bare one-row inserts, WAL, FULL", bare, rate=rate(bare))
-        note = f"{sum(ours) / sum(bare):.2f}x bare (p50 {p50(ours) / p50(bare):.2f}x) / 1.5x"
-        self.table.row("operations.observe, one at a time", ours, note, rate(ours))
+                ours.take(lambda key=key: alerts.observe(desk, [observation(key)]))
+        self.table.row("the disk: 4 KiB appended, fdatasync", fsyncs, "", f"{fsyncs.per_s:,.0f}")
+        self.table.row("bare one-row inserts, WAL, FULL", bare, "", f"{bare.per_s:,.0f}")
+        slower, p50 = bare.per_s / ours.per_s, ours.p50_s() / bare.p50_s()
+        note = f"{slower:.2f}x bare (p50 {p50:.2f}x) / 1.5x"
+        self.table.row("operations.observe, one at a time", ours, note, f"{ours.per_s:,.0f}")
         desk = make_desk(self.folder / "many", self.sink.url)
         self._ingest_over_http(desk, CLIENTS, "")
 
@@ -97,14 +86,14 @@ class Bench:
         with Server(desk.config_path) as server:
             post_alerts(server.address, shown, keys, 1, 20)
             for number, count in clients.items():
-                bare, times, took_s = [], [], 0.0
+                bare, times, took_s = Times(), list[float](), 0.0
                 for _ in range(3 * self.rounds):
-                    bare += self.disk.inserts(BLOCK)
+                    self.disk.inserts(BLOCK, bare)
                     load = post_alerts(server.address, shown, keys, number, count)
                     times += load.times_s
                     took_s += load.took_s
-                each_s, bare_s = took_s / len(times), sum(bare) / len(bare)
-                note = f"{each_s / bare_s:.2f}x bare ({1 / bare_s:,.0f}/s) / 1.5x; 500/s, p99 20 ms"
+                each_s = took_s / len(times)
+                note = f"{each_s * bare.per_s:.2f}x bare ({bare.per_s:,.0f}/s) / 1.5x"
                 what = f"serve, {number} client{'s' if number > 1 else ''}{where}"
                 self.table.row(what, times, note, f"{1 / each_s:,.0f}")
 
@@ -158,10 +147,10 @@ class Bench:
         self._ingest_over_http(settled, {64: CLIENTS[64]}, ", with all of this")
 
     def _planning(self, desk: Desk, overdue: int) -> None:
-        times, planned = [], 0
+        times, planned = Times(), 0
         for number in range(self.rounds):
             copy = copied(desk, self.folder / f"plan{number}")
-            times.append(timed(lambda copy=copy: alerts.keep_time(copy)))
+            times.take(lambda copy=copy: alerts.keep_time(copy))
             row = copy.state.row("SELECT COUNT(*) FROM delivery WHERE state = 'due'")
             planned = row[0] if row else 0
             copy.state.close()
@@ -179,14 +168,14 @@ class Bench:
         self.table.row("tick, the whole", whole)
 
     def _reading(self, desk: Desk) -> None:
-        listed = [timed(lambda: alerts.list_alerts(desk)) for _ in range(20)]
-        self.table.row("operations.list_alerts", listed, "/ 50 ms")
+        self.table.row(
+            "operations.list_alerts", turns(20, lambda: alerts.list_alerts(desk)), "/ 50 ms"
+        )
         shown = alerts.list_alerts(desk)
-        outlooks = [timed(lambda: alerts.outlooks(desk, shown)) for _ in range(10)]
+        outlooks = turns(10, lambda: alerts.outlooks(desk, shown))
         self.table.row("operations.outlooks of all of them", outlooks)
-        timelines = [
-            timed(lambda alert=alert: alerts.timeline(desk, alert.id)) for alert in shown[:50]
-        ]
+        each = iter(shown)
+        timelines = turns(50, lambda: alerts.timeline(desk, next(each).id))
         self.table.row("operations.timeline of one", timelines)
 
     def _programs(self, desk: Desk) -> None:
@@ -197,25 +186,27 @@ class Bench:
             "alerts list": lambda _: ["alerts", "list"],
             "alerts list --json": lambda _: ["alerts", "list", "--json"],
         }
-        start: list[float] = []
-        found: dict[str, list[float]] = {name: [] for name in words}
+        start, found = Times(), {name: Times() for name in words}
         for number in ids:
-            start.append(timed(lambda: _run([PYTHON, "-c", "pass"])))
+            start.take(lambda: _run([PYTHON, "-c", "pass"]))
             for name, build in words.items():
                 if not name.startswith("alerts list") or number in ids[:5]:
                     argv = [MECHEXO, "--config", str(desk.config_path), *build(number)]
-                    found[name].append(timed(lambda argv=argv: _run(argv)))
+                    found[name].take(lambda argv=argv: _run(argv))
         self.table.row("python -c pass", start)
         for name, times in found.items():
-            above = f"{(p50(times) - p50(start)) * 1000:.0f} ms above the interpreter"
-            target = " / 150 ms" if name == "alerts ack" else ""
-            self.table.row(f"mechexo {name}", times, above + target)
+            above_ms = (times.p50_s() - start.p50_s()) * 1000
+            cpu_ms = (times.cpu_p50_s() - start.cpu_p50_s()) * 1000
+            note = f"{above_ms:.0f} ms above the interpreter, {cpu_ms:.0f} of CPU"
+            self.table.row(f"mechexo {name}", times, note + " / 150" * (name == "alerts ack"))
 
     def _passes(self, desk: Desk) -> None:
-        times = [timed(lambda: watch.advance(desk)) for _ in range(20)]
-        self.table.row("a pass with nothing due, its alerts", times)
-        times = [timed(lambda: watch.send_due(desk)) for _ in range(20)]
-        self.table.row("a pass with nothing due, its sending", times)
+        watch.send_due(desk)
+        advance, send = (
+            turns(20, lambda do=do: do(desk)) for do in (watch.advance, watch.send_due)
+        )
+        self.table.row("a pass with nothing due, its alerts", advance)
+        self.table.row("a pass with nothing due, its sending", send)
         with Server(desk.config_path) as server, server.client() as client:
 
             def passes() -> float:
@@ -236,10 +227,6 @@ class Bench:
             f"serve with nothing due: {1000 * spent_s / done:.1f} ms of CPU a pass, "
             f"{100 * spent_s / IDLE_S:.2f} % of a core ({done:.0f} passes in {IDLE_S:.0f} s)"
         )
-
-
-def p50(times_s: Sequence[float]) -> float:
-    return percentile(sorted(times_s), 0.5)
 
 
 def _run(argv: Sequence[str]) -> None:
