@@ -130,7 +130,7 @@ def nothing_is_lost(
     assert {by_id[each].state for each in report["known"]} <= {AlertState.ACKNOWLEDGED}
     for channel, messages in received.items():
         told = {number for _, body in messages for number in numbers(body)}
-        untold = {each for each in stored.values() if each.id not in told}
+        untold = [each for each in stored.values() if each.id not in told]
         assert not [each.id for each in untold if each.state is AlertState.FIRING], channel
         for each in untold:
             (page,) = [

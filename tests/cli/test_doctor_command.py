@@ -148,6 +148,7 @@ def test_a_configuration_that_does_not_fit_is_a_finding_not_an_end(
 
 
 def test_a_damaged_state_file_is_a_finding(desk: Desk) -> None:
+    desk.state.close()
     desk.state.path.write_bytes(b"x" * 5000)
     for file in desk.state.path.parent.glob("*-*"):
         file.unlink()

@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING
 
 from mechexo.costs.running import day_start, quote_rule
 from mechexo.desk import Desk
+from mechexo.errors import UnreachableError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mechexo.costs.sources.protocol import Window
     from mechexo.costs.sources.reading import Feed
 
@@ -24,11 +27,11 @@ def needed_mb(desk: Desk, start: datetime, end: datetime) -> int:
     """About how much memory, in MB, pricing the fills with start <= time < end at once takes.
 
     Counts files and the tick store; what other sources hold is not known before it was read, and
-    counts as nothing. Looks into the rows of files only when all of theirs would be too many.
+    counts as nothing; so does what cannot be read: pricing it says why. Looks into the rows of
+    files only when all of theirs would be too many.
 
     Raises:
         ConfigError: a source is not configured, or does not fit its mapping.
-        UnreachableError: it cannot be read.
     """
     from mechexo.costs.sources.columns import FILL_COLUMNS, QUOTE_COLUMNS
     from mechexo.costs.sources.protocol import Window
@@ -38,19 +41,21 @@ def needed_mb(desk: Desk, start: datetime, end: datetime) -> int:
     fills = feed("fills", FILL_COLUMNS.with_tags(settings.tags), settings, desk.root)
     quotes = feed("quotes", QUOTE_COLUMNS, settings, desk.root)
     longest = max(settings.horizons, default=timedelta(0))
-    asked = (
-        (fills, Window(start, end), BYTES_A_FILL),
-        (
-            quotes,
-            Window(day_start(desk, start - rule.usable_age), day_start(desk, end + longest)),
-            BYTES_A_QUOTE,
-        ),
-    )
+    around = Window(day_start(desk, start - rule.usable_age), day_start(desk, end + longest))
+    asked = ((fills, Window(start, end), BYTES_A_FILL), (quotes, around, BYTES_A_QUOTE))
     for count in (_rows_at_most, _rows_of):
-        needed = sum(count(each, window) * size for each, window, size in asked) // 1_000_000
+        needed = sum(_told(count, each, window) * size for each, window, size in asked) // 1_000_000
         if needed <= settings.memory_mb:
             break
     return needed
+
+
+def _told(count: Callable[[Feed, Window], int], feed: Feed, window: Window) -> int:
+    try:
+        return count(feed, window)
+    except UnreachableError:
+        # Whoever prices it meets the same, in the order of what is read, and says so.
+        return 0
 
 
 def _rows_at_most(feed: Feed, window: Window) -> int:
