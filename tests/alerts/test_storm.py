@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from mechexo.desk import Desk
 from support import own_channels as own
 from support.fake_service import Request
 from support.fake_telegram import FakeTelegram
+from support.standing_time import StandingTime
 
 pytestmark = pytest.mark.slow
 
@@ -38,20 +38,6 @@ ALONE = re.compile(r"^Alert (\d+), (\w+)", re.MULTILINE)
 LINE = re.compile(r"^(\d+) (?:HIGH|CRITICAL): ", re.MULTILINE)
 MORE = re.compile(r"^… and (\d+) more$", re.MULTILINE)
 TOLD = re.compile(r"(\d+) (critical|high)")
-
-
-class StandingTime:
-    """The time of the sender: as long as it waits, the desk's clock goes on."""
-
-    def __init__(self, clock: VirtualClock) -> None:
-        self._clock, self._slept_s = clock, 0.0
-
-    def monotonic(self) -> float:
-        return time.monotonic() + self._slept_s
-
-    def sleep(self, seconds: float) -> None:
-        self._slept_s += seconds
-        self._clock.advance(timedelta(seconds=seconds))
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
+from urllib.parse import unquote
 
 from mechexo.alerts.channels.mailbox import SCHEME, is_mailbox, mailbox_path
 from mechexo.alerts.text import clean
@@ -65,6 +67,8 @@ def address_of(channel: ChannelSettings, root: Path) -> Address:
         inside = not Path(resolved[len(SCHEME) :]).expanduser().is_absolute()
         return Address("file", str(path), inside, ())
     secrets = [*secrets_of_references(channel.url, root), *credentials(resolved)]
+    login = resolved.partition("://")[2].split("/")[0].rpartition("@")[0]
+    secrets += [_as_header(unquote(login))] if login else []
     found = {form for form in forms(secrets) if len(form) >= SHORTEST_PIECE}
     return Address("apprise", resolved, False, tuple(found))
 
@@ -74,6 +78,7 @@ def _own(channel: ChannelSettings, root: Path) -> Address:
     parts = {name: resolve_references(text, root).strip() for name, text in written.items()}
     parts["language"] = channel.language
     secrets = [parts["token"], *credentials(parts["api"])]
+    secrets.append(_as_header(f"{parts['account']}:{parts['token']}"))
     for text in written.values():
         secrets += secrets_of_references(text, root)
     if channel.kind == "phone":
@@ -82,6 +87,11 @@ def _own(channel: ChannelSettings, root: Path) -> Address:
     _check(channel.kind, parts)
     found = {form for form in forms(secrets) if len(form) >= SHORTEST_PIECE}
     return Address(channel.kind, "", False, tuple(found), MappingProxyType(parts))
+
+
+def _as_header(login: str) -> str:
+    """A user and a password as the head of a request has them, which a service may repeat."""
+    return b64encode(login.encode()).decode().rstrip("=")
 
 
 def _check(kind: str, parts: Mapping[str, str]) -> None:

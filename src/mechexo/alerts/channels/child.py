@@ -42,6 +42,8 @@ def main() -> None:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
     os.dup2(nowhere, 2)
+    # What libraries log below that names whole addresses, wherever it may be logged to.
+    logging.getLogger().setLevel(logging.WARNING)
     requests = sys.stdin.buffer
     channel = json.loads(requests.readline())
     backstop_s = max(1, round(channel["limit_s"])) + _GRACE_S
