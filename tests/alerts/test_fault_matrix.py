@@ -251,3 +251,15 @@ def test_a_service_that_fails_once_takes_the_message_at_the_second_try(
     assert (page.channel, page.state, page.attempts) == ("bad", "sent", 2)
     outcomes = desk.state.rows("SELECT outcome FROM delivery_attempt ORDER BY number")
     assert [row["outcome"] for row in outcomes] == ["refused", "sent"]
+
+
+def test_mails_follow_each_other_without_a_pause_that_would_pass_for_a_hang(
+    make_desk: MakeDesk, processes: Processes
+) -> None:
+    with failing_mail("takes all") as (url, server):
+        desk = make_desk(f'[channels.bad]\nurl = "{url}"\ntimeout = "4s"\n{LADDERS}')
+        alerts.observe(desk, [trouble(each) for each in (OPEN, KNOWN, OVER)])
+        alerts.deliver_due(desk, deadline_s=LONGEST_S, processes=processes)
+        assert server is not None
+        assert len(server.titles) == 3
+    assert {(each.state, each.attempts) for each in alerts.deliveries(desk)} == {("sent", 1)}
