@@ -195,3 +195,21 @@ def test_what_was_said_in_the_future_does_not_count() -> None:
     ahead = [Spoken(NOON + timedelta(hours=1), 5)] * 60
     assert next_bundle([Due(1, False, True, False)], ahead, TELEGRAM, NOON) == (1,)
     assert next_bundle([], ahead, TELEGRAM, NOON) is None
+
+
+def test_half_of_the_minute_is_kept_for_critical_pages() -> None:
+    """A trickle of one mild message a second leaves room for a critical one at once."""
+    spoken: list[Spoken] = []
+    limit = Limit(20)
+    waiting = 0
+    for second in range(50):
+        now = NOON + timedelta(seconds=second)
+        waiting += 1
+        mild = [Due(number, False, True, False) for number in range(1, waiting + 1)]
+        found = next_bundle(mild, spoken, limit, now)
+        if isinstance(found, tuple):
+            spoken.append(Spoken(now, len(found)))
+            waiting -= len(found)
+        critical = Due(999, True, True, False)
+        assert next_bundle([critical, *mild], spoken, limit, now) == (999,), second
+    assert len([each for each in spoken if each.at > now - timedelta(minutes=1)]) <= 11

@@ -540,3 +540,19 @@ def test_an_answer_that_no_second_try_changes_is_rejected_and_the_next_level_tol
     assert [row["outcome"] for row in rows] == [outcome]
     told = {each.channel: each.state for each in alerts.deliveries(desk, 1)}
     assert told == {"hook": "due", **({"box": "sent"} if outcome == "rejected" else {})}
+
+
+def test_an_alert_that_does_not_climb_goes_on_too_when_its_channel_fails_for_good(
+    make_desk: MakeDesk, sink: HttpSink
+) -> None:
+    sink.status = 401
+    desk = make_desk(
+        channel("hook", sink.url)
+        + channel("box", "file://box.jsonl")
+        + "[escalation.default]\nrepeat = 0\n"
+        + 'levels = [{ tell = ["hook"] }, { after = "15m", tell = ["box"] }]\n'
+    )
+    alerts.observe(desk, [trouble(severity="medium")])
+    alerts.deliver_due(desk)
+    told = {each.channel: each.state for each in alerts.deliveries(desk, 1)}
+    assert told == {"hook": "due", "box": "sent"}

@@ -8,11 +8,11 @@ from datetime import UTC, datetime, time, timedelta
 import pytest
 
 from mechexo.alerts import rules
-from mechexo.alerts.effects import AlertsState, Effects, Outcome, Unreached
+from mechexo.alerts.effects import AlertsState, Effects, Outcome, Recent, Unreached
 from mechexo.alerts.escalation import outlook
 from mechexo.alerts.policy import Channel, Ladder, Level, Policy, Route, Suppression
 from mechexo.alerts.quiet import QuietHours
-from mechexo.alerts.values import SEVERITIES, Alert, AlertState, Observation
+from mechexo.alerts.values import SEVERITIES, Alert, AlertState, Observation, Silence
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 LATE = datetime(2026, 3, 2, 21, 50, tzinfo=UTC)
@@ -235,7 +235,7 @@ def test_an_alert_that_flaps_pages_once_more_and_is_then_held_until_it_stands_st
     night = Night()
     for number in range(6):
         at = NOON + number * MINUTE
-        night.at(at, fires(), recent={"feed": number})
+        night.at(at, fires(), recent={"feed": Recent(number, "critical" if number else "")})
         if number < 5:
             night.at(at + 30 * SECOND, over())
     assert night.pages() == [(0, "telegram"), (1, "telegram"), (2, "telegram")]
@@ -321,6 +321,102 @@ def test_a_forgotten_acknowledgement_of_what_does_not_climb_pages_in_the_morning
     minutes(night, LATE, 600)
     assert night.told == [
         (LATE, "telegram", "page"),
-        (LATE + 25 * MINUTE, "telegram", "reminder"),
-        (MORNING, "telegram", "page"),
+        (MORNING, "telegram", "reminder"),
+        (MORNING + 5 * MINUTE, "telegram", "page"),
     ]
+
+
+def test_a_cause_that_nobody_was_told_of_hides_nothing() -> None:
+    night = Night(policy(suppressions=(GATEWAY,)))
+    night.at(LATE + 60 * MINUTE, fires("no_fills", venue="x"))
+    night.at(LATE + 61 * MINUTE, fires("gateway", severity="high", venue="x"))
+    minutes(night, LATE + 62 * MINUTE, 30)
+    assert [channel for _, channel, _ in night.told] == ["telegram", "mail", "phone"]
+    assert night.state.open["gateway"].held_until == MORNING
+
+
+def test_a_milder_cause_that_does_not_climb_hides_nothing_worse() -> None:
+    night = Night(policy(suppressions=(GATEWAY,)))
+    night.at(NOON, fires("gateway", severity="low", venue="x"))
+    night.at(NOON + MINUTE, fires("no_fills", severity="high", venue="x"))
+    assert night.state.open["no_fills"].suppressed_by is None
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_a_cause_told_in_the_same_breath_hides_in_whatever_order_it_came(
+    order: tuple[int, int],
+) -> None:
+    night = Night(policy(suppressions=(GATEWAY,)))
+    both = (fires("no_fills", venue="x"), fires("gateway", venue="x"))
+    night.at(NOON, *(both[place] for place in order))
+    assert len(night.told) == 1
+    assert night.state.open["no_fills"].suppressed_by == night.state.open["gateway"].id
+
+
+def test_openings_that_nobody_was_told_of_do_not_make_one_flap() -> None:
+    night = Night()
+    night.at(NOON, fires(), recent={"feed": Recent(5, "")})
+    assert night.pages() == [(0, "telegram")]
+    milder = Night()
+    milder.at(NOON, fires(), recent={"feed": Recent(5, "low")})
+    assert milder.pages() == [(0, "telegram")]
+
+
+def test_a_rise_of_one_that_flaps_pages_at_once() -> None:
+    night = Night()
+    night.at(NOON, fires(severity="high"), recent={"feed": Recent(5, "high")})
+    assert night.told == []
+    night.at(NOON + MINUTE, fires())
+    assert night.pages() == [(1, "telegram")]
+
+
+def test_several_openings_in_one_breath_are_counted() -> None:
+    night = Night()
+    night.at(NOON, *[each for _ in range(6) for each in (fires(), over())], fires())
+    assert len(night.told) == 3
+    assert night.alert.flapping_until == NOON + 10 * MINUTE
+
+
+def test_what_was_never_told_at_its_worst_pages_when_it_gets_there_again() -> None:
+    nobody = policy(replace(ladder(), levels=(Level(0 * MINUTE, ()),)))
+    night = Night(nobody)
+    night.at(NOON, fires())
+    night.at(NOON + MINUTE, fires(severity="medium"), policy=policy())
+    night.at(NOON + 2 * MINUTE, fires())
+    assert night.pages() == [(1, "telegram"), (2, "telegram")]
+
+
+def test_a_silence_that_ended_in_the_night_is_told_in_the_morning_whatever_it_became() -> None:
+    night = Night()
+    night.at(LATE, fires(severity="medium"))
+    quiet = Silence(1, {"name": "feed"}, "ann", "works", LATE, LATE + 60 * MINUTE)
+    night.at(LATE + MINUTE, fires(severity="high"), silences=(quiet,))
+    night.at(LATE + 60 * MINUTE, silences=())
+    night.at(LATE + 80 * MINUTE, fires(severity="medium"))
+    night.at(MORNING)
+    assert night.told[-1] == (MORNING, "telegram", "page")
+
+
+def test_what_does_not_climb_goes_on_when_its_level_reached_nobody() -> None:
+    night = Night()
+    night.at(NOON, fires(severity="medium"))
+    night.at(NOON + SECOND, unreached={1: Unreached(1, "refused")})
+    assert [channel for _, channel, _ in night.told] == ["telegram", "mail"]
+
+
+def test_an_acknowledged_alert_that_has_eased_reminds_nobody() -> None:
+    night = Night()
+    night.at(NOON, fires())
+    night.acknowledged(NOON)
+    minutes(night, NOON, 60, fires(severity="low"))
+    assert night.pages() == [(0, "telegram")]
+
+
+def test_a_forgotten_acknowledgement_of_what_is_caused_waits_for_its_cause() -> None:
+    night = Night(policy(suppressions=(GATEWAY,)))
+    night.at(NOON, fires("no_fills", venue="x"))
+    known, _ = rules.acknowledge(night.state.open["no_fills"], NOON, "ann", "", night.state.policy)
+    night.state = replace(night.state, open={"no_fills": known})
+    night.at(NOON + MINUTE, fires("gateway", severity="high", venue="x"))
+    minutes(night, NOON + 2 * MINUTE, 40)
+    assert night.state.open["no_fills"].suppressed_by is not None

@@ -185,7 +185,7 @@ class Machine(RuleBasedStateMachine):
             silences=self.silences,
             stranded=self.outbox.stranded(self.configured),
             unreached=self.outbox.unreached(self.now),
-            recent=self.outbox.openings(keys, self.now - found.flapping_window),
+            recent=self.outbox.openings(keys, self.now - found.flapping_window, self.now),
         )
 
     def step(self, *observations: Observation) -> None:
@@ -207,8 +207,8 @@ class Machine(RuleBasedStateMachine):
 
     def check_reasons(self, observations: tuple[Observation, ...], effects: Effects) -> None:
         """I1: every firing observation has its one decision, and every page its event."""
-        fired = [each.key for each in observations if each.firing]
-        assert [each.key for each in effects.decisions][: len(fired)] == fired
+        fired = Counter(each.key for each in observations if each.firing)
+        assert fired <= Counter(each.key for each in effects.decisions)
         told = Counter(i for i, event in effects.events if event.kind in TELLING)
         nobody = Counter(i for i, event in effects.events if event.detail.endswith(": nobody"))
         rungs = {(page.alert_id, page.number, page.level) for page in effects.pages}
@@ -317,7 +317,9 @@ class Machine(RuleBasedStateMachine):
             if nobody or not self.settled:
                 continue
             assert at is None or self.now < at <= self.now + found.longest
-            if alert.remind_at is not None and alert.silenced_until is None:
+            quiet = alert.severity != "critical" and QUIET.until(self.now) is not None
+            wanted = alert.severity in found.forgotten_severities and not quiet
+            if alert.remind_at is not None and alert.silenced_until is None and wanted:
                 assert self.now < alert.remind_at
                 assert alert.remind_at <= self.now + found.forgotten_after
 

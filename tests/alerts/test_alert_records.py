@@ -35,7 +35,7 @@ OPEN = (AlertState.FIRING, AlertState.ACKNOWLEDGED)
     [
         lambda c: records.open_alerts(c, WANTED),
         lambda c: records.open_with_one_of(c, [{"name": "gateway"}]),
-        lambda c: records.openings(c, ["a"], START),
+        lambda c: records.openings(c, ["a"], START, START),
         lambda c: records.untold(c),
         lambda c: records.failing_channels(c),
         lambda c: outbox.stranded(c, ["mail"]),

@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from mechexo.alerts.effects import Effects, Stranded, Unreached
-from mechexo.alerts.values import Alert, AlertState
+from mechexo.alerts.effects import Effects, Recent, Stranded, Unreached
+from mechexo.alerts.values import SEVERITIES, Alert, AlertState
 
 PATIENCE = timedelta(seconds=60)
 
@@ -163,9 +163,17 @@ class OutboxModel:
                 found[alert.id] = Stranded(gone, channels - gone)
         return found
 
-    def openings(self, keys: Iterable[str], since: datetime) -> dict[str, int]:
-        started = [alert.key for alert in self.alerts.values() if alert.started_at > since]
-        return {key: started.count(key) for key in keys if key in started}
+    def openings(self, keys: Iterable[str], since: datetime, now: datetime) -> dict[str, Recent]:
+        found = {}
+        for key in keys:
+            own = [
+                alert
+                for alert in self.alerts.values()
+                if alert.key == key and since < alert.started_at <= now
+            ]
+            paged = [alert.paged_severity for alert in own if alert.pages]
+            found[key] = Recent(len(own), min(paged, key=SEVERITIES.index, default=""))
+        return found
 
     def open(self) -> dict[str, Alert]:
         return {alert.key: alert for alert in self._open.values()}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from mechexo.alerts import outbox, records
 from mechexo.alerts.configured import policy_of
-from mechexo.alerts.effects import AlertsState, Effects
+from mechexo.alerts.effects import AlertsState, Effects, Recent
 from mechexo.alerts.maintenance import windows_at
 from mechexo.alerts.records import Wanted
 from mechexo.alerts.rules import step
@@ -63,7 +63,8 @@ def apply_step(
                 thorough=thorough,
             ),
         )
-    firing = [each.key for each in observations if each.firing and each.key not in alerts]
+    firing = [each.key for each in observations if each.firing]
+    since = now - policy.flapping_window
     silences = records.active_silences(connection, now)
     state = AlertsState(
         policy=policy,
@@ -73,7 +74,10 @@ def apply_step(
         silences=(*silences, *windows_at(desk.settings.maintenance, desk.zone, now)),
         stranded=stranded,
         unreached=unreached,
-        recent=records.openings(connection, firing, now - policy.flapping_window),
+        recent={
+            key: Recent(*found)
+            for key, found in records.openings(connection, firing, since, now).items()
+        },
     )
     _, effects = step(state, now, observations)
     store(transaction, effects, now)

@@ -1,8 +1,9 @@
 """Which of a channel's due messages go out next, and which together: storm control. Pure.
 
-A few messages go out one by one. When there are many, or the channel's limit is near, what is not
-critical goes out together, at most once a minute; a critical one still goes alone while half of the
-minute's messages are left for it. Nothing is dropped: what may not go now waits.
+A few messages go out one by one. When there are many, what is not critical goes out together, at
+most once a minute, and takes no more than half of what the channel takes in a minute: the other
+half is kept for critical ones, which go alone unless they are many too. Nothing is dropped: what
+may not go now waits.
 """
 
 from __future__ import annotations
@@ -79,16 +80,20 @@ def next_bundle(
         return tuple(each.delivery_id for each in due)[:TOGETHER_AT_MOST]
     kept = tuple(each.delivery_id for each in due if each.together)
     alone = [each for each in due if not each.together]
-    half_used = limit.per_minute is not None and len(lately) >= max(limit.per_minute // 2, 1)
+    half = limit.per_minute and max(limit.per_minute // 2, 1)
+    half_used = half is not None and len(lately) >= half
     crowded = len(alone) > ALONE_AT_MOST or half_used
-    first = alone[0] if alone else None
-    if first is not None and (not crowded or not lately):
-        return (first.delivery_id,)
-    if first is not None and first.critical and first.page and not half_used:
-        return (first.delivery_id,)
     bundles = [each.at for each in lately if each.deliveries > 1]
+    urgent = [each for each in alone if each.critical and each.page]
+    if alone and (not crowded or not lately):
+        return (alone[0].delivery_id,)
+    if urgent and (len(urgent) <= ALONE_AT_MOST or bundles or half is None):
+        # Half of the minute is kept for these.
+        return (urgent[0].delivery_id,)
     if bundles and limit.per_minute is not None:
         return Wait(max(bundles) + MINUTE)
+    if half is not None and half_used and not urgent:
+        return Wait(sorted(each.at for each in lately)[len(lately) - half] + MINUTE)
     if crowded:
         return tuple(each.delivery_id for each in due)[:TOGETHER_AT_MOST]
     return kept[:TOGETHER_AT_MOST]

@@ -14,8 +14,9 @@ from mechexo.alerts.effects import (
     Effects,
     Outcome,
     Page,
+    Recent,
 )
-from mechexo.alerts.values import Alert, AlertEvent
+from mechexo.alerts.values import SEVERITIES, Alert, AlertEvent
 
 
 class Draft:
@@ -28,6 +29,7 @@ class Draft:
         self.open = dict(state.open)
         self._by_id = {alert.id: alert for alert in (*state.causes, *state.open.values())}
         self._next_id = state.next_id
+        self._recent = dict(state.recent)
         self._changed: dict[int, Alert] = {}
         self._events: list[tuple[int, AlertEvent]] = []
         self._closings: list[Closing] = []
@@ -62,6 +64,18 @@ class Draft:
         """The id of an alert that opens."""
         self._next_id += 1
         return self._next_id - 1
+
+    def opens(self, key: str) -> Recent:
+        """The openings of this key within the flapping window, this one counted."""
+        before = self._recent.get(key, Recent())
+        self._recent[key] = replace(before, openings=before.openings + 1)
+        return self._recent[key]
+
+    def paged(self, alert: Alert) -> None:
+        """Somebody is told of the alert: for the next opening of its key."""
+        before = self._recent.get(alert.key, Recent())
+        worst = min(before.paged or alert.severity, alert.severity, key=SEVERITIES.index)
+        self._recent[alert.key] = replace(before, paged=worst)
 
     def keep(self, alert: Alert) -> None:
         """The alert as it is from now on."""

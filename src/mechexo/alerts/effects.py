@@ -31,8 +31,8 @@ class AlertsState:
     """By alert id."""
     unreached: Mapping[int, Unreached] = field(default_factory=dict)
     """By alert id."""
-    recent: Mapping[str, int] = field(default_factory=dict)
-    """By key: how often an alert of this key opened within the flapping window."""
+    recent: Mapping[str, Recent] = field(default_factory=dict)
+    """By key: the openings within the flapping window."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,15 @@ class Stranded:
     gone: frozenset[str]
     reached: frozenset[str]
     """The other channels of that page, unless it was cancelled there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recent:
+    """The alerts of one key that opened within the flapping window."""
+
+    openings: int = 0
+    paged: str = ""
+    """The worst severity at which one of them paged; "" when none did."""
 
 
 @dataclass(frozen=True, slots=True)

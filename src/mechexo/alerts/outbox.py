@@ -33,8 +33,10 @@ LONGEST_NIGHT = timedelta(hours=36)
 _COLUMNS = "id, alert_id, channel, kind, level, state, due_at, attempts, detail, finished_at"
 # Due later than any retry, or any morning: the clock was set back since.
 _STRAY = (
-    "(delivery.due_at > :far "
-    "AND (delivery.kind NOT IN ('acknowledged', 'resolved') OR delivery.due_at > :far_night))"
+    "((delivery.due_at > :far "
+    "AND (delivery.kind NOT IN ('acknowledged', 'resolved') OR delivery.due_at > :far_night)) "
+    "OR (delivery.kind NOT IN ('acknowledged', 'resolved') AND delivery.attempts = 0 "
+    "AND delivery.first_due_at > :now))"
 )
 # So it was, too, when a lease ends later than a fresh one would.
 # One call at a time: a telephone that rings is busy for the next one.
@@ -169,50 +171,59 @@ def stranded(connection: sqlite3.Connection, configured: Collection[str]) -> dic
     return found
 
 
+_UNREACHED = """
+    SELECT alert.id, alert.level,
+           MAX(CASE delivery.detail WHEN '' THEN 'not tried' ELSE delivery.detail END) AS why
+    FROM {source}
+    JOIN delivery ON delivery.alert_id = alert.id AND delivery.page = alert.pages
+         AND delivery.level = alert.level AND delivery.kind = 'page'
+    WHERE alert.state = 'firing' AND {waits}
+      -- Before the grouping: of thousands that climb nearly all have reached somebody.
+      AND NOT EXISTS (SELECT 1 FROM delivery AS heard
+                      WHERE heard.alert_id = alert.id AND heard.page = alert.pages
+                        AND heard.level = alert.level AND heard.kind = 'page'
+                        AND heard.state = 'sent')
+    GROUP BY alert.id
+    HAVING (
+        MIN(
+            delivery.state IN ('failed', 'cancelled') OR (delivery.attempts > 0 AND (
+                SELECT outcome FROM delivery_attempt
+                WHERE delivery_id = delivery.id ORDER BY number DESC LIMIT 1
+            ) = 'rejected')
+        ) = 1
+        OR (MAX(delivery.attempts - (delivery.state = 'sending' AND delivery.id NOT IN (
+                SELECT delivery_id FROM phone_call))) > 0
+            AND MIN(delivery.first_due_at) <= :impatient)
+        OR (MIN(delivery.first_due_at) <= :very_impatient
+            AND alert.escalating_since <= :very_impatient)
+    )
+"""
+_CLIMBING = _UNREACHED.format(
+    source="alert INDEXED BY alert_next_level",
+    waits="alert.next_level_at IS NOT NULL AND alert.next_level_at > :now",
+)
+# Those that wait for no level are found by what was tried for them and waits to be tried again.
+_STANDING = _UNREACHED.format(
+    source="(SELECT DISTINCT alert_id AS tried FROM delivery WHERE state IN ('due', 'sending') "
+    "AND kind = 'page' AND attempts > 0) JOIN alert ON alert.id = tried",
+    waits="alert.next_level_at IS NULL AND alert.held_until IS NULL",
+)
+
+
 def unreached(
     connection: sqlite3.Connection, now: datetime, patience: timedelta
 ) -> dict[int, Unreached]:
-    """The alerts, by id, that wait for a next level and whose present one has reached nobody:
-    every channel of it has failed for good, or was tried and has not delivered for `patience`, or
-    was not even tried for three times as long since the ladder began. A first attempt that is
-    under way is not yet one."""
+    """The alerts, by id, whose present level has reached nobody: every channel of it has failed for
+    good, or was tried and has not delivered for `patience`, or was not even tried for three times
+    as long since the ladder began. A first attempt that is under way is not yet one."""
     from mechexo.alerts.effects import Unreached
 
-    rows = connection.execute(
-        """
-        SELECT alert.id, alert.level,
-               MAX(CASE delivery.detail WHEN '' THEN 'not tried' ELSE delivery.detail END) AS why
-        FROM alert INDEXED BY alert_next_level
-        JOIN delivery ON delivery.alert_id = alert.id AND delivery.page = alert.pages
-             AND delivery.level = alert.level AND delivery.kind = 'page'
-        WHERE alert.next_level_at IS NOT NULL AND alert.state = 'firing'
-          AND alert.next_level_at > :now
-          -- Before the grouping: of thousands that climb nearly all have reached somebody.
-          AND NOT EXISTS (SELECT 1 FROM delivery AS heard
-                          WHERE heard.alert_id = alert.id AND heard.page = alert.pages
-                            AND heard.level = alert.level AND heard.kind = 'page'
-                            AND heard.state = 'sent')
-        GROUP BY alert.id
-        HAVING (
-            MIN(
-                delivery.state IN ('failed', 'cancelled') OR (delivery.attempts > 0 AND (
-                    SELECT outcome FROM delivery_attempt
-                    WHERE delivery_id = delivery.id ORDER BY number DESC LIMIT 1
-                ) = 'rejected')
-            ) = 1
-            OR (MAX(delivery.attempts - (delivery.state = 'sending' AND delivery.id NOT IN (
-                    SELECT delivery_id FROM phone_call))) > 0
-                AND MIN(delivery.first_due_at) <= :impatient)
-            OR (MIN(delivery.first_due_at) <= :very_impatient
-                AND alert.escalating_since <= :very_impatient)
-        )
-        """,
-        {
-            "now": iso_z(now),
-            "impatient": iso_z(now - patience),
-            "very_impatient": iso_z(now - 3 * patience),
-        },
-    )
+    moments = {
+        "now": iso_z(now),
+        "impatient": iso_z(now - patience),
+        "very_impatient": iso_z(now - 3 * patience),
+    }
+    rows = [row for query in (_CLIMBING, _STANDING) for row in connection.execute(query, moments)]
     return {row["id"]: Unreached(row["level"], row["why"]) for row in rows}
 
 

@@ -20,10 +20,11 @@ from mechexo.times import format_duration, iso_z
 if TYPE_CHECKING:
     from mechexo.alerts.draft import Draft
     from mechexo.alerts.effects import Stranded
-    from mechexo.alerts.policy import Ladder
+    from mechexo.alerts.policy import Ladder, Route, Suppression
     from mechexo.alerts.values import Silence
 
 ENDED_BY_CAUSE = "what caused it is over"
+ROSE = "severity rose"
 SILENCE_ENDED = "its silence ended"
 FIRST_PAGE = "first page"
 SOMEBODY_THERE = "somebody can be told now"
@@ -67,8 +68,7 @@ def consider(draft: Draft, alert: Alert) -> None:
         return _acknowledged(draft, draft.open[alert.key], silenced=bool(silences))
     if silences:
         return _silenced(draft, alert, silences)
-    found = cause_of(alert, draft.alerts_by_id, draft.policy.suppressions)
-    if found is not None:
+    if (found := _cause(draft, alert)) is not None:
         return _suppressed(draft, alert, found[0], found[1].name)
     if why := _worth(draft, alert):
         return _page_or_hold(draft, alert, why)
@@ -77,6 +77,13 @@ def consider(draft: Draft, alert: Alert) -> None:
     if _climbing(draft, alert):
         return None
     return draft.decide(alert, Outcome.ALREADY_PAGED, f"paged at {alert.paged_severity}")
+
+
+def _cause(draft: Draft, alert: Alert) -> tuple[Alert, Suppression] | None:
+    def climbs(other: Alert) -> bool:
+        return draft.policy.route(other).ladder.climbs(other.severity)
+
+    return cause_of(alert, draft.alerts_by_id, draft.policy.suppressions, climbs)
 
 
 def _worth(draft: Draft, alert: Alert) -> str:
@@ -88,7 +95,7 @@ def _worth(draft: Draft, alert: Alert) -> str:
     if not alert.paged_severity:
         return FIRST_PAGE
     if rank(alert.severity) < rank(alert.paged_severity):
-        return f"severity rose from {alert.paged_severity} to {alert.severity}"
+        return f"{ROSE} from {alert.paged_severity} to {alert.severity}"
     if _waits_for_anybody(alert):
         return SOMEBODY_THERE
     # Also when no channel wanted it: one may have been configured since.
@@ -110,9 +117,11 @@ def _page_or_hold(draft: Draft, alert: Alert, why: str) -> None:
     quiet_until = None if alert.severity == "critical" else route.quiet_hours.until(draft.now)
     if quiet_until is not None:
         return _hold(draft, alert, quiet_until, why)
-    if alert.held_until is not None:
+    # A critical one goes through the quiet hours, and alone.
+    released = alert.held_until is not None and alert.severity != "critical"
+    if released:
         draft.event(alert, "quiet_hours_ended", "its page is due")
-    return begin_ladder(draft, alert, why, together=alert.held_until is not None)
+    return begin_ladder(draft, alert, why, together=released)
 
 
 def _flaps(draft: Draft, alert: Alert) -> bool:
@@ -129,8 +138,8 @@ def _hold(draft: Draft, alert: Alert, until: datetime, why: str) -> None:
     said = f"{why}: quiet hours until {iso_z(until)}"
     draft.event(alert, Outcome.HELD, said)
     held = replace(_let_go(alert), held_until=until, next_level_at=None)
-    if not alert.paged_severity or rank(alert.severity) >= rank(alert.paged_severity):
-        # No rise, which may be over by then: in the morning it pages anew whatever was said.
+    if not why.startswith(ROSE):
+        # Only a rise may be over by then: else it pages in the morning whatever was said.
         held = replace(held, paged_severity="")
     draft.keep(held)
     return draft.decide(held, Outcome.HELD, said)
@@ -164,7 +173,8 @@ def begin_ladder(draft: Draft, alert: Alert, why: str, *, together: bool, climbs
     # What was not sent yet would only repeat this page, or say less than it.
     draft.cancel(alert, f"paged anew: {why}")
     anew = alert.silenced_until is not None or alert.suppressed_by is not None
-    # What was said before a silence is long ago: from here a rise counts anew.
+    # Nobody has heard yet, or what was said is long ago: from here a rise counts anew.
+    anew = anew or not alert.pages or why == SOMEBODY_THERE
     said_at = alert.severity if anew else alert.paged_severity or alert.severity
     fresh = replace(
         _let_go(alert),
@@ -175,6 +185,7 @@ def begin_ladder(draft: Draft, alert: Alert, why: str, *, together: bool, climbs
         climbs=climbs,
     )
     _tell_next(draft, fresh, why, Outcome.PAGED, together=together)
+    draft.paged(fresh)
     draft.decide(fresh, Outcome.PAGED, why)
 
 
@@ -182,6 +193,8 @@ def _climbing(draft: Draft, alert: Alert) -> bool:
     """Goes on to the next levels whose time has come; False when none was worth a word."""
     route = draft.policy.route(alert)
     if not route.ladder.climbs(alert.severity):
+        if _fails_over(draft, alert, route):
+            return True
         if alert.next_level_at is not None or alert.held_until is not None:
             draft.keep(replace(alert, next_level_at=None, held_until=None))
         return False
@@ -202,7 +215,8 @@ def _climbing(draft: Draft, alert: Alert) -> bool:
     if released:
         # The ladder stood still in the night: its next level is told now, and counts from now.
         since = draft.now - route.ladder.after(further or alert.level)
-        draft.event(alert, "quiet_hours_ended", "the next level is told")
+        if alert.severity != "critical":
+            draft.event(alert, "quiet_hours_ended", "the next level is told")
         alert = replace(alert, held_until=None, escalating_since=since, next_level_at=draft.now)
         draft.keep(alert)
     if unreached is not None and fails:
@@ -224,6 +238,22 @@ def _climbing(draft: Draft, alert: Alert) -> bool:
     return True
 
 
+def _fails_over(draft: Draft, alert: Alert, route: Route) -> bool:
+    """Also what does not climb goes on when its level has reached nobody."""
+    unreached = draft.before.unreached.get(alert.id)
+    if unreached is None or unreached.level != alert.level:
+        return False
+    if route.ladder.next_reaching(alert.level, alert.severity) is None:
+        return False
+    if route.quiet_hours.until(draft.now) is not None:
+        return False
+    said = f"level {alert.level} reached nobody: {unreached.why}"
+    draft.event(alert, "fallback", f"{said}; the next one is told at once")
+    told = _tell_next(draft, alert, said, "escalated")
+    draft.decide(told, Outcome.PAGED, f"level {told.level}")
+    return True
+
+
 def _at_its_end(draft: Draft, alert: Alert) -> bool:
     draft.keep(replace(alert, next_level_at=None))
     draft.decide(alert, Outcome.ALREADY_PAGED, "the ladder is at its end")
@@ -234,7 +264,9 @@ def _pause(draft: Draft, alert: Alert, until: datetime) -> bool:
     if alert.held_until == until:
         draft.decide(alert, Outcome.ALREADY_HELD, f"held until {iso_z(until)}")
         return True
-    said = f"level {alert.level + 1} waits: quiet hours until {iso_z(until)}"
+    further = draft.policy.route(alert).ladder.next_reaching(alert.level, alert.severity)
+    awaited = f"level {further}" if further else "the first level"
+    said = f"{awaited} waits: quiet hours until {iso_z(until)}"
     draft.event(alert, Outcome.HELD, said)
     alert = replace(alert, held_until=until, next_level_at=None)
     draft.keep(alert)
@@ -248,6 +280,9 @@ def _by_todays_clock(draft: Draft, alert: Alert, ladder: Ladder) -> Alert:
     if at is None or since is None:
         if alert.pages and at is None and alert.held_until is None:
             # It climbs since its severity rose, or the ladder has grown.
+            if since is not None and since > draft.now:
+                # The clock was set back meanwhile.
+                alert = replace(alert, escalating_since=draft.now - ladder.after(alert.level))
             alert = _waiting(alert, ladder, draft.now)
             draft.keep(alert)
         return alert
@@ -350,6 +385,11 @@ def _acknowledged(draft: Draft, alert: Alert, *, silenced: bool) -> None:
         return draft.decide(alert, Outcome.ACKNOWLEDGED, knows)
     if at > draft.now:
         return draft.decide(alert, Outcome.ACKNOWLEDGED, knows)
+    if alert.severity not in policy.forgotten_severities:
+        # It has eased since: nobody is woken for it.
+        return draft.decide(alert, Outcome.ACKNOWLEDGED, knows)
+    if alert.severity != "critical" and policy.route(alert).quiet_hours.until(draft.now):
+        return draft.decide(alert, Outcome.ACKNOWLEDGED, f"{knows}; quiet hours")
     open_for = format_duration(draft.now - acknowledged_at)
     said = f"acknowledged by {alert.acknowledged_by} {open_for} ago and still open"
     if not alert.reminded:
@@ -364,6 +404,8 @@ def _acknowledged(draft: Draft, alert: Alert, *, silenced: bool) -> None:
         reminded=False,
     )
     draft.keep(alert)
+    if (found := _cause(draft, alert)) is not None:
+        return _suppressed(draft, alert, found[0], found[1].name)
     return _page_or_hold(draft, alert, said)
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from mechexo.alerts.values import SEVERITIES, Alert, Silence
+from mechexo.alerts.values import SEVERITIES, Alert, AlertState, Silence
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -176,9 +176,11 @@ def own_values(alert: Alert) -> dict[str, str]:
 
 def covers(matchers: Mapping[str, str], alert: Alert) -> bool:
     """Whether all matchers fit the alert. A `*` at the end of one stands for any further text."""
-    if not matchers:
-        return True
-    values = own_values(alert)
+    return not matchers or fits(matchers, own_values(alert))
+
+
+def fits(matchers: Mapping[str, str], values: Mapping[str, str]) -> bool:
+    """Whether all matchers fit these values."""
     return all(_fits(values.get(name), wanted) for name, wanted in matchers.items())
 
 
@@ -198,12 +200,17 @@ def matching(alert: Alert, silences: Iterable[Silence], now: datetime) -> tuple[
 
 
 def cause_of(
-    alert: Alert, open_alerts: Mapping[int, Alert], suppressions: Iterable[Suppression]
+    alert: Alert,
+    open_alerts: Mapping[int, Alert],
+    suppressions: Iterable[Suppression],
+    climbs: Callable[[Alert], bool],
 ) -> tuple[Alert, Suppression] | None:
     """The open alert, of those by id, that suppresses this one, and by which rule.
 
     One that this alert itself suppresses, also by way of others, is no cause of it: in a circle
-    each would hide the next, and nobody would be told of any.
+    each would hide the next, and nobody would be told of any. Nor is one of which nobody was told
+    (held, silenced, flapping, no channel for it), and a milder one only when it climbs the ladder:
+    what it hides would then be known to nobody.
     """
     rules = [rule for rule in suppressions if covers(rule.hides, alert)]
     if not rules:
@@ -212,12 +219,34 @@ def cause_of(
     for other in open_alerts.values():
         if other.key == alert.key or not other.is_open or _hidden_by(other, alert, open_alerts):
             continue
+        if not _is_told(other, open_alerts) or not (climbs(other) or _as_bad(other, alert)):
+            continue
         theirs = own_values(other)
         for rule in rules:
             alike = all(own.get(name) == theirs.get(name) for name in rule.equal)
             if alike and covers(rule.cause, other):
                 return other, rule
     return None
+
+
+def _as_bad(other: Alert, alert: Alert) -> bool:
+    return SEVERITIES.index(other.severity) <= SEVERITIES.index(alert.severity)
+
+
+def _is_told(other: Alert, open_alerts: Mapping[int, Alert]) -> bool:
+    """Whether somebody was told of an alert, or of what causes it."""
+    passed: set[int] = set()
+    while other.id not in passed:
+        if other.state is AlertState.ACKNOWLEDGED:
+            return True
+        if other.suppressed_by is None:
+            return other.pages > 0 and other.silenced_until is None
+        passed.add(other.id)
+        above = open_alerts.get(other.suppressed_by)
+        if above is None:
+            return False
+        other = above
+    return False
 
 
 def _hidden_by(other: Alert, alert: Alert, open_alerts: Mapping[int, Alert]) -> bool:

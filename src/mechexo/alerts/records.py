@@ -12,6 +12,7 @@ from typing import Any
 from mechexo.alerts.values import (
     FIRED_AGAIN,
     NOTICE_SOURCE,
+    SEVERITIES,
     Alert,
     AlertCounts,
     AlertEvent,
@@ -95,7 +96,7 @@ class Wanted:
     longest_acknowledged: timedelta
     longest_flapping: timedelta
     thorough: bool
-    """Also all that a silence or a cause keeps back: the configuration may have changed."""
+    """Also all that is kept back by whatever still stands: the configuration may have changed."""
 
 
 _CONDITIONS = (
@@ -104,7 +105,8 @@ _CONDITIONS = (
     "silenced_until IS NOT NULL AND (:thorough OR silenced_until <= :now)",
     "suppressed_by IS NOT NULL AND (:thorough OR NOT EXISTS (SELECT 1 FROM alert AS cause "
     "WHERE cause.id = alert.suppressed_by AND cause.state <> 'resolved'))",
-    "held_until IS NOT NULL AND held_until NOT IN (SELECT value FROM json_each(:quiet_until))",
+    "held_until IS NOT NULL "
+    "AND (:thorough OR held_until NOT IN (SELECT value FROM json_each(:quiet_until)))",
     "next_level_at IS NOT NULL AND (next_level_at <= :now OR next_level_at > :far)",
     "remind_at IS NOT NULL AND (remind_at <= :now OR remind_at > :far_acknowledged)",
     "flapping_until IS NOT NULL AND (flapping_until <= :now OR flapping_until > :far_flapping)",
@@ -162,15 +164,19 @@ def open_with_one_of(
 
 
 def openings(
-    connection: sqlite3.Connection, keys: Collection[str], since: datetime
-) -> dict[str, int]:
-    """How often an alert of each of these keys opened since then."""
+    connection: sqlite3.Connection, keys: Collection[str], since: datetime, now: datetime
+) -> dict[str, tuple[int, str]]:
+    """How often an alert of each of these keys opened since then, up to `now`, and the worst
+    severity at which one of them paged ("" when none did)."""
     rows = connection.execute(
-        "SELECT key, COUNT(*) FROM alert "
-        "WHERE key IN (SELECT value FROM json_each(?)) AND started_at > ? GROUP BY key",
-        (json.dumps(list(keys)), iso_z(since)),
+        "SELECT key, COUNT(*), MIN(CASE WHEN pages > 0 THEN CASE paged_severity "
+        "WHEN 'critical' THEN 0 WHEN 'high' THEN 1 WHEN 'medium' THEN 2 WHEN 'low' THEN 3 "
+        "ELSE 4 END END) FROM alert "
+        "WHERE key IN (SELECT value FROM json_each(?)) AND started_at > ? AND started_at <= ? "
+        "GROUP BY key",
+        (json.dumps(list(keys)), iso_z(since), iso_z(now)),
     )
-    return dict(rows.fetchall())
+    return {key: (count, "" if worst is None else SEVERITIES[worst]) for key, count, worst in rows}
 
 
 def all_open_alerts(connection: sqlite3.Connection) -> dict[str, Alert]:

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from mechexo.alerts.draft import Draft
 from mechexo.alerts.effects import AlertsState, Cancellation, Closing, Effects
 from mechexo.alerts.paging import consider, needs_look, rank
-from mechexo.alerts.policy import Policy, matching
+from mechexo.alerts.policy import Policy, covers, matching
 from mechexo.alerts.values import (
     FIRED_AGAIN,
     Alert,
@@ -32,16 +32,38 @@ def step(
     """Opens, merges and resolves alerts, and decides which of them page now."""
     draft = Draft(state, now)
     seen: set[str] = set()
+    waiting: dict[str, None] = {}
     for observation in observations:
-        seen.add(observation.key)
-        if observation.firing:
-            _fire(draft, observation)
-        else:
+        key = observation.key
+        seen.add(key)
+        if key in waiting:
+            del waiting[key]
+            consider(draft, draft.open[key])
+        if not observation.firing:
             _end(draft, observation)
-    for key in state.open:
-        if key not in seen and key in draft.open and needs_look(draft, draft.open[key]):
+        elif state.policy.suppressions:
+            # What may cause it may be told in the same breath: first everything is known.
+            _fired(draft, observation)
+            waiting[key] = None
+        else:
+            consider(draft, _fired(draft, observation))
+    unobserved = [key for key in state.open if key not in seen and key in draft.open]
+    for key in _causes_first(draft, [*waiting, *unobserved]):
+        if key in waiting or needs_look(draft, draft.open[key]):
             consider(draft, draft.open[key])
     return draft.state(), draft.effects()
+
+
+def _causes_first(draft: Draft, keys: list[str]) -> list[str]:
+    """What may cause others is looked at before them, or they would page though it is known."""
+    causes = [rule.cause for rule in draft.policy.suppressions]
+    if not causes:
+        return keys
+
+    def causes_none(key: str) -> bool:
+        return not any(covers(matchers, draft.open[key]) for matchers in causes)
+
+    return sorted(keys, key=causes_none)
 
 
 def acknowledge(
@@ -113,13 +135,11 @@ def _closing(
     )
 
 
-def _fire(draft: Draft, observation: Observation) -> None:
+def _fired(draft: Draft, observation: Observation) -> Alert:
     known = draft.open.get(observation.key)
     if known is None:
-        alert = _opened(draft, observation)
-    else:
-        alert = _merged(draft, known, observation)
-    consider(draft, alert)
+        return _opened(draft, observation)
+    return _merged(draft, known, observation)
 
 
 def _end(draft: Draft, observation: Observation) -> None:
@@ -147,12 +167,13 @@ def _opened(draft: Draft, observation: Observation) -> Alert:
         last_seen_at=observation.observed_at or draft.now,
     )
     draft.event(alert, "opened", f"{alert.severity}: {alert.summary}")
-    openings = draft.before.recent.get(alert.key, 0) + 1
-    policy = draft.policy
-    if openings >= policy.flapping_openings:
+    recent, policy = draft.opens(alert.key), draft.policy
+    if recent.openings >= policy.flapping_openings:
         window = format_duration(policy.flapping_window)
-        said = f"opened {openings} times within {window}"
-        if openings > policy.flapping_openings:
+        said = f"opened {recent.openings} times within {window}"
+        # Held back is only what somebody was told of lately, at this severity or a worse one.
+        told = bool(recent.paged) and rank(recent.paged) <= rank(alert.severity)
+        if recent.openings > policy.flapping_openings and told:
             alert = replace(alert, flapping_until=draft.now + policy.flapping_window)
             said += ": it pages when it has stood for that long"
         else:
@@ -169,6 +190,9 @@ def _merged(draft: Draft, alert: Alert, observation: Observation) -> Alert:
     if change < 0 and acknowledged and rank(observation.severity) < rank(known_at):
         alert = _fired_again(draft, alert, known_at, observation.severity)
     elif change:
+        if change < 0:
+            # Nobody was told of this: it is not held back as one of many.
+            alert = replace(alert, flapping_until=None)
         said = f"{'rose' if change < 0 else 'fell'} from {alert.severity}"
         said += f" to {observation.severity}"
         if change < 0 and acknowledged:
