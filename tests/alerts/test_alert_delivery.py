@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -348,7 +348,9 @@ def test_a_mailbox_that_somebody_holds_for_ever_keeps_nobody(make_desk: MakeDesk
 def children() -> list[str]:
     found = []
     for task in Path("/proc/self/task").iterdir():
-        found += (task / "children").read_text().split()
+        # A thread may end while we look.
+        with suppress(FileNotFoundError, ProcessLookupError):
+            found += (task / "children").read_text().split()
     return [pid for pid in found if b"alerts.channels.child" in _command_line(pid)]
 
 

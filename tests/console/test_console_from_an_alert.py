@@ -48,6 +48,16 @@ async def test_without_an_entry_the_cursor_stands_on_the_nearest(
         assert "runbook > data-pipeline-failure" in screen_text(pilot)
 
 
+async def test_back_from_the_runbook_is_where_the_alert_was(busy_desk: Desk, show: Show) -> None:
+    async with show(busy_desk) as pilot:
+        await press(pilot, "2", "j", "j", "b")
+        await until(pilot, "no runbook entry is for odd_thing")
+        await press(pilot, "enter")
+        await until(pilot, "runbook > ")
+        await press(pilot, "escape", "escape", "a")
+        await until(pilot, "acknowledge odd_thing")
+
+
 async def test_the_runbook_that_an_alert_leads_to_is_not_filtered(
     busy_desk: Desk, show: Show
 ) -> None:

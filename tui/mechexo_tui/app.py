@@ -67,6 +67,8 @@ class MechexoApp(App[int]):
         self.facts = Facts(desk)
         self.painting = HeldPainting(self)
         self._pages: dict[str, ConsoleScreen] = {}
+        self.came_from = ""
+        """The page that led to the one in front, where that was not a person's choice of page."""
         self.under_way: set[threading.Thread] = set()
         self.crash: BaseException | None = None
 
@@ -143,6 +145,7 @@ class MechexoApp(App[int]):
 
         alert = self.facts.alert(self.front.chosen_alert)
         if action_id.startswith("show-"):
+            self.came_from = ""
             self.show_page(action_id.removeprefix("show-"))
         elif action_id == "runbook" and alert:
             deeds.open_runbook(self, alert)
@@ -174,7 +177,13 @@ class MechexoApp(App[int]):
         self.push_screen(screen)
 
     def go_back(self) -> None:
-        """Back to the screen behind this one."""
+        """Back to the screen behind this one; from a page that was opened on the way, to the page
+        that it was opened from."""
+        came_from = self.came_from
+        if came_from and len(self.screen_stack) == 2 and self.screen in self._pages.values():
+            self.came_from = ""
+            self.show_page(came_from)
+            return
         self.painting.hold()
         self.pop_screen()
 

@@ -64,7 +64,9 @@ def _entry_rows(app: MechexoApp, entry: Entry) -> Callable[[int], list[Row]]:
 def _list_instead(app: MechexoApp, screen: TextScreen, alert: Alert, near: Found | None) -> None:
     if app.screen is screen:
         app.go_back()
+    page = app.front.title_id
     app.perform("show-runbook")
+    app.came_from = page
     app.front.filter("")
     none = f"no runbook entry is for {alert.name}"
     if near is None:

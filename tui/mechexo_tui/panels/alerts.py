@@ -180,7 +180,7 @@ def story_lines(
         lines += _beside(head, shown_as.told(event.detail, look) + who, "", look)
     lines += [(), ((" Who was told", "title"),)]
     if not deliveries:
-        lines.append((("   nobody: no channel takes this severity", "dim"),))
+        lines.append((("   nobody so far", "dim"),))
     for delivery in deliveries:
         head = (
             (f"   {shown_as.exact(delivery.finished_at or delivery.due_at, look)}  ", "dim"),

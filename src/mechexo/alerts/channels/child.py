@@ -138,13 +138,20 @@ def _apprise(channel: dict[str, Any]) -> Send:
         "high": apprise.NotifyType.FAILURE,
         "medium": apprise.NotifyType.WARNING,
     }
+    over = {
+        "resolved": apprise.NotifyType.SUCCESS,
+        "acknowledged": apprise.NotifyType.INFO,
+        "notice": apprise.NotifyType.INFO,
+    }
 
     def send(message: dict[str, Any]) -> Reply:
         overheard.told()
         result = services.notify(
             body=message["body"],
             title=message["title"],
-            notify_type=kinds.get(message["severity"], apprise.NotifyType.INFO),
+            notify_type=(
+                over.get(message["kind"]) or kinds.get(message["severity"], apprise.NotifyType.INFO)
+            ),
             body_format=apprise.NotifyFormat.TEXT,
             interpret_escapes=False,
             log_level=logging.WARNING,
