@@ -56,9 +56,7 @@ def test_an_acknowledgement_that_is_forgotten_twice_in_one_night_is_reminded_of_
 def test_a_page_goes_through_a_channel_that_was_taken_away_and_is_back(
     make_desk: MakeDesk, clock: VirtualClock
 ) -> None:
-    old, new = (
-        f'[channels.{each}]\nurl = "file://{each}.jsonl"\n' for each in ("old", "new")
-    )
+    old, new = (f'[channels.{each}]\nurl = "file://{each}.jsonl"\n' for each in ("old", "new"))
     alerts.observe(make_desk(old), [trouble()])
     alerts.keep_time(make_desk(new))
     desk = make_desk(old)
