@@ -3,6 +3,7 @@ back."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -25,27 +26,29 @@ def told(desk: Desk) -> list[tuple[str, str, str]]:
 
 
 @pytest.mark.slow
-def test_an_acknowledgement_that_is_forgotten_twice_in_one_night_is_reminded_of_twice(
+def test_an_acknowledgement_that_is_forgotten_twice_is_reminded_of_twice(
     make_desk: MakeDesk, clock: VirtualClock
 ) -> None:
     desk = make_desk(
-        '[quiet_hours]\nstart = "14:50"\nend = "23:00"\n'
-        '[alerts]\nforgotten_severities = ["critical", "high"]\n'
         '[channels.box]\nurl = "file://box.jsonl"\n'
+        '[suppress.gateway]\ncause = { name = "gateway" }\nhides = { name = "feed_stale" }\n'
     )
-    alerts.observe(desk, [trouble("high")])
+    alerts.observe(desk, [trouble()])
     alerts.deliver_due(desk)
-    # The night lets no page out, so that both reminders are of the same one.
+    alerts.acknowledge(desk, 1)
+    alerts.observe(desk, [replace(trouble(), key="gateway", name="gateway")])
+    # What causes it is known, so that both reminders are of one and the same page.
     for _ in range(2):
-        alerts.acknowledge(desk, 1)
         for _ in range(6):
             clock.advance(5 * MINUTE)
             alerts.keep_time(desk)
             alerts.deliver_due(desk)
+        assert alerts.get_alert(desk, 1).suppressed_by == 2
+        alerts.acknowledge(desk, 1)
     kinds = [event.kind for event in alerts.timeline(desk, 1)]
     assert kinds.count("reminded") == 2
     titles = [message.title for message in alerts.mailbox(desk)]
-    assert titles.count("STILL OPEN, high: feed_stale on test (paper)") == 2
+    assert titles.count("STILL OPEN, critical: feed_stale on test (paper)") == 2
     rows = desk.state.rows(
         "SELECT number, outcome FROM delivery_attempt JOIN delivery ON delivery.id = delivery_id "
         "WHERE kind = 'reminder' ORDER BY number"

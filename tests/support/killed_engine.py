@@ -38,7 +38,7 @@ START = datetime(2026, 3, 2, 14, 30, tzinfo=UTC)
 LIFE = timedelta(seconds=61)
 """How much the clock moves between two lives: more than a lease, and than a channel's minute."""
 CHANNELS = 2
-ROUNDS = 3
+ROUNDS = 2
 LONGEST_S = 60.0
 """How long whatever surely ends is waited for."""
 INTEGRITY_EVERY = 50
