@@ -5,6 +5,7 @@ The meeting place of the alerts and health wings, which know nothing of each oth
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from mechexo.health.values import CHANNEL_KIND, ProbeState, Status
@@ -21,10 +22,16 @@ CLOCK_TOLERANCE = timedelta(minutes=1)
 PROVE = "prove it: mechexo oncall drill"
 
 
-def as_probe(channel: str, proven_at: datetime | None, now: datetime) -> ProbeState:
+Failure = tuple[datetime, str, bool]
+"""When it failed, with which words, and whether the message was given up."""
+
+
+def as_probe(
+    channel: str, proven_at: datetime | None, now: datetime, failure: Failure | None = None
+) -> ProbeState:
     """A channel as its card shows it: unknown until it has delivered something, a warning when that
-    was long ago. It is as of now: nobody has to look."""
-    status, detail = verdict(channel, proven_at, now)
+    was long ago, or when it has failed since. It is as of now: nobody has to look."""
+    status, detail = verdict(channel, proven_at, now, failure)
     return ProbeState(
         name=channel,
         kind=CHANNEL_KIND,
@@ -37,8 +44,22 @@ def as_probe(channel: str, proven_at: datetime | None, now: datetime) -> ProbeSt
     )
 
 
-def verdict(channel: str, proven_at: datetime | None, now: datetime) -> tuple[Status, str]:
-    """How a channel is, and in words how long ago it was proven."""
+def given_up(failures: Mapping[str, Failure]) -> list[str]:
+    """A sentence for each channel whose last message, a drill's too, was given up."""
+    return [
+        f"{channel} does not deliver: {words}"
+        for channel, (_, words, final) in failures.items()
+        if final
+    ]
+
+
+def verdict(
+    channel: str, proven_at: datetime | None, now: datetime, failure: Failure | None = None
+) -> tuple[Status, str]:
+    """How a channel is, and in words how long ago it was proven, or failed."""
+    if failure is not None:
+        ago = format_duration(max(now - failure[0], timedelta(0)))
+        return Status.WARNING, f"failed {ago} ago: {failure[1]}"
     if proven_at is None:
         return Status.UNKNOWN, f"has not delivered anything yet; {PROVE} {channel}"
     age = now - proven_at

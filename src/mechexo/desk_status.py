@@ -71,7 +71,7 @@ class Facts:
     flows: Sequence[ProbeState] = ()
     """The flows of the configuration, as their card shows them."""
     undelivered: Sequence[str] = ()
-    """Alerts that nobody was told of, a sentence each."""
+    """Alerts that nobody was told of, and channels that gave a message up, a sentence each."""
 
 
 def judge(facts: Facts) -> tuple[Reason, ...]:
@@ -180,8 +180,9 @@ def status_after_tick(
     # Read once, so that the cards and the verdict speak of the same moment.
     probes = health.probe_states(desk)
     named = [as_probe(each, settings.flows[each.flow], now) for each in flows.standings(desk)]
+    failures = alerts.last_failures(desk)
     channels = [
-        channel_words.as_probe(name, proven_at, now)
+        channel_words.as_probe(name, proven_at, now, failures.get(name))
         for name, proven_at in alerts.last_proven(desk).items()
     ]
     uptime = health.uptime(desk)
@@ -197,7 +198,7 @@ def status_after_tick(
             failed_stages=failed_stages,
             oldest_due_s=alerts.oldest_due_s(desk),
             flows=named,
-            undelivered=alerts.undelivered(desk),
+            undelivered=(*alerts.undelivered(desk), *channel_words.given_up(failures)),
         )
     )
     return DeskStatus(

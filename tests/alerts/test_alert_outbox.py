@@ -156,3 +156,21 @@ def test_a_message_that_is_days_late_still_gets_its_first_tries() -> None:
     assert [next_try(attempt, START, now) is None for attempt in (1, 2, 3, 4)] == [False] * 3 + [
         True
     ]
+
+
+def test_a_channel_that_asked_for_rest_gets_it_from_what_becomes_due_later_too(
+    desk: Desk, clock: VirtualClock
+) -> None:
+    first = claimed(desk)
+    now = clock.now()
+    until = now + timedelta(minutes=5)
+    with desk.state.write() as transaction:
+        outbox.leave_alone(transaction.connection, "box", until)
+        outbox.record_retry(transaction.connection, first, "refused", "429", now, until)
+    clock.advance(timedelta(seconds=1))
+    alerts.observe(desk, [Observation("late", True, "critical", "late", "s", "gateway")])
+    with desk.state.write() as transaction:
+        found = outbox.claim(transaction.connection, "box", Limit(None), clock.now())
+    assert found == Wait(until)
+    clock.advance(timedelta(minutes=5))
+    assert {each.state for each in alerts.deliver_due(desk)} == {"sent"}

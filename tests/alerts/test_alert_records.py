@@ -48,6 +48,7 @@ OPEN = (AlertState.FIRING, AlertState.ACKNOWLEDGED)
         lambda c: outbox.claim(c, "mail", Limit(20), START),
         lambda c: outbox.unreached(c, START, timedelta(seconds=60)),
         lambda c: outbox.oldest_due(c, START),
+        lambda c: outbox.last_failure(c, "mail"),
         lambda c: outbox.deliveries(c, 1, 50),
     ],
 )

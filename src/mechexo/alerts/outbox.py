@@ -261,6 +261,12 @@ def claim(
 
     A message that became pointless while it waited is cancelled here.
     """
+    rest = connection.execute(
+        "SELECT until FROM channel_rest WHERE channel = ?", (channel,)
+    ).fetchone()
+    # One further ahead than any service is granted was set before the clock went back.
+    if rest is not None and only is None and now < from_iso_z(rest[0]) <= now + LONGEST_DELAY:
+        return Wait(from_iso_z(rest[0]))
     rows = connection.execute(
         "SELECT delivery.id, delivery.alert_id, delivery.page, delivery.level, delivery.kind, "  # noqa: S608
         "delivery.state, delivery.attempts, delivery.resend, delivery.together, "
@@ -388,7 +394,13 @@ def record_retry(
 
 
 def leave_alone(connection: sqlite3.Connection, channel: str, until: datetime) -> None:
-    """Makes nothing of what is due on a channel due before a moment: its service asked for that."""
+    """Makes nothing of what is due on a channel, or becomes due, go out before a moment: its
+    service asked for that."""
+    connection.execute(
+        "INSERT INTO channel_rest (channel, until) VALUES (?, ?) "
+        "ON CONFLICT (channel) DO UPDATE SET until = excluded.until",
+        (channel, iso_z(until)),
+    )
     connection.execute(
         "UPDATE delivery SET due_at = MAX(due_at, ?) WHERE channel = ? AND state = 'due'",
         (iso_z(until), channel),
@@ -436,6 +448,28 @@ def last_sent(connection: sqlite3.Connection, channel: str) -> datetime | None:
         (channel,),
     ).fetchone()
     return from_iso_z(row[0]) if row[0] else None
+
+
+def last_failure(connection: sqlite3.Connection, channel: str) -> tuple[datetime, str, bool] | None:
+    """When the channel last failed to deliver, with which words, and whether the message was given
+    up; of a message that is tried again, its last try. None when no failure is known."""
+    given_up = connection.execute(
+        "SELECT finished_at, detail FROM delivery INDEXED BY delivery_failed "
+        "WHERE state = 'failed' AND channel = ? ORDER BY finished_at DESC LIMIT 1",
+        (channel,),
+    ).fetchone()
+    again = connection.execute(
+        "SELECT (SELECT MAX(at) FROM delivery_attempt WHERE delivery_id = delivery.id), detail "
+        "FROM delivery WHERE state IN ('due', 'sending') AND state = 'due' AND channel = ? "
+        "AND attempts > 0 ORDER BY due_at DESC LIMIT 1",
+        (channel,),
+    ).fetchone()
+    found = [
+        (from_iso_z(row[0]), str(row[1]), final)
+        for row, final in ((given_up, True), (again, False))
+        if row is not None and row[0]
+    ]
+    return max(found, default=None)
 
 
 def _pointless(alert: Alert, page: int, kind: str) -> str:

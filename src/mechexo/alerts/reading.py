@@ -83,6 +83,18 @@ def last_proven(desk: Desk) -> dict[str, datetime | None]:
     return {name: outbox.last_sent(connection, name) for name in desk.settings.channels}
 
 
+def last_failures(desk: Desk) -> dict[str, tuple[datetime, str, bool]]:
+    """When each channel of the configuration last failed to deliver, with which words, and whether
+    the message was given up. Those that have delivered since are not in it."""
+    connection, proven = desk.state.reader(), last_proven(desk)
+    found = {name: outbox.last_failure(connection, name) for name in proven}
+    return {
+        name: failure
+        for name, failure in found.items()
+        if failure is not None and ((last := proven[name]) is None or failure[0] > last)
+    }
+
+
 def counts(desk: Desk) -> AlertCounts:
     """The open alerts in numbers."""
     return records.counts(desk.state.reader(), desk.clock.now())

@@ -30,11 +30,11 @@ def reaching(desk: Desk) -> Iterator[Finding]:
 
 def proven(desk: Desk) -> Iterator[Finding]:
     """When each channel last delivered anything."""
-    from mechexo.alerts.reading import last_proven
+    from mechexo.alerts.reading import last_failures, last_proven
 
-    now = desk.clock.now()
+    now, failures = desk.clock.now(), last_failures(desk)
     for name, proven_at in last_proven(desk).items():
-        status, said = channel_words.verdict(name, proven_at, now)
+        status, said = channel_words.verdict(name, proven_at, now, failures.get(name))
         if status is Status.OK:
             yield well("delivery", f"[channels.{name}] {said}")
         else:
