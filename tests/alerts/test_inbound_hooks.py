@@ -69,7 +69,7 @@ def test_a_message_that_was_cut_short_is_an_alert_until_a_whole_one_comes() -> N
     message["truncatedAlerts"] = 7
     *_, cut = hooks.observations(message, ALERTMANAGER)
     assert cut.firing
-    assert cut.severity == "high"
+    assert cut.severity == "critical"
     assert "Alertmanager left 7 alerts out" in cut.summary
     assert (whole.firing, whole.key) == (False, cut.key)
     message["groupKey"] = "another"
@@ -82,11 +82,11 @@ def test_a_message_that_was_cut_short_is_an_alert_until_a_whole_one_comes() -> N
     [
         ("critical", "critical"),
         ("Warning", "medium"),
-        ("page", "high"),
-        ("error", "high"),
+        ("page", "critical"),
+        ("error", "critical"),
         ("none", "info"),
-        ("ultraviolet", "high"),
-        ("", "high"),
+        ("ultraviolet", "critical"),
+        ("", "critical"),
     ],
 )
 def test_other_vocabularies_of_severity_are_understood_and_never_refused(

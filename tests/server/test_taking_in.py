@@ -127,7 +127,7 @@ async def test_a_hooks_message_that_is_refused_is_an_alert_for_it_does_not_come_
     answer = await app.client().post("/hooks/alertmanager", json={"version": "3"})
     assert answer.status_code == 400
     (lost,) = alerts.list_alerts(app.desk)
-    assert (lost.name, lost.severity) == ("alertmanager_refused", "high")
+    assert (lost.name, lost.severity) == ("alertmanager_refused", "critical")
     assert "its alerts are lost: version: expected Alertmanager's" in lost.summary
     assert lost.labels["told_by"] == "token:test"
 

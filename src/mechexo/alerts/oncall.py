@@ -84,10 +84,12 @@ def quiet_hours(desk: Desk) -> QuietHours:
 
 def now(desk: Desk) -> OnCallNow:
     """The people of each level and the quiet hours, at this moment. A level that names a schedule
-    is whoever is on call in it, and "" in a gap."""
+    is whoever is on call in it, and "" in a gap. The first schedule stands for an unnamed first
+    level."""
     configured = desk.settings.oncall
     moment = desk.clock.now()
-    levels = (configured.level1, configured.level2, configured.level3)
+    level1 = configured.level1 or next(iter(configured.schedules), "")
+    levels = (level1, configured.level2, configured.level3)
     on_call = _people(desk, [name for name in levels if name in configured.schedules], moment)
     first, second, third = (on_call.get(name, name) or "" for name in levels)
     until = quiet_hours(desk).until(moment)

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 NAMES_AT_ONCE = 200
 """So many names are looked up in the runbook within some hundredths of a second."""
+NEAR_NAMED = 8
+"""How many open alerts, the newest, are named beside a number that is none."""
+
 UNTOLD_NAMED = 5
 """How many alerts `undelivered` names: every tick records what it says."""
 
@@ -143,5 +146,7 @@ def as_of(alert: Alert, now: datetime) -> Alert:
 def known(alert: Alert | None, alert_id: int, desk: Desk) -> Alert:
     if alert is not None:
         return alert
-    near = [str(each.id) for each in records.alerts_in(desk.state.reader(), OPEN, 5)]
-    raise NotFoundError(f"there is no alert {alert_id}; open: {', '.join(near) or 'none'}")
+    found = sorted(each.id for each in records.alerts_in(desk.state.reader(), OPEN, None))
+    near = ", ".join(map(str, found[-NEAR_NAMED:]))
+    more = f"…, {near}" if len(found) > NEAR_NAMED else near
+    raise NotFoundError(f"there is no alert {alert_id}; open: {more or 'none'}")

@@ -87,7 +87,8 @@ def override(
     from mechexo.alerts import overrides
 
     if bool(until) == bool(for_):
-        raise UsageError("an override needs an end: --until T or --for D, one of them")
+        given = "both --until and --for were given" if until else "an override needs an end"
+        raise UsageError(f"{given}: --until T or --for D, one of them")
     desk = open_desk(ctx)
     starts_at = parse_instant(from_, desk.zone, desk.clock.now()).at
     if until:

@@ -131,7 +131,7 @@ class OnCallSettings(Table):
     """`[oncall]`: who is told first, second, third."""
 
     level1: str = ""
-    """A person's name, or a schedule's: then whoever is on call."""
+    """A person's name, or a schedule's: then whoever is on call. The first schedule unless set."""
     level2: str = ""
     level3: str = ""
     schedules: dict[str, ScheduleSettings] = field(default_factory=dict)

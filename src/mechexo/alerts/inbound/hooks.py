@@ -20,7 +20,7 @@ from mechexo.alerts.values import Observation
 from mechexo.times import iso_z
 
 OWN_SOURCE = "serve"
-_LOST_SEVERITY = "high"
+_LOST_SEVERITY = "critical"
 
 
 @dataclass(frozen=True, slots=True)
