@@ -82,11 +82,11 @@ def test_a_message_that_was_cut_short_is_an_alert_until_a_whole_one_comes() -> N
     [
         ("critical", "critical"),
         ("Warning", "medium"),
-        ("page", "critical"),
-        ("error", "critical"),
+        ("page", "high"),
+        ("error", "high"),
         ("none", "info"),
-        ("ultraviolet", "critical"),
-        ("", "critical"),
+        ("ultraviolet", "high"),
+        ("", "high"),
     ],
 )
 def test_other_vocabularies_of_severity_are_understood_and_never_refused(
