@@ -124,7 +124,7 @@ def folder(tmp_path: Path) -> Iterator[Path]:
         yield Path(made)
 
 
-@pytest.mark.parametrize("seed", [0, 1, 11, 14, 15, 23, 49])
+@pytest.mark.parametrize("seed", [0, 1, 3, 11, 13, 14, 21, 49])
 def test_two_engines_tell_what_one_tells(folder: Path, seed: int) -> None:
     one = played(folder / "one", seed, 1)
     two = played(folder / "two", seed, 2)
