@@ -10,7 +10,7 @@ from datetime import timedelta
 import pytest
 
 from conftest import START
-from mechexo.alerts import outbox, records
+from mechexo.alerts import outbox, outbox_reading, records
 from mechexo.alerts.bundling import Limit
 from mechexo.alerts.values import AlertState
 from mechexo.desk import Desk
@@ -38,18 +38,18 @@ OPEN = (AlertState.FIRING, AlertState.ACKNOWLEDGED)
         lambda c: records.openings(c, ["a"], START, START),
         lambda c: records.untold(c),
         lambda c: records.failing_channels(c),
-        lambda c: outbox.stranded(c, ["mail"]),
+        lambda c: outbox_reading.stranded(c, ["mail"]),
         lambda c: records.all_open_alerts(c),
         lambda c: records.alerts_in(c, OPEN, None),
         lambda c: records.counts(c, START),
         lambda c: records.unacknowledged_since(c, "critical"),
         lambda c: records.timeline_of(c, 1),
-        lambda c: outbox.channels_with_work(c, START),
+        lambda c: outbox_reading.channels_with_work(c, START),
         lambda c: outbox.claim(c, "mail", Limit(20), START),
-        lambda c: outbox.unreached(c, START, timedelta(seconds=60)),
-        lambda c: outbox.oldest_due(c, START),
-        lambda c: outbox.last_failure(c, "mail"),
-        lambda c: outbox.deliveries(c, 1, 50),
+        lambda c: outbox_reading.unreached(c, START, timedelta(seconds=60)),
+        lambda c: outbox_reading.oldest_due(c, START),
+        lambda c: outbox_reading.last_failure(c, "mail"),
+        lambda c: outbox_reading.deliveries(c, 1, 50),
     ],
 )
 def test_no_query_of_a_tick_or_a_screen_walks_through_the_whole_history(

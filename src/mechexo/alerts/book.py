@@ -6,7 +6,7 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from mechexo.alerts import outbox, records
+from mechexo.alerts import outbox, outbox_reading, records
 from mechexo.alerts.configured import policy_of
 from mechexo.alerts.effects import AlertsState, Effects, Recent
 from mechexo.alerts.maintenance import windows_at
@@ -43,8 +43,8 @@ def apply_step(
     stranded: dict[int, Stranded] = {}
     unreached: dict[int, Unreached] = {}
     if outbox_too:
-        stranded = outbox.stranded(connection, desk.settings.channels)
-        unreached = outbox.unreached(connection, now, desk.settings.alerts.fallback_after)
+        stranded = outbox_reading.stranded(connection, desk.settings.channels)
+        unreached = outbox_reading.unreached(connection, now, desk.settings.alerts.fallback_after)
     keys = [each.key for each in observations]
     if whole:
         alerts = records.all_open_alerts(connection)

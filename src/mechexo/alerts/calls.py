@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mechexo.actor import Actor, Role
-from mechexo.alerts import call_records, outbox
+from mechexo.alerts import call_records, outbox, outbox_reading
 from mechexo.alerts.answering import actor_of
 from mechexo.alerts.channels.address import address_of
 from mechexo.alerts.operations import acknowledge
@@ -204,4 +204,4 @@ class _Look:
                     unheard = call_records.unheard(connection, [claim.delivery_id]) + 1
                     due_at = next_call(unheard, now)
                     outbox.record_retry(connection, claim, "unheard", verdict.words, now, due_at)
-                self.done.append(outbox.delivery(connection, claim.delivery_id))
+                self.done.append(outbox_reading.delivery(connection, claim.delivery_id))

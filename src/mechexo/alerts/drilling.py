@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mechexo.actor import Role
-from mechexo.alerts import notices, outbox
+from mechexo.alerts import notices, outbox_reading
 from mechexo.alerts.text import clean
 from mechexo.errors import NotFoundError, close_names
 
@@ -74,7 +74,7 @@ def drill(desk: Desk, channels: Collection[str] = (), *, reason: str = "") -> tu
         connection, now = transaction.connection, desk.clock.now()
         why = f"not tried within {LIMIT_S:.0f} s: the channel was busy"
         notices.give_up(connection, [each.id for each in made], why, now)
-        ended = [outbox.delivery(connection, each.id) for each in made]
+        ended = [outbox_reading.delivery(connection, each.id) for each in made]
     return tuple(
         Drilled(each.channel, each.state == "sent", _words(each), each.alert_id) for each in ended
     )
@@ -83,7 +83,7 @@ def drill(desk: Desk, channels: Collection[str] = (), *, reason: str = "") -> tu
 def _wait(desk: Desk, made: Collection[Delivery], until_s: float) -> None:
     """Another process that sends may have taken a message first."""
     while time.monotonic() < until_s:
-        found = [outbox.delivery(desk.state.reader(), each.id) for each in made]
+        found = [outbox_reading.delivery(desk.state.reader(), each.id) for each in made]
         if all(each.state in _DONE or _was_tried(each) for each in found):
             return
         time.sleep(_LOOK_S)

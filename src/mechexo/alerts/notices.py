@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Collection, Iterable
 from datetime import datetime
 
-from mechexo.alerts import outbox, records
+from mechexo.alerts import outbox, outbox_reading, records
 from mechexo.alerts.effects import Page
 from mechexo.alerts.text import clean
 from mechexo.alerts.values import NOTICE_SOURCE, Alert, AlertEvent, AlertState, Delivery
@@ -49,7 +49,7 @@ def add_notice(
     records.append_events(connection, [(number, event)])
     pages = [Page(number, 1, 0, channel, now, kind="notice") for channel in wanted]
     outbox.add_pages(connection, pages)
-    return tuple(reversed(outbox.deliveries(connection, number, len(wanted))))
+    return tuple(reversed(outbox_reading.deliveries(connection, number, len(wanted))))
 
 
 def give_up(connection: sqlite3.Connection, ids: Collection[int], why: str, now: datetime) -> None:

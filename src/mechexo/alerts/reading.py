@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from mechexo.alerts import outbox, records
+from mechexo.alerts import outbox_reading, records
 from mechexo.alerts.values import OPEN, Alert, AlertState
 from mechexo.errors import NotFoundError
 
@@ -57,7 +57,7 @@ def timeline(desk: Desk, alert_id: int) -> tuple[AlertEvent, ...]:
 
 def deliveries(desk: Desk, alert_id: int | None = None, limit: int = 50) -> tuple[Delivery, ...]:
     """The newest messages, of one alert or of all, newest first."""
-    return outbox.deliveries(desk.state.reader(), alert_id, limit)
+    return outbox_reading.deliveries(desk.state.reader(), alert_id, limit)
 
 
 def acknowledgement_notes(desk: Desk, alert_ids: Collection[int]) -> dict[int, str]:
@@ -69,13 +69,13 @@ def acknowledgement_notes(desk: Desk, alert_ids: Collection[int]) -> dict[int, s
 def without_entry(desk: Desk) -> tuple[str, ...]:
     """The names of the alerts that a message is due for and that name no runbook entry, at most
     `NAMES_AT_ONCE`: when more wait, messages go out together, and those point at none."""
-    return outbox.without_entry(desk.state.reader(), desk.clock.now())[:NAMES_AT_ONCE]
+    return outbox_reading.without_entry(desk.state.reader(), desk.clock.now())[:NAMES_AT_ONCE]
 
 
 def oldest_due_s(desk: Desk) -> float | None:
     """For how long the oldest unfinished message has been due, in seconds; None when none is."""
     now = desk.clock.now()
-    since = outbox.oldest_due(desk.state.reader(), now)
+    since = outbox_reading.oldest_due(desk.state.reader(), now)
     return None if since is None else (now - since).total_seconds()
 
 
@@ -83,14 +83,14 @@ def last_proven(desk: Desk) -> dict[str, datetime | None]:
     """When each channel of the configuration last delivered anything, a page or a drill; None when
     that is not known."""
     connection = desk.state.reader()
-    return {name: outbox.last_sent(connection, name) for name in desk.settings.channels}
+    return {name: outbox_reading.last_sent(connection, name) for name in desk.settings.channels}
 
 
 def last_failures(desk: Desk) -> dict[str, tuple[datetime, str, bool]]:
     """When each channel of the configuration last failed to deliver, with which words, and whether
     the message was given up. Those that have delivered since are not in it."""
     connection, proven = desk.state.reader(), last_proven(desk)
-    found = {name: outbox.last_failure(connection, name) for name in proven}
+    found = {name: outbox_reading.last_failure(connection, name) for name in proven}
     return {
         name: failure
         for name, failure in found.items()

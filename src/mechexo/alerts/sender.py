@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from mechexo.alerts import call_records, message, outbox, records, redialling, retry
+from mechexo.alerts import call_records, message, outbox, outbox_reading, records, redialling, retry
 from mechexo.alerts.book import apply_step
 from mechexo.alerts.bundling import Limit, Wait
 from mechexo.alerts.channels.address import address_of
@@ -67,7 +67,7 @@ def deliver_due(
     """
     began_s = time.monotonic()
     ends_at_s = began_s + deadline_s - _SETTLING_S
-    if outbox.stranded(desk.state.reader(), desk.settings.channels):
+    if outbox_reading.stranded(desk.state.reader(), desk.settings.channels):
         with desk.state.write(deadline_s / 2) as transaction:
             apply_step(desk, transaction, desk.clock.now(), (), thorough=False)
     own = Processes() if processes is None else processes
@@ -131,14 +131,14 @@ def _run_all(drains: Sequence[_Drain], until_s: float) -> None:
 
 
 def _with_work(desk: Desk, tried: Collection[str]) -> list[str]:
-    found = outbox.channels_with_work(desk.state.reader(), desk.clock.now())
+    found = outbox_reading.channels_with_work(desk.state.reader(), desk.clock.now())
     return [name for name in found if name not in tried]
 
 
 def _fall_back(desk: Desk) -> set[str]:
     """Tells the next level of what has reached nobody at its present one; the channels of it."""
     now, patience = desk.clock.now(), desk.settings.alerts.fallback_after
-    if not outbox.unreached(desk.state.reader(), now, patience):
+    if not outbox_reading.unreached(desk.state.reader(), now, patience):
         return set()
     with desk.state.write() as transaction:
         effects = apply_step(desk, transaction, now, (), thorough=False)
@@ -330,7 +330,7 @@ class _Drain:
                 outbox.leave_alone(transaction.connection, self.channel, until)
             for claim in bundle.claims:
                 _record(transaction, bundle.channel, claim, answer, now)
-                self.done.append(outbox.delivery(transaction.connection, claim.delivery_id))
+                self.done.append(outbox_reading.delivery(transaction.connection, claim.delivery_id))
 
     def _has_time(self) -> bool:
         return self.ends_at_s - time.monotonic() > _LEAST_S

@@ -1,0 +1,42 @@
+"""Which rows of the outbox can be sent at a moment: conditions shared by its two halves."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from mechexo.alerts.retry import LONGEST_DELAY
+from mechexo.times import iso_z
+
+LEASE = timedelta(seconds=15)
+
+LONGEST_NIGHT = timedelta(hours=36)
+"""Nothing is kept back longer by quiet hours: 24 hours, a change of the clocks, and some more."""
+
+# Due later than any retry, or any morning: the clock was set back since.
+STRAY = (
+    "((delivery.due_at > :far "
+    "AND (delivery.kind NOT IN ('acknowledged', 'resolved') OR delivery.due_at > :far_night)) "
+    "OR (delivery.kind NOT IN ('acknowledged', 'resolved') AND delivery.attempts = 0 "
+    "AND delivery.first_due_at > :now))"
+)
+# So it was, too, when a lease ends later than a fresh one would.
+# One call at a time: a telephone that rings is busy for the next one.
+_NO_CALL = "delivery.channel NOT IN (SELECT channel FROM phone_call)"
+# The first condition repeats that of the index, which would not be used without it.
+CLAIMABLE = (
+    "delivery.state IN ('due', 'sending') AND "
+    f"((delivery.state = 'due' AND (delivery.due_at <= :now OR {STRAY})) "
+    "OR (delivery.state = 'sending' "
+    "AND (delivery.leased_until <= :now OR delivery.leased_until > :fresh))) "
+    f"AND {_NO_CALL}"
+)
+
+
+def moments(now: datetime) -> dict[str, str]:
+    """The parameters of the conditions."""
+    return {
+        "now": iso_z(now),
+        "fresh": iso_z(now + LEASE),
+        "far": iso_z(now + LONGEST_DELAY),
+        "far_night": iso_z(now + LONGEST_NIGHT),
+    }

@@ -1,0 +1,207 @@
+"""What the outbox tells: what is due, what became of it, and what reached nobody."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from mechexo.alerts.outbox_conditions import CLAIMABLE, STRAY, moments
+from mechexo.alerts.values import Delivery
+from mechexo.times import from_iso_z, iso_z
+
+if TYPE_CHECKING:
+    from mechexo.alerts.effects import Stranded, Unreached
+
+_COLUMNS = "id, alert_id, channel, kind, level, state, due_at, attempts, detail, finished_at"
+
+
+def stranded(connection: sqlite3.Connection, configured: Collection[str]) -> dict[int, Stranded]:
+    """The alerts, by id, whose newest page waits for a channel that is not `configured`."""
+    # Here, because who only reads the outbox needs none of the effects.
+    from mechexo.alerts.effects import Stranded
+
+    rows = connection.execute(
+        """
+        SELECT DISTINCT alert.id, alert.pages
+        FROM delivery JOIN alert ON alert.id = delivery.alert_id AND alert.pages = delivery.page
+        WHERE delivery.state IN ('due', 'sending') AND delivery.state = 'due'
+          AND delivery.kind = 'page'
+          AND delivery.channel NOT IN (SELECT value FROM json_each(?))
+        """,
+        (json.dumps(list(configured)),),
+    ).fetchall()
+    found = {}
+    for alert_id, page in rows:
+        channels = frozenset(
+            row[0]
+            for row in connection.execute(
+                "SELECT channel FROM delivery WHERE alert_id = ? AND page = ? AND kind = 'page' "
+                "AND state <> 'cancelled'",
+                (alert_id, page),
+            )
+        )
+        gone = channels - frozenset(configured)
+        found[alert_id] = Stranded(gone, channels - gone)
+    return found
+
+
+_UNREACHED = """
+    SELECT alert.id, alert.level,
+           MAX(CASE delivery.detail WHEN '' THEN 'not tried' ELSE delivery.detail END) AS why
+    FROM {source}
+    JOIN delivery ON delivery.alert_id = alert.id AND delivery.page = alert.pages
+         AND delivery.level = alert.level AND delivery.kind = 'page'
+    WHERE alert.state = 'firing' AND {waits}
+      -- Before the grouping: of thousands that climb nearly all have reached somebody.
+      AND NOT EXISTS (SELECT 1 FROM delivery AS heard
+                      WHERE heard.alert_id = alert.id AND heard.page = alert.pages
+                        AND heard.level = alert.level AND heard.kind = 'page'
+                        AND heard.state = 'sent')
+    GROUP BY alert.id
+    HAVING (
+        MIN(
+            delivery.state IN ('failed', 'cancelled') OR (delivery.attempts > 0 AND (
+                SELECT outcome FROM delivery_attempt
+                WHERE delivery_id = delivery.id ORDER BY number DESC LIMIT 1
+            ) = 'rejected')
+        ) = 1
+        OR (MAX(delivery.attempts - (delivery.state = 'sending' AND delivery.id NOT IN (
+                SELECT delivery_id FROM phone_call))) > 0
+            AND MIN(delivery.first_due_at) <= :impatient)
+        OR (MIN(delivery.first_due_at) <= :very_impatient
+            AND alert.escalating_since <= :very_impatient)
+    )
+"""
+_CLIMBING = _UNREACHED.format(
+    source="alert INDEXED BY alert_next_level",
+    waits="alert.next_level_at IS NOT NULL AND alert.next_level_at > :now",
+)
+# Those that wait for no level are found by what was tried for them and waits to be tried again.
+_STANDING = _UNREACHED.format(
+    source="(SELECT DISTINCT alert_id AS tried FROM delivery WHERE state IN ('due', 'sending') "
+    "AND kind = 'page' AND attempts > (state = 'sending')) JOIN alert ON alert.id = tried",
+    waits="alert.next_level_at IS NULL AND alert.held_until IS NULL",
+)
+
+
+def unreached(
+    connection: sqlite3.Connection, now: datetime, patience: timedelta
+) -> dict[int, Unreached]:
+    """The alerts, by id, whose present level has reached nobody: every channel of it has failed for
+    good, or was tried and has not delivered for `patience`, or was not even tried for three times
+    as long since the ladder began. A first attempt that is under way is not yet one."""
+    from mechexo.alerts.effects import Unreached
+
+    parameters = {
+        "now": iso_z(now),
+        "impatient": iso_z(now - patience),
+        "very_impatient": iso_z(now - 3 * patience),
+    }
+    rows = [
+        row for query in (_CLIMBING, _STANDING) for row in connection.execute(query, parameters)
+    ]
+    return {row["id"]: Unreached(row["level"], row["why"]) for row in rows}
+
+
+def channels_with_work(connection: sqlite3.Connection, now: datetime) -> tuple[str, ...]:
+    """The channels for which a message can be sent now."""
+    rows = connection.execute(
+        f"SELECT DISTINCT channel FROM delivery WHERE {CLAIMABLE} ORDER BY channel",  # noqa: S608
+        moments(now),
+    )
+    return tuple(row[0] for row in rows)
+
+
+def without_entry(connection: sqlite3.Connection, now: datetime) -> tuple[str, ...]:
+    """The names of the alerts of which a message can be sent now and which name no runbook
+    entry."""
+    rows = connection.execute(
+        "SELECT DISTINCT alert.name FROM delivery "  # noqa: S608
+        "JOIN alert ON alert.id = delivery.alert_id "
+        f"WHERE alert.runbook = '' AND {CLAIMABLE} ORDER BY alert.name",
+        moments(now),
+    )
+    return tuple(row[0] for row in rows)
+
+
+def delivery(connection: sqlite3.Connection, delivery_id: int) -> Delivery:
+    """One delivery."""
+    return _delivery(
+        connection.execute(
+            f"SELECT {_COLUMNS} FROM delivery WHERE id = ?",  # noqa: S608
+            (delivery_id,),
+        ).fetchone()
+    )
+
+
+def deliveries(
+    connection: sqlite3.Connection, alert_id: int | None, limit: int
+) -> tuple[Delivery, ...]:
+    """The newest deliveries, of one alert or of all."""
+    of_alert = "" if alert_id is None else "WHERE alert_id = :alert"
+    rows = connection.execute(
+        f"SELECT {_COLUMNS} FROM delivery {of_alert} ORDER BY id DESC LIMIT :limit",  # noqa: S608
+        {"alert": alert_id, "limit": limit},
+    )
+    return tuple(map(_delivery, rows))
+
+
+def oldest_due(connection: sqlite3.Connection, now: datetime) -> datetime | None:
+    """Since when the oldest unfinished message should have gone out, retries or not; `now` when
+    that is not known, because the clock was set back."""
+    row = connection.execute(
+        "SELECT MIN(first_due_at) FROM delivery "  # noqa: S608
+        f"WHERE state IN ('due', 'sending') AND (first_due_at <= :now OR {STRAY})",
+        moments(now),
+    ).fetchone()
+    return min(from_iso_z(row[0]), now) if row[0] else None
+
+
+def last_sent(connection: sqlite3.Connection, channel: str) -> datetime | None:
+    """When the channel last delivered anything; None when that is not known."""
+    row = connection.execute(
+        "SELECT MAX(finished_at) FROM delivery INDEXED BY delivery_sent "
+        "WHERE state = 'sent' AND channel = ?",
+        (channel,),
+    ).fetchone()
+    return from_iso_z(row[0]) if row[0] else None
+
+
+def last_failure(connection: sqlite3.Connection, channel: str) -> tuple[datetime, str, bool] | None:
+    """When the channel last failed to deliver, with which words, and whether the message was given
+    up; of a message that is tried again, its last try. None when no failure is known."""
+    given_up = connection.execute(
+        "SELECT finished_at, detail FROM delivery INDEXED BY delivery_failed "
+        "WHERE state = 'failed' AND channel = ? ORDER BY finished_at DESC LIMIT 1",
+        (channel,),
+    ).fetchone()
+    again = connection.execute(
+        "SELECT (SELECT MAX(at) FROM delivery_attempt WHERE delivery_id = delivery.id), detail "
+        "FROM delivery WHERE state IN ('due', 'sending') AND state = 'due' AND channel = ? "
+        "AND attempts > 0 ORDER BY due_at DESC LIMIT 1",
+        (channel,),
+    ).fetchone()
+    found = [
+        (from_iso_z(row[0]), str(row[1]), final)
+        for row, final in ((given_up, True), (again, False))
+        if row is not None and row[0]
+    ]
+    return max(found, default=None)
+
+
+def _delivery(row: sqlite3.Row) -> Delivery:
+    return Delivery(
+        id=row["id"],
+        alert_id=row["alert_id"],
+        channel=row["channel"],
+        kind=row["kind"],
+        level=row["level"],
+        state=row["state"],
+        due_at=from_iso_z(row["due_at"]),
+        attempts=row["attempts"],
+        detail=row["detail"],
+        finished_at=from_iso_z(row["finished_at"]) if row["finished_at"] else None,
+    )
