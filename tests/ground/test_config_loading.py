@@ -186,3 +186,9 @@ def test_what_looks_like_a_secret_is_hidden() -> None:
 def test_a_channel_timeout_longer_than_a_tick_sends_is_refused(config) -> None:
     said = misfit(config, DESK + '[channels.ops]\nurl = "file:///m"\ntimeout = "11s"')
     assert "[channels.ops] timeout = '11s': expected a duration of at most 10s" in said
+
+
+def test_a_channel_whose_url_is_no_address_is_told_so(config: Path) -> None:
+    config.write_text('[desk]\nname = "d"\n[channels.box]\nurl = "nonsense"\n')
+    with pytest.raises(ConfigError, match=r"\[channels.box\] url is no address: expected one like"):
+        load_settings(config)

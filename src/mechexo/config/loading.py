@@ -94,6 +94,11 @@ def check_settings(document: Mapping[str, Any], path: Path) -> Settings:
     except ValidationError as error:
         raise ConfigError(describe_misfits(error, Settings, path)) from None
     for name, channel in settings.channels.items():
+        if channel.url and "://" not in channel.url and "${" not in channel.url:
+            raise ConfigError(
+                f"{path}: [channels.{name}] url is no address: expected one like "
+                "mailtos://..., json://... or file://..."
+            )
         if (channel.url and literal_secret(channel.url)) or _plain(channel.token):
             key = "token" if _plain(channel.token) else "url"
             raise ConfigError(
