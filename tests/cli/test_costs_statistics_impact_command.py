@@ -17,6 +17,8 @@ import pytest
 
 from mechexo.cli import main
 
+pytestmark = pytest.mark.slow
+
 OPEN = datetime(2026, 3, 2, 14, 30, tzinfo=UTC)
 PERIOD = ("--from", "2026-03-02", "--to", "2026-03-02")
 TOML = """

@@ -18,6 +18,8 @@ from mechexo.costs.bench.task import Answer, Row, difference
 from mechexo.errors import UnreachableError
 from support.program import document, mechexo, one_line
 
+pytestmark = pytest.mark.slow
+
 SMALL = ("--fills", "3k", "--quotes", "20k", "--days", "3", "--symbols", "8", "--rounds", "1")
 
 

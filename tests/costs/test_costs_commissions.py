@@ -25,6 +25,8 @@ from mechexo.costs.results import compute
 from mechexo.costs.values import CostReport
 from mechexo.desk import Desk
 
+pytestmark = pytest.mark.slow
+
 OPEN = datetime(2026, 3, 2, 14, 30, tzinfo=UTC)
 TOML = """
 [costs]

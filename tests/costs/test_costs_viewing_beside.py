@@ -17,6 +17,8 @@ from mechexo.costs.viewing_beside import beside
 from mechexo.costs.views import FillsAsked, PlotsAsked, TableAsked
 from mechexo.desk import Desk
 
+pytestmark = pytest.mark.slow
+
 OPEN = datetime(2026, 3, 2, 14, 30, tzinfo=UTC)
 START, END = OPEN - timedelta(hours=2), OPEN + timedelta(hours=8)
 FILES = """

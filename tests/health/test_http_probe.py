@@ -14,6 +14,8 @@ import pytest
 
 from mechexo.health.values import Status
 
+pytestmark = pytest.mark.slow
+
 TOO_LATE = "no complete answer within 0.4 s"
 
 

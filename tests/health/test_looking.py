@@ -17,6 +17,8 @@ from mechexo.health.context import ConfiguredProbe, Context, ProbeKind
 from mechexo.health.runner import look
 from mechexo.health.values import Outcome, Status
 
+pytestmark = pytest.mark.slow
+
 NOW = datetime(2026, 3, 2, 14, 30, tzinfo=UTC)
 
 

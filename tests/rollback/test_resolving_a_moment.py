@@ -19,6 +19,8 @@ from mechexo.rollback.git import Repository
 from mechexo.rollback.resolving import resolve
 from rollback.histories import History, at
 
+pytestmark = pytest.mark.slow
+
 PATH = "config/risk.yaml"
 NOW = at(28)
 

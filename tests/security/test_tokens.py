@@ -18,6 +18,8 @@ from mechexo.errors import ConflictError, NotAllowedError, NotFoundError, UsageE
 from mechexo.security import operations, tokens
 from mechexo.security.values import Scope, TokenRefusedError
 
+pytestmark = pytest.mark.slow
+
 MakeDesk = Callable[..., Desk]
 
 

@@ -6,6 +6,7 @@ import base64
 from collections.abc import Callable
 from datetime import timedelta
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -14,6 +15,8 @@ from mechexo.security import operations as security
 from mechexo.server.limits import BURST_S, RateLimit
 from support.application import Application
 from support.serving import alert, bearer, token
+
+pytestmark = pytest.mark.slow
 
 Make = Callable[..., Application]
 

@@ -19,6 +19,8 @@ from mechexo.errors import BusyError, UsageError
 from mechexo.server.answers import RequestError
 from mechexo.server.ingest import Ingest, IngestLimits, observe
 
+pytestmark = pytest.mark.slow
+
 MakeDesk = Callable[..., Desk]
 
 

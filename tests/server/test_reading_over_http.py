@@ -20,6 +20,8 @@ from mechexo.server import reading
 from support.application import Application
 from support.serving import alert
 
+pytestmark = pytest.mark.slow
+
 Make = Callable[..., Application]
 SCHEMA = Path(__file__).parents[1] / "data" / "status.schema.json"
 WELL = '[probes.m]\nkind="host"\nmetric="memory_pct"\n'

@@ -8,10 +8,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from mechexo.alerts import operations as alerts
 from mechexo.alerts.values import AlertState
 from support.application import Application
 from support.serving import alert
+
+pytestmark = pytest.mark.slow
 
 DATA = Path(__file__).parents[1] / "data" / "inbound"
 Make = Callable[..., Application]

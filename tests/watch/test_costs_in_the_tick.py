@@ -15,6 +15,8 @@ from mechexo.desk import Desk
 from mechexo.watch import tick
 from support.program import command
 
+pytestmark = pytest.mark.slow
+
 TOML = """
 [costs]
 fills = "fills.csv"

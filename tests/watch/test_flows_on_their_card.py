@@ -16,6 +16,8 @@ from mechexo.health.values import Card, Status
 from mechexo.watch import tick
 from support.program import mechexo, validated
 
+pytestmark = pytest.mark.slow
+
 TWO = '[flows.bars]\nlabel = "Bars"\nexpect_every = "1h"\n[flows.weights]\n'
 
 

@@ -16,6 +16,8 @@ from mechexo.clock import VirtualClock
 from mechexo.desk import Desk
 from mechexo.errors import BusyError
 
+pytestmark = pytest.mark.slow
+
 MakeDesk = Callable[..., Desk]
 BOX = '[channels.box]\nurl="file://box.jsonl"\n[quiet_hours]\nenabled = false\n'
 FIRE = Observation("test/a", True, "critical", "a", "about a", "test")

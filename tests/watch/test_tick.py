@@ -25,6 +25,8 @@ from mechexo.health.values import Status
 from mechexo.watch import tick
 from support.program import command
 
+pytestmark = pytest.mark.slow
+
 FLAG = """
 [probes.trading_enabled]
 kind = "flag"

@@ -18,6 +18,8 @@ from mechexo.tick_log import Stage
 from mechexo.watch import tick
 from mechexo.watchdog import audit, give_sign
 
+pytestmark = pytest.mark.slow
+
 CANARY = "3f1c6a52-canary-7d1e"
 
 

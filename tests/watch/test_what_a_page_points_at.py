@@ -18,6 +18,8 @@ from mechexo.desk import Desk
 from mechexo.runbook import operations as runbook
 from mechexo.watch import tick
 
+pytestmark = pytest.mark.slow
+
 DESK = '[channels.box]\nurl = "file://box.jsonl"\n[runbook]\nfolder = "runbooks"\n'
 POINTS_AT = "What to do, going by the alert's name: mechexo runbook show "
 
