@@ -215,7 +215,10 @@ def test_signals_go_on_to_the_whole_group_of_the_job(desk: Desk, number: signal.
         "while True: time.sleep(1)\n"
     )
     with subprocess.Popen(
-        exec_words(desk, sys.executable, "-c", script), stdout=subprocess.PIPE
+        exec_words(desk, sys.executable, "-c", script),
+        stdout=subprocess.PIPE,
+        # Whoever runs the tests under nohup has the hangup ignored from the start.
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),
     ) as wrapper:
         assert wrapper.stdout is not None
         assert [wrapper.stdout.readline() for _ in range(2)] == [b"ready\n"] * 2
