@@ -39,7 +39,9 @@ def test_a_minute_of_the_paper_desk_ends_in_a_status_that_keeps_the_contract(
     cards = {card["name"]: card for card in status["cards"]}
     assert {"system", "trading", "risk", "data", "flows", "ci", "capital"} <= cards.keys()
     assert all(card["probes"] for card in cards.values())
-    assert all(probe["observed_at"] for card in cards.values() for probe in card["probes"])
+    # A channel is observed when it delivers, and this desk has had nothing for some of them.
+    watched = [card for name, card in cards.items() if name != "channels"]
+    assert all(probe["observed_at"] for card in watched for probe in card["probes"])
 
     desk = Desk.open(folder / "mechexo.toml")
     assert desk.verify_audit().problems == ()
