@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 _NARROWEST = 19
 _NARROWEST_TALL = 24
 _LONGEST_NAME = 12
-_LONGEST_STATUS = len("x CRITICAL")
 
 
 def card_lines(cards: Sequence[Card], look: Look, *, tall: bool) -> list[Line]:
@@ -23,12 +22,11 @@ def card_lines(cards: Sequence[Card], look: Look, *, tall: bool) -> list[Line]:
     if not cards:
         return []
     room = look.width - 1
-    name_width = min(_LONGEST_NAME, max(len(card.name) for card in cards) + 1)
-    narrowest = _NARROWEST_TALL if tall else max(_NARROWEST, name_width + _LONGEST_STATUS + 1)
-    per_row = max(1, min(len(cards), room // narrowest))
+    per_row = max(1, min(len(cards), room // (_NARROWEST_TALL if tall else _NARROWEST)))
     rows = -(-len(cards) // per_row)
     per_row = -(-len(cards) // rows)
     width = room // per_row
+    name_width = min(_LONGEST_NAME, max(len(card.name) for card in cards) + 1)
     lines: list[Line] = []
     for start in range(0, len(cards), per_row):
         chunk = cards[start : start + per_row]
