@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from mechexo.actor import Actor, Role, user_name
-from mechexo.alerts import answer_records, records
+from mechexo.alerts import answer_records, silence_records
 from mechexo.alerts.channels import chat
 from mechexo.alerts.operations import acknowledge, get_alert
 from mechexo.alerts.silencing import silence
@@ -134,7 +134,7 @@ def _snooze(desk: Desk, channel: str, alert: Alert) -> tuple[str, str]:
     now = desk.clock.now()
     standing = [
         each
-        for each in records.active_silences(desk.state.reader(), now)
+        for each in silence_records.active_silences(desk.state.reader(), now)
         if dict(each.matchers) == {"key": alert.key} and each.ends_at > now + SNOOZE - _SAME_SNOOZE
     ]
     made = standing[-1] if standing else None

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from mechexo.alerts import outbox, outbox_reading, records
+from mechexo.alerts import outbox, outbox_reading, records, silence_records
 from mechexo.alerts.configured import policy_of
 from mechexo.alerts.effects import AlertsState, Effects, Recent
 from mechexo.alerts.maintenance import windows_at
@@ -65,7 +65,7 @@ def apply_step(
         )
     firing = [each.key for each in observations if each.firing]
     since = now - policy.flapping_window
-    silences = records.active_silences(connection, now)
+    silences = silence_records.active_silences(connection, now)
     state = AlertsState(
         policy=policy,
         next_id=records.next_alert_id(connection),

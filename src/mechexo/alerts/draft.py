@@ -16,7 +16,7 @@ from mechexo.alerts.effects import (
     Page,
     Recent,
 )
-from mechexo.alerts.values import SEVERITIES, Alert, AlertEvent
+from mechexo.alerts.values import FIRED_AGAIN, SEVERITIES, Alert, AlertEvent, AlertState
 
 
 class Draft:
@@ -89,6 +89,18 @@ class Draft:
         self.open.pop(alert.key, None)
         self._changed[alert.id] = alert
         self._by_id.pop(alert.id, None)
+
+    def fires_again(self, alert: Alert, said: str) -> Alert:
+        """The alert without its acknowledgement: somebody has to hear of it."""
+        self.event(alert, FIRED_AGAIN, said)
+        return replace(
+            alert,
+            state=AlertState.FIRING,
+            acknowledged_by=None,
+            acknowledged_at=None,
+            remind_at=None,
+            reminded=False,
+        )
 
     def event(self, alert: Alert, kind: str, detail: str) -> None:
         """One more line of the alert's timeline."""

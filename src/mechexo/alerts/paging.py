@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from mechexo.alerts.effects import Outcome, Page
 from mechexo.alerts.policy import cause_of, matching
-from mechexo.alerts.values import FIRED_AGAIN, SEVERITIES, Alert, AlertState
+from mechexo.alerts.values import SEVERITIES, Alert, AlertState
 from mechexo.times import format_duration, iso_z
 
 if TYPE_CHECKING:
@@ -394,15 +394,7 @@ def _acknowledged(draft: Draft, alert: Alert, *, silenced: bool) -> None:
     said = f"acknowledged by {alert.acknowledged_by} {open_for} ago and still open"
     if not alert.reminded:
         return _remind(draft, alert, said)
-    draft.event(alert, FIRED_AGAIN, said)
-    alert = replace(
-        alert,
-        state=AlertState.FIRING,
-        acknowledged_by=None,
-        acknowledged_at=None,
-        remind_at=None,
-        reminded=False,
-    )
+    alert = draft.fires_again(alert, said)
     draft.keep(alert)
     if (found := _cause(draft, alert)) is not None:
         return _suppressed(draft, alert, found[0], found[1].name)

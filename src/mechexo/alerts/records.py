@@ -17,7 +17,6 @@ from mechexo.alerts.values import (
     AlertCounts,
     AlertEvent,
     AlertState,
-    Silence,
 )
 from mechexo.times import from_iso_z, iso_z
 
@@ -53,7 +52,7 @@ _WORST_FIRST = (
 )
 _FIRING_FIRST = "CASE state WHEN 'firing' THEN 0 WHEN 'acknowledged' THEN 1 ELSE 2 END"
 _PRUNED_AT_ONCE = 500
-_LARGEST = 2**63 - 1
+LARGEST = 2**63 - 1
 """SQLite takes no larger whole number; nothing stored has one."""
 
 
@@ -65,7 +64,7 @@ def next_alert_id(connection: sqlite3.Connection) -> int:
 
 def alert_by_id(connection: sqlite3.Connection, alert_id: int) -> Alert | None:
     """One alert, open or resolved."""
-    if abs(alert_id) > _LARGEST:
+    if abs(alert_id) > LARGEST:
         return None
     row = connection.execute(f"{_SELECT} WHERE id = ?", (alert_id,)).fetchone()
     return _alert(row) if row else None
@@ -197,7 +196,7 @@ def alerts_in(
     order = f"{_FIRING_FIRST}, {_WORST_FIRST}" if over else _WORST_FIRST
     rows = connection.execute(
         f"{_SELECT} WHERE {only_open}state IN ({marks}) ORDER BY {order} LIMIT ?",
-        (*(state.value for state in states), -1 if limit is None else min(limit, _LARGEST)),
+        (*(state.value for state in states), -1 if limit is None else min(limit, LARGEST)),
     )
     return tuple(map(_alert, rows.fetchall()))
 
@@ -243,49 +242,6 @@ def label_names(connection: sqlite3.Connection) -> frozenset[str]:
         "SELECT DISTINCT each.key FROM alert, json_each(alert.labels) AS each"
     )
     return frozenset(row[0] for row in rows)
-
-
-def active_silences(connection: sqlite3.Connection, now: datetime) -> tuple[Silence, ...]:
-    """The silences that have not ended, soonest end first."""
-    rows = connection.execute(
-        "SELECT id, matchers, author, reason, starts_at, ends_at FROM silence "
-        "WHERE ends_at > ? ORDER BY ends_at, id",
-        (iso_z(now),),
-    )
-    return tuple(map(_silence, rows))
-
-
-def silence_by_id(connection: sqlite3.Connection, silence_id: int) -> Silence | None:
-    """One silence, over or not."""
-    if abs(silence_id) > _LARGEST:
-        return None
-    row = connection.execute(
-        "SELECT id, matchers, author, reason, starts_at, ends_at FROM silence WHERE id = ?",
-        (silence_id,),
-    ).fetchone()
-    return _silence(row) if row else None
-
-
-def add_silence(
-    connection: sqlite3.Connection,
-    *,
-    matchers: Mapping[str, str],
-    author: str,
-    reason: str,
-    starts_at: datetime,
-    ends_at: datetime,
-) -> Silence:
-    """Stores a new silence."""
-    cursor = connection.execute(
-        "INSERT INTO silence (matchers, author, reason, starts_at, ends_at) VALUES (?, ?, ?, ?, ?)",
-        (_json(matchers), author, reason, iso_z(starts_at), iso_z(ends_at)),
-    )
-    return Silence(int(cursor.lastrowid or 0), matchers, author, reason, starts_at, ends_at)
-
-
-def end_silence(connection: sqlite3.Connection, silence_id: int, at: datetime) -> None:
-    """Lets a silence end at `at`."""
-    connection.execute("UPDATE silence SET ends_at = ? WHERE id = ?", (iso_z(at), silence_id))
 
 
 def prune(connection: sqlite3.Connection, before: datetime) -> None:
@@ -392,7 +348,8 @@ def started_since(connection: sqlite3.Connection, start: datetime) -> tuple[Aler
     return tuple(map(_alert, rows))
 
 
-def _json(value: Mapping[str, str]) -> str:
+def as_json(value: Mapping[str, str]) -> str:
+    """Labels or matchers as they are stored."""
     return json.dumps(dict(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
@@ -400,7 +357,7 @@ def _row(alert: Alert) -> tuple[Any, ...]:
     def stored(name: str) -> Any:
         value = getattr(alert, name)
         if name == "labels":
-            return _json(value)
+            return as_json(value)
         if name == "state":
             return alert.state.value
         return iso_z(value) if name in _MOMENTS and value is not None else value
@@ -417,14 +374,3 @@ def _alert(row: sqlite3.Row) -> Alert:
     values[_PLACE_OF_LABELS] = _read_labels(values[_PLACE_OF_LABELS])[0]
     values[_PLACE_OF_STATE] = _STATES[values[_PLACE_OF_STATE]]
     return Alert(*values)
-
-
-def _silence(row: sqlite3.Row) -> Silence:
-    return Silence(
-        id=row["id"],
-        matchers=json.loads(row["matchers"]),
-        author=row["author"],
-        reason=row["reason"],
-        starts_at=from_iso_z(row["starts_at"]),
-        ends_at=from_iso_z(row["ends_at"]),
-    )

@@ -15,7 +15,6 @@ from mechexo.alerts.effects import AlertsState, Cancellation, Closing, Effects
 from mechexo.alerts.paging import consider, needs_look, rank
 from mechexo.alerts.policy import Policy, covers, matching
 from mechexo.alerts.values import (
-    FIRED_AGAIN,
     Alert,
     AlertEvent,
     AlertState,
@@ -188,7 +187,9 @@ def _merged(draft: Draft, alert: Alert, observation: Observation) -> Alert:
     acknowledged = alert.state is AlertState.ACKNOWLEDGED
     known_at = alert.paged_severity or alert.severity
     if change < 0 and acknowledged and rank(observation.severity) < rank(known_at):
-        alert = _fired_again(draft, alert, known_at, observation.severity)
+        # What was acknowledged was not this.
+        rise = f"severity rose from {known_at} to {observation.severity} after the acknowledgement"
+        alert = draft.fires_again(alert, rise)
     elif change:
         if change < 0:
             # Nobody was told of this: it is not held back as one of many.
@@ -214,17 +215,3 @@ def _merged(draft: Draft, alert: Alert, observation: Observation) -> Alert:
     )
     draft.keep(merged)
     return merged
-
-
-def _fired_again(draft: Draft, alert: Alert, known_at: str, severity: str) -> Alert:
-    """What was acknowledged was not this: somebody has to hear of it."""
-    said = f"severity rose from {known_at} to {severity} after the acknowledgement"
-    draft.event(alert, FIRED_AGAIN, said)
-    return replace(
-        alert,
-        state=AlertState.FIRING,
-        acknowledged_by=None,
-        acknowledged_at=None,
-        remind_at=None,
-        reminded=False,
-    )

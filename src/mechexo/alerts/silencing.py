@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from mechexo.actor import Role
-from mechexo.alerts import records, rules
+from mechexo.alerts import records, rules, silence_records
 from mechexo.alerts.book import apply_step
 from mechexo.alerts.text import clean, clean_key, clean_pairs
 from mechexo.alerts.values import OPEN
@@ -46,7 +46,7 @@ def silence(
     with desk.operation(
         "alerts.silence", _in_words(wanted), needs=Role.RESPONDER, reason=clean(reason)
     ) as operation:
-        made = records.add_silence(
+        made = silence_records.add_silence(
             operation.transaction.connection,
             matchers=wanted,
             author=desk.actor.name,
@@ -89,23 +89,25 @@ def unsilence(desk: Desk, silence_id: int, *, reason: str = "") -> Silence:
     ) as operation:
         # Only now, when the others have had their turn: one of them may have ended it meanwhile.
         now, connection = desk.clock.now(), operation.transaction.connection
-        known = records.silence_by_id(connection, silence_id)
+        known = silence_records.silence_by_id(connection, silence_id)
         if known is None:
-            active = ", ".join(str(each.id) for each in records.active_silences(connection, now))
+            active = ", ".join(
+                str(each.id) for each in silence_records.active_silences(connection, now)
+            )
             raise NotFoundError(f"there is no silence {silence_id}; active: {active or 'none'}")
         if known.ends_at <= now:
             operation.unchanged = True
             return known
         ended = replace(known, ends_at=now)
         operation.before, operation.after = iso_z(known.ends_at), iso_z(ended.ends_at)
-        records.end_silence(connection, silence_id, ended.ends_at)
+        silence_records.end_silence(connection, silence_id, ended.ends_at)
         apply_step(desk, operation.transaction, now, (), whole=True)
     return ended
 
 
 def silences(desk: Desk) -> tuple[Silence, ...]:
     """The silences that have not ended, soonest end first."""
-    return records.active_silences(desk.state.reader(), desk.clock.now())
+    return silence_records.active_silences(desk.state.reader(), desk.clock.now())
 
 
 def covered(desk: Desk, silence: Silence) -> tuple[Alert, ...]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from mechexo.alerts import oncall, records, rotation
+from mechexo.alerts import oncall, rotation, silence_records
 from mechexo.alerts.configured import policy_from
 from mechexo.alerts.maintenance import turns, windows_at
 from mechexo.alerts.simulation import Scenario, Simulated, World
@@ -76,7 +76,7 @@ def world(desk: Desk, start: datetime, end: datetime) -> World:
         for name in settings.oncall.schedules
     ]
     with desk.state.explained():
-        silences = records.active_silences(desk.state.reader(), start)
+        silences = silence_records.active_silences(desk.state.reader(), start)
     policies: dict[tuple[str | None, ...], Policy] = {}
 
     def policy_at(moment: datetime) -> Policy:

@@ -1,0 +1,66 @@
+"""The table of silences. Every function works inside its caller's transaction."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping
+from datetime import datetime
+
+from mechexo.alerts.records import LARGEST, as_json
+from mechexo.alerts.values import Silence
+from mechexo.times import from_iso_z, iso_z
+
+
+def active_silences(connection: sqlite3.Connection, now: datetime) -> tuple[Silence, ...]:
+    """The silences that have not ended, soonest end first."""
+    rows = connection.execute(
+        "SELECT id, matchers, author, reason, starts_at, ends_at FROM silence "
+        "WHERE ends_at > ? ORDER BY ends_at, id",
+        (iso_z(now),),
+    )
+    return tuple(map(_silence, rows))
+
+
+def silence_by_id(connection: sqlite3.Connection, silence_id: int) -> Silence | None:
+    """One silence, over or not."""
+    if abs(silence_id) > LARGEST:
+        return None
+    row = connection.execute(
+        "SELECT id, matchers, author, reason, starts_at, ends_at FROM silence WHERE id = ?",
+        (silence_id,),
+    ).fetchone()
+    return _silence(row) if row else None
+
+
+def add_silence(
+    connection: sqlite3.Connection,
+    *,
+    matchers: Mapping[str, str],
+    author: str,
+    reason: str,
+    starts_at: datetime,
+    ends_at: datetime,
+) -> Silence:
+    """Stores a new silence."""
+    cursor = connection.execute(
+        "INSERT INTO silence (matchers, author, reason, starts_at, ends_at) VALUES (?, ?, ?, ?, ?)",
+        (as_json(matchers), author, reason, iso_z(starts_at), iso_z(ends_at)),
+    )
+    return Silence(int(cursor.lastrowid or 0), matchers, author, reason, starts_at, ends_at)
+
+
+def end_silence(connection: sqlite3.Connection, silence_id: int, at: datetime) -> None:
+    """Lets a silence end at `at`."""
+    connection.execute("UPDATE silence SET ends_at = ? WHERE id = ?", (iso_z(at), silence_id))
+
+
+def _silence(row: sqlite3.Row) -> Silence:
+    return Silence(
+        id=row["id"],
+        matchers=json.loads(row["matchers"]),
+        author=row["author"],
+        reason=row["reason"],
+        starts_at=from_iso_z(row["starts_at"]),
+        ends_at=from_iso_z(row["ends_at"]),
+    )
