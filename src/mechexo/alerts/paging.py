@@ -1,9 +1,7 @@
-"""Whether an alert pages now, whom, and what it waits for. Pure; works on the step's draft.
+"""Whether an alert pages now, or why it is kept back. Pure; works on the step's draft.
 
 Everything is decided in one place, `consider`, which always answers with a named outcome: nothing
-is dropped without a recorded reason. Deadlines are moments in UTC, stored with the alert: a restart
-changes nothing, each overdue level is told once, and one that lies further ahead than any ladder
-reaches shows that the clock was set back.
+is dropped without a recorded reason. Whom it pages, and whom next, is in `climbing`.
 """
 
 from __future__ import annotations
@@ -12,27 +10,30 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from mechexo.alerts.climbing import (
+    FIRST_PAGE,
+    SOMEBODY_THERE,
+    begin_ladder,
+    climb,
+    let_go,
+    page_elsewhere,
+    rank,
+    tell_nobody,
+    waits_for_anybody,
+)
 from mechexo.alerts.effects import Outcome, Page
 from mechexo.alerts.policy import cause_of, matching
-from mechexo.alerts.values import SEVERITIES, Alert, AlertState
+from mechexo.alerts.values import Alert, AlertState
 from mechexo.times import format_duration, iso_z
 
 if TYPE_CHECKING:
     from mechexo.alerts.draft import Draft
-    from mechexo.alerts.effects import Stranded
-    from mechexo.alerts.policy import Ladder, Route, Suppression
+    from mechexo.alerts.policy import Suppression
     from mechexo.alerts.values import Silence
 
 ENDED_BY_CAUSE = "what caused it is over"
 ROSE = "severity rose"
 SILENCE_ENDED = "its silence ended"
-FIRST_PAGE = "first page"
-SOMEBODY_THERE = "somebody can be told now"
-
-
-def rank(severity: str) -> int:
-    """0 for the worst; beyond the mildest when nothing was decided yet."""
-    return SEVERITIES.index(severity) if severity else len(SEVERITIES)
 
 
 def needs_look(draft: Draft, alert: Alert) -> bool:
@@ -73,8 +74,8 @@ def consider(draft: Draft, alert: Alert) -> None:
     if why := _worth(draft, alert):
         return _page_or_hold(draft, alert, why)
     if (stranded := draft.before.stranded.get(alert.id)) is not None:
-        return _page_elsewhere(draft, alert, stranded)
-    if _climbing(draft, alert):
+        return page_elsewhere(draft, alert, stranded)
+    if climb(draft, alert):
         return None
     return draft.decide(alert, Outcome.ALREADY_PAGED, f"paged at {alert.paged_severity}")
 
@@ -96,21 +97,16 @@ def _worth(draft: Draft, alert: Alert) -> str:
         return FIRST_PAGE
     if rank(alert.severity) < rank(alert.paged_severity):
         return f"{ROSE} from {alert.paged_severity} to {alert.severity}"
-    if _waits_for_anybody(alert):
+    if waits_for_anybody(alert):
         return SOMEBODY_THERE
     # Also when no channel wanted it: one may have been configured since.
     return "" if alert.pages else FIRST_PAGE
 
 
-def _waits_for_anybody(alert: Alert) -> bool:
-    """Whether a page of an alert that has paged before was due while nobody was there for it."""
-    return bool(alert.pages) and alert.next_level_at is not None and alert.escalating_since is None
-
-
 def _page_or_hold(draft: Draft, alert: Alert, why: str) -> None:
     route = draft.policy.route(alert)
     if route.ladder.next_reaching(0, alert.severity) is None:
-        return _nobody(draft, alert, why)
+        return tell_nobody(draft, alert, why)
     if _flaps(draft, alert):
         assert alert.flapping_until is not None
         return draft.decide(alert, Outcome.FLAPPING, f"until {iso_z(alert.flapping_until)}")
@@ -137,217 +133,12 @@ def _hold(draft: Draft, alert: Alert, until: datetime, why: str) -> None:
         return draft.decide(alert, Outcome.ALREADY_HELD, f"held until {iso_z(until)}")
     said = f"{why}: quiet hours until {iso_z(until)}"
     draft.event(alert, Outcome.HELD, said)
-    held = replace(_let_go(alert), held_until=until, next_level_at=None)
+    held = replace(let_go(alert), held_until=until, next_level_at=None)
     if not why.startswith(ROSE):
         # Only a rise may be over by then: else it pages in the morning whatever was said.
         held = replace(held, paged_severity="")
     draft.keep(held)
     return draft.decide(held, Outcome.HELD, said)
-
-
-def _let_go(alert: Alert) -> Alert:
-    return replace(
-        alert, silenced_until=None, suppressed_by=None, held_until=None, flapping_until=None
-    )
-
-
-def _nobody(draft: Draft, alert: Alert, why: str) -> None:
-    said = f"no channel takes {alert.severity} alerts"
-    worse = rank(alert.severity) < rank(alert.paged_severity)
-    if worse or why not in (FIRST_PAGE, SOMEBODY_THERE):
-        draft.event(alert, Outcome.NO_CHANNEL, f"{why}: {said}; see [channels]")
-    worst = min(alert.severity, alert.paged_severity or alert.severity, key=rank)
-    known = replace(_let_go(alert), paged_severity=worst, next_level_at=None)
-    if alert.pages:
-        # Due from now on, and found again by that, until somebody is there.
-        due_at = alert.next_level_at if _waits_for_anybody(alert) else None
-        known = replace(
-            known, next_level_at=min(due_at or draft.now, draft.now), escalating_since=None
-        )
-    draft.keep(known)
-    draft.decide(alert, Outcome.NO_CHANNEL, said)
-
-
-def begin_ladder(draft: Draft, alert: Alert, why: str, *, together: bool, climbs: int = 0) -> None:
-    """Pages the first level that reaches somebody; what it waits for next is stored with it."""
-    # What was not sent yet would only repeat this page, or say less than it.
-    draft.cancel(alert, f"paged anew: {why}")
-    anew = alert.silenced_until is not None or alert.suppressed_by is not None
-    # Nobody has heard yet, or what was said is long ago: from here a rise counts anew.
-    anew = anew or not alert.pages or why == SOMEBODY_THERE
-    said_at = alert.severity if anew else alert.paged_severity or alert.severity
-    fresh = replace(
-        _let_go(alert),
-        pages=alert.pages + 1,
-        level=0,
-        paged_severity=min(alert.severity, said_at, key=rank),
-        escalating_since=draft.now,
-        climbs=climbs,
-    )
-    _tell_next(draft, fresh, why, Outcome.PAGED, together=together)
-    draft.paged(fresh)
-    draft.decide(fresh, Outcome.PAGED, why)
-
-
-def _climbing(draft: Draft, alert: Alert) -> bool:
-    """Goes on to the next levels whose time has come; False when none was worth a word."""
-    route = draft.policy.route(alert)
-    if not route.ladder.climbs(alert.severity):
-        if _fails_over(draft, alert, route):
-            return True
-        if alert.next_level_at is not None or alert.held_until is not None:
-            draft.keep(replace(alert, next_level_at=None, held_until=None))
-        return False
-    alert = _by_todays_clock(draft, alert, route.ladder)
-    unreached = draft.before.unreached.get(alert.id)
-    further = route.ladder.next_reaching(alert.level, alert.severity)
-    fails = unreached is not None and unreached.level == alert.level and further is not None
-    due = alert.next_level_at is not None and alert.next_level_at <= draft.now
-    released = alert.held_until is not None
-    if not (fails or due or released):
-        return False
-    quiet_until = None if alert.severity == "critical" else route.quiet_hours.until(draft.now)
-    if quiet_until is not None:
-        return _pause(draft, alert, quiet_until)
-    if route.ladder.next_reaching(0, alert.severity) is None:
-        _nobody(draft, alert, "nobody acknowledged")
-        return True
-    if released:
-        # The ladder stood still in the night: its next level is told now, and counts from now.
-        since = draft.now - route.ladder.after(further or alert.level)
-        if alert.severity != "critical":
-            draft.event(alert, "quiet_hours_ended", "the next level is told")
-        alert = replace(alert, held_until=None, escalating_since=since, next_level_at=draft.now)
-        draft.keep(alert)
-    if unreached is not None and fails:
-        said = f"level {alert.level} reached nobody: {unreached.why}"
-        draft.event(alert, "fallback", f"{said}; the next one is told at once")
-        alert = _tell_next(draft, alert, said, "escalated")
-    while alert.next_level_at is not None and alert.next_level_at <= draft.now:
-        if route.ladder.next_reaching(alert.level, alert.severity) is None:
-            if alert.climbs >= route.ladder.repeat:
-                # It was longer when this was waited for.
-                return _at_its_end(draft, alert)
-            number = alert.climbs + 1
-            why = f"nobody acknowledged: from the first level again, {number} of "
-            why += f"{route.ladder.repeat}"
-            begin_ladder(draft, alert, why, together=False, climbs=number)
-            return True
-        alert = _tell_next(draft, alert, "nobody acknowledged", "escalated")
-    draft.decide(alert, Outcome.PAGED, f"level {alert.level}")
-    return True
-
-
-def _fails_over(draft: Draft, alert: Alert, route: Route) -> bool:
-    """Also what does not climb goes on when its level has reached nobody."""
-    unreached = draft.before.unreached.get(alert.id)
-    if unreached is None or unreached.level != alert.level:
-        return False
-    if route.ladder.next_reaching(alert.level, alert.severity) is None:
-        return False
-    if route.quiet_hours.until(draft.now) is not None:
-        return False
-    said = f"level {alert.level} reached nobody: {unreached.why}"
-    draft.event(alert, "fallback", f"{said}; the next one is told at once")
-    told = _tell_next(draft, alert, said, "escalated")
-    draft.decide(told, Outcome.PAGED, f"level {told.level}")
-    return True
-
-
-def _at_its_end(draft: Draft, alert: Alert) -> bool:
-    draft.keep(replace(alert, next_level_at=None))
-    draft.decide(alert, Outcome.ALREADY_PAGED, "the ladder is at its end")
-    return True
-
-
-def _pause(draft: Draft, alert: Alert, until: datetime) -> bool:
-    if alert.held_until == until:
-        draft.decide(alert, Outcome.ALREADY_HELD, f"held until {iso_z(until)}")
-        return True
-    further = draft.policy.route(alert).ladder.next_reaching(alert.level, alert.severity)
-    awaited = f"level {further}" if further else "the first level"
-    said = f"{awaited} waits: quiet hours until {iso_z(until)}"
-    draft.event(alert, Outcome.HELD, said)
-    alert = replace(alert, held_until=until, next_level_at=None)
-    draft.keep(alert)
-    draft.decide(alert, Outcome.HELD, said)
-    return True
-
-
-def _by_todays_clock(draft: Draft, alert: Alert, ladder: Ladder) -> Alert:
-    """The alert with a deadline that this ladder and this clock can mean."""
-    at, since = alert.next_level_at, alert.escalating_since
-    if at is None or since is None:
-        if alert.pages and at is None and alert.held_until is None:
-            # It climbs since its severity rose, or the ladder has grown.
-            if since is not None and since > draft.now:
-                # The clock was set back meanwhile.
-                alert = replace(alert, escalating_since=draft.now - ladder.after(alert.level))
-            alert = _waiting(alert, ladder, draft.now)
-            draft.keep(alert)
-        return alert
-    if at <= draft.now + ladder.longest and since <= draft.now:
-        return alert
-    draft.event(alert, "clock", "the clock was set back: the next level counts from now")
-    began = draft.now - ladder.after(alert.level)
-    alert = _waiting(replace(alert, escalating_since=began), ladder, draft.now)
-    draft.keep(alert)
-    return alert
-
-
-def _tell_next(draft: Draft, alert: Alert, why: str, kind: str, *, together: bool = False) -> Alert:
-    """Tells the next level that reaches somebody, and says which ones have nobody."""
-    ladder = draft.policy.route(alert).ladder
-    number = ladder.next_reaching(alert.level, alert.severity)
-    assert number is not None, "the caller knows that somebody is there"
-    for empty in range(alert.level + 1, number):
-        reason = f"level {empty} has nobody for {alert.severity} alerts"
-        draft.event(alert, "no_responder", f"{reason}; the next one is told at once")
-    level = ladder.levels[number - 1]
-    channels = level.for_severity(alert.severity)
-    told = _waiting(replace(alert, level=number), ladder, draft.now)
-    draft.page(
-        Page(alert.id, alert.pages, number, name, draft.now, together=together) for name in channels
-    )
-    rung = f"level {number}: " if number > 1 or len(ladder.levels) > 1 else ""
-    draft.event(told, kind, f"{why}: {rung}{level.words(alert.severity)}")
-    draft.keep(told)
-    return told
-
-
-def _waiting(alert: Alert, ladder: Ladder, now: datetime) -> Alert:
-    """The alert with the moment of its next level, of the next climb, or of nothing more."""
-    if not ladder.climbs(alert.severity):
-        return replace(alert, next_level_at=None)
-    further = ladder.next_reaching(alert.level, alert.severity)
-    since = alert.escalating_since or now
-    if further is not None:
-        return replace(alert, escalating_since=since, next_level_at=since + ladder.after(further))
-    if alert.climbs < ladder.repeat:
-        return replace(alert, escalating_since=since, next_level_at=now + ladder.repeat_every)
-    return replace(alert, escalating_since=since, next_level_at=None)
-
-
-def _page_elsewhere(draft: Draft, alert: Alert, stranded: Stranded) -> None:
-    """Sends what waits for channels that are gone through those of today instead."""
-    ladder = draft.policy.route(alert).ladder
-    reaching = ladder.next_reaching(
-        max(min(alert.level, len(ladder.levels)) - 1, 0), alert.severity
-    )
-    reaching = reaching or ladder.next_reaching(0, alert.severity)
-    today = ladder.levels[reaching - 1].for_severity(alert.severity) if reaching else ()
-    lost = ", ".join(sorted(stranded.gone))
-    why = f"{lost} is not in the configuration any more"
-    if not today:
-        # It stays due, and is told as overdue, until there is a channel for it.
-        return draft.decide(alert, Outcome.NO_CHANNEL, why)
-    more = [name for name in today if name not in stranded.reached]
-    draft.page(Page(alert.id, alert.pages, alert.level, name, draft.now) for name in more)
-    draft.cancel(alert, why, stranded.gone)
-    if not more:
-        return draft.decide(alert, Outcome.ALREADY_PAGED, why)
-    draft.event(alert, Outcome.PAGED, f"{why}: {', '.join(more)} instead")
-    return draft.decide(alert, Outcome.PAGED, why)
 
 
 def _silenced(draft: Draft, alert: Alert, silences: tuple[Silence, ...]) -> None:
@@ -359,7 +150,7 @@ def _silenced(draft: Draft, alert: Alert, silences: tuple[Silence, ...]) -> None
         draft.event(alert, Outcome.SILENCED, why)
     if alert.silenced_until is None:
         draft.cancel(alert, why)
-    draft.keep(replace(_let_go(alert), silenced_until=until, next_level_at=None))
+    draft.keep(replace(let_go(alert), silenced_until=until, next_level_at=None))
     draft.decide(alert, Outcome.SILENCED, why)
 
 
@@ -368,7 +159,7 @@ def _suppressed(draft: Draft, alert: Alert, cause: Alert, rule: str) -> None:
     if alert.suppressed_by != cause.id:
         draft.event(alert, Outcome.SUPPRESSED, why)
         draft.cancel(alert, why)
-    draft.keep(replace(_let_go(alert), suppressed_by=cause.id, next_level_at=None))
+    draft.keep(replace(let_go(alert), suppressed_by=cause.id, next_level_at=None))
     draft.decide(alert, Outcome.SUPPRESSED, why)
 
 

@@ -10,9 +10,10 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from mechexo.alerts.climbing import rank
 from mechexo.alerts.draft import Draft
 from mechexo.alerts.effects import AlertsState, Cancellation, Closing, Effects
-from mechexo.alerts.paging import consider, needs_look, rank
+from mechexo.alerts.paging import consider, needs_look
 from mechexo.alerts.policy import Policy, covers, matching
 from mechexo.alerts.values import (
     Alert,
