@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from mechexo.health.values import CHANNEL_KIND, ProbeState, Status
 from mechexo.times import format_duration
 
-CARD = "channels"
+CARD = "paging"
 """The card that every channel of the configuration feeds."""
 
 STALE_AFTER = timedelta(days=7)

@@ -37,7 +37,7 @@ def written(folder: Path, name: str) -> list[dict[str, object]]:
 
 
 def card(desk: Desk) -> Card:
-    return next(each for each in read_status(desk).cards if each.name == "channels")
+    return next(each for each in read_status(desk).cards if each.name == "paging")
 
 
 @pytest.mark.slow
@@ -148,7 +148,7 @@ def test_a_page_that_went_out_is_a_proof_too_and_never_asks_whether_the_desk_is_
 
 
 def test_a_desk_without_channels_has_no_such_card(make_desk: MakeDesk) -> None:
-    assert "channels" not in [each.name for each in read_status(make_desk()).cards]
+    assert "paging" not in [each.name for each in read_status(make_desk()).cards]
 
 
 @pytest.mark.slow

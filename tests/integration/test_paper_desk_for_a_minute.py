@@ -40,7 +40,7 @@ def test_a_minute_of_the_paper_desk_ends_in_a_status_that_keeps_the_contract(
     assert {"system", "trading", "risk", "data", "flows", "ci", "capital"} <= cards.keys()
     assert all(card["probes"] for card in cards.values())
     # A channel is observed when it delivers, and this desk has had nothing for some of them.
-    watched = [card for name, card in cards.items() if name != "channels"]
+    watched = [card for name, card in cards.items() if name != "paging"]
     assert all(probe["observed_at"] for card in watched for probe in card["probes"])
 
     desk = Desk.open(folder / "mechexo.toml")

@@ -20,7 +20,7 @@ BOX = '[channels.box]\nurl = "file://box.jsonl"\n'
 
 
 def on_card(desk: Desk) -> tuple[Status, str]:
-    (card,) = [card for card in read_status(desk).cards if card.name == "channels"]
+    (card,) = [card for card in read_status(desk).cards if card.name == "paging"]
     (probe,) = card.probes
     return probe.status, probe.detail
 
