@@ -8,8 +8,6 @@ is recorded and shown but keeps no later stage, least of all the sending, from i
 
 from __future__ import annotations
 
-import fcntl
-import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -22,7 +20,7 @@ from mechexo import hearing, tick_log
 from mechexo.alerts.values import Alert, Delivery, Observation
 from mechexo.desk import Desk
 from mechexo.desk_status import DeskStatus, status_after_tick
-from mechexo.errors import BusyError, MechexoError, StateError, UnreachableError
+from mechexo.errors import BusyError, MechexoError, UnreachableError
 from mechexo.health.values import ProbeState
 from mechexo.observing import (
     cost_observations,
@@ -32,6 +30,7 @@ from mechexo.observing import (
     stage_observations,
     uptime_observations,
 )
+from mechexo.state.lock_files import held
 from mechexo.tick_log import Stage, TickRecord
 
 if TYPE_CHECKING:
@@ -321,17 +320,7 @@ def _in_words(error: BaseException) -> str:
 @contextmanager
 def _only_one(desk: Desk, what: str) -> Iterator[None]:
     path = f"{desk.state.path}.{what}"
-    try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise StateError(f"{path}: cannot make the {what}'s lock file: {error.strerror}") from error
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise BusyError(
-                f"{path}: another {what} is running on this desk; this one did nothing"
-            ) from None
+    with held(path, what) as mine:
+        if not mine:
+            raise BusyError(f"{path}: another {what} is running on this desk; this one did nothing")
         yield
-    finally:
-        os.close(descriptor)

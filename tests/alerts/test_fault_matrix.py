@@ -63,12 +63,15 @@ class Case:
     hangs: bool = False
 
 
-HTTP = (
+NETWORK = (
     Case("no such name", "refused", "name cannot be resolved"),
     Case("refused", "refused", "connection refused"),
     Case("connecting hangs", "unanswered", "no answer within", hangs=True),
     Case("reading hangs", "unanswered", "no answer within", hangs=True),
     Case("taken, then nothing", "unanswered", "no answer within", hangs=True),
+)
+HTTP = (
+    *NETWORK,
     Case("400", "refused", "error=400"),
     Case("401", "rejected", "error=401"),
     Case("403", "rejected", "error=403"),
@@ -81,11 +84,7 @@ HTTP = (
     Case("no TLS there", "refused", "no secure connection"),
 )
 MAIL = (
-    Case("no such name", "refused", "name cannot be resolved"),
-    Case("refused", "refused", "connection refused"),
-    Case("connecting hangs", "unanswered", "no answer within", hangs=True),
-    Case("reading hangs", "unanswered", "no answer within", hangs=True),
-    Case("taken, then nothing", "unanswered", "no answer within", hangs=True),
+    *NETWORK,
     Case("reset in the mail", "unanswered", "hung up|connection was reset"),
     Case("421 at the door", "refused", "answered 421 too busy"),
     Case("450 for the reader", "refused", "answered 450 mailbox busy"),

@@ -125,3 +125,14 @@ def numbered(rows: list[Row]) -> list[Row]:
 
 
 QUOTES = st.lists(quote_rows(), max_size=30)
+
+
+def of_day(number: int, *symbols: str, each: int = 5) -> pl.DataFrame:
+    """So many quotes a second apart of each symbol (AAA and BBB), on a day from the first on."""
+    at = MIDNIGHT + timedelta(days=number, hours=14)
+    rows: list[Row] = [
+        (at + timedelta(seconds=n), symbol, 10.0 + n, 10.5 + n, n)
+        for n in range(each)
+        for symbol in symbols or ("AAA", "BBB")
+    ]
+    return quotes(rows)

@@ -20,13 +20,12 @@ from polars.testing import assert_frame_equal
 from costs.store_rows import (
     MIDNIGHT,
     SETTINGS,
-    Row,
     content,
     follow,
     new_desk,
+    of_day,
     on_store,
     put,
-    quotes,
     store_of,
 )
 from mechexo.costs.ingest import check, ingest
@@ -42,22 +41,12 @@ DAY = DAYS[1]
 CURE = f"mechexo costs ingest --rebuild --from {DAY} --to {DAY}"
 
 
-def of_day(number: int, *symbols: str) -> pl.DataFrame:
-    at = MIDNIGHT + timedelta(days=number, hours=14)
-    rows: list[Row] = [
-        (at + timedelta(seconds=n), symbol, 10.0 + n, 10.5 + n, n)
-        for n in range(50)
-        for symbol in symbols or ("AAA", "BBB")
-    ]
-    return quotes(rows)
-
-
 @pytest.fixture
 def desk(tmp_path: Path) -> Desk:
     """A desk whose store has three days of quotes, from a file each."""
     desk = new_desk(tmp_path / "desk")
     for number in range(3):
-        put(desk, f"{number}.parquet", of_day(number))
+        put(desk, f"{number}.parquet", of_day(number, each=50))
     ingest(desk)
     return desk
 
@@ -236,7 +225,7 @@ def test_a_day_whose_file_and_source_are_gone_is_told_once_and_on_record(desk: D
 
 
 def test_a_harmed_day_is_not_made_of_a_part_of_its_source_unasked(desk: Desk) -> None:
-    put(desk, "9.parquet", of_day(1, "ZZZ"))
+    put(desk, "9.parquet", of_day(1, "ZZZ", each=50))
     ingest(desk)
     part = desk.root / "quotes" / "9.parquet"
     held, stamp = part.read_bytes(), part.stat()
@@ -259,7 +248,7 @@ def test_a_harmed_day_is_not_made_of_a_part_of_its_source_unasked(desk: Desk) ->
 
 def test_a_harmed_day_outside_the_days_that_are_asked_for_is_still_known_later(desk: Desk) -> None:
     HARMS["of other prices"](day_file(desk))
-    put(desk, "0.parquet", of_day(0, "NEW"))
+    put(desk, "0.parquet", of_day(0, "NEW", each=50))
     assert [facts.day for facts in ingest(desk, last=DAYS[0]).written] == [DAYS[0]]
     assert list(ingest(desk).mended) == [DAY]
 
@@ -268,7 +257,7 @@ def test_days_of_a_database_are_mended_too(tmp_path: Path) -> None:
     desk = new_desk(
         tmp_path / "desk", SETTINGS.replace("quotes/*.parquet", "sqlite:///q.sqlite?table=quotes")
     )
-    rows = of_day(1).with_columns(pl.col("ts").dt.strftime("%Y-%m-%dT%H:%M:%S%.6fZ"))
+    rows = of_day(1, each=50).with_columns(pl.col("ts").dt.strftime("%Y-%m-%dT%H:%M:%S%.6fZ"))
     with sqlite3.connect(desk.root / "q.sqlite") as database:
         database.execute("CREATE TABLE quotes (ts, symbol, bid, ask, seq)")
         database.executemany("INSERT INTO quotes VALUES (?,?,?,?,?)", rows.rows())

@@ -17,12 +17,12 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from costs.store_rows import (
-    MIDNIGHT,
     QUOTES,
     SETTINGS,
     Row,
     content,
     new_desk,
+    of_day,
     on_store,
     put,
     quotes,
@@ -46,16 +46,6 @@ some = settings(
     max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 DAYS = [date(2026, 3, 8) + timedelta(days=n) for n in range(4)]
-
-
-def of_day(number: int, *symbols: str) -> pl.DataFrame:
-    at = MIDNIGHT + timedelta(days=number, hours=14)
-    rows: list[Row] = [
-        (at + timedelta(seconds=n), symbol, 10.0 + n, 10.5 + n, n)
-        for n in range(5)
-        for symbol in symbols or ("AAA", "BBB")
-    ]
-    return quotes(rows)
 
 
 @pytest.fixture

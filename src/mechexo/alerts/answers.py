@@ -6,13 +6,10 @@ as taken care of once its effect is on disk; a program that dies before sees it 
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
-import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -21,7 +18,8 @@ from mechexo.alerts import answer_records, answering
 from mechexo.alerts.channels import chat
 from mechexo.alerts.channels.address import address_of
 from mechexo.alerts.processes import Borrowed, Processes
-from mechexo.errors import ConfigError, MechexoError, StateError, UnreachableError
+from mechexo.errors import ConfigError, MechexoError, UnreachableError
+from mechexo.state.lock_files import held
 
 if TYPE_CHECKING:
     from mechexo.alerts.answer_records import BotState
@@ -219,7 +217,9 @@ class _Asking:
 
     def run(self) -> None:
         try:
-            with _alone(self.desk, self.bot) as alone:
+            # No other program asks this bot on this state file meanwhile.
+            path = f"{self.desk.state.path}.bot-{self.bot.id}"
+            with held(path, "bot's") as alone:
                 if alone:
                     self._ask()
         except BaseException as error:  # noqa: BLE001 - raised by poll_answers, in its own thread
@@ -354,22 +354,3 @@ def _wish(update: Mapping[str, Any]) -> chat.Wish | None:
         answered: Sequence[str] = update["answered"]
         return chat.written(str(update["text"]), answered)
     return None
-
-
-@contextmanager
-def _alone(desk: Desk, bot: Bot) -> Iterator[bool]:
-    """Whether no other program asks this bot on this state file; none does until the end."""
-    path = f"{desk.state.path}.bot-{bot.id}"
-    try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise StateError(f"{path}: cannot make the lock file: {error.strerror}") from error
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-            return
-        yield True
-    finally:
-        os.close(descriptor)

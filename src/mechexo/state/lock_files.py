@@ -1,0 +1,32 @@
+"""Lock files beside the state file: one program at a time does a thing. The kernel frees them."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from mechexo.errors import StateError
+
+
+@contextmanager
+def held(path: str, what: str) -> Iterator[bool]:
+    """Holds a lock until the block ends; False when another program holds it. Waits for nobody.
+
+    Raises:
+        StateError: the lock file cannot be made; `what` it is for is in the words.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise StateError(f"{path}: cannot make the {what} lock file: {error.strerror}") from error
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            mine = True
+        except BlockingIOError:
+            mine = False
+        yield mine
+    finally:
+        os.close(descriptor)
