@@ -24,12 +24,17 @@ from mechexo.config.models import (
     FlowSettings,
     ProbeSettings,
     RefreshSettings,
-    RollbackSettings,
     RunbookSettings,
     ServerSettings,
     Settings,
     UptimeSettings,
     WatchdogSettings,
+)
+from mechexo.config.rollback import (
+    FlagSettings,
+    RollbackFlowSettings,
+    RollbackLimits,
+    RollbackSettings,
 )
 from mechexo.config.secrets import redact, resolve_references
 
@@ -43,6 +48,7 @@ __all__ = [
     "CostSettings",
     "DeskSettings",
     "EscalationSettings",
+    "FlagSettings",
     "FlowSettings",
     "LayerSettings",
     "LevelSettings",
@@ -52,6 +58,8 @@ __all__ = [
     "ProbeSettings",
     "QuietHoursSettings",
     "RefreshSettings",
+    "RollbackFlowSettings",
+    "RollbackLimits",
     "RollbackSettings",
     "RouteSettings",
     "RunbookSettings",

@@ -35,6 +35,7 @@ from mechexo.config.fields import (
     between,
     text,
 )
+from mechexo.config.rollback import RollbackSettings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,16 +127,6 @@ class ProbeSettings(Table):
         common = {each.name for each in fields(cls)} - {"options"}
         own = {key: value for key, value in table.items() if key in common}
         return own | {"options": {k: v for k, v in table.items() if k not in common}}
-
-
-@dataclass(frozen=True, kw_only=True)
-class RollbackSettings(Table):
-    """`[rollback]`: what can be taken back."""
-
-    repository: str = ""
-    """The git repository of flow code and configuration."""
-    configs: tuple[str, ...] = ()
-    """Globs, inside the repository, of the files that may be rolled back."""
 
 
 @dataclass(frozen=True, kw_only=True)
