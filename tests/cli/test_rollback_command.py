@@ -43,7 +43,7 @@ def test_a_plan_in_json_has_the_keys_of_the_contract(config: str) -> None:
         *("path", "action", "old_blob", "new_blob", "added", "removed", "binary")
     }
     assert plan["changes"][0]["action"] == "revert"
-    assert all(guard.keys() == {"name", "ok", "detail"} for guard in plan["guards"])
+    assert all(guard.keys() == {"name", "ok", "detail", "overridden"} for guard in plan["guards"])
     assert plan["flags"] == []
     assert plan["empty"] is False
     assert "-limit: 2\n+limit: 1\n" in plan["diff"]
@@ -53,7 +53,7 @@ def test_a_plan_in_json_has_the_keys_of_the_contract(config: str) -> None:
 def test_a_plan_for_people_names_commit_guards_and_diff(config: str) -> None:
     text = run(config, "rollback", "plan", "config", PATH, "--to", "2026-02-01T12:00Z")
     assert "by the reflog: one" in text
-    assert "● OK      no local edit" in text
+    assert "● OK      local edits" in text
     assert "would revert config/risk.yaml (+1 -1)" in text
     assert text.endswith("-limit: 2\n+limit: 1\n")
 

@@ -15,7 +15,7 @@ from mechexo.actor import Actor, Role
 from mechexo.desk import Desk
 from mechexo.errors import NotFoundError, UnreachableError, UsageError
 from mechexo.rollback import operations as rollback
-from mechexo.rollback.facts import content_at
+from mechexo.rollback.facts import Wanted, gather
 from mechexo.rollback.git import Repository
 from mechexo.rollback.planning import git_blob_id
 from mechexo.rollback.values import Plan
@@ -111,7 +111,7 @@ def test_an_edit_that_git_was_told_to_overlook_is_seen(repo_desk: Desk, history:
     plan = rollback.plan_config(repo_desk, PATH, to=at(1))
     assert "-edited by hand" in plan.diff
     assert plan.changes[0].old_blob == git_blob_id(b"edited by hand\n")
-    assert not guard(plan, "no local edit")
+    assert not guard(plan, "local edits")
 
 
 def test_an_untracked_file_in_the_way_is_warned_of(repo_desk: Desk, history: History) -> None:
@@ -119,7 +119,7 @@ def test_an_untracked_file_in_the_way_is_warned_of(repo_desk: Desk, history: His
     history.commit({PATH: None}, at(2))
     history.write(PATH, "the only copy\n")
     plan = rollback.plan_config(repo_desk, PATH, to=at(1))
-    assert not guard(plan, "no local edit")
+    assert not guard(plan, "local edits")
 
 
 def test_a_staged_change_is_warned_of(repo_desk: Desk, history: History) -> None:
@@ -128,7 +128,7 @@ def test_a_staged_change_is_warned_of(repo_desk: Desk, history: History) -> None
     history.write(PATH, "staged\n")
     history.git("add", PATH)
     history.write(PATH, "b\n")
-    assert not guard(rollback.plan_config(repo_desk, PATH, to=at(1)), "no local edit")
+    assert not guard(rollback.plan_config(repo_desk, PATH, to=at(1)), "local edits")
 
 
 @pytest.mark.parametrize("sign", ["MERGE_HEAD", "CHERRY_PICK_HEAD", "BISECT_LOG", "index.lock"])
@@ -260,7 +260,7 @@ def test_line_endings_are_compared_as_a_checkout_would_write_them(
     assert history.show("HEAD", PATH) == b"a: 1\nb: 3\n"
     plan = rollback.plan_config(repo_desk, PATH, to=at(1))
     assert (plan.changes[0].added, plan.changes[0].removed) == (1, 1)
-    assert guard(plan, "no local edit")
+    assert guard(plan, "local edits")
 
 
 def test_binary_content_is_shown_by_size_and_digest(repo_desk: Desk, history: History) -> None:
@@ -376,12 +376,18 @@ def test_the_bytes_a_plan_leads_to_are_those_git_holds(
     first = history.commit({PATH: old}, at(1))
     history.commit({PATH: new}, at(2))
     repository = Repository.open(history.root)
-    entry = repository.entry(first, PATH)
-    assert entry is not None
-    content = content_at(repository, entry, PATH, raw=False)
-    assert content is not None
-    assert content.data == history.show(first, PATH) == old
-    assert git_blob_id(content.data) == entry.oid
+    then, committed = (repository.entries(oid) for oid in (first, history.head()))
+    [facts] = gather(
+        repository,
+        {PATH: PATH},
+        committed=committed,
+        staged=repository.index().entries,
+        wanted={PATH: Wanted(then[PATH])},
+    )
+    assert facts.then is not None
+    assert facts.then.data == history.show(first, PATH) == old
+    assert git_blob_id(facts.then.data) == then[PATH].oid
+    assert facts.now == facts.committed
 
 
 def fake_git(folder: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,64 +2,153 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TypeGuard
 
-from mechexo.rollback.git import LONGEST_FILE_BYTES, Head, Repository, TreeEntry
-from mechexo.rollback.planning import Facts
-from mechexo.rollback.worktree import LINK, SUBMODULE, Content, look
+from mechexo.rollback.durable import permissions_after
+from mechexo.rollback.git import LONGEST_FILE_BYTES, IndexEntry, Repository, TreeEntry
+from mechexo.rollback.planning import PathFacts, git_blob_id
+from mechexo.rollback.worktree import EXECUTABLE, LINK, SUBMODULE, Content, Found, look
 
-if TYPE_CHECKING:
-    from mechexo.rollback.resolving import Resolved
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a plan would bring a path to: what git has there, and, where somebody recorded them,
+    the very bytes and permissions (else what a checkout would make)."""
+
+    entry: TreeEntry | None
+    recorded: Content | None = None
+    is_recorded: bool = False
 
 
 def gather(
-    repository: Repository, path: str, *, head: Head, resolved: Resolved, glob: str
-) -> Facts:
-    """All that a plan for `path` back to `resolved` rests on. Reads only."""
-    found = look(repository.root, path, longest_bytes=LONGEST_FILE_BYTES)
-    then = repository.entry(resolved.oid, path)
-    committed = then if resolved.oid == head.oid else repository.entry(head.oid, path)
-    staged = repository.staged(path)
-    attributes = repository.attributes(path)
-    filter_name = attributes.get("filter", "unspecified")
-    runs_filter = filter_name not in ("unspecified", "unset")
-    entries = [entry for entry in (then, committed, *staged) if entry is not None]
-    return Facts(
-        path=path,
-        glob=glob,
-        now=found.content,
-        obstacle=found.obstacle or _folder(entries),
-        then=content_at(repository, then, path, raw=runs_filter),
-        then_blob=then.oid if then else None,
-        committed=content_at(repository, committed, path, raw=runs_filter),
-        staged=_names(staged) != _names((committed,) if committed else ()),
-        submodule=any(entry.mode == SUBMODULE for entry in entries),
-        filter_name=filter_name if runs_filter else "",
-        in_progress=repository.in_progress(),
-        detached=not head.ref,
-        hash_name=repository.hash_name,
-        disagreement=resolved.disagreement,
+    repository: Repository,
+    rules: Mapping[str, str],
+    *,
+    committed: Mapping[str, TreeEntry],
+    staged: Mapping[str, tuple[IndexEntry, ...]],
+    wanted: Mapping[str, Wanted],
+) -> tuple[PathFacts, ...]:
+    """All that a plan for these paths rests on, by path. Reads only.
+
+    `rules` gives each path the configured glob that allows it; `committed` is what HEAD has,
+    `staged` what the index has.
+    """
+    paths = sorted(rules)
+    found = {path: look(repository.root, path, longest_bytes=LONGEST_FILE_BYTES) for path in paths}
+    attributes = repository.attributes(paths)
+    entries = {path: (wanted[path].entry, committed.get(path)) for path in paths}
+    plain = {path: not _converted(attributes[path], entries[path]) for path in paths}
+    oids = []
+    for path in paths:
+        then, now = entries[path]
+        if _is_blob(then) and not wanted[path].is_recorded and plain[path]:
+            oids.append(then.oid)
+        if _is_blob(now) and plain[path] and not _same(found[path], now, repository.hash_name):
+            oids.append(now.oid)
+    blobs = repository.blobs(oids)
+    content = _Contents(repository, blobs)
+    facts = []
+    for path in paths:
+        then, now = entries[path]
+        seen, want = found[path], wanted[path]
+        target = (
+            want.recorded
+            if want.is_recorded
+            else content.of(then, path, plain[path], attributes[path])
+        )
+        at_path = staged.get(path, ())
+        facts.append(
+            PathFacts(
+                path=path,
+                rule=rules[path],
+                now=seen.content,
+                obstacle=seen.obstacle or _folder(path, committed, wanted),
+                blocker=seen.blocker,
+                below=seen.below,
+                then=_with_permissions(target, seen.content),
+                then_entry=want.entry,
+                committed=seen.content
+                if plain[path] and _same(seen, now, repository.hash_name)
+                else content.of(now, path, plain[path], attributes[path]),
+                committed_entry=committed.get(path),
+                staged=_names(at_path) != _names((now,) if now else ()),
+                submodule=any(
+                    entry.mode == SUBMODULE for entry in (*at_path, then, now) if entry is not None
+                ),
+                filter_name=_filter(attributes[path]),
+                sparse=any(entry.sparse for entry in at_path),
+            )
+        )
+    return tuple(facts)
+
+
+@dataclass(frozen=True, slots=True)
+class _Contents:
+    repository: Repository
+    blobs: Mapping[str, bytes]
+
+    def of(
+        self, entry: TreeEntry | None, path: str, plain: bool, attributes: Mapping[str, str]
+    ) -> Content | None:
+        """What a checkout of an entry would put at `path`; None for nothing, or for no file. The
+        bytes of a path whose filter is a program are those that git stores: it is not run."""
+        if not _is_blob(entry):
+            return None
+        if plain:
+            return Content(entry.mode, self.blobs[entry.oid])
+        if _filter(attributes):
+            return Content(entry.mode, self.repository.blobs([entry.oid])[entry.oid])
+        return Content(entry.mode, self.repository.checked_out(entry.oid, path))
+
+
+def _is_blob(entry: TreeEntry | None) -> TypeGuard[TreeEntry]:
+    return entry is not None and entry.kind == "blob"
+
+
+def _converted(
+    attributes: Mapping[str, str], entries: tuple[TreeEntry | None, TreeEntry | None]
+) -> bool:
+    """Whether a checkout changes the bytes of the files at a path."""
+    says = {name: value for name, value in attributes.items() if value != "unset"}
+    return bool(says) and any(entry is not None and entry.mode != LINK for entry in entries)
+
+
+def _filter(attributes: Mapping[str, str]) -> str:
+    name = attributes.get("filter", "unset")
+    return "" if name == "unset" else name
+
+
+def _same(found: Found, entry: TreeEntry | None, hash_name: str) -> bool:
+    """Whether what is there has the very bytes and mode of an entry."""
+    content = found.content
+    return (
+        content is not None
+        and entry is not None
+        and content.mode == entry.mode
+        and git_blob_id(content.data, hash_name) == entry.oid
     )
 
 
-def content_at(
-    repository: Repository, entry: TreeEntry | None, path: str, *, raw: bool
-) -> Content | None:
-    """What a checkout of an entry would put at `path`; None for nothing, or for no file.
-
-    `raw` gives the bytes as git stores them, where a checkout would run a filter program.
-    """
-    if entry is None or entry.kind != "blob":
-        return None
-    if raw or entry.mode == LINK:
-        return Content(entry.mode, repository.blob(entry.oid))
-    data = repository.checked_out(entry.oid, path)
-    return Content(entry.mode, data)
+def _with_permissions(target: Content | None, now: Content | None) -> Content | None:
+    if target is None or target.permissions is not None:
+        return target
+    if target.mode == LINK:
+        return replace(target, permissions=0o777)
+    bits = permissions_after(now, target.mode == EXECUTABLE)
+    owner = now.owner if now is not None and now.mode != LINK else None
+    return replace(target, permissions=bits, owner=owner)
 
 
-def _names(entries: tuple[TreeEntry, ...]) -> set[tuple[str, str]]:
+def _names(entries: tuple[TreeEntry | IndexEntry, ...]) -> set[tuple[str, str]]:
     return {(entry.mode, entry.oid) for entry in entries}
 
 
-def _folder(entries: list[TreeEntry]) -> str:
-    return "it was or is a folder" if any(entry.kind == "tree" for entry in entries) else ""
+def _folder(path: str, committed: Mapping[str, TreeEntry], wanted: Mapping[str, Wanted]) -> str:
+    """That git has a folder where a plan names one file."""
+    inside = path + "/"
+    entry = wanted[path].entry or committed.get(path)
+    if entry is None and any(each.startswith(inside) for each in committed):
+        return "it is a folder"
+    return ""

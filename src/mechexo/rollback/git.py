@@ -2,20 +2,21 @@
 
 GitPython serves as a runner only, never as an object store: its object reads are unsafe across
 threads and its text defaults lose newlines. What reaches git is made here: object ids that git
-itself gave us, literal paths after `--`, and fixed words. Nothing is written, no hook, filter,
-textconv, fsmonitor or transport of the repository's configuration runs, and each call has a time
-limit and an output limit.
+itself gave us, literal paths after `--` or on stdin, and fixed words. No hook, filter, textconv,
+fsmonitor or transport of the repository's configuration runs, and each call has a time limit and an
+output limit. What writes is in `git_writing.py`, through `Repository.call`.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import select
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,6 +64,27 @@ class TreeEntry:
     mode: str
     kind: str
     oid: str
+
+
+@dataclass(frozen=True, slots=True)
+class IndexEntry:
+    """What the index has at a path. `sparse` when the checkout leaves the file out on purpose."""
+
+    mode: str
+    oid: str
+    sparse: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """What is staged at each path; several entries while a conflict is unresolved.
+
+    `digest` is over the entries: the index file itself also changes when git only notes that a
+    file was looked at.
+    """
+
+    entries: Mapping[str, tuple[IndexEntry, ...]]
+    digest: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +159,7 @@ class Repository:
         """The deployed line from a commit back to its beginning: (oid, commit time) pairs along
         first parents; the newest `longest` of them, all when None."""
         most = () if longest is None else (f"--max-count={longest:d}",)
-        output = self._call("rev-list", "--first-parent", "--timestamp", *most, _oid(oid), "--")
+        output = self.call("rev-list", "--first-parent", "--timestamp", *most, _oid(oid), "--")
         pairs = (line.split() for line in output.decode("ascii").splitlines())
         return tuple((name, int(epoch_s)) for epoch_s, name in pairs)
 
@@ -146,7 +168,7 @@ class Repository:
         wanted = [_oid(oid) for oid in oids]
         if not wanted:
             return ()
-        output = self._call(
+        output = self.call(
             *("rev-list", "--no-walk=unsorted", "--encoding=UTF-8"),
             *("--format=%H%x00%ct%x00%an%x00%s", "--stdin"),
             stdin="".join(f"{oid}\n" for oid in wanted).encode(),
@@ -168,7 +190,7 @@ class Repository:
         lines = [_oid(oid) + (f" {_oid(parent)}" if parent else "") for oid, parent in commits]
         if not lines:
             return {}
-        output = self._call(
+        output = self.call(
             *("diff-tree", "--stdin", "--root", "-r", "-z", "--name-only", "--no-renames"),
             *("--no-ext-diff", "--no-textconv", "--ignore-submodules=none"),
             stdin="".join(f"{line}\n" for line in reversed(lines)).encode(),
@@ -185,44 +207,70 @@ class Repository:
                 current.append(text)
         return {oid: tuple(paths) for oid, paths in found.items()}
 
-    def entry(self, commit: str, path: str) -> TreeEntry | None:
-        """What a commit has at a path, or None."""
-        output = self._call("ls-tree", "-z", "--full-tree", _oid(commit), "--", path)
-        for record in output.split(b"\0"):
-            described, _, name = record.partition(b"\t")
-            if described and os.fsdecode(name) == path:
-                mode, kind, oid = described.decode("ascii").split()
-                return TreeEntry(mode, kind, _oid(oid))
-        return None
+    def entries(self, commit: str) -> dict[str, TreeEntry]:
+        """What a commit has at each of its paths; folders are not listed, submodules are."""
+        output = self.call("ls-tree", "-r", "-z", "--full-tree", _oid(commit))
+        return {path: TreeEntry(*words) for path, words in _listed(output)}
 
-    def staged(self, path: str) -> tuple[TreeEntry, ...]:
-        """What the index has at a path; several entries while a conflict is unresolved."""
-        output = self._call("ls-files", "--stage", "-z", "--", path)
-        found = []
-        for record in output.split(b"\0"):
-            described, _, name = record.partition(b"\t")
-            if described and os.fsdecode(name) == path:
-                mode, oid, _ = described.decode("ascii").split()
-                found.append(TreeEntry(mode, "blob", _oid(oid)))
-        return tuple(found)
+    def index(self) -> Index:
+        """What is staged."""
+        output = self.call("ls-files", "--stage", "-t", "-z")
+        found: dict[str, tuple[IndexEntry, ...]] = {}
+        for path, (tag, mode, oid, _) in _listed(output):
+            found[path] = (*found.get(path, ()), IndexEntry(mode, oid, tag == "S"))
+        return Index(found, hashlib.sha256(output).hexdigest())
 
     def paths(self, commit: str) -> tuple[str, ...]:
         """All paths of a commit."""
-        output = self._call("ls-tree", "-r", "-z", "--name-only", "--full-tree", _oid(commit))
+        output = self.call("ls-tree", "-r", "-z", "--name-only", "--full-tree", _oid(commit))
         return tuple(os.fsdecode(name) for name in output.split(b"\0") if name)
 
-    def attributes(self, path: str) -> dict[str, str]:
-        """What .gitattributes says of a path that decides how its bytes look on disk."""
+    def attributes(self, paths: Sequence[str]) -> dict[str, dict[str, str]]:
+        """What decides how the bytes of each path look on disk: by .gitattributes, and by
+        `core.autocrlf` where these do not speak."""
+        if not paths:
+            return {}
         names = ("text", "eol", "filter", "ident", "working-tree-encoding")
-        output = self._call("check-attr", "-z", *names, "--", path).split(b"\0")
-        return {
-            output[at + 1].decode(): os.fsdecode(output[at + 2])
-            for at in range(0, len(output) - 2, 3)
-        }
+        listed = b"".join(os.fsencode(path) + b"\0" for path in paths)
+        output = self.call("check-attr", "--stdin", "-z", *names, stdin=listed).split(b"\0")
+        found: dict[str, dict[str, str]] = {path: {} for path in paths}
+        for at in range(0, len(output) - 2, 3):
+            path, name, value = map(os.fsdecode, output[at : at + 3])
+            if value != "unspecified":
+                found[path][name] = value
+        status, said, _ = self._try("config", "--get", "core.autocrlf")
+        if status == 0 and said.strip() not in (b"false", b"no", b"off", b"0"):
+            for values in found.values():
+                values.setdefault("text", "auto")
+        return found
 
-    def blob(self, oid: str) -> bytes:
-        """A blob's bytes as git stores them."""
-        return self._call("cat-file", "blob", _oid(oid), longest=LONGEST_FILE_BYTES)
+    def blobs(self, oids: Iterable[str]) -> dict[str, bytes]:
+        """The bytes of blobs as git stores them, in one call.
+
+        Raises:
+            UnreachableError: one is missing or larger than `LONGEST_FILE_BYTES`.
+        """
+        wanted = list(dict.fromkeys(_oid(oid) for oid in oids))
+        if not wanted:
+            return {}
+        output = self.call(
+            "cat-file", "--batch", stdin="".join(f"{oid}\n" for oid in wanted).encode()
+        )
+        found, at = {}, 0
+        for oid in wanted:
+            end = output.index(b"\n", at)
+            words = output[at:end].split()
+            if len(words) != 3 or words[1] != b"blob":
+                raise UnreachableError(f"git has no file content {oid[:12]} in {self.root}")
+            size = int(words[2])
+            if size > LONGEST_FILE_BYTES:
+                raise UnreachableError(
+                    f"a file of {oid[:12]} in {self.root} is larger than "
+                    f"{LONGEST_FILE_BYTES // 1024} KiB; that is too much to plan with"
+                )
+            found[oid] = output[end + 1 : end + 1 + size]
+            at = end + 2 + size
+        return found
 
     def checked_out(self, oid: str, path: str) -> bytes:
         """A blob's bytes as a checkout would write them (line endings, encoding).
@@ -230,7 +278,7 @@ class Repository:
         Only for a path without a `filter` attribute, which would run a program.
         """
         words = ("cat-file", "--filters", f"--path={path}", _oid(oid))
-        return self._call(*words, longest=LONGEST_FILE_BYTES)
+        return self.call(*words, longest=LONGEST_FILE_BYTES)
 
     def reflog(self, ref: str) -> tuple[tuple[str, int], ...]:
         """(oid, time) of each value that a branch had here, oldest first; empty without a log."""
@@ -262,17 +310,46 @@ class Repository:
             dict.fromkeys(what for name, what in signs.items() if (self.git_dir / name).exists())
         )
 
-    def _call(self, *words: str, stdin: bytes = b"", longest: int = LONGEST_OUTPUT_BYTES) -> bytes:
-        status, output, said = self._try(*words, stdin=stdin, longest=longest)
+    def call(
+        self,
+        *words: str,
+        stdin: bytes = b"",
+        longest: int = LONGEST_OUTPUT_BYTES,
+        environment: Mapping[str, str] | None = None,
+    ) -> bytes:
+        """What git says to these words, in the hardened way of this module.
+
+        The words must be fixed ones, ids that git gave, or paths after `--`.
+
+        Raises:
+            UnreachableError: git failed; its own first line says why.
+        """
+        status, output, said = self._try(
+            *words, stdin=stdin, longest=longest, environment=environment
+        )
         if status != 0:
             raise UnreachableError(f"git {words[0]} failed in {self.root}: {_first_line(said)}")
         return output
 
     def _try(
-        self, *words: str, stdin: bytes = b"", longest: int = LONGEST_OUTPUT_BYTES
+        self,
+        *words: str,
+        stdin: bytes = b"",
+        longest: int = LONGEST_OUTPUT_BYTES,
+        environment: Mapping[str, str] | None = None,
     ) -> tuple[int, bytes, str]:
         here = (f"--git-dir={self.git_dir}", f"--work-tree={self.root}")
-        return _run(self.root, words, here=here, stdin=stdin, longest=longest)
+        return _run(
+            self.root, words, here=here, stdin=stdin, longest=longest, environment=environment
+        )
+
+
+def _listed(output: bytes) -> Iterator[tuple[str, list[str]]]:
+    """Records of words, a tab and a path, each ended by NUL."""
+    for record in output.split(b"\0"):
+        described, tab, name = record.partition(b"\t")
+        if tab:
+            yield os.fsdecode(name), described.decode("ascii").split()
 
 
 def _run(
@@ -282,6 +359,7 @@ def _run(
     here: Sequence[str] = (),
     stdin: bytes = b"",
     longest: int = LONGEST_OUTPUT_BYTES,
+    environment: Mapping[str, str] | None = None,
 ) -> tuple[int, bytes, str]:
     """Runs git; returns its exit code, its output and what it said on stderr."""
     try:
@@ -290,17 +368,16 @@ def _run(
     except ImportError as error:
         raise UnreachableError(_NO_GIT) from error
     # The caller's own GIT_DIR and the like (we may run inside a hook) would lead elsewhere.
+    ours = {**_ENVIRONMENT, **(environment or {})}
     inherited = [name for name in os.environ if name.startswith("GIT_")]
     forget = ["env", *(word for name in inherited for word in ("-u", name))] if inherited else []
-    again = [f"{name}={value}" for name, value in _ENVIRONMENT.items()] if inherited else []
+    again = [f"{name}={value}" for name, value in ours.items()] if inherited else []
     command = [*forget, *again, "git", *_OPTIONS, *here, *words]
     with tempfile.TemporaryFile() as source:
         source.write(stdin)
         source.seek(0)
         try:
-            started = Git(str(folder)).execute(
-                command, istream=source, as_process=True, env=_ENVIRONMENT
-            )
+            started = Git(str(folder)).execute(command, istream=source, as_process=True, env=ours)
         except GitCommandNotFound as error:
             raise UnreachableError(_NO_GIT) from error
         process = started.proc

@@ -1,41 +1,44 @@
-"""What a rollback of one path would do, and what stands in its way. Pure."""
+"""What a rollback of some paths would do, in which order, and what it rests on. Pure."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from mechexo.rollback.diffing import FileDiff, file_diff, shown_path
-from mechexo.rollback.values import Guard, PlannedChange
-from mechexo.rollback.worktree import LINK, Content, leads_outside
-
-LFS_POINTER = b"version https://git-lfs.github.com/spec/v1\n"
+from mechexo.rollback.git import TreeEntry
+from mechexo.rollback.values import PlannedChange
+from mechexo.rollback.worktree import LINK, Content
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
-    """All that a plan for one path was made from."""
+class PathFacts:
+    """All that a plan knows of one path."""
 
     path: str
-    glob: str
+    rule: str
+    """The configured glob that allows it."""
     now: Content | None
     obstacle: str
+    blocker: str
+    """The path on the way to it that is no folder."""
+    below: tuple[str, ...]
+    """The files of a folder that stands in its place."""
     then: Content | None
-    then_blob: str | None
-    """The blob of `then`, which its bytes may differ from in their line endings."""
+    """What would be there, with its permissions."""
+    then_entry: TreeEntry | None
+    """What git would have there: its blob may differ from `then` in the line endings."""
     committed: Content | None
     """What a clean checkout of HEAD has there."""
+    committed_entry: TreeEntry | None
     staged: bool
     """Whether the index holds something else than HEAD."""
     submodule: bool
     filter_name: str
-    in_progress: str
-    detached: bool
-    hash_name: str
-    disagreement: str
+    sparse: bool
 
 
 def action(now: Content | None, then: Content | None) -> str:
@@ -46,93 +49,99 @@ def action(now: Content | None, then: Content | None) -> str:
         return "delete"
     if now.data != then.data or (LINK in (now.mode, then.mode) and now.mode != then.mode):
         return "revert"
-    return "mode" if now.mode != then.mode else ""
+    if LINK not in (now.mode, then.mode) and now.permissions != then.permissions:
+        return "mode"
+    return ""
 
 
-def planned(facts: Facts) -> tuple[PlannedChange | None, FileDiff]:
-    """The change of the path (None when there is none) and its diff."""
-    doing = action(facts.now, facts.then)
-    if not doing:
-        return None, FileDiff("", 0, 0, False)
-    diff = file_diff(facts.path, facts.now, facts.then)
-    now_blob = git_blob_id(facts.now.data, facts.hash_name) if facts.now else None
-    change = PlannedChange(
-        path=shown_path(facts.path),
-        action=doing,
-        old_blob=now_blob,
-        new_blob=facts.then_blob,
-        added=diff.added,
-        removed=diff.removed,
-        binary=diff.binary,
-    )
-    return change, diff
+def acting(facts: Sequence[PathFacts]) -> tuple[PathFacts, ...]:
+    """The paths that something would be done to."""
+    return tuple(each for each in facts if action(each.now, each.then))
 
 
-def guards(facts: Facts) -> tuple[Guard, ...]:
-    """Each condition under which the plan could be carried out, with its verdict."""
-    target = facts.then
-    link_out = target is not None and target.mode == LINK and leads_outside(facts.path, target.data)
-    pointer = target is not None and target.data.startswith(LFS_POINTER)
-    edit = _local_edit(facts)
-    return (
-        Guard("configured file", True, f"[rollback] configs has {facts.glob}"),
-        _guard("plain file", not facts.obstacle, "it is a file or nothing", facts.obstacle),
-        _guard(
-            "not a submodule",
-            not facts.submodule,
-            "it is no submodule",
-            "the path is a submodule; roll back inside it",
-        ),
-        _guard(
-            "stays inside",
-            not link_out,
-            "it leads nowhere outside the repository",
-            "it was a link that leads out of the repository",
-        ),
-        _guard(
-            "whole content in git",
-            not (facts.filter_name or pointer),
-            "git itself holds the bytes",
-            f"its bytes come from the filter {facts.filter_name or 'lfs'}, which was not run",
-        ),
-        _guard("no local edit", not edit, "nobody's edit would be overwritten", edit),
-        _guard(
-            "repository at rest",
-            not facts.in_progress,
-            "no git operation is under way",
-            f"{facts.in_progress} is under way; finish or abort it first",
-        ),
-        _guard(
-            "on a branch",
-            not facts.detached,
-            "HEAD is on a branch",
-            "HEAD is detached; go to the deployed branch with: git switch BRANCH",
-        ),
-        _guard(
-            "records agree",
-            not facts.disagreement,
-            "no record contradicts the commit",
-            facts.disagreement,
-        ),
-    )
+def in_order(facts: Sequence[PathFacts]) -> tuple[PathFacts, ...]:
+    """The paths in the order in which they can be carried out.
 
-
-def assumed(
-    facts: Facts, guards_: tuple[Guard, ...], world: Mapping[str, object]
-) -> dict[str, object]:
-    """Everything the plan rests on, in a form that JSON can hold: the source of its digest."""
-    return {
-        **world,
-        "paths": [
-            {
-                "path_base64": base64.b64encode(os.fsencode(facts.path)).decode("ascii"),
-                "now": _fingerprint(facts.now),
-                "then": _fingerprint(facts.then),
-                "then_blob": facts.then_blob,
-            }
-        ],
-        "guards": [[guard.name, guard.ok] for guard in guards_],
+    What stands in the way of another (a file where a folder comes, files of a folder where a file
+    comes, a name that differs in its case only) goes first; everything else is removed last, so
+    that a rename has the new name before the old one goes.
+    """
+    doing = acting(facts)
+    arriving = {each.path for each in doing if each.then is not None}
+    folded = {path.casefold() for path in arriving}
+    above = {
+        "/".join(path.split("/")[:depth])
+        for path in arriving
+        for depth in range(1, path.count("/") + 1)
     }
+
+    def in_the_way(path: str) -> bool:
+        parts = path.split("/")
+        inside = any("/".join(parts[:depth]) in arriving for depth in range(1, len(parts)))
+        return inside or path in above or path.casefold() in folded
+
+    first = [each for each in doing if each.then is None and in_the_way(each.path)]
+    last = [each for each in doing if each.then is None and not in_the_way(each.path)]
+    return (*first, *(each for each in doing if each.then is not None), *last)
+
+
+def planned(
+    facts: Sequence[PathFacts], hash_name: str
+) -> tuple[tuple[PlannedChange, ...], tuple[FileDiff, ...]]:
+    """What would change at each path, with its diff; in the order of the paths."""
+    changes, diffs = [], []
+    for each in acting(facts):
+        diff = file_diff(each.path, each.now, each.then)
+        changes.append(
+            PlannedChange(
+                path=shown_path(each.path),
+                action=action(each.now, each.then),
+                old_blob=git_blob_id(each.now.data, hash_name) if each.now else None,
+                new_blob=each.then_entry.oid if each.then_entry else None,
+                added=diff.added,
+                removed=diff.removed,
+                binary=diff.binary,
+            )
+        )
+        diffs.append(diff)
+    return tuple(changes), tuple(diffs)
+
+
+def assumed_paths(facts: Sequence[PathFacts]) -> list[dict[str, object]]:
+    """Everything the plan rests on of its paths, in a form that JSON can hold."""
+    return [
+        {
+            "path_base64": base64.b64encode(os.fsencode(each.path)).decode("ascii"),
+            "now": _fingerprint(each.now),
+            "then": _fingerprint(each.then),
+            "committed": _entry(each.committed_entry),
+            "then_entry": _entry(each.then_entry),
+        }
+        for each in facts
+    ]
+
+
+def moved(planned_on: Mapping[str, object], now: Mapping[str, object]) -> tuple[str, ...]:
+    """What differs between what a plan was made on and what stands now, in words."""
+    said = []
+    for name in sorted({*planned_on, *now} - {"paths", "guards", "flags"}):
+        old, new = planned_on.get(name), now.get(name)
+        if old != new:
+            said.append(_WORDS.get(name, f"{name} differs"))
+    for path, (old_path, new_path) in _by_path(planned_on, now).items():
+        if old_path is None or new_path is None:
+            said.append(f"{path} is {'new in' if old_path is None else 'not in'} the plan's files")
+        elif old_path["now"] != new_path["now"]:
+            said.append(f"{path} was changed: {_how(old_path['now'], new_path['now'])}")
+        elif old_path != new_path:
+            said.append(f"what {path} would become is another content")
+    old_guards, new_guards = (dict(_pairs(side.get("guards"))) for side in (planned_on, now))
+    for name in old_guards | new_guards:
+        if old_guards.get(name) != new_guards.get(name):
+            said.append(f"the guard {name!r} holds {'no more' if old_guards.get(name) else 'now'}")
+    if planned_on.get("flags") != now.get("flags"):
+        said.append("a flag was changed")
+    return tuple(said)
 
 
 def git_blob_id(data: bytes, hash_name: str = "sha1") -> str:
@@ -140,25 +149,46 @@ def git_blob_id(data: bytes, hash_name: str = "sha1") -> str:
     return hashlib.new(hash_name, b"blob %d\0" % len(data) + data).hexdigest()
 
 
-def _local_edit(facts: Facts) -> str:
-    """What somebody changed here without committing it, as far as the plan would lose it."""
-    if not action(facts.now, facts.then):
-        return ""
-    if facts.staged:
-        return "a change of it is staged and not committed"
-    if facts.now is None:
-        return ""
-    if facts.committed is None:
-        return "the file is not in git; the plan would overwrite the only copy"
-    if facts.now.data != facts.committed.data:
-        return "the file was edited since the last commit; the plan would overwrite the edit"
-    if facts.now.mode != facts.committed.mode:
-        return "the file's mode was changed since the last commit"
-    return ""
+_WORDS = {
+    "head": "HEAD moved: there is a newer commit, or another one is checked out",
+    "ref": "another branch is checked out",
+    "index_sha256": "the index changed: something was staged or refreshed",
+    "repository": "it is another repository",
+    "commit": "the moment stands for another commit now",
+    "host": "it was made on another machine",
+}
 
 
-def _guard(name: str, ok: bool, well: str, otherwise: str) -> Guard:
-    return Guard(name, ok, well if ok else otherwise)
+def _by_path(
+    old: Mapping[str, object], new: Mapping[str, object]
+) -> dict[str, tuple[dict[str, object] | None, dict[str, object] | None]]:
+    sides = []
+    for side in (old, new):
+        listed = side.get("paths")
+        assert isinstance(listed, list)
+        sides.append({each["path_base64"]: each for each in listed})
+    return {
+        shown_path(os.fsdecode(base64.b64decode(key))): (sides[0].get(key), sides[1].get(key))
+        for key in sorted({*sides[0], *sides[1]})
+        if sides[0].get(key) != sides[1].get(key)
+    }
+
+
+def _how(old: object, new: object) -> str:
+    if old is None:
+        return "it was not there"
+    if new is None:
+        return "it is not there any more"
+    assert isinstance(old, dict)
+    assert isinstance(new, dict)
+    if old["sha256"] != new["sha256"]:
+        return "its content is another"
+    return f"its permissions are {new['permissions']:o}, were {old['permissions']:o}"
+
+
+def _pairs(listed: object) -> list[tuple[str, bool]]:
+    assert isinstance(listed, list)
+    return [(str(name), bool(ok)) for name, ok in listed]
 
 
 def _fingerprint(content: Content | None) -> dict[str, object] | None:
@@ -170,3 +200,7 @@ def _fingerprint(content: Content | None) -> dict[str, object] | None:
         "bytes": len(content.data),
         "sha256": hashlib.sha256(content.data).hexdigest(),
     }
+
+
+def _entry(entry: TreeEntry | None) -> list[str] | None:
+    return None if entry is None else [entry.mode, entry.oid]

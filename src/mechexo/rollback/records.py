@@ -7,7 +7,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from mechexo.rollback.values import Guard, Plan, PlannedChange
+from mechexo.rollback.values import ChangedKey, Guard, Plan, PlannedChange, PlannedFlag
 from mechexo.state.audit import canonical
 from mechexo.times import from_iso_z, iso_z
 
@@ -50,13 +50,24 @@ def newest(state: State, limit: int) -> tuple[Plan, ...]:
     return tuple(_plan(row["plan"]) for row in found)
 
 
+def assumed_by(state: State, plan_id: str) -> dict[str, Any]:
+    """Everything that a plan was made on."""
+    [row] = state.rows("SELECT assumed FROM rollback_plan WHERE id = ?", (plan_id,))
+    document: dict[str, Any] = json.loads(row["assumed"])
+    return document
+
+
 def _plan(text: str) -> Plan:
     document: dict[str, Any] = json.loads(text)
+    expires_at = document.get("expires_at")
     return Plan(
         **{
             **document,
             **{name: from_iso_z(document[name]) for name in ("to", "commit_time", "made_at")},
+            "expires_at": from_iso_z(expires_at) if expires_at else None,
             "changes": tuple(PlannedChange(**change) for change in document["changes"]),
             "guards": tuple(Guard(**guard) for guard in document["guards"]),
+            "keys": tuple(ChangedKey(**key) for key in document.get("keys", ())),
+            "flags": tuple(PlannedFlag(**flag) for flag in document.get("flags", ())),
         }
     )

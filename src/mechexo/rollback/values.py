@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,34 @@ class Guard:
     name: str
     ok: bool
     detail: str
+    overridden: bool = False
+    """Whether it did not hold and was set aside by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedKey:
+    """One value of a YAML, TOML or JSON file that would change; secrets are masked."""
+
+    file: str
+    path: str
+    old: str | None
+    """None when the key is not there now."""
+    new: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedFlag:
+    """One flag of a plan: what would be done about it."""
+
+    name: str
+    old: str | None
+    new: str | None
+    direction: str
+    """up, down, neutral or unknown: whether the change adds risk."""
+    when: str
+    """first (before any file), after (the files), or re-arm (never by a rollback)."""
+    version: int
+    """The number of its last change in the flags' history; 0 when it has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +78,67 @@ class Plan:
     diff: str
     """Unified text with secrets masked."""
     made_at: datetime
+    keys: tuple[ChangedKey, ...] = ()
+    flags: tuple[PlannedFlag, ...] = ()
+    expires_at: datetime | None = None
+    """Until when it can be applied; None of a plan that cannot be (any more)."""
+    made_by: str = ""
+    undoes: str = ""
+    """The rollback that it would take back."""
 
     @property
     def empty(self) -> bool:
         """Whether there is nothing to do."""
-        return not self.changes
+        return not self.changes and not any(flag.when != "re-arm" for flag in self.flags)
+
+    @property
+    def held_back(self) -> tuple[Guard, ...]:
+        """The guards that do not hold: while there is one it is not applied."""
+        return tuple(guard for guard in self.guards if not guard.ok)
+
+
+class RunState(StrEnum):
+    """How far an application of a plan has come, or how it ended."""
+
+    UNDER_WAY = "under way"
+    APPLIED = "applied"
+    """Everything is as the plan says."""
+    REDEPLOY_FAILED = "redeploy failed"
+    """Files, commit and flags are as the plan says; the orchestrator has not been told."""
+    UNDONE = "undone"
+    """It failed and everything was put back."""
+    NEEDS_HUMAN = "needs a person"
+    """It failed, and something was changed by others meanwhile: it could not be put back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of an application, as it was done."""
+
+    at: datetime
+    name: str
+    detail: str
+    ok: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """The application of a plan."""
+
+    id: str
+    """The plan's id: a plan is applied once."""
+    target: str
+    state: RunState
+    started_at: datetime
+    ended_at: datetime | None
+    actor: str
+    reason: str
+    old_commit: str
+    new_commit: str
+    """The commit that was made; empty when none was."""
+    steps: tuple[Step, ...]
+    undo_plan: str = ""
+    """The id of the plan that takes it back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,3 +160,13 @@ class Suspect:
     change: Change
     to: datetime
     why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A commit that was rolled back and is not to be deployed again until it is released."""
+
+    repository: str
+    commit: str
+    run_id: str
+    since: datetime

@@ -1,0 +1,181 @@
+"""The tables of applied plans: runs with their steps, the bytes they replaced, commits on hold."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from mechexo.rollback.values import Hold, Run, RunState, Step
+from mechexo.times import from_iso_z, iso_z
+
+if TYPE_CHECKING:
+    from mechexo.state import State, Transaction
+
+_COLUMNS = (
+    "id, target, state, started_at, ended_at, actor, reason, old_commit, new_commit, undo_plan"
+)
+
+
+def begin(
+    transaction: Transaction, run: Run, recorded: dict[str, Any], contents: Iterable[bytes]
+) -> None:
+    """Stores a run that starts, what it will have replaced and the bytes of that."""
+    transaction.execute(
+        "INSERT INTO rollback_run (id, target, state, started_at, actor, reason, old_commit,"
+        " new_commit, recorded) VALUES (?,?,?,?,?,?,?,?,?)",
+        (
+            *(run.id, run.target, run.state, iso_z(run.started_at), run.actor, run.reason),
+            *(run.old_commit, run.new_commit, json.dumps(recorded, sort_keys=True)),
+        ),
+    )
+    for data in contents:
+        transaction.execute(
+            "INSERT OR IGNORE INTO rollback_content VALUES (?, ?)",
+            (hashlib.sha256(data).hexdigest(), data),
+        )
+
+
+def end(
+    transaction: Transaction,
+    run_id: str,
+    state: RunState,
+    at: datetime,
+    *,
+    undo_plan: str | None = None,
+    new_commit: str | None = None,
+) -> None:
+    """How a run ended."""
+    transaction.execute(
+        "UPDATE rollback_run SET state = ?, ended_at = ?, undo_plan = coalesce(?, undo_plan),"
+        " new_commit = coalesce(?, new_commit) WHERE id = ?",
+        (state, iso_z(at), undo_plan, new_commit, run_id),
+    )
+
+
+def add_steps(transaction: Transaction, run_id: str, steps: Iterable[Step]) -> None:
+    """Appends steps that were done."""
+    row = transaction.connection.execute(
+        "SELECT coalesce(max(seq), 0) FROM rollback_step WHERE run_id = ?", (run_id,)
+    ).fetchone()
+    for seq, step in enumerate(steps, start=row[0] + 1):
+        transaction.execute(
+            "INSERT INTO rollback_step VALUES (?,?,?,?,?,?)",
+            (run_id, seq, iso_z(step.at), step.name, step.detail, int(step.ok)),
+        )
+
+
+def with_id(state: State, beginning: str) -> tuple[Run, ...]:
+    """The runs whose id begins so; at most two."""
+    found = state.rows(
+        f"SELECT {_COLUMNS} FROM rollback_run WHERE substr(id, 1, ?) = ? LIMIT 2",  # noqa: S608
+        (len(beginning), beginning),
+    )
+    return tuple(_run(state, row) for row in found)
+
+
+def newest(state: State, limit: int) -> tuple[Run, ...]:
+    """The newest runs, newest first, without their steps."""
+    found = state.rows(
+        f"SELECT {_COLUMNS} FROM rollback_run"  # noqa: S608
+        " ORDER BY started_at DESC, rowid DESC LIMIT ?",
+        (limit,),
+    )
+    return tuple(_run(state, row, steps=False) for row in found)
+
+
+def unfinished(state: State) -> tuple[str, ...]:
+    """The ids of runs that have not ended, oldest first."""
+    found = state.rows(
+        "SELECT id FROM rollback_run WHERE state = ? ORDER BY started_at, rowid",
+        (RunState.UNDER_WAY,),
+    )
+    return tuple(row["id"] for row in found)
+
+
+def applied_since(state: State, since: datetime) -> int:
+    """How many runs were applied since a moment, undone ones not counted."""
+    [row] = state.rows(
+        "SELECT count(*) AS number FROM rollback_run WHERE started_at >= ? AND state IN (?, ?)",
+        (iso_z(since), RunState.APPLIED, RunState.REDEPLOY_FAILED),
+    )
+    return int(row["number"])
+
+
+def recorded(state: State, run_id: str) -> dict[str, Any]:
+    """What a run replaced and wrote, by path and flag."""
+    [row] = state.rows("SELECT recorded FROM rollback_run WHERE id = ?", (run_id,))
+    document: dict[str, Any] = json.loads(row["recorded"])
+    return document
+
+
+def content(state: State, sha256: str) -> bytes:
+    """Stored bytes by their digest."""
+    [row] = state.rows("SELECT data FROM rollback_content WHERE sha256 = ?", (sha256,))
+    return bytes(row["data"])
+
+
+def hold(
+    transaction: Transaction, repository: str, oids: Sequence[str], run_id: str, at: datetime
+) -> None:
+    """Puts commits on hold: they were taken back by a run."""
+    transaction.connection.executemany(
+        "INSERT OR IGNORE INTO rollback_hold (repository, oid, run_id, since) VALUES (?,?,?,?)",
+        [(repository, oid, run_id, iso_z(at)) for oid in oids],
+    )
+
+
+def release(
+    connection: sqlite3.Connection, *, at: datetime, by: str, run_id: str = "", oid: str = ""
+) -> int:
+    """Releases the commits of a run, or one commit; how many were on hold."""
+    done = connection.execute(
+        "UPDATE rollback_hold SET released_at = ?, released_by = ?"
+        " WHERE released_at IS NULL AND (run_id = ? OR oid = ?)",
+        (iso_z(at), by, run_id, oid),
+    )
+    return done.rowcount
+
+
+def holds(state: State, repository: str | None = None) -> tuple[Hold, ...]:
+    """The commits that are on hold now, newest hold first."""
+    found = state.rows(
+        "SELECT repository, oid, run_id, since FROM rollback_hold"
+        " WHERE released_at IS NULL AND (? IS NULL OR repository = ?)"
+        " ORDER BY since DESC, rowid",
+        (repository, repository),
+    )
+    return tuple(
+        Hold(row["repository"], row["oid"], row["run_id"], from_iso_z(row["since"]))
+        for row in found
+    )
+
+
+def _run(state: State, row: sqlite3.Row, *, steps: bool = True) -> Run:
+    done = (
+        state.rows(
+            "SELECT at, name, detail, ok FROM rollback_step WHERE run_id = ? ORDER BY seq",
+            (row["id"],),
+        )
+        if steps
+        else ()
+    )
+    return Run(
+        id=row["id"],
+        target=row["target"],
+        state=RunState(row["state"]),
+        started_at=from_iso_z(row["started_at"]),
+        ended_at=from_iso_z(row["ended_at"]) if row["ended_at"] else None,
+        actor=row["actor"],
+        reason=row["reason"],
+        old_commit=row["old_commit"],
+        new_commit=row["new_commit"],
+        steps=tuple(
+            Step(from_iso_z(each["at"]), each["name"], each["detail"], bool(each["ok"]))
+            for each in done
+        ),
+        undo_plan=row["undo_plan"],
+    )
