@@ -45,6 +45,10 @@ class FileSystem:
         """A new symbolic link."""
         os.symlink(target, os.fsencode(name), dir_fd=folder)
 
+    def link(self, folder: int, old: str, new: str) -> None:
+        """A second name for a file; it must not exist."""
+        os.link(old, new, src_dir_fd=folder, dst_dir_fd=folder)
+
     def rename(self, folder: int, old: str, new: str) -> None:
         """Puts `old` in the place of `new`, in one step."""
         os.rename(old, new, src_dir_fd=folder, dst_dir_fd=folder)
@@ -105,7 +109,7 @@ class Tree:
             with self._folder(folders) as folder:
                 self.files.unlink(folder, name)
                 self.files.sync(folder)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return
 
     def make_folder(self, path: str) -> None:
@@ -129,14 +133,23 @@ class Tree:
             with self._folder(above) as folder:
                 self.files.rmdir(folder, name)
                 self.files.sync(folder)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return
 
     def rename(self, old: str, new: str) -> None:
-        """Puts one file of a folder in the place of another of the same folder."""
-        *folders, name = old.split("/")
-        with self._folder(folders) as folder:
-            self.files.rename(folder, name, new.rpartition("/")[2])
+        """Puts one file of this folder itself in the place of another."""
+        with self._folder([]) as folder:
+            self.files.rename(folder, old, new)
+            self.files.sync(folder)
+
+    def link(self, old: str, new: str) -> None:
+        """A second name for a file of this folder itself.
+
+        Raises:
+            FileExistsError: the name is taken.
+        """
+        with self._folder([]) as folder:
+            self.files.link(folder, old, new)
             self.files.sync(folder)
 
     def create(self, path: str, data: bytes, permissions: int) -> None:

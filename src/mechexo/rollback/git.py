@@ -316,16 +316,18 @@ class Repository:
         stdin: bytes = b"",
         longest: int = LONGEST_OUTPUT_BYTES,
         environment: Mapping[str, str] | None = None,
+        options: Sequence[str] = (),
     ) -> bytes:
         """What git says to these words, in the hardened way of this module.
 
-        The words must be fixed ones, ids that git gave, or paths after `--`.
+        The words must be fixed ones, ids that git gave, or paths after `--`; `options` come before
+        the command.
 
         Raises:
             UnreachableError: git failed; its own first line says why.
         """
         status, output, said = self._try(
-            *words, stdin=stdin, longest=longest, environment=environment
+            *words, stdin=stdin, longest=longest, environment=environment, options=options
         )
         if status != 0:
             raise UnreachableError(f"git {words[0]} failed in {self.root}: {_first_line(said)}")
@@ -337,8 +339,9 @@ class Repository:
         stdin: bytes = b"",
         longest: int = LONGEST_OUTPUT_BYTES,
         environment: Mapping[str, str] | None = None,
+        options: Sequence[str] = (),
     ) -> tuple[int, bytes, str]:
-        here = (f"--git-dir={self.git_dir}", f"--work-tree={self.root}")
+        here = (*options, f"--git-dir={self.git_dir}", f"--work-tree={self.root}")
         return _run(
             self.root, words, here=here, stdin=stdin, longest=longest, environment=environment
         )

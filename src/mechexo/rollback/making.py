@@ -69,6 +69,8 @@ class Made:
     head: Head | None
     held: tuple[str, ...]
     """The commits that the plan takes back, which are then on hold."""
+    flow: str
+    """The flow that is deployed by it; empty when none is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,7 @@ class _Source:
     spanned: tuple[str, ...]
     """The commits of the deployed line after it, newest first."""
     later_changes: tuple[str, ...] = ()
+    flow: str = ""
 
 
 def repository_of(desk: Desk) -> Repository:
@@ -173,6 +176,7 @@ def _source(
             undo.wanted,
             (),
             undo.later_changes,
+            undo.flow,
         )
     rules_of = _flow_rules if asked.kind == "flow" else _config_rules
     resolved, chain = _resolve(desk, repository, head, asked)
@@ -186,6 +190,7 @@ def _source(
         rules,
         {path: Wanted(then.get(path)) for path in rules},
         tuple(oid for oid, _ in chain[:position]),
+        flow=asked.name if asked.kind == "flow" else "",
     )
 
 
@@ -367,7 +372,7 @@ def _made(
         made_by=desk.actor.name,
         undoes=asked.name if asked.kind == "undo" else "",
     )
-    return Made(plan, assumed, asked, paths, flags, repository, head, source.spanned)
+    return Made(plan, assumed, asked, paths, flags, repository, head, source.spanned, source.flow)
 
 
 def _target(asked: Asked) -> str:

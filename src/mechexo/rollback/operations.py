@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from mechexo.actor import Role
 from mechexo.errors import ConfigError, NotFoundError
-from mechexo.rollback import globs, records, suspects
+from mechexo.rollback import globs, records, run_records, suspects
 from mechexo.rollback.making import ID_LENGTH, Asked, Made, make, repository_of
 from mechexo.rollback.undoing import run_with
-from mechexo.rollback.values import Change, Plan, Suspect
+from mechexo.rollback.values import Change, Hold, Plan, Run, Suspect
 from mechexo.times import iso_z
 
 if TYPE_CHECKING:
@@ -112,6 +112,54 @@ def store(desk: Desk, made: Made, reason: str = "") -> Plan:
         operation.details["plan"] = plan.id
         operation.details["digest"] = plan.digest
     return plan
+
+
+def runs(desk: Desk, *, limit: int = 50) -> tuple[Run, ...]:
+    """The newest applications of plans, newest first, without their steps."""
+    return run_records.newest(desk.state, limit)
+
+
+def run_by_id(desk: Desk, run_id: str) -> Run:
+    """An application by its id (which is its plan's) or the beginning of it, with its steps.
+
+    Raises:
+        NotFoundError: there is none, or more than one.
+    """
+    return run_with(desk, run_id)
+
+
+def holds(desk: Desk) -> tuple[Hold, ...]:
+    """The commits that are on hold, the newest hold first."""
+    return run_records.holds(desk.state)
+
+
+def release(desk: Desk, what: str, *, reason: str = "") -> int:
+    """Releases a commit that is on hold, or all that a run put there; how many.
+
+    Raises:
+        NotFoundError: nothing of that name is on hold.
+        NotAllowedError: the role is below operator.
+    """
+    named = what.strip().lower()
+    found = [
+        hold
+        for hold in holds(desk)
+        if named and (hold.commit.startswith(named) or hold.run_id == named)
+    ]
+    commits = {hold.commit for hold in found}
+    if not found or (len(commits) > 1 and {hold.run_id for hold in found} != {named}):
+        what_is = "begins more than one commit on hold" if found else "is not on hold"
+        raise NotFoundError(f"{what!r} {what_is}; list them with: mechexo rollback holds")
+    with desk.operation("rollback.release", named, needs=Role.OPERATOR, reason=reason) as operation:
+        for hold in found:
+            run_records.release(
+                operation.transaction.connection,
+                at=desk.clock.now(),
+                by=desk.actor.name,
+                oid=hold.commit,
+            )
+        operation.details["commits"] = sorted(commits)
+    return len(commits)
 
 
 def plan_by_id(desk: Desk, plan_id: str) -> Plan:

@@ -45,15 +45,18 @@ def end(
     state: RunState,
     at: datetime,
     *,
-    undo_plan: str | None = None,
-    new_commit: str | None = None,
+    new_commit: str,
 ) -> None:
     """How a run ended."""
     transaction.execute(
-        "UPDATE rollback_run SET state = ?, ended_at = ?, undo_plan = coalesce(?, undo_plan),"
-        " new_commit = coalesce(?, new_commit) WHERE id = ?",
-        (state, iso_z(at), undo_plan, new_commit, run_id),
+        "UPDATE rollback_run SET state = ?, ended_at = ?, new_commit = ? WHERE id = ?",
+        (state, iso_z(at), new_commit, run_id),
     )
+
+
+def set_undo_plan(transaction: Transaction, run_id: str, plan_id: str) -> None:
+    """The plan that takes a run back."""
+    transaction.execute("UPDATE rollback_run SET undo_plan = ? WHERE id = ?", (plan_id, run_id))
 
 
 def add_steps(transaction: Transaction, run_id: str, steps: Iterable[Step]) -> None:
@@ -108,6 +111,13 @@ def applied_since(state: State, since: datetime) -> int:
 def recorded(state: State, run_id: str) -> dict[str, Any]:
     """What a run replaced and wrote, by path and flag."""
     [row] = state.rows("SELECT recorded FROM rollback_run WHERE id = ?", (run_id,))
+    document: dict[str, Any] = json.loads(row["recorded"])
+    return document
+
+
+def recorded_in(connection: sqlite3.Connection, run_id: str) -> dict[str, Any]:
+    """As `recorded`, within a transaction."""
+    row = connection.execute("SELECT recorded FROM rollback_run WHERE id = ?", (run_id,)).fetchone()
     document: dict[str, Any] = json.loads(row["recorded"])
     return document
 

@@ -30,6 +30,7 @@ class UndoPart:
     rules: dict[str, str]
     wanted: dict[str, Wanted]
     later_changes: tuple[str, ...]
+    flow: str
 
 
 def run_with(desk: Desk, beginning: str) -> Run:
@@ -60,7 +61,8 @@ def undo_part(
     if run.state not in (RunState.APPLIED, RunState.REDEPLOY_FAILED):
         raise UsageError(f"rollback {run.id} is {run.state}: there is nothing of it to undo")
     rules, wanted, later = {}, {}, []
-    for each in run_records.recorded(desk.state, run.id)["paths"]:
+    recorded = run_records.recorded(desk.state, run.id)
+    for each in recorded["paths"]:
         path = os.fsdecode(base64.b64decode(each["path_base64"]))
         before, after = each["before"], each["after"]
         rules[path] = each["rule"]
@@ -70,7 +72,7 @@ def undo_part(
             later.append(f"{shown_path(path)}: it was changed since")
         elif _named(committed.get(path)) != each["after_entry"]:
             later.append(f"{shown_path(path)}: a later commit changed it")
-    return UndoPart(run, rules, wanted, tuple(later))
+    return UndoPart(run, rules, wanted, tuple(later), recorded["flow"])
 
 
 def recorded_paths(paths: tuple[PathFacts, ...]) -> list[dict[str, Any]]:

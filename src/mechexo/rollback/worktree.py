@@ -70,7 +70,7 @@ def look(root: Path, path: str, *, longest_bytes: int) -> Found:
         os.close(descriptor)
 
 
-class NotAFolderError(OSError):
+class NotAFolderError(NotADirectoryError):
     """On the way to a path stands a link or a file, at `path`."""
 
     def __init__(self, path: str) -> None:

@@ -1,0 +1,346 @@
+"""Carrying a plan out: all of it, or nothing.
+
+The order is what makes it safe. First everything is looked at again, under the lock. Then the
+intent is on record. Then flags that lower the risk. Then files, index and branch, with a journal
+that can put each of them back until the moment it is marked committed. Then the rest of the flags'
+work, the orchestrator, the record and the message, each of which can be done again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from mechexo.errors import ConflictError, MechexoError
+from mechexo.rollback import index_lock, planning
+from mechexo.rollback.diffing import shown_path
+from mechexo.rollback.durable import FileSystem, Tree
+from mechexo.rollback.git import LONGEST_FILE_BYTES
+from mechexo.rollback.git_writing import Prepared, move_ref, prepare
+from mechexo.rollback.journal import Journal, KeptPath, Manifest
+from mechexo.rollback.making import Made
+from mechexo.rollback.planned_flags import set_flags, set_flags_back
+from mechexo.rollback.restoring import put_back
+from mechexo.rollback.undoing import described
+from mechexo.rollback.values import Run, Step
+from mechexo.rollback.worktree import look
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from pathlib import Path
+
+    from mechexo.desk import Desk
+    from mechexo.rollback.git import Repository, TreeEntry
+    from mechexo.rollback.worktree import Content
+    from mechexo.state import Transaction
+
+QUIET_WITHIN_S = 30.0
+"""How long a run of the flow that is under way is waited for."""
+_ASK_EVERY_S = 0.5
+
+
+class FailedError(MechexoError):
+    """A rollback failed and everything it had changed was put back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What an application needs of the other wings, as plain functions."""
+
+    worse: Callable[[], tuple[str, ...]]
+    """Looks at the desk now; the reasons against `ops_ok` that were not there at the start."""
+    under_way: Callable[[str], tuple[str, ...]]
+    """The runs of a flow that are under way, in words."""
+    tell: Callable[[Transaction, Run], None]
+    """Makes the message about how a run ended due, in the transaction that records it."""
+    progress: Callable[[Step], None] = lambda _: None
+    files: FileSystem = field(default_factory=FileSystem)
+    """What changes the disk."""
+
+
+@dataclass(slots=True)
+class Application:
+    """One application under way: what is done, and the steps that were."""
+
+    desk: Desk
+    made: Made
+    run_id: str
+    around: Surroundings
+    steps: list[Step] = field(default_factory=list)
+
+    def say(self, name: str, detail: str, ok: bool = True) -> None:
+        """Notes a step, and shows it."""
+        step = Step(self.desk.clock.now(), name, detail, ok)
+        self.steps.append(step)
+        self.around.progress(step)
+
+    @property
+    def flow(self) -> str:
+        """The flow that is deployed, whichever way; empty when none is."""
+        return self.made.flow
+
+
+def lower_risk_first(application: Application) -> None:
+    """Sets the flags that lower the risk, then waits until the flow stands still.
+
+    Raises:
+        ConflictError: a flag has another value by now.
+        FailedError: the flow did not come to rest; the flags stay low, nothing else was changed.
+    """
+    made, say = application.made, application.say
+    first = [flag for flag in made.plan.flags if flag.when == "first"]
+    if first:
+        set_flags(application.desk, first, application.run_id)
+        application.around.files.reached("risk lowered")
+        say("lower the risk", ", ".join(f"{flag.name}: {flag.old} -> {flag.new}" for flag in first))
+    if not application.flow or not made.plan.changes:
+        return
+    waiting_since = time.monotonic()
+    while busy := application.around.under_way(application.flow):
+        if time.monotonic() - waiting_since > QUIET_WITHIN_S:
+            raise FailedError(
+                f"{'; '.join(busy)} is still under way after {QUIET_WITHIN_S:.0f} s; no file was "
+                "changed"
+            )
+        time.sleep(_ASK_EVERY_S)
+    say("wait for the flow", f"no run of {application.flow} is under way")
+
+
+def change_all(application: Application, journal: Journal, at: datetime) -> str:
+    """Files, index, branch and neutral flags, all or nothing; the commit that was made, or "".
+
+    Raises:
+        FailedError: it failed; everything was put back.
+        NeedsPersonError: it failed, and somebody changed the same meanwhile; the journal is kept.
+    """
+    made, run_id = application.made, application.run_id
+    scratch = journal.scratch(run_id)
+    prepared = _prepare(application, at, scratch) if made.repository else None
+    manifest = _manifest(application, prepared)
+    journal.arm(manifest)
+    application.say("journal", f"{len(manifest.paths)} paths kept as they were")
+    try:
+        if made.repository is not None:
+            _change_files(application, made.repository, manifest, prepared)
+        _prove(application)
+        if made.repository is not None and prepared is not None:
+            _commit(application, made.repository, prepared, manifest)
+        neutral = [flag for flag in made.plan.flags if flag.when == "after"]
+        if neutral:
+            set_flags(application.desk, neutral, run_id)
+            application.around.files.reached("flags set")
+            application.say(
+                "set flags", ", ".join(f"{flag.name}: {flag.old} -> {flag.new}" for flag in neutral)
+            )
+        journal.commit(run_id)
+    except (MechexoError, OSError) as error:
+        application.say("failed", str(error), False)
+        put_back(
+            manifest,
+            application.around.files,
+            scratch=journal.scratch(run_id),
+            flags_back=lambda flags: set_flags_back(application.desk, flags, run_id),
+        )
+        application.say("undone", "everything is as it was before")
+        journal.clear(run_id)
+        raise FailedError(f"{error}; everything was put back as it was") from error
+    return prepared.oid if prepared else ""
+
+
+def redeploy(desk: Desk, name: str, say: Callable[[str, str, bool], None]) -> bool:
+    """Tells the orchestrator of a flow's new files; whether it took them. Where there is no flow,
+    or none of its own command, there is nothing to tell."""
+    flow = desk.settings.rollback.flows.get(name)
+    if flow is None or not flow.redeploy:
+        return True
+    from mechexo.rollback.validating import run_command
+
+    folder = desk.path(desk.settings.rollback.repository)
+    ended = run_command(flow.redeploy, folder, flow.redeploy_timeout, {})
+    say("redeploy", ended.in_words, ended.well)
+    return ended.well
+
+
+def _prepare(application: Application, at: datetime, scratch: Path) -> Prepared | None:
+    """The commit, as objects that nothing points at yet; None when git's content stays."""
+    made = application.made
+    repository, head = made.repository, made.head
+    assert repository is not None
+    assert head is not None
+    entries = _entries(made)
+    if not entries:
+        return None
+    return prepare(
+        repository,
+        parent=head.oid,
+        entries={path: new for path, (_, new) in entries.items()},
+        message=_message(application),
+        author=application.desk.actor.name,
+        at=at,
+        scratch=scratch,
+    )
+
+
+def _entries(made: Made) -> dict[str, tuple[TreeEntry | None, TreeEntry | None]]:
+    return {
+        each.path: (each.committed_entry, each.then_entry)
+        for each in made.paths
+        if each.committed_entry != each.then_entry
+    }
+
+
+def _manifest(application: Application, prepared: Prepared | None) -> Manifest:
+    made, run_id = application.made, application.run_id
+    paths = planning.in_order(made.paths)
+    repository, head = made.repository, made.head
+    tree = Tree(repository.root, application.around.files) if repository else None
+    entries = _entries(made) if prepared else {}
+    return Manifest(
+        run_id=run_id,
+        actor=application.desk.actor.name,
+        repository=str(repository.root) if repository else "",
+        ref=head.ref if head else "",
+        old_commit=head.oid if head else "",
+        new_commit=prepared.oid if prepared else "",
+        entries={
+            path: (
+                [old.mode, old.oid] if old else None,
+                [new.mode, new.oid] if new else None,
+            )
+            for path, (old, new) in entries.items()
+        },
+        paths=tuple(
+            KeptPath(each.path, f".mechexo-{run_id}-{number}", each.now, described(each.then))
+            for number, each in enumerate(paths)
+        ),
+        folders_made=_folders_made(paths, tree) if tree else (),
+        folders_gone=_folders_gone(paths),
+        flags=tuple(
+            {"name": flag.name, "old": flag.old, "new": flag.new, "version": flag.version}
+            for flag in made.plan.flags
+            if flag.when == "after"
+        ),
+    )
+
+
+def _folders_made(paths: tuple[planning.PathFacts, ...], tree: Tree) -> tuple[str, ...]:
+    """The folders that are not there yet, the higher ones first."""
+    needed = {
+        "/".join(each.path.split("/")[:depth])
+        for each in paths
+        if each.then is not None
+        for depth in range(1, each.path.count("/") + 1)
+    }
+    return tuple(sorted(folder for folder in needed if not tree.is_folder(folder)))
+
+
+def _folders_gone(paths: tuple[planning.PathFacts, ...]) -> tuple[str, ...]:
+    """The folders in whose place a file comes, with those inside them, the higher ones first."""
+    gone = set()
+    for each in paths:
+        if each.then is None or not each.below:
+            continue
+        gone.add(each.path)
+        for below in each.below:
+            parts = below.rstrip("/").split("/")
+            whole = len(parts) if below.endswith("/") else len(parts) - 1
+            start = each.path.count("/") + 2
+            gone |= {"/".join(parts[:depth]) for depth in range(start, whole + 1)}
+    return tuple(sorted(gone))
+
+
+def _change_files(
+    application: Application,
+    repository: Repository,
+    manifest: Manifest,
+    prepared: Prepared | None,
+) -> None:
+    tree = Tree(repository.root, application.around.files)
+    if prepared is not None:
+        git_dir = Tree(repository.git_dir, application.around.files)
+        index_lock.take(git_dir, application.run_id, prepared.index)
+    missing = list(manifest.folders_made)
+    facts = {each.path: each for each in application.made.paths}
+    going_first = True
+    for kept in manifest.paths:
+        content = facts[kept.path].then
+        if content is None:
+            tree.remove(kept.path)
+            continue
+        if going_first:
+            for folder in reversed(manifest.folders_gone):
+                tree.remove_folder(folder)
+            going_first = False
+        for folder in [each for each in missing if kept.path.startswith(f"{each}/")]:
+            tree.make_folder(folder)
+            missing.remove(folder)
+        tree.put(kept.path, content, beside=kept.beside)
+    wrong = [
+        shown_path(kept.path)
+        for kept in manifest.paths
+        if described(_now(repository, kept.path)) != kept.new
+    ]
+    if wrong:
+        raise ConflictError(f"{', '.join(wrong)}: was changed by somebody else at this moment")
+    application.say("files", f"{len(manifest.paths)} paths as they were then")
+
+
+def _now(repository: Repository, path: str) -> Content | None:
+    return look(repository.root, path, longest_bytes=LONGEST_FILE_BYTES).content
+
+
+def _prove(application: Application) -> None:
+    """The flow's own check in stub mode, then whether the desk is worse than before.
+
+    Raises:
+        FailedError: one of them says no, or does not end.
+    """
+    flow = application.desk.settings.rollback.flows.get(application.flow)
+    repository = application.made.repository
+    if flow is not None and flow.check and repository is not None:
+        from mechexo.rollback.validating import run_command
+
+        ended = run_command(flow.check, repository.root, flow.check_timeout, {"MECHEXO_STUB": "1"})
+        application.say("check", ended.in_words, ended.well)
+        if not ended.well:
+            raise FailedError(f"the check of {application.flow} {ended.in_words}")
+    worse = application.around.worse()
+    if worse:
+        application.say("ops_ok", "; ".join(worse), False)
+        raise FailedError(f"the desk got worse: {'; '.join(worse)}")
+    application.say("ops_ok", "no new reason against it")
+
+
+def _commit(
+    application: Application, repository: Repository, prepared: Prepared, manifest: Manifest
+) -> None:
+    files = application.around.files
+    move_ref(
+        repository,
+        manifest.ref,
+        old=manifest.old_commit,
+        new=prepared.oid,
+        why=f"mechexo: rollback {application.run_id}",
+        author=manifest.actor,
+    )
+    files.reached("ref moved")
+    index_lock.install(Tree(repository.git_dir, files), application.run_id)
+    application.say("commit", f"{prepared.oid[:12]} on {manifest.ref.removeprefix('refs/heads/')}")
+
+
+def _message(application: Application) -> str:
+    plan, made = application.made.plan, application.made
+    listed = "\n".join(
+        f"  {change.action} {change.path}" for change in sorted(plan.changes, key=lambda c: c.path)
+    )
+    trailers = [
+        f"Mechexo-Plan: {application.run_id}",
+        f"Mechexo-Digest: {plan.digest}",
+        *([f"Mechexo-To: {made.asked.to}"] if made.asked.to else []),
+        *([f"Mechexo-Undoes: {plan.undoes}"] if plan.undoes else []),
+        *([f"Mechexo-Commit: {plan.commit}"] if plan.commit else []),
+    ]
+    subject = f"Take back: {plan.target}" if not plan.undoes else f"Undo rollback {plan.undoes}"
+    return "\n".join([subject[:100], "", listed, "", *trailers]) + "\n"

@@ -1,0 +1,39 @@
+"""What is written when a run ends, however it does: one transaction with its message."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mechexo.rollback import run_records
+from mechexo.rollback.values import Run, RunState
+
+if TYPE_CHECKING:
+    from mechexo.desk import Desk, Operation
+    from mechexo.rollback.applying import Surroundings
+
+LASTING = (RunState.APPLIED, RunState.REDEPLOY_FAILED)
+
+
+def record_end(operation: Operation, desk: Desk, run: Run, around: Surroundings, why: str) -> None:
+    """The run's end and steps; of one that lasts also the deployment, and what is on hold now."""
+    transaction = operation.transaction
+    assert run.ended_at is not None
+    run_records.end(transaction, run.id, run.state, run.ended_at, new_commit=run.new_commit)
+    run_records.add_steps(transaction, run.id, run.steps)
+    recorded = run_records.recorded_in(transaction.connection, run.id)
+    if run.state in LASTING and recorded["undoes"]:
+        released = run_records.release(
+            transaction.connection,
+            at=run.ended_at,
+            by=desk.actor.name,
+            run_id=recorded["undoes"],
+        )
+        operation.details["released"] = released
+    if run.state in LASTING and recorded["held"]:
+        run_records.hold(
+            transaction, recorded["repository"], recorded["held"], run.id, run.ended_at
+        )
+        operation.details["held"] = len(recorded["held"])
+    around.tell(transaction, run)
+    operation.after = run.new_commit
+    operation.details.update(plan=run.id, state=str(run.state), why=why)

@@ -1,0 +1,58 @@
+"""One rollback at a time: on a desk, and in a repository that several desks may share.
+
+The kernel frees a lock with the process that held it, so a lock is never stale.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mechexo.errors import BusyError
+from mechexo.state.lock_files import held
+from mechexo.times import format_duration, from_iso_z, iso_z
+
+if TYPE_CHECKING:
+    from mechexo.desk import Desk
+    from mechexo.rollback.git import Repository
+
+
+@contextmanager
+def only_one(desk: Desk, what: str) -> Iterator[None]:
+    """Holds the desk's lock of rollbacks.
+
+    Raises:
+        BusyError: another one holds it; the text says who, for what and since when.
+    """
+    with _held(desk.state.path.with_name(f"{desk.state.path.name}.rollback.lock"), desk, what):
+        yield
+
+
+@contextmanager
+def only_one_in(desk: Desk, repository: Repository, what: str) -> Iterator[None]:
+    """Holds a repository's lock of rollbacks, as `only_one` the desk's."""
+    with _held(repository.common_dir / "mechexo-rollback.lock", desk, what):
+        yield
+
+
+@contextmanager
+def _held(path: Path, desk: Desk, what: str) -> Iterator[None]:
+    with held(os.fspath(path), "rollback") as mine:
+        if not mine:
+            raise BusyError(f"another rollback is under way: {_holder(path, desk)}")
+        holder = {"actor": desk.actor.name, "what": what, "since": iso_z(desk.clock.now())}
+        path.write_text(json.dumps({**holder, "pid": os.getpid()}))
+        yield
+
+
+def _holder(path: Path, desk: Desk) -> str:
+    try:
+        holder = json.loads(path.read_text())
+        lasted = format_duration(desk.clock.now() - from_iso_z(holder["since"]))
+        return f"{holder['what']} by {holder['actor']}, for {lasted} (process {holder['pid']})"
+    except (OSError, ValueError, KeyError, TypeError):
+        return f"its holder is not readable in {path}"

@@ -1,0 +1,159 @@
+"""Finishing what was cut off: what a killed process left behind becomes all old or all new."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from mechexo.actor import Role
+from mechexo.errors import NotFoundError, UsageError
+from mechexo.rollback import run_records
+from mechexo.rollback.applying import Surroundings, redeploy
+from mechexo.rollback.ending import record_end
+from mechexo.rollback.journal import Journal, Stage
+from mechexo.rollback.locking import only_one
+from mechexo.rollback.planned_flags import set_flags_back
+from mechexo.rollback.restoring import NeedsPersonError, put_back
+from mechexo.rollback.undoing import run_with
+from mechexo.rollback.values import Run, RunState, Step
+
+if TYPE_CHECKING:
+    from mechexo.desk import Desk
+
+
+def pending(desk: Desk, around: Surroundings) -> tuple[str, ...]:
+    """The runs that were cut off and wait to be finished; asks no lock."""
+    journals = {run_id for run_id, _ in Journal.of(desk, around.files).pending()}
+    return tuple(sorted(journals | set(run_records.unfinished(desk.state))))
+
+
+def recover(desk: Desk, around: Surroundings) -> tuple[Run, ...]:
+    """Finishes every run that was cut off; those that were, as they ended.
+
+    Raises:
+        BusyError: a rollback is under way.
+        NeedsPersonError: one cannot be finished, because others changed the same; it is kept.
+        OSError: the disk does not take it now; call it again.
+    """
+    with only_one(desk, "recovery"):
+        return recover_pending(desk, around)
+
+
+def recover_pending(desk: Desk, around: Surroundings) -> tuple[Run, ...]:
+    """As `recover`, for one who holds the lock."""
+    journal = Journal.of(desk, around.files)
+    ended = [_finish(desk, journal, *each, around) for each in journal.pending()]
+    for run_id in run_records.unfinished(desk.state):
+        # Cut off after its intent and before its journal: no file was touched.
+        run = _run(desk, run_id)
+        if run is not None:
+            why = "cut off; no file of it stands, flags that lower the risk stay as they are"
+            ended.append(_end(desk, run, RunState.UNDONE, why, around))
+    return tuple(run for run in ended if run is not None)
+
+
+def leave(desk: Desk, run_id: str, around: Surroundings, *, reason: str) -> Run:
+    """Gives up putting a run back: everything stays as it is now, and its journal goes.
+
+    Raises:
+        NotFoundError: there is no such run.
+        UsageError: it is not one that waits for a person.
+    """
+    if not reason.strip():
+        raise UsageError("leaving a half-done rollback as it is needs a reason: --reason TEXT")
+    run = run_with(desk, run_id)
+    desk.require("rollback.leave", run.target, Role.OPERATOR)
+    with only_one(desk, "recovery"):
+        journal = Journal.of(desk, around.files)
+        if run.id not in dict(journal.pending()):
+            raise UsageError(f"rollback {run.id} is {run.state}: nothing of it waits for a person")
+        with desk.operation(
+            "rollback.leave", run.target, needs=Role.OPERATOR, reason=reason
+        ) as operation:
+            note = Step(desk.clock.now(), "left", f"as it stands, by {desk.actor.name}: {reason}")
+            record_end(
+                operation,
+                desk,
+                replace(run, state=RunState.NEEDS_HUMAN, ended_at=note.at, steps=(note,)),
+                around,
+                "left as it stands",
+            )
+        journal.clear(run.id)
+    return run_with(desk, run.id)
+
+
+def _finish(
+    desk: Desk, journal: Journal, run_id: str, stage: Stage, around: Surroundings
+) -> Run | None:
+    run = _run(desk, run_id)
+    if stage is Stage.BEGUN:
+        # Also what is left of a journal that was being cleared.
+        ended = (
+            _end(desk, run, RunState.UNDONE, "cut off before anything was changed", around)
+            if run is not None and run.state is RunState.UNDER_WAY
+            else None
+        )
+    elif stage is Stage.COMMITTED:
+        ended = _finish_committed(desk, run, journal, around) if run is not None else None
+    else:
+        manifest = journal.read(run_id)
+        try:
+            put_back(
+                manifest,
+                around.files,
+                scratch=journal.scratch(run_id),
+                flags_back=lambda flags: set_flags_back(desk, flags, run_id),
+            )
+        except NeedsPersonError as error:
+            if run is not None and run.state is not RunState.NEEDS_HUMAN:
+                _end(desk, run, RunState.NEEDS_HUMAN, str(error), around)
+            raise
+        ended = (
+            _end(desk, run, RunState.UNDONE, "cut off; everything was put back", around)
+            if run is not None and run.state in (RunState.UNDER_WAY, RunState.NEEDS_HUMAN)
+            else None
+        )
+    around.files.reached("end of recovery recorded")
+    journal.clear(run_id)
+    return ended
+
+
+def _finish_committed(desk: Desk, run: Run, journal: Journal, around: Surroundings) -> Run | None:
+    """Everything had been changed: what comes after is done, or done again."""
+    if run.state is not RunState.UNDER_WAY:
+        return None
+    steps: list[Step] = []
+    flow = run_records.recorded(desk.state, run.id)["flow"]
+    well = redeploy(
+        desk, flow, lambda name, detail, ok: steps.append(_step(desk, name, detail, ok))
+    )
+    return _end(
+        desk,
+        replace(run, new_commit=journal.read(run.id).new_commit, steps=tuple(steps)),
+        RunState.APPLIED if well else RunState.REDEPLOY_FAILED,
+        "cut off after everything was changed; finished now",
+        around,
+    )
+
+
+def _end(desk: Desk, run: Run, state: RunState, why: str, around: Surroundings) -> Run:
+    now = desk.clock.now()
+    step = _step(desk, "recovery", why, state in (RunState.APPLIED, RunState.UNDONE))
+    around.progress(step)
+    ended = replace(run, state=state, ended_at=now, steps=(*run.steps, step))
+    with desk.operation("rollback.recover", run.target, needs=Role.VIEWER, reason=why) as operation:
+        record_end(operation, desk, ended, around, why)
+    return ended
+
+
+def _run(desk: Desk, run_id: str) -> Run | None:
+    """The run of a journal without its steps, which are on record; None when the state file is not
+    the one that it began with."""
+    try:
+        return replace(run_with(desk, run_id), steps=())
+    except NotFoundError:
+        return None
+
+
+def _step(desk: Desk, name: str, detail: str, ok: bool) -> Step:
+    return Step(desk.clock.now(), name, detail, ok)
