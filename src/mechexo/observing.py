@@ -46,6 +46,8 @@ if TYPE_CHECKING:
 WARNING_SEVERITY = "low"
 OWN_SEVERITY = "high"
 """Of mechexo's own troubles."""
+# A rollback that was cut off and cannot be put back has left the desk neither old nor new.
+_STAGE_SEVERITY = {"rollback": "critical"}
 
 
 def probe_observations(
@@ -204,7 +206,7 @@ def stage_observations(stages: Iterable[Stage]) -> list[Observation]:
         Observation(
             key=f"tick:{stage.name}",
             firing=not stage.ok,
-            severity=OWN_SEVERITY,
+            severity=_STAGE_SEVERITY.get(stage.name, OWN_SEVERITY),
             name=f"tick_{stage.name}",
             summary=f"mechexo could not do its {stage.name}: {stage.detail}"
             if not stage.ok

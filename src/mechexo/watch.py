@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, TypeVar
 
-from mechexo import hearing, tick_log
+from mechexo import hearing, rolling_back, tick_log
 from mechexo.alerts.values import Alert, Delivery, Observation
 from mechexo.desk import Desk
 from mechexo.desk_status import DeskStatus, status_after_tick
@@ -204,6 +204,9 @@ def _tick(desk: Desk, deadline_s: float) -> TickReport:
     judged = this.run("costs", costs_s, lambda: _costs_judged(desk)) if _has_limits(desk) else None
     if judged is not None:
         observations += cost_observations(*judged)
+    if rolling_back.cut_off(desk):
+        undo_s = this.left_s(keeping_s=alerting_s + sending_s + closing_s)
+        this.run("rollback", undo_s, lambda: rolling_back.recover_unattended(desk))
     uptime_s = this.left_s(keeping_s=alerting_s + sending_s + closing_s)
     uptime = this.run("uptime", uptime_s, lambda: health.uptime(desk))
     observations += uptime_observations(uptime, desk.settings.uptime) if uptime else ()

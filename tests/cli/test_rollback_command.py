@@ -55,7 +55,8 @@ def test_a_plan_for_people_names_commit_guards_and_diff(config: str) -> None:
     assert "by the reflog: one" in text
     assert "● OK      local edits" in text
     assert "would revert config/risk.yaml (+1 -1)" in text
-    assert text.endswith("-limit: 2\n+limit: 1\n")
+    assert "-limit: 2\n+limit: 1\n" in text
+    assert text.endswith("does not hold: age. To set it aside: --override age\n")
 
 
 def test_nothing_to_do_is_said_and_exits_with_0(config: str) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
+from collections import Counter
 from collections.abc import Sequence
 from zoneinfo import ZoneInfo
 
-from mechexo.rollback.values import Plan
+from mechexo.rollback.guards import OVERRIDES
+from mechexo.rollback.values import ChangedKey, Plan, PlannedFlag
 from mechexo.times import format_duration, in_zone, stamps_in_zone
 
 OK, WARNING = "● OK     ", "▲ WARNING"
@@ -17,8 +20,11 @@ def plan_body(plan: Plan) -> dict[str, object]:
         **{"id": plan.id, "digest": plan.digest, "target": plan.target, "to": plan.to},
         **{"commit": plan.commit, "commit_time": plan.commit_time},
         **{"commit_subject": plan.commit_subject, "source": plan.source},
-        **{"changes": plan.changes, "flags": [], "guards": plan.guards},
+        "changes": plan.changes,
+        "flags": [_flag_body(flag) for flag in plan.flags],
+        **{"guards": plan.guards, "keys": plan.keys},
         **{"diff": plan.diff, "empty": plan.empty, "made_at": plan.made_at},
+        **{"expires_at": plan.expires_at, "undoes": plan.undoes},
     }
 
 
@@ -33,8 +39,14 @@ def plan_lines(plan: Plan, zone: ZoneInfo, *, read_as: str = "") -> list[str]:
     lines = [
         f"Plan {plan.id}: {plan.target}",
         f"  back to   {in_zone(plan.to, zone)}, {ago} before the plan{said}",
-        f"  commit    {plan.commit[:12]} of {when} by the {plan.source}: "
-        f"{printable(plan.commit_subject)}",
+        *(
+            [
+                f"  commit    {plan.commit[:12]} of {when} by the {plan.source}: "
+                f"{printable(plan.commit_subject)}"
+            ]
+            if plan.commit
+            else [f"  source    {plan.source}"]
+        ),
         f"  digest    {plan.digest}",
         *(
             f"  {OK if guard.ok else WARNING} {guard.name}: "
@@ -49,7 +61,56 @@ def plan_lines(plan: Plan, zone: ZoneInfo, *, read_as: str = "") -> list[str]:
     for change in plan.changes:
         counts = "binary" if change.binary else f"+{change.added} -{change.removed}"
         lines.append(f"  would {change.action} {change.path} ({counts})")
-    return [*lines, "", *plan.diff.removesuffix("\n").split("\n")]
+    lines += [f"  {flag_line(flag)}" for flag in plan.flags]
+    if plan.keys:
+        lines += ["", "Changed keys:", *(f"  {key_line(key)}" for key in plan.keys)]
+    if plan.diff:
+        lines += ["", *plan.diff.removesuffix("\n").split("\n")]
+    return [*lines, "", *_what_next(plan, zone)]
+
+
+def flag_line(flag: PlannedFlag) -> str:
+    """What a plan does about a flag, as a line."""
+    change = f"{flag.name}: {_value(flag.old)} -> {_value(flag.new)}"
+    risk = {"up": "adds risk", "down": "lowers the risk", "neutral": "risk stays"}
+    says = risk.get(flag.direction, "its risk is not known")
+    match flag.when:
+        case "first":
+            return f"would set flag {change} before any file ({says})"
+        case "after":
+            return f"would set flag {change} with the files ({says})"
+        case _:
+            return f"leaves flag {change} alone ({says}); mechexo rollback plan rearm sets it"
+
+
+def key_line(key: ChangedKey) -> str:
+    """A changed value of a configuration file, as a line."""
+    return printable(f"{key.file}: {key.path}: {_value(key.old)} -> {_value(key.new)}")
+
+
+def _value(value: str | None) -> str:
+    return "nothing" if value is None else value
+
+
+def _flag_body(flag: PlannedFlag) -> dict[str, object]:
+    return {
+        **{"name": flag.name, "from": flag.old, "to": flag.new},
+        **{"direction": flag.direction, "when": flag.when},
+    }
+
+
+def _what_next(plan: Plan, zone: ZoneInfo) -> list[str]:
+    if plan.held_back:
+        names = [guard.name for guard in plan.held_back]
+        line = f"It cannot be applied while this does not hold: {', '.join(names)}."
+        aside = " ".join(f"--override {shlex.quote(each)}" for each in names if each in OVERRIDES)
+        return [f"{line} To set it aside: {aside}" if aside else line]
+    if plan.expires_at is None:
+        return []
+    return [
+        f"Apply it until {in_zone(plan.expires_at, zone)} with: mechexo rollback apply {plan.id} "
+        f"--confirm {plan.digest[:8]}"
+    ]
 
 
 def history_rows(plans: Sequence[Plan]) -> tuple[Sequence[str], list[Sequence[object]]]:
@@ -58,10 +119,18 @@ def history_rows(plans: Sequence[Plan]) -> tuple[Sequence[str], list[Sequence[ob
     return columns, [
         (
             *(plan.id, plan.made_at, plan.target, plan.to, plan.commit[:12]),
-            "nothing to do" if plan.empty else plan.changes[0].action,
+            _would(plan),
         )
         for plan in plans
     ]
+
+
+def _would(plan: Plan) -> str:
+    counts = Counter(change.action for change in plan.changes)
+    said = [f"{action} {number}" if number > 1 else action for action, number in counts.items()]
+    moving = sum(flag.when != "re-arm" for flag in plan.flags)
+    said += [f"set {moving} {'flag' if moving == 1 else 'flags'}"] if moving else []
+    return ", ".join(said) or "nothing to do"
 
 
 def printable(text: str) -> str:

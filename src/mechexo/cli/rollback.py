@@ -1,23 +1,25 @@
-"""`mechexo rollback`: plan what would take a change back; look at plans."""
+"""`mechexo rollback`: plan what would take a change back, look at plans, carry them out."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mechexo.cli import render
 from mechexo.cli.invocation import command_group, open_desk
+from mechexo.cli.plan_text import history_rows, plan_body, plan_lines
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from mechexo.desk import Desk
-    from mechexo.rollback.values import Plan
+    from mechexo.rollback.values import Plan, Run
     from mechexo.times import Instant
 
-app = command_group("Plan a rollback: a diff that changes nothing.")
+app = command_group("Plan a rollback, a diff that changes nothing; apply it; undo it.")
 plan_app = command_group("Plan a rollback: a diff that changes nothing.")
 app.add_typer(plan_app, name="plan")
 
@@ -26,11 +28,40 @@ _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 Json = Annotated[bool, typer.Option("--json", help="One JSON document.")]
 
 
+To = Annotated[str, typer.Option(help="Back to this moment: 2026-03-08T14:30, ...Z, or -15m.")]
+Override = Annotated[
+    list[str] | None,
+    typer.Option(help="A guard to set aside by its name, such as files; may be repeated."),
+]
+Reason = Annotated[str, typer.Option(help="Why; required on a live desk.")]
+
+
+@plan_app.command("flow")
+def plan_flow(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(help="A flow of [rollback.flows].")],
+    to: To,
+    flags: Annotated[
+        bool, typer.Option("--flags/--no-flags", help="With the flags of the flow, or without.")
+    ] = True,
+    override: Override = None,
+    json_: Json = False,
+) -> None:
+    """What would bring a flow's files and flags back to what they were; changes nothing."""
+    from mechexo.rollback import operations as rollback
+
+    desk = open_desk(ctx)
+    moment = _moment(desk, to)
+    plan = rollback.plan_flow(desk, name, to=moment.at, flags=flags, overrides=override or ())
+    _show(plan, desk.zone, as_json=json_, read_as=moment.reading)
+
+
 @plan_app.command("config")
 def plan_config(
     ctx: typer.Context,
     path: Annotated[str, typer.Argument(help="The file, as it is called in the repository.")],
-    to: Annotated[str, typer.Option(help="Back to this moment: 2026-03-08T14:30, ...Z, or -15m.")],
+    to: To,
+    override: Override = None,
     json_: Json = False,
 ) -> None:
     """What would bring a configuration file back to what it was at a moment; changes nothing."""
@@ -38,8 +69,38 @@ def plan_config(
 
     desk = open_desk(ctx)
     moment = _moment(desk, to)
-    plan = rollback.plan_config(desk, path, to=moment.at)
+    plan = rollback.plan_config(desk, path, to=moment.at, overrides=override or ())
     _show(plan, desk.zone, as_json=json_, read_as=moment.reading)
+
+
+@plan_app.command("flags")
+def plan_flags(
+    ctx: typer.Context,
+    to: To,
+    name: Annotated[str, typer.Argument(help="One flag; all of them when left out.")] = "",
+    override: Override = None,
+    json_: Json = False,
+) -> None:
+    """What would bring the desk's flags back to what they were at a moment; changes nothing."""
+    from mechexo.rollback import operations as rollback
+
+    desk = open_desk(ctx)
+    moment = _moment(desk, to)
+    plan = rollback.plan_flags(desk, name, to=moment.at, overrides=override or ())
+    _show(plan, desk.zone, as_json=json_, read_as=moment.reading)
+
+
+@plan_app.command("rearm")
+def plan_rearm(
+    ctx: typer.Context,
+    run_id: Annotated[str, typer.Argument(metavar="ID", help="The rollback that left flags.")],
+    json_: Json = False,
+) -> None:
+    """What would set the flags that a rollback left alone because that adds risk."""
+    from mechexo.rollback import operations as rollback
+
+    desk = open_desk(ctx)
+    _show(rollback.plan_rearm(desk, run_id), desk.zone, as_json=json_)
 
 
 @app.command("show")
@@ -48,25 +109,36 @@ def show(
     plan_id: Annotated[str, typer.Argument(metavar="ID", help="The plan's id, or its beginning.")],
     json_: Json = False,
 ) -> None:
-    """A plan as it was made, however old."""
+    """A plan as it was made, however old, and how it was applied."""
+    from mechexo.cli.rollback_words import run_body, run_lines
     from mechexo.rollback import operations as rollback
 
     desk = open_desk(ctx)
     plan = rollback.plan_by_id(desk, plan_id)
-    _show(plan, desk.zone, as_json=json_)
+    run = rollback.run_of(desk, plan)
+    if json_:
+        extra = {"run": run_body(run)} if run else {}
+        return render.json_document("rollback_plan", plan.made_at, {**plan_body(plan), **extra})
+    _show(plan, desk.zone, as_json=False)
+    if run is not None:
+        render.text("\n".join(["", *run_lines(run, desk.zone)]))
+    return None
 
 
 @app.command("history")
 def history(
     ctx: typer.Context,
-    limit: Annotated[int, typer.Option(min=1, help="The newest N plans.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, help="The newest N.")] = 50,
+    applied: Annotated[bool, typer.Option("--applied", help="Only what was applied.")] = False,
     json_: Json = False,
     csv: Annotated[bool, typer.Option("--csv", help="CSV.")] = False,
 ) -> None:
-    """The newest plans, newest first."""
+    """The newest plans, newest first; or what was applied of them."""
     from mechexo.rollback import operations as rollback
 
     desk = open_desk(ctx)
+    if applied:
+        return _show_runs(desk, rollback.runs(desk, limit=limit), as_json=json_, as_csv=csv)
     plans = rollback.history(desk, limit=limit)
     columns = ("id", "made_at", "target", "to", "commit", "empty", "digest")
     if json_:
@@ -75,9 +147,19 @@ def history(
     if csv:
         cells = ([getattr(plan, column) for column in columns] for plan in plans)
         return render.csv_rows(columns, cells)
-    from mechexo.cli.plan_text import history_rows
-
     return render.table("Rollback plans", *history_rows(plans), zone=desk.zone)
+
+
+def _show_runs(desk: Desk, runs: Sequence[Run], *, as_json: bool, as_csv: bool) -> None:
+    from mechexo.cli.rollback_words import run_body, run_rows
+
+    if as_json:
+        body = {"runs": [run_body(run) for run in runs]}
+        return render.json_document("rollback_runs", desk.clock.now(), body)
+    columns, rows = run_rows(runs)
+    if as_csv:
+        return render.csv_rows(columns, rows)
+    return render.table("Rollbacks applied", columns, rows, zone=desk.zone)
 
 
 def _moment(desk: Desk, text: str) -> Instant:
@@ -92,8 +174,11 @@ def _moment(desk: Desk, text: str) -> Instant:
 
 
 def _show(plan: Plan, zone: ZoneInfo, *, as_json: bool, read_as: str = "") -> None:
-    from mechexo.cli.plan_text import plan_body, plan_lines
-
     if as_json:
         return render.json_document("rollback_plan", plan.made_at, plan_body(plan))
     return render.text("\n".join(plan_lines(plan, zone, read_as=read_as)))
+
+
+from mechexo.cli import rollback_apply  # noqa: E402 - its commands come after those that only look
+
+rollback_apply.add_to(app)

@@ -66,3 +66,10 @@ def _newest_ended(desk: Desk, flow: str, lost: Collection[int]) -> FlowRun | Non
     recent = records.newest(desk.state, flow=flow, limit=_LOOKED_THROUGH)
     every = (as_seen(run, lost) for run in recent)
     return next((run for run in every if run.state is not RunState.RUNNING), None)
+
+
+def under_way(desk: Desk, flow: str) -> tuple[FlowRun, ...]:
+    """The runs of a flow whose wrapper lives and that have not ended, newest first."""
+    lost = lost_runs(desk)
+    recent = records.newest(desk.state, flow=flow, limit=_LOOKED_THROUGH)
+    return tuple(run for run in recent if as_seen(run, lost).state is RunState.RUNNING)

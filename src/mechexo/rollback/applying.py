@@ -119,7 +119,11 @@ def change_all(application: Application, journal: Journal, at: datetime) -> str:
     scratch = journal.scratch(run_id)
     prepared = _prepare(application, at, scratch) if made.repository else None
     manifest = _manifest(application, prepared)
-    journal.arm(manifest)
+    try:
+        journal.arm(manifest)
+    except OSError as error:
+        journal.clear(run_id)
+        raise FailedError(f"the journal could not be written: {error}; nothing changed") from error
     application.say("journal", f"{len(manifest.paths)} paths kept as they were")
     try:
         if made.repository is not None:
@@ -137,6 +141,7 @@ def change_all(application: Application, journal: Journal, at: datetime) -> str:
         journal.commit(run_id)
     except (MechexoError, OSError) as error:
         application.say("failed", str(error), False)
+        journal.take_back(run_id)
         put_back(
             manifest,
             application.around.files,
@@ -147,6 +152,12 @@ def change_all(application: Application, journal: Journal, at: datetime) -> str:
         journal.clear(run_id)
         raise FailedError(f"{error}; everything was put back as it was") from error
     return prepared.oid if prepared else ""
+
+
+def has_redeploy(desk: Desk, name: str) -> bool:
+    """Whether a flow has an orchestrator that must be told."""
+    flow = desk.settings.rollback.flows.get(name)
+    return flow is not None and bool(flow.redeploy)
 
 
 def redeploy(desk: Desk, name: str, say: Callable[[str, str, bool], None]) -> bool:

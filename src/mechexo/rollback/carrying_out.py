@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from mechexo.actor import Role
-from mechexo.errors import ConflictError, MechexoError, NotAllowedError
+from mechexo.errors import ConflictError, MechexoError, NotAllowedError, UnreachableError
 from mechexo.rollback import guards, planning, records, run_records
 from mechexo.rollback.applying import (
     Application,
@@ -102,6 +102,12 @@ def _carry_out(desk: Desk, made: Made, run_id: str, around: Surroundings, reason
     except NeedsPersonError as error:
         _record_end(application, run, RunState.NEEDS_HUMAN, str(error))
         raise
+    except OSError as error:
+        # Its journal is there: whatever the disk did not take is put back by the next start.
+        raise UnreachableError(
+            f"rollback {run_id} could not be finished nor put back: {error}; as soon as the disk "
+            "takes it, run: mechexo rollback recover (the tick does so too)"
+        ) from error
     except MechexoError as error:
         # Before the journal: a flag was not as planned, or git could not make its objects.
         _record_end(application, run, RunState.UNDONE, str(error))

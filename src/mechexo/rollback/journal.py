@@ -115,6 +115,10 @@ class Journal:
         """Marks that the run counts."""
         Tree(self.root, self.files).create(f"{run_id}/{_COMMITTED}", b"", 0o600)
 
+    def take_back(self, run_id: str) -> None:
+        """Makes sure that the run is not marked as one that counts, before it is put back."""
+        Tree(self.root, self.files).remove(f"{run_id}/{_COMMITTED}")
+
     def clear(self, run_id: str) -> None:
         """Removes a journal that is not needed any more; cut off, it can be done again."""
         tree, folder = Tree(self.root, self.files), self.root / run_id

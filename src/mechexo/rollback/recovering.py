@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from mechexo.actor import Role
 from mechexo.errors import NotFoundError, UsageError
 from mechexo.rollback import run_records
-from mechexo.rollback.applying import Surroundings, redeploy
+from mechexo.rollback.applying import Surroundings, has_redeploy, redeploy
 from mechexo.rollback.ending import record_end
 from mechexo.rollback.journal import Journal, Stage
 from mechexo.rollback.locking import only_one
@@ -27,8 +27,10 @@ def pending(desk: Desk, around: Surroundings) -> tuple[str, ...]:
     return tuple(sorted(journals | set(run_records.unfinished(desk.state))))
 
 
-def recover(desk: Desk, around: Surroundings) -> tuple[Run, ...]:
+def recover(desk: Desk, around: Surroundings, *, redeploying: bool = True) -> tuple[Run, ...]:
     """Finishes every run that was cut off; those that were, as they ended.
+
+    `redeploying=False` leaves the orchestrator, which may take long, to a person.
 
     Raises:
         BusyError: a rollback is under way.
@@ -36,13 +38,15 @@ def recover(desk: Desk, around: Surroundings) -> tuple[Run, ...]:
         OSError: the disk does not take it now; call it again.
     """
     with only_one(desk, "recovery"):
-        return recover_pending(desk, around)
+        return recover_pending(desk, around, redeploying=redeploying)
 
 
-def recover_pending(desk: Desk, around: Surroundings) -> tuple[Run, ...]:
+def recover_pending(
+    desk: Desk, around: Surroundings, *, redeploying: bool = True
+) -> tuple[Run, ...]:
     """As `recover`, for one who holds the lock."""
     journal = Journal.of(desk, around.files)
-    ended = [_finish(desk, journal, *each, around) for each in journal.pending()]
+    ended = [_finish(desk, journal, *each, around, redeploying) for each in journal.pending()]
     for run_id in run_records.unfinished(desk.state):
         # Cut off after its intent and before its journal: no file was touched.
         run = _run(desk, run_id)
@@ -50,6 +54,38 @@ def recover_pending(desk: Desk, around: Surroundings) -> tuple[Run, ...]:
             why = "cut off; no file of it stands, flags that lower the risk stay as they are"
             ended.append(_end(desk, run, RunState.UNDONE, why, around))
     return tuple(run for run in ended if run is not None)
+
+
+def redeploy_run(desk: Desk, run_id: str, around: Surroundings, *, reason: str = "") -> Run:
+    """Tells the orchestrator once more of what a run changed; the run as it stands then.
+
+    Raises:
+        NotFoundError: there is no such run.
+        UsageError: its orchestrator was told, or nothing of it stands.
+    """
+    run = run_with(desk, run_id)
+    desk.require("rollback.redeploy", run.target, Role.OPERATOR)
+    if run.state is not RunState.REDEPLOY_FAILED:
+        raise UsageError(f"rollback {run.id} is {run.state}: there is nothing to redeploy")
+    with only_one(desk, "redeployment"):
+        steps: list[Step] = []
+
+        def say(name: str, detail: str, ok: bool) -> None:
+            steps.append(_step(desk, name, detail, ok))
+            around.progress(steps[-1])
+
+        flow = run_records.recorded(desk.state, run.id)["flow"]
+        well = redeploy(desk, flow, say)
+        now = desk.clock.now()
+        with desk.operation(
+            "rollback.redeploy", run.target, needs=Role.OPERATOR, reason=reason
+        ) as operation:
+            transaction = operation.transaction
+            state = RunState.APPLIED if well else RunState.REDEPLOY_FAILED
+            run_records.end(transaction, run.id, state, now, new_commit=run.new_commit)
+            run_records.add_steps(transaction, run.id, steps)
+            operation.details.update(plan=run.id, state=str(state))
+    return run_with(desk, run.id)
 
 
 def leave(desk: Desk, run_id: str, around: Surroundings, *, reason: str) -> Run:
@@ -83,7 +119,12 @@ def leave(desk: Desk, run_id: str, around: Surroundings, *, reason: str) -> Run:
 
 
 def _finish(
-    desk: Desk, journal: Journal, run_id: str, stage: Stage, around: Surroundings
+    desk: Desk,
+    journal: Journal,
+    run_id: str,
+    stage: Stage,
+    around: Surroundings,
+    redeploying: bool,
 ) -> Run | None:
     run = _run(desk, run_id)
     if stage is Stage.BEGUN:
@@ -94,7 +135,9 @@ def _finish(
             else None
         )
     elif stage is Stage.COMMITTED:
-        ended = _finish_committed(desk, run, journal, around) if run is not None else None
+        ended = (
+            _finish_committed(desk, run, journal, around, redeploying) if run is not None else None
+        )
     else:
         manifest = journal.read(run_id)
         try:
@@ -118,15 +161,23 @@ def _finish(
     return ended
 
 
-def _finish_committed(desk: Desk, run: Run, journal: Journal, around: Surroundings) -> Run | None:
+def _finish_committed(
+    desk: Desk, run: Run, journal: Journal, around: Surroundings, redeploying: bool
+) -> Run | None:
     """Everything had been changed: what comes after is done, or done again."""
     if run.state is not RunState.UNDER_WAY:
         return None
     steps: list[Step] = []
     flow = run_records.recorded(desk.state, run.id)["flow"]
-    well = redeploy(
-        desk, flow, lambda name, detail, ok: steps.append(_step(desk, name, detail, ok))
-    )
+
+    def say(name: str, detail: str, ok: bool) -> None:
+        steps.append(_step(desk, name, detail, ok))
+
+    well = not has_redeploy(desk, flow)
+    if redeploying:
+        well = redeploy(desk, flow, say)
+    elif not well:
+        say("redeploy", f"left to a person: mechexo rollback redeploy {run.id}", False)
     return _end(
         desk,
         replace(run, new_commit=journal.read(run.id).new_commit, steps=tuple(steps)),

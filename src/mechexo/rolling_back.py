@@ -1,0 +1,164 @@
+"""Where the rollback wing meets the others: is the desk worse now, do flows run, who is told."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from mechexo.errors import BusyError
+from mechexo.rollback.values import Run, RunState, Step
+from mechexo.times import format_duration
+
+if TYPE_CHECKING:
+    from mechexo.desk import Desk
+    from mechexo.rollback.applying import Surroundings
+    from mechexo.state import Transaction
+
+_TICK_WITHIN_S = 25.0
+"""How long another tick that is running is waited for."""
+_VARYING = re.compile(r"\d[\d.,:smhd%]*")
+
+
+def apply(
+    desk: Desk,
+    plan_id: str,
+    *,
+    confirm: str,
+    reason: str = "",
+    progress: Callable[[Step], None] = lambda _: None,
+) -> Run:
+    """Carries a plan out; see `mechexo.rollback.carrying_out.apply`. Whoever is told of it is told
+    by the tick or the server, so an unreachable chat stops nothing."""
+    from mechexo.rollback import carrying_out
+
+    around = surroundings(desk, progress)
+    return carrying_out.apply(desk, plan_id, confirm=confirm, around=around, reason=reason)
+
+
+def recover(desk: Desk, *, progress: Callable[[Step], None] = lambda _: None) -> tuple[Run, ...]:
+    """Finishes the rollbacks that were cut off; see `mechexo.rollback.recovering.recover`."""
+    from mechexo.rollback import recovering
+
+    return recovering.recover(desk, surroundings(desk, progress))
+
+
+def leave(desk: Desk, run_id: str, *, reason: str) -> Run:
+    """Gives up putting a rollback back; see `mechexo.rollback.recovering.leave`."""
+    from mechexo.rollback import recovering
+
+    return recovering.leave(desk, run_id, surroundings(desk), reason=reason)
+
+
+def redeploy(
+    desk: Desk,
+    run_id: str,
+    *,
+    reason: str = "",
+    progress: Callable[[Step], None] = lambda _: None,
+) -> Run:
+    """Tells the orchestrator once more; see `mechexo.rollback.recovering.redeploy_run`."""
+    from mechexo.rollback import recovering
+
+    return recovering.redeploy_run(desk, run_id, surroundings(desk, progress), reason=reason)
+
+
+def recover_unattended(desk: Desk) -> tuple[Run, ...]:
+    """As `recover`, for the tick: one that is under way is left alone.
+
+    Raises:
+        NeedsPersonError: a person has to look; the tick raises an alert from it.
+    """
+    from mechexo.rollback import recovering
+
+    try:
+        return recovering.recover(desk, surroundings(desk), redeploying=False)
+    except BusyError:
+        return ()
+
+
+def cut_off(desk: Desk) -> bool:
+    """Whether a rollback may have been cut off. Cheap: asked by every tick."""
+    folder = desk.state.path.with_name(f"{desk.state.path.name}.rollback")
+    if folder.is_dir() and any(folder.iterdir()):
+        return True
+    found = desk.state.row(
+        "SELECT 1 FROM rollback_run WHERE state = ? LIMIT 1", (RunState.UNDER_WAY,)
+    )
+    return found is not None
+
+
+def surroundings(desk: Desk, progress: Callable[[Step], None] = lambda _: None) -> Surroundings:
+    """What an application needs of the other wings."""
+    from mechexo.desk_status import read_status
+    from mechexo.rollback.applying import Surroundings
+
+    before = frozenset(map(_kind, read_status(desk).reasons))
+
+    def worse() -> tuple[str, ...]:
+        _look(desk)
+        return tuple(reason for reason in read_status(desk).reasons if _kind(reason) not in before)
+
+    return Surroundings(
+        worse=worse,
+        under_way=lambda flow: _under_way(desk, flow),
+        tell=lambda transaction, run: _tell(desk, transaction, run),
+        progress=progress,
+    )
+
+
+def _look(desk: Desk) -> None:
+    """One tick, now; where another one runs, its end does as well."""
+    from mechexo.watch import tick
+
+    until_s = time.monotonic() + _TICK_WITHIN_S
+    while True:
+        try:
+            tick(desk)
+        except BusyError:
+            if time.monotonic() > until_s:
+                raise
+            time.sleep(0.2)
+        else:
+            return
+
+
+def _kind(reason: str) -> str:
+    """A reason without its figures: that a trouble lasts longer is not a new trouble."""
+    return _VARYING.sub("#", reason)
+
+
+def _under_way(desk: Desk, flow: str) -> tuple[str, ...]:
+    from mechexo.flows import reading as flows
+
+    now = desk.clock.now()
+    return tuple(
+        f"a run of {flow}, for {format_duration(now - run.started_at)}"
+        for run in flows.under_way(desk, flow)
+    )
+
+
+def _tell(desk: Desk, transaction: Transaction, run: Run) -> None:
+    """Makes a message due to each channel that takes what is worth this much."""
+    from mechexo.alerts import notices
+
+    severity = "critical" if run.state is RunState.NEEDS_HUMAN else "medium"
+    channels = [
+        name
+        for name, channel in desk.settings.channels.items()
+        if severity in channel.severities and channel.kind != "phone"
+    ]
+    if not channels:
+        return
+    failed = next((step.detail for step in run.steps if not step.ok), "")
+    words = [f"Rollback {run.id} ({run.target}) by {run.actor}: {run.state}."]
+    words += [f"{failed}."] if failed else []
+    words += [f"Reason: {run.reason}."] if run.reason else []
+    notices.add_notice(
+        transaction.connection,
+        name="rollback",
+        summary=" ".join(words),
+        channels=channels,
+        now=desk.clock.now(),
+    )
