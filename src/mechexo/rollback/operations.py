@@ -128,6 +128,12 @@ def run_by_id(desk: Desk, run_id: str) -> Run:
     return run_with(desk, run_id)
 
 
+def run_of(desk: Desk, plan: Plan) -> Run | None:
+    """How a plan was applied; None when it was not."""
+    found = run_records.with_id(desk.state, plan.id)
+    return found[0] if found else None
+
+
 def holds(desk: Desk) -> tuple[Hold, ...]:
     """The commits that are on hold, the newest hold first."""
     return run_records.holds(desk.state)
