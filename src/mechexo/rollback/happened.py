@@ -1,0 +1,174 @@
+"""What happened to flows, configuration and flags: everything of it that this wing can see."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from mechexo.errors import MechexoError
+from mechexo.rollback import globs, suspects
+from mechexo.rollback.edits import SOURCE as EDITS
+from mechexo.rollback.edits import local_edits
+from mechexo.rollback.happenings import Gap, Happening, Targets, Watch
+from mechexo.rollback.making import repository_of
+from mechexo.rollback.ranking import Suspect, rank
+
+if TYPE_CHECKING:
+    from mechexo.desk import Desk
+    from mechexo.rollback.git import Repository
+    from mechexo.rollback.values import Change
+
+LOOK_BACK = timedelta(hours=48)
+"""Suspects are looked for so long before an alert, however short a time is shown."""
+NAMED_LOOK_BACK = timedelta(days=30)
+"""And so long for what the alert names, when nothing else that can be taken back changed."""
+MOST_MOVES = 20
+"""So many deployments are compared with what was there before; each asks git."""
+
+COMMITS, DEPLOYMENTS, FLAGS = "commits", "deployments", "flag changes"
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """What happened, in no order, and what is not known."""
+
+    happenings: tuple[Happening, ...]
+    gaps: tuple[Gap, ...] = ()
+    commits: tuple[Change, ...] = ()
+    """The commits among them, as they were told of before there was anything else; newest first."""
+
+
+@dataclass(slots=True)
+class _Gathering:
+    happenings: list[Happening] = field(default_factory=list)
+    gaps: list[Gap] = field(default_factory=list)
+
+    def ask(self, source: str, read: Callable[[], Sequence[Happening]]) -> None:
+        try:
+            self.happenings += read()
+        except MechexoError as error:
+            self.gaps.append(Gap(source, str(error), error.exit_code))
+
+
+def targets_of(desk: Desk) -> Targets:
+    """What of the desk's repository can be rolled back, and as what."""
+    settings = desk.settings.rollback
+    return Targets(
+        settings.configs,
+        settings.never,
+        {name: flow.paths for name, flow in settings.flows.items()},
+        {name: flow.flags for name, flow in settings.flows.items()},
+    )
+
+
+def happened(desk: Desk, watch: Watch, *, start: datetime, end: datetime) -> Happened:
+    """The commits, deployments and flag changes from `start` to `end`, and the edits that git does
+    not know and that were last written before `end`. What cannot be read is a gap."""
+    found = _Gathering()
+    commits: tuple[Change, ...] = ()
+    try:
+        repository = repository_of(desk)
+        made = _of_git(desk, repository, watch, found, start, end)
+        commits = tuple(each.change for each in made)
+    except MechexoError as error:
+        found.gaps.append(Gap(f"{COMMITS} and {EDITS}", str(error), error.exit_code))
+    found.ask(FLAGS, lambda: flag_events(desk, watch, start=start, end=end))
+    return Happened(tuple(found.happenings), tuple(found.gaps), commits)
+
+
+def suspect(desk: Desk, watch: Watch) -> Suspect | None:
+    """The likeliest cause of an alert among what a rollback can take back; None when nothing is.
+
+    The same one stands first in every longer list of suspects, as far as that can be taken back.
+
+    Raises:
+        MechexoError: nothing is suspected, and a source could not be read: nobody can tell.
+    """
+    found = happened(desk, watch, start=watch.at - LOOK_BACK, end=watch.at)
+    first = first_with_remedy(rank(found.happenings, watch))
+    if first is None:
+        first = first_with_remedy(rank(named_long_ago(desk, watch), watch))
+    if first is None and (gap := next((each for each in found.gaps if each.unknown), None)):
+        raise UnknownChangesError(gap)
+    return first
+
+
+def named_long_ago(desk: Desk, watch: Watch) -> tuple[Happening, ...]:
+    """The commits of the last `NAMED_LOOK_BACK` before an alert that touched what it names, or its
+    flows."""
+    targets = targets_of(desk)
+    wanted = [glob for flow in watch.flows for glob in targets.flows.get(flow, ())]
+    if not watch.files and not wanted:
+        return ()
+    repository = repository_of(desk)
+    found = [
+        each
+        for each in suspects.touching(
+            repository, targets.watched, start=watch.at - NAMED_LOOK_BACK, end=watch.at
+        )
+        if any(path in watch.files or globs.matching(path, wanted) for path in each.paths)
+    ]
+    return tuple(suspects.as_happenings(repository, found, targets, watch))
+
+
+def first_with_remedy(ranked: Sequence[Suspect]) -> Suspect | None:
+    """The first suspect that a rollback can take back."""
+    return next((each for each in ranked if each.happening.remedy is not None), None)
+
+
+class UnknownChangesError(MechexoError):
+    """A source could not be read, so that nobody can say what changed."""
+
+    def __init__(self, gap: Gap) -> None:
+        super().__init__(gap.reason)
+        self.exit_code = gap.exit_code
+
+
+def _of_git(
+    desk: Desk,
+    repository: Repository,
+    watch: Watch,
+    found: _Gathering,
+    start: datetime,
+    end: datetime,
+) -> tuple[suspects.Touching, ...]:
+    targets = targets_of(desk)
+    made: tuple[suspects.Touching, ...] = ()
+
+    def commits() -> Sequence[Happening]:
+        nonlocal made
+        made = suspects.touching(repository, targets.watched, start=start, end=end)
+        return tuple(suspects.as_happenings(repository, made, targets, watch))
+
+    def deployed() -> Sequence[Happening]:
+        moves = moves_of(desk, repository, start=start, end=end)
+        if len(moves) > MOST_MOVES:
+            more = len(moves) - MOST_MOVES
+            found.gaps.append(Gap(DEPLOYMENTS, f"{more} earlier ones are not listed", 0))
+        newest = moves[:MOST_MOVES]
+        return tuple(suspects.deployments(repository, newest, made, targets, watch))
+
+    def edited() -> Sequence[Happening]:
+        until = None if end >= desk.clock.now() else end
+        happenings, gaps = local_edits(repository, targets, watch, end=until)
+        found.gaps += gaps
+        return happenings
+
+    found.ask(COMMITS, commits)
+    found.ask(DEPLOYMENTS, deployed)
+    found.ask(EDITS, edited)
+    return made
+
+
+def moves_of(
+    desk: Desk, repository: Repository, *, start: datetime, end: datetime
+) -> tuple[suspects.Move, ...]:
+    """When another commit became the deployed one, newest first."""
+    return suspects.checkouts(repository, start=start, end=end)
+
+
+def flag_events(desk: Desk, watch: Watch, *, start: datetime, end: datetime) -> list[Happening]:
+    """The changes of flags from `start` to `end`."""
+    return []
