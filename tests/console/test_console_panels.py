@@ -7,7 +7,9 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from mechexo.costs.values import CostReport, CostRow, Coverage, UnpricedFill
-from mechexo.rollback.values import Change, Guard, Plan, Suspect
+from mechexo.rollback.happenings import Happening, Kind
+from mechexo.rollback.ranking import Reason, Suspect
+from mechexo.rollback.values import Guard, Plan
 from mechexo_tui.panels.costs import cost_aside, cost_rows
 from mechexo_tui.panels.plan import plan_lines
 from mechexo_tui.panels.words import fits
@@ -33,7 +35,7 @@ def make_plan(*guards: Guard) -> Plan:
     )  # fmt: skip
 
 
-SUSPECT = Suspect("config/risk.yaml", Change("c" * 40, NOW, "Ada", "Loosen", ()), NOW, "newest")
+SUSPECT = Suspect(1, Happening("c", Kind.COMMIT, NOW, "Loosen", "Ada"), (Reason(5, "newest"),))
 
 
 def test_costs_in_one_line_name_all_that_is_outside_the_figures() -> None:

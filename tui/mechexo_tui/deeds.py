@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from mechexo.errors import MechexoError, UsageError
@@ -21,6 +21,8 @@ from mechexo_tui.widgets.markdown import markdown_lines
 
 if TYPE_CHECKING:
     from mechexo.alerts.values import Alert
+    from mechexo.rollback.happenings import Gap
+    from mechexo.rollback.ranking import Suspect
     from mechexo.runbook.values import Entry, Found
     from mechexo_tui.app import MechexoApp
 
@@ -78,6 +80,25 @@ def _list_instead(app: MechexoApp, screen: TextScreen, alert: Alert, near: Found
 
 def show_rollback(app: MechexoApp, alert: Alert | None) -> None:
     """Shows the dry run of the rollback that would most likely help. Applies nothing."""
+
+    def find() -> tuple[Suspect | None, Sequence[Gap]]:
+        from mechexo import what_changed
+
+        return what_changed.suspect(app.desk, alert)
+
+    _show_plan(app, alert, find)
+
+
+def show_rollback_of(app: MechexoApp, alert: Alert | None, suspect: Suspect) -> None:
+    """Shows the dry run of the rollback of one suspect. Applies nothing."""
+    _show_plan(app, alert, lambda: (suspect, ()))
+
+
+def _show_plan(
+    app: MechexoApp,
+    alert: Alert | None,
+    find: Callable[[], tuple[Suspect | None, Sequence[Gap]]],
+) -> None:
     name = alert.name if alert else "now"
     planning = [Row((("  planning", "dim"),))]
     about = alert.id if alert else None
@@ -87,19 +108,17 @@ def show_rollback(app: MechexoApp, alert: Alert | None) -> None:
     def plan() -> None:
         from mechexo.rollback import operations
 
-        at = alert.started_at if alert else app.desk.clock.now()
-        hint = alert.labels.get("suspect", "") if alert else ""
-        suspect = operations.suspect(app.desk, at=at, hint=hint)
-        if suspect is None:
+        suspect, gaps = find()
+        if suspect is None or suspect.happening.remedy is None:
             text = (
                 "No watched file changed in the 48 hours before this started, so there is "
-                "nothing to roll back. `mechexo changes` shows what changed before that."
+                "nothing to roll back. w shows everything else that happened around it."
             )
             app.call_later(screen.become, _trouble(text))
             return
-        made = operations.plan_config(app.desk, suspect.path, to=suspect.to)
+        made = operations.plan_remedy(app.desk, suspect.happening.remedy)
         app.call_later(
-            screen.become, lambda width: rows_of(plan_lines(made, suspect, app.look(width)))
+            screen.become, lambda width: rows_of(plan_lines(made, suspect, app.look(width), gaps))
         )
 
     in_background(app, plan, failed=lambda text: screen.become(_trouble(f"? UNKNOWN  {text}")))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from mechexo.alerts import outbox_reading, records
@@ -47,6 +47,20 @@ def get_alert(desk: Desk, alert_id: int) -> Alert:
     """
     found = records.alert_by_id(desk.state.reader(), alert_id)
     return as_of(known(found, alert_id, desk), desk.clock.now())
+
+
+def started_around(
+    desk: Desk, moment: datetime, *, start: datetime, end: datetime, most: int
+) -> tuple[tuple[Alert, ...], bool]:
+    """The alerts that started from `start` to `end`, oldest first: the last `most` up to a moment
+    between and the first `most` after it; and whether there were more."""
+    connection, now = desk.state.reader(), desk.clock.now()
+    before = records.started_between(connection, start, moment, most + 1, last=True)
+    # Microseconds are the smallest that is recorded.
+    later = moment + timedelta.resolution
+    after = records.started_between(connection, later, end, most + 1, last=False)
+    found = (*before[-most:], *after[:most])
+    return tuple(as_of(alert, now) for alert in found), max(len(before), len(after)) > most
 
 
 def timeline(desk: Desk, alert_id: int) -> tuple[AlertEvent, ...]:

@@ -348,6 +348,20 @@ def started_since(connection: sqlite3.Connection, start: datetime) -> tuple[Aler
     return tuple(map(_alert, rows))
 
 
+def started_between(
+    connection: sqlite3.Connection, start: datetime, end: datetime, limit: int, *, last: bool
+) -> tuple[Alert, ...]:
+    """The first, or `last`, alerts that started from `start` to `end`, oldest first; notices are
+    none."""
+    order = "DESC" if last else "ASC"
+    rows = connection.execute(
+        f"{_SELECT} WHERE started_at BETWEEN ? AND ? AND source <> ? "
+        f"ORDER BY started_at {order}, id {order} LIMIT ?",
+        (iso_z(start), iso_z(end), NOTICE_SOURCE, limit),
+    )
+    return tuple(sorted(map(_alert, rows), key=lambda alert: (alert.started_at, alert.id)))
+
+
 def as_json(value: Mapping[str, str]) -> str:
     """Labels or matchers as they are stored."""
     return json.dumps(dict(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False)

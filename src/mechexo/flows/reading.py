@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from mechexo.flows import records, rules
@@ -14,10 +15,14 @@ from mechexo.flows.values import FlowRun, FlowStanding, RunState
 from mechexo.flows.wrappers import is_alive
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from mechexo.desk import Desk
 
 _LOOKED_THROUGH = 50
 """How many newest runs are looked through for one that has ended."""
+_LONGEST_RUN = timedelta(days=2)
+"""A run that failed is looked for so long before its end."""
 
 
 def standings(desk: Desk) -> tuple[FlowStanding, ...]:
@@ -60,6 +65,17 @@ def as_seen(run: FlowRun, lost: Collection[int]) -> FlowRun:
     if run.id in lost and run.state is RunState.RUNNING:
         return replace(run, state=RunState.LOST)
     return run
+
+
+def failures(desk: Desk, *, start: datetime, end: datetime, limit: int) -> tuple[FlowRun, ...]:
+    """The runs that ended between two moments and not well, newest first; a lost one counts when
+    it started. Writes nothing."""
+    lost = lost_runs(desk)
+    found = records.not_well_between(
+        desk.state, start, end, longest=_LONGEST_RUN, limit=limit + len(lost)
+    )
+    seen = (as_seen(run, lost) for run in found)
+    return tuple(run for run in seen if run.state is not RunState.RUNNING)[:limit]
 
 
 def _newest_ended(desk: Desk, flow: str, lost: Collection[int]) -> FlowRun | None:

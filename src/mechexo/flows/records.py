@@ -117,6 +117,21 @@ def started_since(state: State, since: datetime) -> tuple[FlowRun, ...]:
     return tuple(_run(row) for row in found)
 
 
+def not_well_between(
+    state: State, start: datetime, end: datetime, *, longest: timedelta, limit: int
+) -> tuple[FlowRun, ...]:
+    """The runs that ended between two moments and not well, newest first, and those still recorded
+    as running that started between them. Of a lost run nobody knows when it ended: its start
+    counts. A run that took more than `longest` may be missing."""
+    found = state.rows(
+        f"SELECT {_RUN} FROM flow_run WHERE started_at BETWEEN ? AND ?"  # noqa: S608
+        " AND state<>'completed' AND coalesce(ended_at, started_at) BETWEEN ? AND ?"
+        " ORDER BY coalesce(ended_at, started_at) DESC, id DESC LIMIT ?",
+        (iso_z(start - longest), *(iso_z(end), iso_z(start), iso_z(end)), limit),
+    )
+    return tuple(_run(row) for row in found)
+
+
 def last_of_each(state: State) -> dict[str, FlowRun]:
     """Each flow's newest run."""
     found = state.rows(

@@ -32,10 +32,10 @@ _MAGIC = frozenset("*?[")
 
 
 def local_edits(
-    repository: Repository, targets: Targets, watch: Watch, *, end: datetime | None
+    repository: Repository, targets: Targets, watch: Watch
 ) -> tuple[list[Happening], list[Gap]]:
-    """The configured files and those of flows that differ from HEAD and were last written up to
-    `end` (None: whenever); and what could not be looked at.
+    """The configured files and those of flows that differ from HEAD, whenever they were written;
+    and what could not be looked at.
 
     When an edit was made is known by the file's time only. Of a file that is gone it is the time
     of its folder: the latest moment at which it can have gone.
@@ -51,10 +51,9 @@ def local_edits(
             what = _difference(repository, path, known.get(path), entries)
             written = _last_written(repository.root, path) if what else None
         except (MechexoError, OSError) as error:
-            said = str(error) if isinstance(error, MechexoError) else _said(error)
-            gaps.append(Gap(SOURCE, f"{shown_path(path)}: {said}"))
+            gaps.append(_gap(path, error))
             continue
-        if written is not None and (end is None or written <= end):
+        if written is not None:
             found.append(_happening(path, what, written, targets, watch))
     return found, gaps
 
@@ -147,7 +146,7 @@ def _present(root: Path, wanted: Sequence[str], gaps: list[Gap]) -> Iterator[str
         except FileNotFoundError:
             continue
         except OSError as error:
-            gaps.append(Gap(SOURCE, f"{shown_path(base) or '.'}: {_said(error)}"))
+            gaps.append(_gap(base, error))
             continue
         failed: list[OSError] = []
         try:
@@ -157,7 +156,7 @@ def _present(root: Path, wanted: Sequence[str], gaps: list[Gap]) -> Iterator[str
                 folders[:] = [each for each in folders if each != ".git"]
                 left -= len(files) + len(folders)
                 if left < 0:
-                    gaps.append(Gap(SOURCE, f"too many files below {shown_path(base) or '.'}"))
+                    gaps.append(_gap(base, UnreachableError("has too many files to look at")))
                     return
                 links = (each for each in folders if _is_link(each, here))
                 for name in (*files, *links):
@@ -168,7 +167,7 @@ def _present(root: Path, wanted: Sequence[str], gaps: list[Gap]) -> Iterator[str
                         yield path
         finally:
             os.close(folder)
-        gaps += [Gap(SOURCE, f"{shown_path(base) or '.'}: {_said(each)}") for each in failed]
+        gaps += [_gap(base, each) for each in failed]
 
 
 def _is_link(name: str, folder: int) -> bool:
@@ -182,5 +181,8 @@ def _fixed_part(glob: str) -> str:
     return "/".join(parts[:fixed])
 
 
-def _said(error: OSError) -> str:
-    return f"cannot be read: {error.strerror or error}"
+def _gap(path: str, error: MechexoError | OSError) -> Gap:
+    said = str(error)
+    if isinstance(error, OSError):
+        said = f"cannot be read: {error.strerror or error}"
+    return Gap.of(SOURCE, UnreachableError(f"{shown_path(path) or '.'}: {said}"))

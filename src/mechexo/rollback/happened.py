@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from mechexo.errors import MechexoError
+from mechexo.errors import ConfigError, MechexoError
 from mechexo.rollback import globs, suspects
 from mechexo.rollback.edits import SOURCE as EDITS
 from mechexo.rollback.edits import local_edits
@@ -49,7 +49,7 @@ class _Gathering:
         try:
             self.happenings += read()
         except MechexoError as error:
-            self.gaps.append(Gap(source, str(error), error.exit_code))
+            self.gaps.append(Gap.of(source, error))
 
 
 def targets_of(desk: Desk) -> Targets:
@@ -64,8 +64,8 @@ def targets_of(desk: Desk) -> Targets:
 
 
 def happened(desk: Desk, watch: Watch, *, start: datetime, end: datetime) -> Happened:
-    """The commits, deployments and flag changes from `start` to `end`, and the edits that git does
-    not know and that were last written before `end`. What cannot be read is a gap."""
+    """The commits, deployments and flag changes from `start` to `end`, and all edits that git does
+    not know: those are in force. What cannot be read is a gap."""
     found = _Gathering()
     commits: tuple[Change, ...] = ()
     try:
@@ -73,26 +73,37 @@ def happened(desk: Desk, watch: Watch, *, start: datetime, end: datetime) -> Hap
         made = _of_git(desk, repository, watch, found, start, end)
         commits = tuple(each.change for each in made)
     except MechexoError as error:
-        found.gaps.append(Gap(f"{COMMITS} and {EDITS}", str(error), error.exit_code))
+        found.gaps.append(Gap.of(f"{COMMITS} and {EDITS}", error))
     found.ask(FLAGS, lambda: flag_events(desk, watch, start=start, end=end))
     return Happened(tuple(found.happenings), tuple(found.gaps), commits)
 
 
-def suspect(desk: Desk, watch: Watch) -> Suspect | None:
-    """The likeliest cause of an alert among what a rollback can take back; None when nothing is.
+def suspect(desk: Desk, watch: Watch) -> tuple[Suspect | None, tuple[Gap, ...]]:
+    """The likeliest cause of an alert among what a rollback can take back, and what could not be
+    read while it was looked for; None when nothing changed that can be taken back.
 
     The same one stands first in every longer list of suspects, as far as that can be taken back.
 
     Raises:
+        ConfigError: no files and no flags are configured: nothing may be rolled back.
         MechexoError: nothing is suspected, and a source could not be read: nobody can tell.
     """
     found = happened(desk, watch, start=watch.at - LOOK_BACK, end=watch.at)
     first = first_with_remedy(rank(found.happenings, watch))
     if first is None:
         first = first_with_remedy(rank(named_long_ago(desk, watch), watch))
-    if first is None and (gap := next((each for each in found.gaps if each.unknown), None)):
-        raise UnknownChangesError(gap)
-    return first
+    if first is not None:
+        return first, tuple(gap for gap in found.gaps if gap.unknown)
+    for gap in found.gaps:
+        if gap.error is not None:
+            raise gap.error
+    settings = desk.settings.rollback
+    if not (settings.configs or settings.flows or settings.flags.database):
+        raise ConfigError(
+            "[rollback] configs is not set, nor are flows or flags: nothing may be rolled back, so "
+            "nothing is suspected"
+        )
+    return None, ()
 
 
 def named_long_ago(desk: Desk, watch: Watch) -> tuple[Happening, ...]:
@@ -118,14 +129,6 @@ def first_with_remedy(ranked: Sequence[Suspect]) -> Suspect | None:
     return next((each for each in ranked if each.happening.remedy is not None), None)
 
 
-class UnknownChangesError(MechexoError):
-    """A source could not be read, so that nobody can say what changed."""
-
-    def __init__(self, gap: Gap) -> None:
-        super().__init__(gap.reason)
-        self.exit_code = gap.exit_code
-
-
 def _of_git(
     desk: Desk,
     repository: Repository,
@@ -144,15 +147,14 @@ def _of_git(
 
     def deployed() -> Sequence[Happening]:
         moves = moves_of(desk, repository, start=start, end=end)
-        if len(moves) > MOST_MOVES:
-            more = len(moves) - MOST_MOVES
-            found.gaps.append(Gap(DEPLOYMENTS, f"{more} earlier ones are not listed", 0))
-        newest = moves[:MOST_MOVES]
-        return tuple(suspects.deployments(repository, newest, made, targets, watch))
+        after = [each for each in moves if each.at > watch.at][-MOST_MOVES:]
+        before = [each for each in moves if each.at <= watch.at][:MOST_MOVES]
+        if more := len(moves) - len(after) - len(before):
+            found.gaps.append(Gap(DEPLOYMENTS, f"{more} more are not listed"))
+        return tuple(suspects.deployments(repository, [*after, *before], made, targets, watch))
 
     def edited() -> Sequence[Happening]:
-        until = None if end >= desk.clock.now() else end
-        happenings, gaps = local_edits(repository, targets, watch, end=until)
+        happenings, gaps = local_edits(repository, targets, watch)
         found.gaps += gaps
         return happenings
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from mechexo.errors import MechexoError
 from mechexo.rollback import globs
 from mechexo.times import iso_z
 
@@ -82,13 +83,23 @@ class Gap:
 
     source: str
     reason: str
-    exit_code: int = 5
-    """Of the failure; 0 when only more happened than is listed."""
+    error: MechexoError | None = None
+    """The failure; None when only more happened than is listed."""
+
+    @classmethod
+    def of(cls, source: str, error: MechexoError) -> Gap:
+        """A source that could not be read."""
+        return cls(source, str(error), error)
 
     @property
     def unknown(self) -> bool:
         """Whether it is a failure."""
-        return self.exit_code != 0
+        return self.error is not None
+
+    @property
+    def exit_code(self) -> int:
+        """The command line's, of the failure; 0 when it is none."""
+        return self.error.exit_code if self.error else 0
 
 
 @dataclass(frozen=True, slots=True)

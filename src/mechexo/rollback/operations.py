@@ -1,4 +1,4 @@
-"""What can be asked of the rollback wing: plan a rollback, look at plans, say what changed."""
+"""What can be asked of the rollback wing: plan a rollback, look at plans."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from mechexo.actor import Role
-from mechexo.errors import ConfigError, NotFoundError
-from mechexo.rollback import globs, records, run_records, suspects
+from mechexo.errors import NotFoundError
+from mechexo.rollback import records, run_records
+from mechexo.rollback.happenings import Remedy
 from mechexo.rollback.making import ID_LENGTH, Asked, Made, make, repository_of
 from mechexo.rollback.undoing import run_with
-from mechexo.rollback.values import Change, Hold, Plan, Run, Suspect
+from mechexo.rollback.values import Hold, Plan, Run
 from mechexo.times import iso_z
 
 if TYPE_CHECKING:
@@ -186,17 +187,6 @@ def history(desk: Desk, *, limit: int = 50) -> tuple[Plan, ...]:
     return records.newest(desk.state, limit)
 
 
-def changes(desk: Desk, *, start: datetime, end: datetime, limit: int = 100) -> tuple[Change, ...]:
-    """The commits of the deployed line from `start` to `end` (both inclusive) that touched
-    watched files: the configured ones and flow code. Newest first.
-
-    Raises:
-        ConfigError: the configured repository cannot be used.
-    """
-    watched = (*desk.settings.rollback.configs, *globs.FLOW_CODE)
-    return suspects.commits(repository_of(desk), watched, start=start, end=end, limit=limit)
-
-
 def tracked_files(desk: Desk) -> tuple[str, ...]:
     """The files that the checked-out commit of the configured repository has; none before the
     first commit.
@@ -210,21 +200,15 @@ def tracked_files(desk: Desk) -> tuple[str, ...]:
     return repository.paths(head.oid) if head else ()
 
 
-def suspect(desk: Desk, *, at: datetime, hint: str = "") -> Suspect | None:
-    """The change that a rollback would most likely undo: the newest of a configured file at or
-    before `at`, 48 hours back. None when there is none.
-
-    A `hint` that is a configured file comes first; one that did not change in those hours is
-    looked for 30 days back when nothing else changed either.
-    The time to go back to is one second before the change's commit time.
+def plan_remedy(desk: Desk, remedy: Remedy) -> Plan:
+    """The plan of what takes a suspected change back.
 
     Raises:
-        ConfigError: no repository or no files are configured: nobody can tell what changed.
-        UnreachableError: git is not installed or cannot read the repository.
+        MechexoError: as `plan_config`, `plan_flow` and `plan_flags` say.
     """
-    repository, configs = repository_of(desk), desk.settings.rollback.configs
-    if not configs:
-        raise ConfigError(
-            "[rollback] configs is not set: no file may be rolled back, so none is suspected"
-        )
-    return suspects.find(repository, configs, at=at, hint=hint)
+    to = remedy.to or desk.clock.now()
+    if remedy.kind == "flow":
+        return plan_flow(desk, remedy.name, to=to)
+    if remedy.kind == "flags":
+        return plan_flags(desk, remedy.name, to=to)
+    return plan_config(desk, remedy.name, to=to)

@@ -32,6 +32,8 @@ CLOSEST = 40
 """For what happened in the very second before."""
 HALF_AFTER = timedelta(minutes=30)
 """So long before the alert half of `CLOSEST` is left."""
+WRITTEN_AGAIN_WITHIN = timedelta(hours=6)
+"""So long after the alert the last writing of a file need not be its first."""
 UNREVIEWED = 10
 """For an edit that git does not know: nobody looked at it."""
 MORE_RISK = 10
@@ -104,9 +106,10 @@ def rank(happenings: Iterable[Happening], watch: Watch) -> tuple[Suspect, ...]:
 
 
 def suspected(each: Happening, watch: Watch) -> bool:
-    """Whether something can have been the cause. A file that was last written after the alert may
-    have been edited before it too."""
-    return each.key not in watch.own and (each.at <= watch.at or each.kind is Kind.EDIT)
+    """Whether something can have been the cause. A file that was written again soon after the
+    alert may have been edited before it too."""
+    until = watch.at + (WRITTEN_AGAIN_WITHIN if each.kind is Kind.EDIT else timedelta(0))
+    return each.key not in watch.own and each.at <= until
 
 
 def reasons(each: Happening, watch: Watch) -> tuple[Reason, ...]:

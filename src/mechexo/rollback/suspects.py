@@ -12,11 +12,11 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from mechexo.errors import UnreachableError
-from mechexo.rollback import globs, ranking
+from mechexo.rollback import globs
 from mechexo.rollback.diffing import shown_path
 from mechexo.rollback.happenings import Happening, Kind, Remedy, Targets, Watch
 from mechexo.rollback.masking import masked
-from mechexo.rollback.values import Change, Suspect
+from mechexo.rollback.values import Change
 
 if TYPE_CHECKING:
     from mechexo.rollback.git import CommitNote, Repository
@@ -74,24 +74,11 @@ class Move:
     """The flow that was deployed; empty when all of the checkout was."""
 
 
-def commits(
-    repository: Repository,
-    watched: Sequence[str],
-    *,
-    start: datetime,
-    end: datetime,
-    limit: int,
-) -> tuple[Change, ...]:
-    """The commits of the deployed line from `start` to `end` that touched watched files, newest
-    first; `paths` holds those files only."""
-    found = touching(repository, watched, start=start, end=end)
-    return tuple(each.change for each in found[:limit])
-
-
 def touching(
     repository: Repository, watched: Sequence[str], *, start: datetime, end: datetime
 ) -> tuple[Touching, ...]:
-    """As `commits`, with all that is known of each."""
+    """The commits of the deployed line from `start` to `end` that touched watched files, newest
+    first."""
     head = repository.head()
     if head is None:
         return ()
@@ -238,23 +225,6 @@ def _told(move: Move, *, lost: bool) -> str:
         return f"{what}, the first on record ({move.how})"
     what = f"{what}, before {move.before[:12]} ({move.how})"
     return f"{what}; git no longer knows what that changed" if lost else what
-
-
-def find(
-    repository: Repository, configs: Sequence[str], *, at: datetime, hint: str
-) -> Suspect | None:
-    """The newest change of a configured file before `at`; the hinted file's comes first."""
-    targets, watch = Targets(tuple(configs)), Watch(at, (hint,) if hint else ())
-    for back in (timedelta(hours=48), timedelta(days=30)):
-        found = touching(repository, configs, start=at - back, end=at)
-        ranked = ranking.rank(as_happenings(repository, found, targets, watch), watch)
-        changes = {each.note.oid: each.change for each in found}
-        for each in ranked:
-            remedy = each.happening.remedy
-            if remedy is None or remedy.to is None or (back.days > 2 and remedy.name != hint):
-                continue
-            return Suspect(remedy.name, changes[each.happening.commit], remedy.to, each.why)
-    return None
 
 
 def _why_none(remedy: Remedy | None) -> str:

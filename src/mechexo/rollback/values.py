@@ -153,16 +153,6 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Suspect:
-    """The change that a rollback would most likely undo, and the time to go back to."""
-
-    path: str
-    change: Change
-    to: datetime
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
 class Hold:
     """A commit that was rolled back and is not to be deployed again until it is released."""
 

@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from mechexo_tui.widgets import format as shown_as
 from mechexo_tui.widgets.diff import diff_lines
-from mechexo_tui.widgets.lines import Line, cut
+from mechexo_tui.widgets.lines import Line, cut, harmless
 
 if TYPE_CHECKING:
-    from mechexo.rollback.values import Plan, Suspect
+    from mechexo.rollback.happenings import Gap
+    from mechexo.rollback.ranking import Suspect
+    from mechexo.rollback.values import Plan
     from mechexo_tui.widgets.format import Look
 
 
-def plan_lines(plan: Plan, suspect: Suspect, look: Look) -> list[Line]:
-    """Target, time, commit, guards, diff."""
+def plan_lines(plan: Plan, suspect: Suspect, look: Look, gaps: Sequence[Gap] = ()) -> list[Line]:
+    """Target, time, commit, what else may have changed and could not be read, guards, diff."""
     glyphs = look.glyphs
-    change = suspect.change
+    change = suspect.happening
+    commit = f"{change.commit[:12]}  " if change.commit else ""
+    who = f"{change.who}, " if change.who else ""
     facts = [
         ("would restore", plan.target),
         ("as it was at", shown_as.exact(plan.to, look)),
         ("from commit", f"{plan.commit[:12]}  {plan.commit_subject}"),
         ("committed", shown_as.exact(plan.commit_time, look)),
-        ("undoing", f"{change.commit[:12]}  {change.subject}"),
-        ("", f"{change.author}, {shown_as.exact(change.at, look)}"),
+        ("undoing", f"{commit}{change.what}"),
+        ("", f"{who}{shown_as.exact(change.at, look)}"),
         ("why this one", suspect.why),
     ]
     lines: list[Line] = [
@@ -32,6 +37,11 @@ def plan_lines(plan: Plan, suspect: Suspect, look: Look) -> list[Line]:
     ]
     for name, value in facts:
         lines.append(((f"   {name:<15}", "dim"), (cut(value, look.width - 20), "")))
+    sign, style = shown_as.status("unknown", glyphs)
+    for gap in gaps:
+        lines.append(
+            ((" ", ""), (sign, style), (f"  {gap.source}: ", "bold"), (harmless(gap.reason), ""))
+        )
     lines += [(), *_guard_summary(plan, look)]
     lines.append(())
     if plan.empty:
