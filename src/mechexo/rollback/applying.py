@@ -24,6 +24,7 @@ from mechexo.rollback.making import Made
 from mechexo.rollback.planned_flags import set_flags, set_flags_back
 from mechexo.rollback.restoring import put_back
 from mechexo.rollback.undoing import described
+from mechexo.rollback.validating import run_command
 from mechexo.rollback.values import Run, Step
 from mechexo.rollback.worktree import look
 
@@ -166,8 +167,6 @@ def redeploy(desk: Desk, name: str, say: Callable[[str, str, bool], None]) -> bo
     flow = desk.settings.rollback.flows.get(name)
     if flow is None or not flow.redeploy:
         return True
-    from mechexo.rollback.validating import run_command
-
     folder = desk.path(desk.settings.rollback.repository)
     ended = run_command(flow.redeploy, folder, flow.redeploy_timeout, {})
     say("redeploy", ended.in_words, ended.well)
@@ -311,8 +310,6 @@ def _prove(application: Application) -> None:
     flow = application.desk.settings.rollback.flows.get(application.flow)
     repository = application.made.repository
     if flow is not None and flow.check and repository is not None:
-        from mechexo.rollback.validating import run_command
-
         ended = run_command(flow.check, repository.root, flow.check_timeout, {"MECHEXO_STUB": "1"})
         application.say("check", ended.in_words, ended.well)
         if not ended.well:

@@ -9,13 +9,14 @@ from datetime import timedelta
 from mechexo.rollback import globs
 from mechexo.rollback.diffing import shown_path
 from mechexo.rollback.planning import PathFacts, acting, action
+from mechexo.rollback.validating import fault
 from mechexo.rollback.values import Guard
 from mechexo.rollback.worktree import LINK, leads_outside
 from mechexo.times import format_duration
 
 LFS_POINTER = b"version https://git-lfs.github.com/spec/v1\n"
 LIMITS = ("files", "deletions", "bytes", "commits", "age", "flags")
-OVERRIDES = (*LIMITS, "rate", "market hours", "local edits")
+OVERRIDES = (*LIMITS, "rate", "market hours", "local edits", "readable")
 """The guards that a person can set aside by name."""
 SECOND_PERSON = "second person"
 
@@ -105,6 +106,13 @@ def _of_paths(facts: Sequence[PathFacts], world: World) -> tuple[Guard, ...]:
     blocked = [
         f"{shown_path(each.path)}: {why}" for each in touched if (why := _in_the_way(each, doing))
     ]
+    unreadable = [
+        f"{shown_path(each.path)}: {what}"
+        for each in doing
+        if each.then is not None
+        and each.then.mode != LINK
+        and (what := fault(each.path, each.then.data))
+    ]
     out_of_tree = [each for each in doing if _leads_out(each)]
     elsewhere = [each for each in doing if _filtered(each)]
     return (
@@ -146,6 +154,7 @@ def _of_paths(facts: Sequence[PathFacts], world: World) -> tuple[Guard, ...]:
             "each belongs to the acting user",
             f"{_paths(foreign)}: it belongs to another user or group; run as its owner",
         ),
+        _guard("readable", not unreadable, "each can be parsed", _listed(unreadable)),
         _guard("local edits", not edits, "nobody's edit would be overwritten", _listed(edits)),
     )
 

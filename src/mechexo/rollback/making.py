@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from mechexo.errors import ConfigError, NotFoundError, UsageError, close_names
 from mechexo.rollback import globs, guards, planning
+from mechexo.rollback.changed_keys import changed_keys
 from mechexo.rollback.diffing import shown_path
 from mechexo.rollback.facts import Wanted, gather
 from mechexo.rollback.git import Head, Repository, TreeEntry
@@ -24,7 +25,8 @@ from mechexo.rollback.planning import PathFacts
 from mechexo.rollback.resolving import Resolved, resolve
 from mechexo.rollback.surroundings import limits_of, with_second_person, world
 from mechexo.rollback.undoing import undo_part
-from mechexo.rollback.values import Plan
+from mechexo.rollback.values import ChangedKey, Plan
+from mechexo.rollback.worktree import LINK
 from mechexo.state.audit import canonical
 from mechexo.times import from_iso_z, in_zone, iso_z, stamps_in_zone
 
@@ -366,13 +368,26 @@ def _made(
         guards=verdicts,
         diff="".join(diff.text for diff in diffs),
         made_at=now,
-        keys=(),
+        keys=_keys(paths),
         flags=flags.planned,
         expires_at=now + desk.settings.rollback.plan_lifetime,
         made_by=desk.actor.name,
         undoes=asked.name if asked.kind == "undo" else "",
     )
     return Made(plan, assumed, asked, paths, flags, repository, head, source.spanned, source.flow)
+
+
+def _keys(paths: tuple[PathFacts, ...]) -> tuple[ChangedKey, ...]:
+    return tuple(
+        key
+        for each in planning.acting(paths)
+        if LINK not in {side.mode for side in (each.now, each.then) if side is not None}
+        for key in changed_keys(
+            shown_path(each.path),
+            each.now.data if each.now else None,
+            each.then.data if each.then else None,
+        )
+    )
 
 
 def _target(asked: Asked) -> str:
