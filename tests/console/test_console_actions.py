@@ -7,6 +7,7 @@ import pytest
 from mechexo.actor import Role
 from mechexo_tui.actions import (
     ACTIONS,
+    CHANGES,
     SCREENS,
     TEXTS,
     Action,
@@ -23,7 +24,7 @@ from mechexo_tui.screens.help import help_lines
 from mechexo_tui.widgets.footer import footer_line
 from mechexo_tui.widgets.lines import text_of
 
-EVERYWHERE = [name for _, name, _, _ in SCREENS] + sorted(TEXTS)
+EVERYWHERE = [name for _, name, _, _ in SCREENS] + sorted(TEXTS | CHANGES)
 FREE_OF_TMUX = {"ctrl+a", "ctrl+b", "ctrl+s", "ctrl+z", "ctrl+h", "ctrl+j", "ctrl+m"}
 
 

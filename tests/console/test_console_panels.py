@@ -8,10 +8,9 @@ from zoneinfo import ZoneInfo
 
 from mechexo.costs.values import CostReport, CostRow, Coverage, UnpricedFill
 from mechexo.rollback.happenings import Happening, Kind
-from mechexo.rollback.ranking import Reason, Suspect
 from mechexo.rollback.values import Guard, Plan
 from mechexo_tui.panels.costs import cost_aside, cost_rows
-from mechexo_tui.panels.plan import plan_lines
+from mechexo_tui.panels.plan import Undoing, plan_lines
 from mechexo_tui.panels.words import fits
 from mechexo_tui.widgets.format import Look
 from mechexo_tui.widgets.lines import text_of
@@ -35,7 +34,7 @@ def make_plan(*guards: Guard) -> Plan:
     )  # fmt: skip
 
 
-SUSPECT = Suspect(1, Happening("c", Kind.COMMIT, NOW, "Loosen", "Ada"), (Reason(5, "newest"),))
+UNDOING = Undoing(Happening("c", Kind.COMMIT, NOW, "Loosen", "Ada"), "newest")
 
 
 def test_costs_in_one_line_name_all_that_is_outside_the_figures() -> None:
@@ -58,10 +57,10 @@ def test_a_notional_of_nothing_priced_is_a_dash() -> None:
 
 def test_an_empty_plan_with_a_failed_guard_points_at_the_warning() -> None:
     shown = [text_of(line) for line in plan_lines(make_plan(Guard("file", True, "is one")),
-             SUSPECT, LOOK)]  # fmt: skip
+             UNDOING, LOOK)]  # fmt: skip
     assert shown[-1] == " Nothing to do: it is already as it was then."
     refused = make_plan(Guard("file", False, "config is a folder"))
-    shown = [text_of(line) for line in plan_lines(refused, SUSPECT, LOOK)]
+    shown = [text_of(line) for line in plan_lines(refused, UNDOING, LOOK)]
     assert shown[-1] == " Nothing to do: see the warnings above."
     assert any("config is a folder" in line for line in shown)
 

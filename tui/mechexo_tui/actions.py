@@ -20,7 +20,9 @@ SCREENS = (
 """Key, name, text and other names of every screen."""
 
 LISTS = frozenset({"overview", "alerts"})
-OF_ALERTS = LISTS | {"entry", "rollback", "resources", "risk"}
+CHANGES = frozenset({"changes"})
+"""The time line of what changed, opened from another screen."""
+OF_ALERTS = LISTS | CHANGES | {"entry", "rollback", "resources", "risk"}
 """Screens on which an alert may be chosen: in a list, or because one came from it."""
 ANYWHERE: frozenset[str] = frozenset()
 
@@ -102,7 +104,10 @@ ACTIONS: tuple[Action, ...] = (
     Action("runbook", ("b",), "Open the runbook entry of the alert", OF_ALERTS - {"entry"},
            "runbook", on_alert=True, words=("entry",)),
     Action("open", ("enter",), "Open the chosen row",
-           frozenset({"flows", "runbook", "resources", "risk", "messages"}) | COST_LISTS, "open"),
+           frozenset({"flows", "runbook", "resources", "risk", "messages"}) | COST_LISTS | CHANGES,
+           "open"),
+    Action("changes", ("w",), "Show what changed around the alert (without one: until now)",
+           OF_ALERTS - CHANGES, "changes", words=("changes",)),
     Action("rollback", ("x",), "Show what a rollback of the suspected change would do (dry run)",
            OF_ALERTS - {"rollback"}, "rollback", words=("rollback", "diff")),
     Action("acknowledge", ("a",), "Acknowledge the alert", OF_ALERTS, "ack", changes=True,
@@ -137,9 +142,13 @@ ACTIONS: tuple[Action, ...] = (
            words=("csv",)),
     Action("filter", ("slash",), "Keep rows with these words; ! in front keeps the others",
            frozenset({"overview", "alerts", "flows", "resources", "risk", "runbook", "messages"})
-           | COST_LISTS, "filter"),
+           | COST_LISTS | CHANGES, "filter"),
     Action("next-panel", ("tab",), "From the list to the alert's story and back",
            frozenset({"alerts"}), "story"),
+    Action("next-panel", ("tab",), "From the list to the story of the row and back", CHANGES,
+           "story"),
+    Action("sort-rank", ("S",), "Sort by suspicion, the likeliest first", CHANGES),
+    Action("sort-when", ("T",), "Sort by time, the newest first", CHANGES),
     Action("reasons", ("o",), "Show every reason why ops_ok does not hold",
            frozenset({"overview"}), words=("reasons",)),
     Action("command", ("colon",), "Command line; tab completes", ANYWHERE, "command"),
@@ -147,8 +156,8 @@ ACTIONS: tuple[Action, ...] = (
            words=("help",)),
     Action("quit", ("q",), "Leave the console", frozenset({"overview"}), "quit"),
     Action("back", ("q", "escape", "h", "backspace"), "Go back",
-           frozenset(name for _, name, _, _ in SCREENS if name != "overview") | TEXTS | COSTS,
-           "back"),
+           frozenset(name for _, name, _, _ in SCREENS if name != "overview") | TEXTS | COSTS
+           | CHANGES, "back"),
     Action("clear", ("escape", "h", "backspace"), "Clear the filter", frozenset({"overview"})),
     *(Action(f"show-{name}", (key,), text, words=(name, *others))
       for key, name, text, others in SCREENS),

@@ -42,7 +42,7 @@ class MechexoApp(App[int]):
     TITLE = "mechexo"
     # Read once: a style that a screen brings costs a pass over all styles when it first opens.
     CSS_PATH: ClassVar = [
-        f"screens/{name}.tcss" for name in ("base", "overview", "alerts", "costs")
+        f"screens/{name}.tcss" for name in ("base", "overview", "alerts", "changes", "costs")
     ]
     ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar = []  # all keys are in the table of actions
@@ -149,8 +149,8 @@ class MechexoApp(App[int]):
             self.show_page(action_id.removeprefix("show-"))
         elif action_id == "runbook" and alert:
             deeds.open_runbook(self, alert)
-        elif action_id == "rollback":
-            deeds.show_rollback(self, alert)
+        elif action_id in deeds.ABOUT:
+            deeds.ABOUT[action_id](self, alert)
         elif action_id in alert_deeds.TO_ALERTS and alert:
             alert_deeds.TO_ALERTS[action_id](self, alert)
         else:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from mechexo.errors import MechexoError, UsageError
 from mechexo.state.store import LOCK_WAIT_S
 from mechexo.times import stamps_in_zone
-from mechexo_tui.panels.plan import plan_lines
+from mechexo_tui.panels.plan import Undoing, plan_lines
 from mechexo_tui.screens.text import TextScreen
 from mechexo_tui.terminal import clipboard_sequence
 from mechexo_tui.widgets import format as shown_as
@@ -21,8 +21,6 @@ from mechexo_tui.widgets.markdown import markdown_lines
 
 if TYPE_CHECKING:
     from mechexo.alerts.values import Alert
-    from mechexo.rollback.happenings import Gap
-    from mechexo.rollback.ranking import Suspect
     from mechexo.runbook.values import Entry, Found
     from mechexo_tui.app import MechexoApp
 
@@ -78,27 +76,31 @@ def _list_instead(app: MechexoApp, screen: TextScreen, alert: Alert, near: Found
     app.front.say(f"{none}; the nearest is {near.entry.id} ({near.why})", bad=True)
 
 
+def show_changes(app: MechexoApp, alert: Alert | None) -> None:
+    """Shows what changed around an alert, or until now."""
+    from mechexo_tui.screens.changes import ChangesScreen
+
+    app.open_screen(ChangesScreen(alert))
+
+
 def show_rollback(app: MechexoApp, alert: Alert | None) -> None:
     """Shows the dry run of the rollback that would most likely help. Applies nothing."""
 
-    def find() -> tuple[Suspect | None, Sequence[Gap]]:
+    def find() -> Undoing | None:
         from mechexo import what_changed
 
-        return what_changed.suspect(app.desk, alert)
+        suspect, gaps = what_changed.suspect(app.desk, alert)
+        return Undoing(suspect.happening, suspect.why, gaps) if suspect else None
 
     _show_plan(app, alert, find)
 
 
-def show_rollback_of(app: MechexoApp, alert: Alert | None, suspect: Suspect) -> None:
-    """Shows the dry run of the rollback of one suspect. Applies nothing."""
-    _show_plan(app, alert, lambda: (suspect, ()))
+def show_rollback_of(app: MechexoApp, alert: Alert | None, undoing: Undoing) -> None:
+    """Shows the dry run of the rollback of one change. Applies nothing."""
+    _show_plan(app, alert, lambda: undoing)
 
 
-def _show_plan(
-    app: MechexoApp,
-    alert: Alert | None,
-    find: Callable[[], tuple[Suspect | None, Sequence[Gap]]],
-) -> None:
+def _show_plan(app: MechexoApp, alert: Alert | None, find: Callable[[], Undoing | None]) -> None:
     name = alert.name if alert else "now"
     planning = [Row((("  planning", "dim"),))]
     about = alert.id if alert else None
@@ -108,20 +110,28 @@ def _show_plan(
     def plan() -> None:
         from mechexo.rollback import operations
 
-        suspect, gaps = find()
-        if suspect is None or suspect.happening.remedy is None:
+        undoing = find()
+        remedy = undoing.change.remedy if undoing else None
+        if undoing is None or remedy is None:
             text = (
                 "No watched file changed in the 48 hours before this started, so there is "
                 "nothing to roll back. w shows everything else that happened around it."
             )
             app.call_later(screen.become, _trouble(text))
             return
-        made = operations.plan_remedy(app.desk, suspect.happening.remedy)
+        made = operations.plan_remedy(app.desk, remedy)
         app.call_later(
-            screen.become, lambda width: rows_of(plan_lines(made, suspect, app.look(width), gaps))
+            screen.become, lambda width: rows_of(plan_lines(made, undoing, app.look(width)))
         )
 
     in_background(app, plan, failed=lambda text: screen.become(_trouble(f"? UNKNOWN  {text}")))
+
+
+ABOUT: Mapping[str, Callable[..., None]] = {
+    "rollback": show_rollback,
+    "changes": show_changes,
+}
+"""What can be shown of an alert, and of now where none is chosen."""
 
 
 def export_report(app: MechexoApp) -> None:

@@ -32,8 +32,8 @@ _WORDS = {
 
 
 def body(found: WhatChanged, limit: int) -> dict[str, object]:
-    """The parts of the JSON document beside the commits: `rows` with the sources that could not be
-    read first, and `suspects`."""
+    """The parts of the JSON document beside the commits: the number of the `alert`, `rows` with the
+    sources that could not be read first, and `suspects`."""
     unread = [
         {
             **{"at": None, "kind": "unknown" if gap.unknown else "more", "what": gap.reason},
@@ -57,7 +57,8 @@ def body(found: WhatChanged, limit: int) -> dict[str, object]:
         }
         for each in found.suspects[:SUSPECTS_IN_JSON]
     ]
-    return {"rows": [*unread, *rows], "suspects": suspects}
+    alert = found.alert.id if found.alert else None
+    return {"alert": alert, "rows": [*unread, *rows], "suspects": suspects}
 
 
 def rows(found: WhatChanged, limit: int) -> Iterator[tuple[object, ...]]:

@@ -107,9 +107,12 @@ def rank(happenings: Iterable[Happening], watch: Watch) -> tuple[Suspect, ...]:
 
 def suspected(each: Happening, watch: Watch) -> bool:
     """Whether something can have been the cause. A file that was written again soon after the
-    alert may have been edited before it too."""
-    until = watch.at + (WRITTEN_AGAIN_WITHIN if each.kind is Kind.EDIT else timedelta(0))
-    return each.key not in watch.own and each.at <= until
+    alert may have been edited before it too; alerts of one look did not cause each other."""
+    if each.key in watch.own:
+        return False
+    if each.kind is Kind.ALERT:
+        return each.at < watch.at
+    return each.at <= watch.at + (WRITTEN_AGAIN_WITHIN if each.kind is Kind.EDIT else timedelta(0))
 
 
 def reasons(each: Happening, watch: Watch) -> tuple[Reason, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mechexo_tui.widgets import format as shown_as
@@ -10,16 +11,24 @@ from mechexo_tui.widgets.diff import diff_lines
 from mechexo_tui.widgets.lines import Line, cut, harmless
 
 if TYPE_CHECKING:
-    from mechexo.rollback.happenings import Gap
-    from mechexo.rollback.ranking import Suspect
+    from mechexo.rollback.happenings import Gap, Happening
     from mechexo.rollback.values import Plan
     from mechexo_tui.widgets.format import Look
 
 
-def plan_lines(plan: Plan, suspect: Suspect, look: Look, gaps: Sequence[Gap] = ()) -> list[Line]:
-    """Target, time, commit, what else may have changed and could not be read, guards, diff."""
-    glyphs = look.glyphs
-    change = suspect.happening
+@dataclass(frozen=True, slots=True)
+class Undoing:
+    """The change that a plan takes back, and why that one."""
+
+    change: Happening
+    why: str
+    gaps: Sequence[Gap] = ()
+    """What could not be read while it was looked for: something else may have changed."""
+
+
+def plan_lines(plan: Plan, undoing: Undoing, look: Look) -> list[Line]:
+    """Target, time, commit, the change it takes back, guards, diff."""
+    glyphs, change = look.glyphs, undoing.change
     commit = f"{change.commit[:12]}  " if change.commit else ""
     who = f"{change.who}, " if change.who else ""
     facts = [
@@ -29,7 +38,7 @@ def plan_lines(plan: Plan, suspect: Suspect, look: Look, gaps: Sequence[Gap] = (
         ("committed", shown_as.exact(plan.commit_time, look)),
         ("undoing", f"{commit}{change.what}"),
         ("", f"{who}{shown_as.exact(change.at, look)}"),
-        ("why this one", suspect.why),
+        ("why this one", undoing.why),
     ]
     lines: list[Line] = [
         ((" Rollback, dry run", "title"), ("  nothing has been changed", "ok")),
@@ -38,7 +47,7 @@ def plan_lines(plan: Plan, suspect: Suspect, look: Look, gaps: Sequence[Gap] = (
     for name, value in facts:
         lines.append(((f"   {name:<15}", "dim"), (cut(value, look.width - 20), "")))
     sign, style = shown_as.status("unknown", glyphs)
-    for gap in gaps:
+    for gap in undoing.gaps:
         lines.append(
             ((" ", ""), (sign, style), (f"  {gap.source}: ", "bold"), (harmless(gap.reason), ""))
         )
