@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
+from costs.engine_desks import alike, hold_alike
 from costs.frames import fills_frame, quotes_frame
 from costs.oracle import Fill, Quote
-from costs.test_costs_store_engine import alike, hold_alike
 from mechexo.costs import results
 from mechexo.costs.choosing import BYTES_A_FILL, BYTES_A_QUOTE, needed_mb
 from mechexo.costs.day_report import plan, report_by_days

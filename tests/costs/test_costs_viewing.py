@@ -358,7 +358,7 @@ def test_a_fill_that_is_gone_is_named() -> None:
 
 @some
 @given(FILLS, QUOTES, st.integers(1, 60))
-def test_the_distribution_counts_every_fill_with_a_total_once(
+def test_the_distribution_counts_every_fill_once(
     fills: list[Fill], quotes: list[Quote], bins: int
 ) -> None:
     made = viewer(fills, quotes)
@@ -367,7 +367,9 @@ def test_the_distribution_counts_every_fill_with_a_total_once(
         assert found.totals.with_total == 0
         return
     counted = sum(found.histogram.counts) + found.histogram.below + found.histogram.above
-    assert counted == found.totals.with_total
+    of_totals = found.histogram.of == "total"
+    assert counted == (found.totals.with_total if of_totals else found.totals.priced)
+    assert of_totals == bool(found.totals.with_total)
     assert 1 <= len(found.histogram.counts) <= bins
     assert found.histogram.width > 0
 
@@ -443,6 +445,19 @@ def test_today_begins_with_the_session_day(make_desk: object, clock: VirtualCloc
     assert moments_of(desk, Period(days=0)) == (
         datetime(2026, 3, 1, 23, 0, tzinfo=UTC),
         clock.now(),
+    )
+
+
+@pytest.mark.parametrize("days", [1, 20])
+def test_any_number_of_days_begins_with_a_session_day(
+    make_desk: object, clock: VirtualClock, days: int
+) -> None:
+    desk = make_desk('[costs]\nzone = "America/Chicago"\nday_starts = "17:00"\n')  # type: ignore[operator]
+    start, end = moments_of(desk, Period(days=days))
+    assert end == clock.now()
+    # Monday's session day begins on Sunday at 17:00; Friday's on Thursday.
+    assert start == datetime(2026, 3, 1, 23, 0, tzinfo=UTC) - (
+        timedelta(days=3) if days == 1 else timedelta(days=28)
     )
 
 

@@ -16,6 +16,7 @@ from mechexo.costs.operations import COMBINED
 from mechexo.costs.running import (
     LAGGED_US,
     RATES_BACK,
+    day_end,
     day_start,
     grouping,
     quote_rule,
@@ -173,7 +174,7 @@ def plan(
     longest = max(settings.horizons, default=timedelta(0))
     window = Window(
         day_start(desk, start - rule.usable_age - timedelta(microseconds=rule.lag_us)),
-        day_start(desk, end + longest) + timedelta(days=1),
+        day_end(desk, end + longest),
     )
     quotes = by_window(feed("quotes", QUOTE_COLUMNS, settings, root), window, settings.workers)
 
@@ -223,6 +224,9 @@ class Sums:
         self._others: dict[str, tuple[int, float, float]] = {}
 
     def __enter__(self) -> Sums:
+        from mechexo.costs.scratch import remove_left_behind
+
+        remove_left_behind()
         return self
 
     def __exit__(self, *_error: object) -> None:

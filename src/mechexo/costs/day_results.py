@@ -8,7 +8,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -27,6 +26,7 @@ from mechexo.costs.results import (
     saving,
 )
 from mechexo.costs.running import grouping
+from mechexo.costs.scratch import Scratch
 from mechexo.costs.spool import Spool
 from mechexo.costs.spooled_quantiles import quantiles
 from mechexo.costs.values import CostReport
@@ -126,7 +126,7 @@ class _Parts:
     """Files with parts of a larger one, gone when the stack closes."""
 
     def __init__(self, opened: ExitStack) -> None:
-        self._folder = Path(opened.enter_context(TemporaryDirectory(prefix="mechexo-costs-")))
+        self._folder = opened.enter_context(Scratch())
         self.paths: list[Path] = []
 
     def add(self, frame: pl.DataFrame) -> None:

@@ -21,7 +21,15 @@ from mechexo.errors import ConfigError
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["default_period", "exchange_zone", "orders", "report", "report_of", "trades"]
+__all__ = [
+    "default_period",
+    "exchange_zone",
+    "last_days",
+    "orders",
+    "report",
+    "report_of",
+    "trades",
+]
 
 COMBINED = "+"
 """Between the dimensions of one combined grouping: `symbol+hour`."""
@@ -31,7 +39,12 @@ _SATURDAY = 5
 
 
 def default_period(desk: Desk) -> tuple[datetime, datetime]:
-    """Today until now and the five session days before it, in the exchange's zone.
+    """Today until now and the five session days before it, as `last_days` counts them."""
+    return last_days(desk, SESSION_DAYS_BACK)
+
+
+def last_days(desk: Desk, days: int) -> tuple[datetime, datetime]:
+    """The session day that is now, until now, and so many before it, in the exchange's zone.
 
     Session days are Monday to Friday; holidays are counted as well, as no calendar is kept.
     """
@@ -40,7 +53,7 @@ def default_period(desk: Desk) -> tuple[datetime, datetime]:
     now, zone = desk.clock.now(), exchange_zone(desk)
     starts = desk.settings.costs.day_starts
     first = session_day(now, zone, starts).name
-    for _ in range(SESSION_DAYS_BACK):
+    for _ in range(days):
         first -= timedelta(days=1)
         while first.weekday() >= _SATURDAY:
             first -= timedelta(days=1)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import polars as pl
 from polars.exceptions import PolarsError
 
+from mechexo.costs.scratch import Scratch
 from mechexo.costs.sources.telling import told
 from mechexo.errors import UnreachableError
 
@@ -19,7 +19,7 @@ class Spool:
     def __init__(self, memory_mb: int) -> None:
         self._room = memory_mb * 1_000_000
         self._frames: list[pl.DataFrame | Path] = []
-        self._folder: TemporaryDirectory[str] | None = None
+        self._scratch: Scratch | None = None
 
     def add(self, frame: pl.DataFrame) -> None:
         """Appends a frame.
@@ -32,14 +32,14 @@ class Spool:
             self._room -= int(size)
             self._frames.append(frame)
             return
-        if self._folder is None:
-            self._folder = TemporaryDirectory(prefix="mechexo-costs-")
-        path = Path(self._folder.name) / f"{len(self._frames):06}.arrow"
+        if self._scratch is None:
+            self._scratch = Scratch()
+        path = self._scratch.folder / f"{len(self._frames):06}.arrow"
         try:
             frame.write_ipc(path, compression="uncompressed")
         except (OSError, PolarsError) as error:
             raise UnreachableError(
-                f"{self._folder.name} cannot be written: {told(error)}; set TMPDIR to a folder "
+                f"{self._scratch.folder} cannot be written: {told(error)}; set TMPDIR to a folder "
                 "with more room, or take a shorter period"
             ) from error
         self._frames.append(path)
@@ -51,6 +51,6 @@ class Spool:
     def close(self) -> None:
         """Lets go of all frames, and of their files."""
         self._frames.clear()
-        if self._folder is not None:
-            self._folder.cleanup()
-            self._folder = None
+        if self._scratch is not None:
+            self._scratch.close()
+            self._scratch = None

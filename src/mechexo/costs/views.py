@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from mechexo.costs.findings import CostException
@@ -30,7 +30,6 @@ cash, the reference notional, and how many fills they have (fills: their quantit
 
 GROUP_SORTS = (*SORTS, "p95")
 
-_SATURDAY = 5
 _BETWEEN = re.compile(r"\s+to\s+|\s*\.\.\s*|\s*,\s*")
 
 
@@ -62,14 +61,13 @@ def period_asked(text: str) -> Period:
 def moments_of(desk: Desk, period: Period) -> tuple[datetime, datetime]:
     """From when until when a period is at this moment, in UTC.
 
-    Session days are counted as `costs.operations.default_period` does.
+    Session days are counted as `costs.operations.last_days` does.
 
     Raises:
         UsageError: a text is no time, or the period is empty.
     """
-    from mechexo.costs.operations import SESSION_DAYS_BACK, default_period, exchange_zone
+    from mechexo.costs.operations import last_days
     from mechexo.costs.period import read_period
-    from mechexo.costs.session_days import session_day
 
     if period.days is None:
         first, _, last = period.words.partition(" to ")
@@ -77,17 +75,7 @@ def moments_of(desk: Desk, period: Period) -> tuple[datetime, datetime]:
         if start >= end:
             raise UsageError(f"{period.words!r} is empty: it must end after its start")
         return start, end
-    now, zone = desk.clock.now(), exchange_zone(desk)
-    if period.days == SESSION_DAYS_BACK:
-        return default_period(desk)
-    if period.days == 0:
-        return session_day(now, zone, desk.settings.costs.day_starts).begins, now
-    first_day = now.astimezone(zone).date()
-    for _ in range(period.days):
-        first_day -= timedelta(days=1)
-        while first_day.weekday() >= _SATURDAY:
-            first_day -= timedelta(days=1)
-    return datetime.combine(first_day, time(), zone).astimezone(UTC), now
+    return last_days(desk, period.days)
 
 
 @dataclass(frozen=True, slots=True)
