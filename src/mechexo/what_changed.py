@@ -88,7 +88,8 @@ def around(
     targets = happened.targets_of(desk)
     ask(RUNS, lambda: _failures(desk, moment, first, end))
     ask(ALERTS, lambda: _alerts(desk, watch, targets, first, end, gaps))
-    ask(ON_CALL, lambda: _hand_overs(desk, first, end, gaps))
+    # What is to come has changed nothing yet.
+    ask(ON_CALL, lambda: _hand_overs(desk, first, min(end, desk.clock.now()), gaps))
     watch = replace(watch, own=_own(alert, happenings))
     suspects = _suspects(desk, watch, happenings, gaps)
     ranked = {each.happening.key: each for each in suspects}

@@ -115,7 +115,8 @@ def test_nothing_that_came_after_the_alert_is_suspected_but_an_edit_within_hours
         hours = 6 if each.kind is Kind.EDIT else 0
         together = each.kind is Kind.ALERT and each.at == watch.at
         came_first = each.at <= watch.at + timedelta(hours=hours)
-        assert (id(each) in suspected) is (came_first and not together)
+        spoken_for = any(reason.points for reason in ranking.reasons(each, watch))
+        assert (id(each) in suspected) is (came_first and not together and spoken_for)
 
 
 def test_the_alert_itself_is_not_its_own_suspect() -> None:
@@ -176,6 +177,10 @@ def test_a_large_change_and_a_stranger_weigh_more() -> None:
     assert only(commit(size=3)).score - small == ranking.MIDDLING
     assert only(commit(size=10)).score - small == ranking.LARGE
     assert only(commit(seldom="Bob")).score - small == ranking.SELDOM
+
+
+def test_what_nothing_speaks_for_is_no_suspect() -> None:
+    assert rank([commit(60 * 24, kind=Kind.ON_CALL)], WATCH) == ()
 
 
 def test_trouble_is_suspected_less_than_a_change_at_the_same_moment() -> None:

@@ -146,12 +146,13 @@ def _of_git(
         return tuple(suspects.as_happenings(repository, made, targets, watch))
 
     def deployed() -> Sequence[Happening]:
-        moves = moves_of(desk, repository, start=start, end=end)
+        every = moves_of(desk, repository, start=start, end=end)
+        moves = suspects.brought_from_elsewhere(every, made)
         after = [each for each in moves if each.at > watch.at][-MOST_MOVES:]
         before = [each for each in moves if each.at <= watch.at][:MOST_MOVES]
         if more := len(moves) - len(after) - len(before):
             found.gaps.append(Gap(DEPLOYMENTS, f"{more} more are not listed"))
-        return tuple(suspects.deployments(repository, [*after, *before], made, targets, watch))
+        return tuple(suspects.deployments(repository, [*after, *before], targets, watch))
 
     def edited() -> Sequence[Happening]:
         happenings, gaps = local_edits(repository, targets, watch)

@@ -89,11 +89,12 @@ class Suspect:
 
 def rank(happenings: Iterable[Happening], watch: Watch) -> tuple[Suspect, ...]:
     """The suspects, likeliest first. What came after the alert is none, nor is what only says the
-    alert in another way.
+    alert in another way, nor what nothing speaks for.
 
     Of equals the later one comes first; the order of `happenings` does not matter.
     """
-    found = [(each, reasons(each, watch)) for each in happenings if suspected(each, watch)]
+    every = [(each, reasons(each, watch)) for each in happenings if suspected(each, watch)]
+    found = [pair for pair in every if any(reason.points for reason in pair[1])]
     found.sort(
         key=lambda pair: (
             -sum(reason.points for reason in pair[1]),

@@ -175,20 +175,24 @@ def checkouts(repository: Repository, *, start: datetime, end: datetime) -> tupl
     return tuple(reversed(found))
 
 
-def deployments(
-    repository: Repository,
-    moves: Sequence[Move],
-    made: Sequence[Touching],
-    targets: Targets,
-    watch: Watch,
-) -> Iterator[Happening]:
-    """The moves that brought something to what is watched. One that only put a commit in place as
-    it was made (it is among `made`) is that commit's and not told twice."""
+def brought_from_elsewhere(moves: Iterable[Move], made: Iterable[Touching]) -> tuple[Move, ...]:
+    """The moves without those that only put a commit in place as it was made: they are that
+    commit's, and not told twice."""
     own = {(each.note.oid, each.parent): each.note.epoch_s for each in made}
-    for move in moves:
+
+    def made_here(move: Move) -> bool:
         made_s = own.get((move.oid, move.before))
-        if made_s is not None and abs(move.at.timestamp() - made_s) <= _MADE_HERE_WITHIN_S:
-            continue
+        at_s = move.at.timestamp()
+        return made_s is not None and abs(at_s - made_s) <= _MADE_HERE_WITHIN_S
+
+    return tuple(move for move in moves if not made_here(move))
+
+
+def deployments(
+    repository: Repository, moves: Iterable[Move], targets: Targets, watch: Watch
+) -> Iterator[Happening]:
+    """The moves that brought something to what is watched."""
+    for move in moves:
         every = _brought(repository, move)
         paths = tuple(path for path in every or () if globs.matching(path, targets.watched))
         if every is not None and not paths and not move.flow:

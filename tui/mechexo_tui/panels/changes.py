@@ -22,14 +22,15 @@ if TYPE_CHECKING:
     from mechexo_tui.widgets.format import Look
 
 FURTHER_BACK = 5
-"""So many of the likeliest suspects are listed although they are older than the time line."""
+"""Of so many of the likeliest suspects those that can be taken back are listed although they are
+older than the time line."""
 COLUMNS = (
     Column("suspect", 7, right=True),
-    Column("when", 11, right=True),
+    Column("when", 14, right=True),
     Column("kind", 14),
     Column("what", 12, grows=True),
     Column("who", 14, drop=1),
-    Column("files", 32, drop=2),
+    Column("files", 28, drop=2),
 )
 NARROW = 100
 _SAID = {
@@ -78,7 +79,7 @@ def told(found: WhatChanged, words: str, *, by_rank: bool = False) -> list[Told]
     listed += [
         Told(each.happening, each)
         for each in found.suspects[:FURTHER_BACK]
-        if each.happening.key not in known
+        if each.happening.key not in known and each.happening.remedy is not None
     ]
     listed.sort(key=_by_rank if by_rank else _newest_first)
     gaps = [Told(None, gap=gap) for gap in sorted(found.gaps, key=lambda gap: not gap.unknown)]
@@ -101,14 +102,15 @@ def first_key(found: WhatChanged) -> str:
     return f"change:{first.happening.key}" if first else ""
 
 
-def head_words(found: WhatChanged, look: Look) -> str:
-    """What the time line is about."""
-    window = format_duration(found.end - found.around)
-    about = f"{found.alert.name}, which started" if found.alert else "now,"
-    return (
-        f"{window} before and after {about} {shown_as.moment(found.around, look)}"
-        f" {look.glyphs.dot} read {shown_as.moment(look.now, look)}"
+def head_words(found: WhatChanged, read_at: datetime | None, look: Look) -> str:
+    """What the time line is about, and as of when."""
+    about = f"{found.alert.name}, started" if found.alert else "now,"
+    parts = (
+        f"{about} {shown_as.moment(found.around, look)}",
+        f"{format_duration(found.end - found.around)} around it",
+        f"read {shown_as.moment(read_at, look)}",
     )
+    return f" {look.glyphs.dot} ".join(parts)
 
 
 def list_table(found: Sequence[Told], around: datetime, look: Look) -> Table:
@@ -217,7 +219,7 @@ def _why(each: Told, found: WhatChanged, look: Look, width: int) -> list[Line]:
         why = "This is the alert itself." if each.own else "Not suspected: it came after the start."
         what = each.happening
         if not each.own and what is not None and what.at <= found.around:
-            why = "Not suspected: it is too long ago, or came together with the alert."
+            why = "Not suspected: too long ago, the same trouble, or of the same look."
         return [((f" {why}", ""),)]
     suspect = each.suspect
     lines: list[Line] = [

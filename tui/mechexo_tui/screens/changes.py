@@ -127,7 +127,7 @@ class ChangesScreen(ConsoleScreen):
             return
         every = changes.told(found, self.words, by_rank=self._by_rank)
         table = changes.list_table(every, found.around, look)
-        aside = changes.head_words(found, self.look)
+        aside = changes.head_words(found, self._found.read_at, self.look)
         if self.words:
             aside = f"{len(every)} rows with {self.words!r}"
         head[0] = title("What changed", self.look, aside=aside)
