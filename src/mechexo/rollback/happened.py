@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -108,7 +108,7 @@ def suspect(desk: Desk, watch: Watch) -> tuple[Suspect | None, tuple[Gap, ...]]:
 
 def named_long_ago(desk: Desk, watch: Watch) -> tuple[Happening, ...]:
     """The commits of the last `NAMED_LOOK_BACK` before an alert that touched what it names, or its
-    flows."""
+    flows; so long ago only the time tells them apart."""
     targets = targets_of(desk)
     wanted = [glob for flow in watch.flows for glob in targets.flows.get(flow, ())]
     if not watch.files and not wanted:
@@ -121,7 +121,8 @@ def named_long_ago(desk: Desk, watch: Watch) -> tuple[Happening, ...]:
         )
         if any(path in watch.files or globs.matching(path, wanted) for path in each.paths)
     ]
-    return tuple(suspects.as_happenings(repository, found, targets, watch))
+    happenings = suspects.as_happenings(repository, found, targets, watch)
+    return tuple(replace(each, size=None, seldom="") for each in happenings)
 
 
 def first_with_remedy(ranked: Sequence[Suspect]) -> Suspect | None:

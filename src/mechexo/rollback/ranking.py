@@ -42,7 +42,7 @@ SELDOM = 5
 LARGE, LARGE_FILES = 8, 10
 MIDDLING, MIDDLING_FILES = 4, 3
 
-_SHARE_PCT = {Kind.FLOW_FAILURE: 50, Kind.ALERT: 50, Kind.ON_CALL: 25}
+_SHARE_PCT = {Kind.FLOW_FAILURE: 50, Kind.ALERT: 50, Kind.ON_CALL: 10}
 """How much closeness counts for what is no change of the desk: it is seldom the cause."""
 _ORDER = {kind: number for number, kind in enumerate(Kind)}
 _WORD = re.compile(r"[a-z]{4,}")
