@@ -9,6 +9,15 @@ from __future__ import annotations
 import polars as pl
 
 from mechexo.costs.fills import Fills
+from mechexo.costs.formulas import (
+    RESIDUALS,
+    TOLERANCE,
+    in_bps,
+    in_cash,
+    is_suspect,
+    middle,
+    residuals,
+)
 from mechexo.costs.ladder import climbed
 from mechexo.costs.matching import KeySpace, by_symbol, last_before, numbered
 from mechexo.costs.quotes import CROSSED, WIDE, Quotes
@@ -16,9 +25,6 @@ from mechexo.costs.rules import QuoteRule
 from mechexo.errors import MechexoError
 
 _SOURCES = pl.Series(["quote", "stale", "none"])
-
-TOLERANCE = 1e-9
-"""The largest residual of an identity, in bps, or relative to the total where that is larger."""
 
 
 def price_fills(
@@ -105,7 +111,7 @@ def _with_reference(matched: pl.DataFrame, quotes: Quotes, rule: QuoteRule) -> p
     }
     return frame.with_columns(
         *(pl.when(usable).then(pl.col(name)).alias(name) for name in ("bid", "ask")),
-        pl.when(usable).then((pl.col("bid") + pl.col("ask")) / 2).alias("mid"),
+        pl.when(usable).then(middle(pl.col("bid"), pl.col("ask"))).alias("mid"),
         pl.when(usable).then("quote_age_us").alias("quote_age_us"),
         _SOURCES.gather(frame.select(place)["literal"]).alias("ref_source"),
         _why_none(frame, quotes),
@@ -136,7 +142,7 @@ def _why_none(frame: pl.DataFrame, quotes: Quotes) -> pl.Series:
 
 
 def _suspect(rule: QuoteRule) -> pl.Expr:
-    far = (pl.col("price") - pl.col("mid")).abs() > rule.suspect_pct / 100 * pl.col("mid")
+    far: pl.Expr = is_suspect(pl.col("price"), pl.col("mid"), rule.suspect_pct)
     return far.fill_null(False)
 
 
@@ -156,44 +162,24 @@ def _touch() -> pl.Expr:
 
 def _cash() -> list[pl.Expr]:
     size = pl.col("quantity") * pl.col("multiplier") * pl.col("fx")
-    slippage = size * pl.col("side") * (pl.col("price") - pl.col("mid"))
-    return [
-        (size * pl.col("mid")).alias("notional"),
-        slippage.alias("slippage_ccy"),
-        (size * (pl.col("ask") - pl.col("bid")) / 2).alias("spread_ccy"),
-        (size * pl.col("side") * (pl.col("price") - _touch())).alias("beyond_ccy"),
-        pl.col("commission").alias("commission_ccy"),
-        (slippage + pl.col("commission")).alias("total_ccy"),
-    ]
+    names = ("side", "price", "commission", "bid", "ask", "mid")
+    cost = in_cash(size=size, touch=_touch(), **{name: pl.col(name) for name in names})
+    return [value.alias(name) for name, value in cost.items()]
 
 
 def _basis_points() -> list[pl.Expr]:
-    per_mid = 1e4 / pl.col("mid")
-    slippage = pl.col("side") * (pl.col("price") - pl.col("mid")) * per_mid
-    commission = 1e4 * pl.col("commission") / pl.col("notional")
-    return [
-        slippage.alias("slippage_bps"),
-        ((pl.col("ask") - pl.col("bid")) / 2 * per_mid).alias("spread_bps"),
-        (pl.col("side") * (pl.col("price") - _touch()) * per_mid).alias("beyond_bps"),
-        commission.alias("commission_bps"),
-        (slippage + commission).alias("total_bps"),
-    ]
+    names = ("side", "price", "commission", "notional", "bid", "ask", "mid")
+    cost = in_bps(touch=_touch(), **{name: pl.col(name) for name in names})
+    return [value.alias(name) for name, value in cost.items()]
 
 
 def _with_residual(priced: pl.DataFrame) -> pl.DataFrame:
-    """The largest of |E - (S + I)|, |T - (S + I + C)| and |T - (E + C)| in cash, each part by its
-    own formula, in bps; those without a spread are held to the last only."""
-    parts = pl.col("spread_bps") + pl.col("beyond_bps")
-    cash = 1e4 * (pl.col("slippage_ccy") + pl.col("commission_ccy")) / pl.col("notional")
-    own = 1e4 * pl.col("slippage_ccy") / pl.col("notional")
+    """The largest of the residuals; fills without a spread are held to those without one."""
+    cost = {name: pl.col(name) for name in priced.columns}
     known = priced.select(
-        # Known wherever any of the others is: one of them that is null is not larger.
-        (pl.col("slippage_bps") - own).abs().alias("largest"),
-        (pl.col("slippage_bps") - parts).abs().alias("1"),
-        (pl.col("total_bps") - (parts + pl.col("commission_bps"))).abs().alias("2"),
-        (pl.col("total_bps") - cash).abs().alias("3"),
-    )
-    for other in ("1", "2", "3"):
+        value.alias(str(place)) for place, value in enumerate(residuals(cost))
+    ).rename({"0": "largest"})
+    for other in map(str, range(1, RESIDUALS)):
         larger = pl.when(pl.col(other) > pl.col("largest")).then(other).otherwise("largest")
         known = known.with_columns(larger.alias("largest"))
     return priced.with_columns(known["largest"].alias("residual_bps"))

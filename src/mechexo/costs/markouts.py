@@ -12,7 +12,7 @@ from datetime import timedelta
 
 import polars as pl
 
-from mechexo.costs.kernel import TOLERANCE
+from mechexo.costs.formulas import TOLERANCE, after_horizon, horizon_residual, middle
 from mechexo.costs.matching import KeySpace, by_symbol, last_before, numbered
 from mechexo.costs.quotes import USED, Quotes
 from mechexo.costs.rules import QuoteRule
@@ -46,28 +46,22 @@ def add_markouts(
     if not horizons:
         return priced
     mids = _mids_after(priced, quotes, rule, horizons)
-    size = pl.col("quantity") * pl.col("multiplier") * pl.col("fx") * pl.col("side")
-    about = ("slippage_bps", "price", "mid", "notional", "fill_id")
+    size = pl.col("quantity") * pl.col("multiplier") * pl.col("fx")
+    about = ("slippage_bps", "side", "price", "mid", "notional", "fill_id")
     own = priced.select(*(name for name in about if name in priced.columns), size=size)
+    asked = ("side", "size", "price", "mid", "notional", "after")
+    later = after_horizon(**{name: pl.col(name) for name in asked})
     columns: list[pl.Series] = []
     for horizon in horizons:
         label = horizon_label(horizon)
-        figures = (
-            own.with_columns(mids[label].alias("after"))
-            .with_columns(
-                realised=pl.col("size") * (pl.col("price") - pl.col("after")),
-                impact=pl.col("size") * (pl.col("after") - pl.col("mid")),
-            )
-            .with_columns(
-                (1e4 * pl.col(name) / pl.col("notional")).alias(f"{name}_bps")
-                for name in ("realised", "impact")
-            )
+        figures = own.with_columns(mids[label].alias("after")).with_columns(
+            value.alias(name) for name, value in later.items()
         )
         _check(figures, label)
         columns += [figures["after"].alias(f"mid_{label}")]
         for name in ("realised", "impact"):
             columns += [
-                figures[name].alias(f"{name}_{label}_ccy"),
+                figures[f"{name}_ccy"].alias(f"{name}_{label}_ccy"),
                 figures[f"{name}_bps"].alias(f"{name}_{label}_bps"),
             ]
     return priced.with_columns(columns)
@@ -86,7 +80,7 @@ def _mids_after(
     rows = numbered(priced.select("ts", "symbol"), quotes.symbols).select("sid", "ts", space.key())
     order = by_symbol(rows)
     known = quotes.frame.select(space.key())["key"]
-    mids = quotes.frame.select((pl.col("bid") + pl.col("ask")) / 2).to_series()
+    mids = quotes.frame.select(middle(pl.col("bid"), pl.col("ask"))).to_series()
     # The age of a quote that stands itself is that of its row, which the match has bounded.
     aged = bool((quotes.frame["kind"] != USED).any())
     number = rows.select(pl.when(pl.col("sid") >= 0).then("sid"))["sid"]
@@ -121,8 +115,9 @@ def _ends(quotes: Quotes) -> pl.Series:
 
 
 def _check(figures: pl.DataFrame, label: str) -> None:
-    parts = pl.col("realised_bps") + pl.col("impact_bps")
-    residual = figures.select((pl.col("slippage_bps") - parts).abs().alias("residual"))["residual"]
+    cost = {name: pl.col(name) for name in figures.columns}
+    own = horizon_residual(pl.col("slippage_bps"), cost)
+    residual = figures.select(own.alias("residual"))["residual"]
     worst = residual.max()
     if worst is None or (isinstance(worst, float) and worst <= TOLERANCE):
         return
