@@ -179,6 +179,7 @@ def _show(plan: Plan, zone: ZoneInfo, *, as_json: bool, read_as: str = "") -> No
     return render.text("\n".join(plan_lines(plan, zone, read_as=read_as)))
 
 
-from mechexo.cli import rollback_apply  # noqa: E402 - its commands come after those that only look
+from mechexo.cli import rollback_apply, rollback_approve  # noqa: E402 - come after those that look
 
 rollback_apply.add_to(app)
+rollback_approve.add_to(app)

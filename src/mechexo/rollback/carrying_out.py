@@ -18,6 +18,7 @@ from mechexo.rollback.applying import (
     lower_risk_first,
     redeploy,
 )
+from mechexo.rollback.approval import valid_approvals
 from mechexo.rollback.ending import record_end
 from mechexo.rollback.journal import Journal
 from mechexo.rollback.locking import only_one, only_one_in
@@ -165,10 +166,11 @@ def _made_again(desk: Desk, plan: Plan) -> Made:
 
 
 def _require_approval(desk: Desk, plan: Plan) -> None:
-    raise NotAllowedError(
-        f"plan {plan.id} needs a second person; they approve with: "
-        f"mechexo rollback approve {plan.id}"
-    )
+    if not valid_approvals(desk, plan):
+        raise NotAllowedError(
+            f"plan {plan.id} needs a second person, and nobody's approval counts; they approve "
+            f"with: mechexo rollback approve {plan.id}"
+        )
 
 
 def _record_intent(desk: Desk, made: Made, run: Run, reason: str) -> None:
