@@ -11,9 +11,7 @@ from mechexo.health.context import Context
 from mechexo.health.options import ProbeOptions
 from mechexo.health.read_only import A_FILE, identifier, names_no_file, read
 from mechexo.health.values import Outcome, Status
-
-_YES = frozenset({"1", "true", "on", "yes", "enabled"})
-_NO = frozenset({"0", "false", "off", "no", "disabled"})
+from mechexo.on_off import is_on
 
 
 class Options(ProbeOptions):
@@ -79,10 +77,10 @@ def run(options: Options, context: Context) -> Outcome:
 def _read_as(stored: object, expected: object) -> object:
     """The stored value in the type of what is expected."""
     if isinstance(expected, bool):
-        text = str(stored).strip().lower()
-        if text in _YES | _NO:
-            return text in _YES
-        raise ValueError(stored)
+        on = is_on(stored)
+        if on is None:
+            raise ValueError(stored)
+        return on
     return float(str(stored)) if isinstance(expected, int | float) else str(stored)
 
 

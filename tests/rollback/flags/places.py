@@ -1,0 +1,49 @@
+"""Real databases with a table of flags, for tests: one SQLite file, one PostgreSQL database."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from mechexo.clock import SystemClock
+from mechexo.config.rollback import FlagSettings
+from mechexo.rollback.flags.store import FlagStore
+
+FLAGS = {"trading_enabled": "true", "canary_enabled": "on", "max_notional": "1000"}
+TABLE = "CREATE TABLE flags (key TEXT PRIMARY KEY, value TEXT, updated_at TEXT)"
+SETTINGS = FlagSettings(database="sqlite:///desk.sqlite", time_column="updated_at")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A database with flags, and what changes it as any other program would."""
+
+    store: FlagStore
+    by_hand: Callable[..., None]
+
+
+def sqlite_flags(path: Path, table: str = TABLE) -> Path:
+    """Makes a database with the usual flags."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute(table)
+        for key, value in FLAGS.items():
+            connection.execute("INSERT INTO flags (key, value) VALUES (?, ?)", (key, value))
+    return path
+
+
+def run(path: Path, *statements: str) -> None:
+    """Runs statements as another program would, each in a transaction of its own."""
+    with closing(sqlite3.connect(path, isolation_level=None, timeout=30)) as connection:
+        for statement in statements:
+            connection.execute(statement)
+
+
+def now_less(span: timedelta = timedelta(0)) -> datetime:
+    """A moment of the real clock: the triggers of a database know no other."""
+    return SystemClock().now() - span
