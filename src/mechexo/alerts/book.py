@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,8 @@ from mechexo.alerts.records import Wanted
 from mechexo.alerts.rules import step
 
 if TYPE_CHECKING:
+    import sqlite3
+
     from mechexo.alerts.effects import Stranded, Unreached
     from mechexo.alerts.policy import Policy
     from mechexo.alerts.values import Alert, Observation
@@ -63,7 +65,6 @@ def apply_step(
                 thorough=thorough,
             ),
         )
-    firing = [each.key for each in observations if each.firing]
     since = now - policy.flapping_window
     silences = silence_records.active_silences(connection, now)
     state = AlertsState(
@@ -74,14 +75,34 @@ def apply_step(
         silences=(*silences, *windows_at(desk.settings.maintenance, desk.zone, now)),
         stranded=stranded,
         unreached=unreached,
-        recent={
-            key: Recent(*found)
-            for key, found in records.openings(connection, firing, since, now).items()
-        },
+        recent=_recent(connection, observations, alerts, since, now),
     )
     _, effects = step(state, now, observations)
     store(transaction, effects, now)
     return effects
+
+
+def _recent(
+    connection: sqlite3.Connection,
+    observations: Collection[Observation],
+    known: Mapping[str, Alert],
+    since: datetime,
+    now: datetime,
+) -> dict[str, Recent]:
+    """What was open before under the keys that fire."""
+    firing = [each.key for each in observations if each.firing]
+    # Only what tells when it looked can be late.
+    dated = {
+        each.key
+        for each in observations
+        if each.firing and each.observed_at is not None and each.key not in known
+    }
+    openings = records.openings(connection, firing, since, now)
+    ends = records.last_ends(connection, dated)
+    return {
+        key: Recent(*openings.get(key, (0, "")), *ends.get(key, (None, None)))
+        for key in (*openings, *ends)
+    }
 
 
 def _causes(transaction: Transaction, policy: Policy, known: dict[str, Alert]) -> tuple[Alert, ...]:

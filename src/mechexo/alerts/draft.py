@@ -16,7 +16,15 @@ from mechexo.alerts.effects import (
     Page,
     Recent,
 )
-from mechexo.alerts.values import FIRED_AGAIN, SEVERITIES, Alert, AlertEvent, AlertState
+from mechexo.alerts.values import (
+    FIRED_AGAIN,
+    LATE,
+    SEVERITIES,
+    Alert,
+    AlertEvent,
+    AlertState,
+    Observation,
+)
 
 
 class Draft:
@@ -67,13 +75,13 @@ class Draft:
 
     def opens(self, key: str) -> Recent:
         """The openings of this key within the flapping window, this one counted."""
-        before = self._recent.get(key, Recent())
+        before = self.recent(key)
         self._recent[key] = replace(before, openings=before.openings + 1)
         return self._recent[key]
 
     def paged(self, alert: Alert) -> None:
         """Somebody is told of the alert: for the next opening of its key."""
-        before = self._recent.get(alert.key, Recent())
+        before = self.recent(alert.key)
         worst = min(before.paged or alert.severity, alert.severity, key=SEVERITIES.index)
         self._recent[alert.key] = replace(before, paged=worst)
 
@@ -84,8 +92,15 @@ class Draft:
             self._changed[alert.id] = alert
             self._by_id[alert.id] = alert
 
+    def recent(self, key: str) -> Recent:
+        """What is known of the alerts of this key that were open before."""
+        return self._recent.get(key, Recent())
+
     def close(self, alert: Alert) -> None:
-        """The alert is over."""
+        """The alert is over, as its source has seen."""
+        self._recent[alert.key] = replace(
+            self.recent(alert.key), over_id=alert.id, over_seen_at=alert.over_seen_at
+        )
         self.open.pop(alert.key, None)
         self._changed[alert.id] = alert
         self._by_id.pop(alert.id, None)
@@ -104,7 +119,11 @@ class Draft:
 
     def event(self, alert: Alert, kind: str, detail: str) -> None:
         """One more line of the alert's timeline."""
-        self._events.append((alert.id, AlertEvent(self.now, str(kind), detail)))
+        self.event_of(alert.id, kind, detail)
+
+    def event_of(self, alert_id: int, kind: str, detail: str) -> None:
+        """One more line of the timeline of an alert that need not be open."""
+        self._events.append((alert_id, AlertEvent(self.now, str(kind), detail)))
 
     def add(self, effects: Effects) -> None:
         """Takes over what another rule said, but for the alerts themselves."""
@@ -124,3 +143,9 @@ class Draft:
     def decide(self, alert: Alert, outcome: Outcome, why: str) -> None:
         """What became of the page that the alert may have been worth."""
         self._decisions.append(Decision(alert.id, alert.key, outcome, why))
+
+    def leave_late(self, alert_id: int, observation: Observation, why: str) -> None:
+        """Of an observation that comes too late only the timeline tells."""
+        self.event_of(alert_id, LATE, why)
+        if observation.firing:
+            self._decisions.append(Decision(alert_id, observation.key, Outcome.LATE, why))

@@ -46,11 +46,15 @@ class Stranded:
 
 @dataclass(frozen=True, slots=True)
 class Recent:
-    """The alerts of one key that opened within the flapping window."""
+    """The alerts of one key that opened within the flapping window, and how the last one ended."""
 
     openings: int = 0
     paged: str = ""
     """The worst severity at which one of them paged; "" when none did."""
+    over_id: int | None = None
+    """The last alert of the key, also an older one, where its source has seen it end."""
+    over_seen_at: datetime | None = None
+    """When the look was made that saw this end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +77,7 @@ class Outcome(StrEnum):
     ALREADY_PAGED = "already_paged"
     ALREADY_HELD = "already_held"
     ACKNOWLEDGED = "acknowledged"
+    LATE = "late"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from typing import Any
 
 from mechexo.alerts.values import (
     FIRED_AGAIN,
+    LATE,
     NOTICE_SOURCE,
     SEVERITIES,
     Alert,
@@ -33,6 +34,8 @@ _MOMENTS = frozenset(
         "escalating_since",
         "remind_at",
         "flapping_until",
+        "began_at",
+        "over_seen_at",
     }
 )
 _PLACES_OF_MOMENTS = tuple(place for place, name in enumerate(_COLUMNS) if name in _MOMENTS)
@@ -178,6 +181,21 @@ def openings(
     return {key: (count, "" if worst is None else SEVERITIES[worst]) for key, count, worst in rows}
 
 
+def last_ends(
+    connection: sqlite3.Connection, keys: Collection[str]
+) -> dict[str, tuple[int, datetime]]:
+    """The last alert of each of these keys and when its source saw it end, where it did."""
+    if not keys:
+        return {}
+    rows = connection.execute(
+        "SELECT key, id, over_seen_at FROM alert WHERE over_seen_at IS NOT NULL AND id IN ("
+        "SELECT (SELECT id FROM alert WHERE key = each.value ORDER BY started_at DESC, id DESC "
+        "LIMIT 1) FROM json_each(?) AS each)",
+        (json.dumps(list(keys)),),
+    )
+    return {key: (alert_id, from_iso_z(seen_at)) for key, alert_id, seen_at in rows}
+
+
 def all_open_alerts(connection: sqlite3.Connection) -> dict[str, Alert]:
     """Every open alert by its key: for a silence, which may cover any of them."""
     rows = connection.execute(f"{_SELECT} WHERE state <> 'resolved'")
@@ -208,10 +226,25 @@ def save_alerts(connection: sqlite3.Connection, alerts: Iterable[Alert]) -> None
 
 def append_events(connection: sqlite3.Connection, events: Iterable[tuple[int, AlertEvent]]) -> None:
     """Appends to the timelines of alerts."""
+    found = list(events)
+    if any(event.kind == LATE for _, event in found):
+        # What is late is said again and again by a source that does not know; once is enough.
+        found = [each for each in found if not _is_told(connection, *each)]
     connection.executemany(
         "INSERT INTO alert_event (alert_id, at, kind, detail, actor) VALUES (?, ?, ?, ?, ?)",
-        [(alert_id, iso_z(e.at), e.kind, e.detail, e.actor) for alert_id, e in events],
+        [(alert_id, iso_z(e.at), e.kind, e.detail, e.actor) for alert_id, e in found],
     )
+
+
+def _is_told(connection: sqlite3.Connection, alert_id: int, event: AlertEvent) -> bool:
+    """Whether the timeline tells of the same late observation already."""
+    if event.kind != LATE:
+        return False
+    row = connection.execute(
+        "SELECT 1 FROM alert_event WHERE alert_id = ? AND kind = ? AND detail = ?",
+        (alert_id, event.kind, event.detail),
+    ).fetchone()
+    return row is not None
 
 
 def timeline_of(connection: sqlite3.Connection, alert_id: int) -> tuple[AlertEvent, ...]:

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from mechexo.alerts import lateness
 from mechexo.alerts.climbing import rank
 from mechexo.alerts.draft import Draft
 from mechexo.alerts.effects import AlertsState, Cancellation, Closing, Effects
@@ -35,6 +36,8 @@ def step(
     waiting: dict[str, None] = {}
     for observation in observations:
         key = observation.key
+        if _came_late(draft, observation):
+            continue
         seen.add(key)
         if key in waiting:
             del waiting[key]
@@ -52,6 +55,19 @@ def step(
         if key in waiting or needs_look(draft, draft.open[key]):
             consider(draft, draft.open[key])
     return draft.state(), draft.effects()
+
+
+def _came_late(draft: Draft, observation: Observation) -> bool:
+    """Whether something newer is known; then only the timeline tells of the observation."""
+    alert, recent = draft.open.get(observation.key), draft.recent(observation.key)
+    known_at = lateness.newer_known(observation, alert, recent, draft.now)
+    if known_at is None:
+        return False
+    alert_id = recent.over_id if alert is None else alert.id
+    assert alert_id is not None, "what is known is known of an alert"
+    why = lateness.words(observation, known_at, is_open=alert is not None)
+    draft.leave_late(alert_id, observation, why)
+    return True
 
 
 def _causes_first(draft: Draft, keys: list[str]) -> list[str]:
@@ -147,7 +163,7 @@ def _end(draft: Draft, observation: Observation) -> None:
     if alert is None:
         return
     over, effects = resolve(alert, draft.now, "", observation.summary, draft.policy)
-    draft.close(over)
+    draft.close(replace(over, over_seen_at=observation.observed_at or draft.now))
     draft.add(effects)
 
 
@@ -165,6 +181,7 @@ def _opened(draft: Draft, observation: Observation) -> Alert:
         count=1,
         started_at=draft.now,
         last_seen_at=observation.observed_at or draft.now,
+        began_at=observation.began_at,
     )
     draft.event(alert, "opened", f"{alert.severity}: {alert.summary}")
     recent, policy = draft.opens(alert.key), draft.policy
@@ -213,6 +230,7 @@ def _merged(draft: Draft, alert: Alert, observation: Observation) -> Alert:
         runbook=observation.runbook or alert.runbook,
         count=alert.count + is_new,
         last_seen_at=max(seen_at, alert.last_seen_at),
+        began_at=max(filter(None, (observation.began_at, alert.began_at)), default=None),
     )
     draft.keep(merged)
     return merged

@@ -13,6 +13,8 @@ SEVERITIES = ("critical", "high", "medium", "low", "info")
 FIRED_AGAIN = "fired_again"
 """The kind of event with which an alert that got worse leaves its acknowledgement."""
 
+LATE = "late"
+"""The kind of event that tells of an observation that came after a newer one."""
 
 NOTICE_SOURCE = "mechexo notice"
 """The source of what only informs: a drill, a hand-over. It is over when it begins."""
@@ -46,7 +48,10 @@ class Observation:
     labels: Mapping[str, str] = field(default_factory=dict)
     runbook: str = ""
     observed_at: datetime | None = None
-    """When the source looked; None when it is now. The same look said once more counts once."""
+    """When the source looked (of an end: when it was over); None when it is now. The same look said
+    once more counts once."""
+    began_at: datetime | None = None
+    """When the trouble began, where its source says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +98,10 @@ class Alert:
     """Set while it is held back because it opens and resolves too often."""
     suppressed_by: int | None = None
     """The open alert that causes this one; while it is open this one does not page."""
+    began_at: datetime | None = None
+    """When the trouble began, where its source says so: the latest beginning it told of."""
+    over_seen_at: datetime | None = None
+    """When the look was made that saw it end; None while it is open, or when a person closed it."""
 
     @property
     def is_open(self) -> bool:

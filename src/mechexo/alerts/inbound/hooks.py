@@ -93,6 +93,8 @@ def _observation(alert: Mapping[str, object], at: str, hook: Hook) -> Observatio
             source=hook.source,
             labels={**labels, **_links(alert, notes, at)},
             runbook=notes.get("runbook", ""),
+            observed_at=None if fires else _moment(alert, "endsAt", at),
+            began_at=_moment(alert, "startsAt", at),
         )
     )
 
