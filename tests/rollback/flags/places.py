@@ -24,6 +24,8 @@ class Place:
 
     store: FlagStore
     by_hand: Callable[..., None]
+    stamp: Callable[[str], datetime]
+    """When a flag was set, by the table's own column."""
 
 
 def sqlite_flags(path: Path, table: str = TABLE) -> Path:
