@@ -32,6 +32,14 @@ def run(paper: Path, name: str) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
+def contents(paper: Path) -> dict[Path, bytes]:
+    return {
+        each: each.read_bytes()
+        for each in paper.rglob("*")
+        if each.is_file() and not {"__pycache__", "state", ".git"} & set(each.parts)
+    }
+
+
 def assert_one_clear_line(done: subprocess.CompletedProcess[str], *words: str) -> None:
     assert done.returncode == 1
     assert done.stdout == ""
@@ -39,6 +47,20 @@ def assert_one_clear_line(done: subprocess.CompletedProcess[str], *words: str) -
     assert "Traceback" not in done.stderr
     for word in words:
         assert word in done.stderr
+
+
+@pytest.mark.parametrize("name", FLOWS)
+def test_in_stub_mode_each_flow_says_the_same_and_changes_nothing(
+    paper: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = contents(paper)
+    monkeypatch.setenv("MECHEXO_STUB", "1")
+    done = run(paper, name)
+    assert done.stderr == ""
+    assert contents(paper) == before
+    monkeypatch.delenv("MECHEXO_STUB")
+    assert done.stdout.removesuffix(" (on a copy)\n") == run(paper, name).stdout.strip()
+    assert contents(paper) != before
 
 
 @pytest.mark.parametrize("name", FLOWS)

@@ -222,7 +222,11 @@ def free_port() -> int:
 def write_config(folder: Path, port: int, home: Path | None = None) -> None:
     """Writes mechexo.toml for a gateway on `port`; `home` is where the desk will lie."""
     text = (TEMPLATE / "mechexo.toml").read_text(encoding="utf-8")
-    for name, value in {"@PORT@": str(port), **_places(home or folder)}.items():
+    for name, value in {
+        "@PORT@": str(port),
+        "@PYTHON@": _toml(sys.executable),
+        **_places(home or folder),
+    }.items():
         text = text.replace(name, value)
     _replace_config(folder, text)
 
