@@ -53,7 +53,8 @@ def test_a_plan_in_json_has_the_keys_of_the_contract(config: str) -> None:
 def test_a_plan_for_people_names_commit_guards_and_diff(config: str) -> None:
     text = run(config, "rollback", "plan", "config", PATH, "--to", "2026-02-01T12:00Z")
     assert "by the reflog: one" in text
-    assert "● OK      local edits" in text
+    assert "▲ WARNING age: " in text
+    assert "guards hold: configured file, deny list," in text
     assert "would revert config/risk.yaml (+1 -1)" in text
     assert "-limit: 2\n+limit: 1\n" in text
     assert text.endswith("does not hold: age. To set it aside: --override age\n")

@@ -153,6 +153,15 @@ def test_what_was_rolled_back_is_on_hold_until_it_is_released(
     assert rollback.plan_flow(desk, "reweight", to=at(2)).held_back == ()
 
 
+def test_only_commits_that_changed_what_went_back_are_on_hold(
+    desk: Desk, history: History, two_versions: datetime
+) -> None:
+    bad = history.head()
+    history.commit({"README": "of something else\n"}, at(3))
+    carry_out(desk, rollback.plan_flow(desk, "reweight", to=two_versions))
+    assert [hold.commit for hold in rollback.holds(desk)] == [bad]
+
+
 def test_an_undo_releases_what_its_run_put_on_hold(
     desk: Desk, history: History, two_versions: datetime
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import textwrap
 from collections import Counter
 from collections.abc import Sequence
 from zoneinfo import ZoneInfo
@@ -11,6 +12,7 @@ from mechexo.rollback.guards import OVERRIDES
 from mechexo.rollback.values import ChangedKey, Plan, PlannedFlag
 from mechexo.times import format_duration, in_zone, stamps_in_zone
 
+_WIDTH = 78
 OK, WARNING = "● OK     ", "▲ WARNING"
 
 
@@ -28,10 +30,13 @@ def plan_body(plan: Plan) -> dict[str, object]:
     }
 
 
-def plan_lines(plan: Plan, zone: ZoneInfo, *, read_as: str = "") -> list[str]:
+def plan_lines(
+    plan: Plan, zone: ZoneInfo, *, read_as: str = "", every_guard: bool = False
+) -> list[str]:
     """The plan as plain lines: where to, which commit, each guard, what it would do, the diff.
 
-    `read_as` says how the moment was understood when a person has just typed it.
+    Guards that simply hold are only named, but with `every_guard`. `read_as` says how the moment
+    was understood when a person has just typed it.
     """
     ago = format_duration(plan.made_at - plan.to)
     said = f" (read from {read_as})" if read_as else ""
@@ -48,11 +53,7 @@ def plan_lines(plan: Plan, zone: ZoneInfo, *, read_as: str = "") -> list[str]:
             else [f"  source    {plan.source}"]
         ),
         f"  digest    {plan.digest}",
-        *(
-            f"  {OK if guard.ok else WARNING} {guard.name}: "
-            f"{printable(stamps_in_zone(guard.detail, zone))}"
-            for guard in plan.guards
-        ),
+        *_guard_lines(plan, zone, every_guard),
     ]
     if plan.empty:
         well = all(guard.ok for guard in plan.guards)
@@ -67,6 +68,22 @@ def plan_lines(plan: Plan, zone: ZoneInfo, *, read_as: str = "") -> list[str]:
     if plan.diff:
         lines += ["", *plan.diff.removesuffix("\n").split("\n")]
     return [*lines, "", *_what_next(plan, zone)]
+
+
+def _guard_lines(plan: Plan, zone: ZoneInfo, every_guard: bool) -> list[str]:
+    quiet = [] if every_guard else [each for each in plan.guards if each.ok and not each.overridden]
+    told = [each for each in plan.guards if each not in quiet]
+    lines = [
+        f"  {OK if guard.ok and not guard.overridden else WARNING} {guard.name}: "
+        f"{printable(stamps_in_zone(guard.detail, zone))}"
+        for guard in sorted(told, key=lambda guard: guard.ok)
+    ]
+    if quiet:
+        named = f"{len(quiet)} guards hold: {', '.join(guard.name for guard in quiet)}"
+        lines += textwrap.wrap(
+            named, _WIDTH, initial_indent=f"  {OK} ", subsequent_indent=" " * (len(OK) + 3)
+        )
+    return lines
 
 
 def flag_line(flag: PlannedFlag) -> str:

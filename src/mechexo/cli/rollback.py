@@ -119,7 +119,7 @@ def show(
     if json_:
         extra = {"run": run_body(run)} if run else {}
         return render.json_document("rollback_plan", plan.made_at, {**plan_body(plan), **extra})
-    _show(plan, desk.zone, as_json=False)
+    render.text("\n".join(plan_lines(plan, desk.zone, every_guard=True)))
     if run is not None:
         render.text("\n".join(["", *run_lines(run, desk.zone)]))
     return None

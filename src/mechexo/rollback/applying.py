@@ -125,7 +125,7 @@ def change_all(application: Application, journal: Journal, at: datetime) -> str:
     except OSError as error:
         journal.clear(run_id)
         raise FailedError(f"the journal could not be written: {error}; nothing changed") from error
-    application.say("journal", f"{len(manifest.paths)} paths kept as they were")
+    application.say("journal", f"{_paths(manifest)} kept as it was")
     try:
         if made.repository is not None:
             _change_files(application, made.repository, manifest, prepared)
@@ -294,7 +294,12 @@ def _change_files(
     ]
     if wrong:
         raise ConflictError(f"{', '.join(wrong)}: was changed by somebody else at this moment")
-    application.say("files", f"{len(manifest.paths)} paths as they were then")
+    application.say("files", f"{_paths(manifest)} as it was then")
+
+
+def _paths(manifest: Manifest) -> str:
+    number = len(manifest.paths)
+    return "1 path" if number == 1 else f"each of {number} paths"
 
 
 def _now(repository: Repository, path: str) -> Content | None:

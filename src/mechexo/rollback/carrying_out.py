@@ -181,7 +181,7 @@ def _record_intent(desk: Desk, made: Made, run: Run, reason: str) -> None:
     recorded: dict[str, Any] = {
         "paths": recorded_paths(paths),
         "flags": made.flags.assumed(),
-        "held": list(made.held),
+        "held": _taken_back(made),
         "flow": made.flow,
         "undoes": made.plan.undoes,
         "repository": str(made.repository.root) if made.repository else "",
@@ -203,6 +203,16 @@ def _record_intent(desk: Desk, made: Made, run: Run, reason: str) -> None:
             paths=[change.path for change in made.plan.changes],
             flags=[flag.name for flag in made.plan.flags if flag.when != "re-arm"],
         )
+
+
+def _taken_back(made: Made) -> list[str]:
+    """The commits that changed what goes back: others since then were of something else."""
+    if made.repository is None or not made.spanned:
+        return []
+    parents = (*made.spanned[1:], made.plan.commit)
+    touched = made.repository.touched(zip(made.spanned, parents, strict=True))
+    going = {each.path for each in planning.acting(made.paths)}
+    return [oid for oid in made.spanned if going.intersection(touched[oid])]
 
 
 def _record_end(application: Application, run: Run, state: RunState, why: str) -> Run:

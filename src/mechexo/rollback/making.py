@@ -15,14 +15,14 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from mechexo.errors import ConfigError, NotFoundError, UsageError, close_names
-from mechexo.rollback import globs, guards, planning
+from mechexo.rollback import globs, guards, ledger, planning
 from mechexo.rollback.changed_keys import changed_keys
 from mechexo.rollback.diffing import shown_path
 from mechexo.rollback.facts import Wanted, gather
 from mechexo.rollback.git import Head, Repository, TreeEntry
 from mechexo.rollback.planned_flags import FlagPart, flag_part, no_flags
 from mechexo.rollback.planning import PathFacts
-from mechexo.rollback.resolving import Resolved, resolve
+from mechexo.rollback.resolving import LEDGER, NAMED, Resolved, resolve
 from mechexo.rollback.surroundings import limits_of, with_second_person, world
 from mechexo.rollback.undoing import undo_part
 from mechexo.rollback.values import ChangedKey, Plan
@@ -69,8 +69,8 @@ class Made:
     flags: FlagPart
     repository: Repository | None
     head: Head | None
-    held: tuple[str, ...]
-    """The commits that the plan takes back, which are then on hold."""
+    spanned: tuple[str, ...]
+    """The commits of the deployed line after the one that is gone back to, newest first."""
     flow: str
     """The flow that is deployed by it; empty when none is."""
 
@@ -199,18 +199,36 @@ def _source(
 def _resolve(
     desk: Desk, repository: Repository, head: Head, asked: Asked
 ) -> tuple[Resolved, tuple[tuple[str, int], ...]]:
-    to, now = asked.moment, desk.clock.now()
+    now = desk.clock.now()
+    to = asked.moment if asked.to else now
     reflog = repository.reflog(head.ref) if head.ref else ()
     # What git has cleared away since cannot be gone back to; then the log does not speak.
     at_or_before = [oid for oid, at in reflog if at <= to.timestamp()]
     if at_or_before and not repository.has_commit(at_or_before[-1]):
         reflog = ()
     chain = repository.chain(head.oid)
+    told = ledger.read(
+        desk.state, str(repository.root), flow=asked.name if asked.kind == "flow" else ""
+    )
     try:
-        return resolve(chain, reflog, to, now=now, shallow=repository.shallow), chain
+        resolved = resolve(
+            chain,
+            reflog,
+            to,
+            now=now,
+            shallow=repository.shallow,
+            ledger=told,
+            given=asked.commit,
+        )
     except UsageError as refusal:
         # A person reads it; what a plan keeps of such words is UTC, as every record.
         raise UsageError(stamps_in_zone(str(refusal), desk.zone)) from refusal
+    if resolved.source in (LEDGER, NAMED) and not repository.has_commit(resolved.oid):
+        raise UsageError(
+            f"{resolved.oid[:12]} (the {resolved.source}) is no longer in the repository: git has "
+            "cleared it away; name another with --commit"
+        )
+    return resolved, chain
 
 
 def _flow_rules(
