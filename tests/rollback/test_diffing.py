@@ -113,6 +113,35 @@ def test_a_secret_of_several_lines_is_hidden_to_its_end(block: list[str]) -> Non
 
 
 @pytest.mark.parametrize(
+    "block",
+    [
+        ["env:", "- name: DB_PASSWORD", "  value: hunter", "other: 1"],
+        ["env:", "- value: |", "    hunter", "    hunter", "  name: api_token", "other: 1"],
+        ['{ name = "DB_PASSWORD", value = "hunter" },', "other = 1"],
+        ['{"value": "hunter", "name": "DB_PASSWORD"},', "other"],
+        ["{", '  "key": "db.password",', '  "note": "",', '  "value": "hunter"', "}"],
+    ],
+)
+def test_the_value_of_an_entry_that_is_named_as_a_secret_is_hidden(block: list[str]) -> None:
+    shown = masked([f"{line}\n" for line in block])
+    assert "hunter" not in "".join(shown)
+    assert "***" in "".join(shown)
+    assert shown[-1] == f"{block[-1]}\n"
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        ["- name: limit", "  value: 3", "- name: DB_PASSWORD", "  value: ${env:DB}"],
+        ["name: password", "other:", "  value: 3"],
+        ["- name: the password is elsewhere", "  value: 3"],
+    ],
+)
+def test_the_values_of_other_entries_stay(block: list[str]) -> None:
+    assert masked(block) == block
+
+
+@pytest.mark.parametrize(
     "line",
     ["password: ${env:DB}", "token = '${file:t}'  # why", "author: Ann", "limit: 5", "password:"],
 )

@@ -1,28 +1,44 @@
 """The values of YAML, TOML and JSON files that differ between two versions, by their path. Pure.
 
-Reading is safe: no tag makes an object, an alias is not followed further than a file is long, and
-what cannot be read says why instead of failing.
+What cannot be read, or is too large to compare, is said instead of failing.
 """
 
 from __future__ import annotations
 
+import datetime
 import json
-import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mechexo.config.secrets import HIDDEN
+from mechexo.rollback import reading_yaml
+from mechexo.rollback.diffing import harmless
 from mechexo.rollback.masking import masked
+from mechexo.rollback.reading_yaml import Scalar
 from mechexo.rollback.values import ChangedKey
 
 MOST = 200
 """So many changed keys of a file are named; one more entry says how many there are besides."""
+LONGEST_BYTES = 512 * 1024
+"""A file larger than this is not compared by its keys."""
 _LONGEST_VALUE = 120
+_BEFORE_DIFFERENCE = 20
 _MOST_LEAVES = 50_000
-_MISSING = object()
-_NUMBER = re.compile(r"\[\d+\]")
+_WHOLE = "(all)"
+_NAMES = ("name", "key")
+
+
+@dataclass(frozen=True, slots=True)
+class _Leaf:
+    """A value that holds no others. `secret_by` are the words that may make it a secret: the keys
+    on the way to it, and the name in an entry of name and value."""
+
+    value: Any
+    secret_by: tuple[str, ...]
 
 
 def changed_keys(name: str, old: bytes | None, new: bytes | None) -> tuple[ChangedKey, ...]:
@@ -31,132 +47,137 @@ def changed_keys(name: str, old: bytes | None, new: bytes | None) -> tuple[Chang
     `old` is what is there now, `new` what would be; None for no file. Values of secret keys are
     hidden, though that they change is said.
     """
-    if Path(name).suffix.lower() not in (".yaml", ".yml", ".toml", ".json"):
+    suffix = Path(name).suffix.lower()
+    if suffix not in (".yaml", ".yml", ".toml", ".json") or old == new:
         return ()
-    sides = []
-    for data in (old, new):
+    before: dict[str, _Leaf] = {}
+    after: dict[str, _Leaf] = {}
+    for which, data, leaves in (("now", old, before), ("then", new, after)):
         try:
-            sides.append(dict(_leaves(_read(name, data))) if data is not None else {})
+            leaves.update(_leaves(suffix, data) if data is not None else ())
         except (ValueError, RecursionError) as error:
-            which = "now" if data is old else "then"
-            return (
-                ChangedKey(name, f"(not readable as it is {which}: {_line(error)})", None, None),
-            )
-    before, after = sides
-    paths = [path for path in {**before, **after} if _differs(before, after, path)]
+            said = f"(not readable as it is {which}: {_line(error)})"
+            return (ChangedKey(name, said, None, None),)
+    paths = [path for path in {**before, **after} if _differs(before.get(path), after.get(path))]
     found = [
-        ChangedKey(name, path, _shown(path, before), _shown(path, after)) for path in paths[:MOST]
+        ChangedKey(name, harmless(path), *_shown(before.get(path), after.get(path)))
+        for path in paths[:MOST]
     ]
     if len(paths) > MOST:
         found.append(ChangedKey(name, f"(and {len(paths) - MOST} more)", None, None))
     return tuple(found)
 
 
-def _read(name: str, data: bytes) -> Any:
-    match Path(name).suffix.lower():
+def _leaves(suffix: str, data: bytes) -> Iterator[tuple[str, _Leaf]]:
+    if len(data) > LONGEST_BYTES:
+        raise ValueError(f"it has more than {LONGEST_BYTES // 1024} KiB")
+    step: Callable[[str], str] = reading_yaml.step
+    documents: list[Any]
+    match suffix:
         case ".toml":
-            return tomllib.loads(data.decode("utf-8"))
+            documents = [tomllib.loads(data.decode("utf-8"))]
         case ".json":
-            return json.loads(data, object_pairs_hook=_object)
+            documents = [json.loads(data, object_pairs_hook=_object)]
         case _:
-            return _read_yaml(data)
+            # Its keys are steps already.
+            documents, step = reading_yaml.documents(data), str
+    number = 0
+    for at, document in enumerate(documents):
+        if document == {} or (isinstance(document, Scalar) and document.kind == "null"):
+            # An empty file, document or object alike has no values.
+            continue
+        for path, leaf in _below(document, f"#{at}" if at else "", (), step):
+            number += 1
+            if number > _MOST_LEAVES:
+                raise ValueError(f"it has more than {_MOST_LEAVES:,} values, aliases followed")
+            yield path or _WHOLE, leaf
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        names = [name for name, _ in pairs]
-        raise ValueError(f"the key {next(n for n in names if names.count(n) > 1)!r} is there twice")
+        [(twice, _)] = Counter(name for name, _ in pairs).most_common(1)
+        raise ValueError(f"the key {twice!r} is there twice")
     return found
 
 
-def _read_yaml(data: bytes) -> Any:
-    import yaml
-
-    try:
-        documents = [
-            _plain(node) for node in yaml.compose_all(data, Loader=yaml.CSafeLoader) if node
-        ]
-    except yaml.YAMLError as error:
-        raise ValueError(_line(error)) from error
-    return documents[0] if len(documents) == 1 else {f"#{n}": d for n, d in enumerate(documents)}
-
-
-def _plain(root: Any) -> Any:
-    """A YAML node as plain values. Scalars keep their type in what is shown; tags make nothing."""
-    import yaml
-
-    budget = [_MOST_LEAVES]
-
-    def value(node: Any, above: tuple[int, ...]) -> Any:
-        budget[0] -= 1
-        if budget[0] < 0 or id(node) in above:
-            raise ValueError("its aliases make it too large to compare")
-        inside = (*above, id(node))
-        if isinstance(node, yaml.MappingNode):
-            found: dict[str, Any] = {}
-            for key, item in node.value:
-                name = key.value if isinstance(key, yaml.ScalarNode) else "?"
-                if name in found and name != "<<":
-                    raise ValueError(f"the key {name!r} is there twice")
-                found[name] = value(item, inside)
-            return found
-        if isinstance(node, yaml.SequenceNode):
-            return [value(item, inside) for item in node.value]
-        return _Scalar(node.tag.rpartition(":")[2], node.value)
-
-    return value(root, ())
-
-
-class _Scalar(tuple[str, str]):
-    """A YAML scalar: its type and its text."""
-
-    __slots__ = ()
-
-    def __new__(cls, kind: str, text: str) -> _Scalar:
-        return super().__new__(cls, (kind, text))
-
-    def __str__(self) -> str:
-        kind, text = self
-        return json.dumps(text, ensure_ascii=False) if kind == "str" else text or "null"
-
-
-def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+def _below(
+    value: Any, path: str, secret_by: tuple[str, ...], step: Callable[[str], str]
+) -> Iterator[tuple[str, _Leaf]]:
     """Each value that holds no others, by its path; an empty object or list is one."""
+    if len(secret_by) > 2 * reading_yaml.DEEPEST:
+        raise ValueError(f"it is nested more than {2 * reading_yaml.DEEPEST} deep")
     if isinstance(value, Mapping) and value:
+        entry = next((_text(value[name]) for name in _NAMES if name in value), "")
         for name, item in value.items():
-            yield from _leaves(item, f"{path}.{_step(name)}" if path else _step(name))
+            named = (*secret_by, name, entry) if name == "value" and entry else (*secret_by, name)
+            at = f"{path}.{step(name)}" if path else step(name)
+            yield from _below(item, at, named, step)
     elif isinstance(value, list) and value:
         for number, item in enumerate(value):
-            yield from _leaves(item, f"{path}[{number}]")
+            yield from _below(item, f"{path}[{number}]", (*secret_by, ""), step)
     else:
-        yield path or "(all)", value
+        yield path, _Leaf(value, secret_by)
 
 
-def _step(name: str) -> str:
-    plain = name and all(each.isalnum() or each in "_-#<" for each in name)
-    return name if plain else json.dumps(name, ensure_ascii=False)
+def _text(value: Any) -> str:
+    """A text value; empty for any other."""
+    return value.text if isinstance(value, Scalar) else value if isinstance(value, str) else ""
 
 
-def _differs(before: Mapping[str, Any], after: Mapping[str, Any], path: str) -> bool:
-    old, new = before.get(path, _MISSING), after.get(path, _MISSING)
-    return type(old) is not type(new) or old != new
+def _differs(old: _Leaf | None, new: _Leaf | None) -> bool:
+    if old is None or new is None:
+        return True
+    before, after = old.value, new.value
+    if type(before) is not type(after):
+        return True
+    # Not a number is not even equal to itself; as a setting it is the same.
+    return bool(before != after and not (before != before and after != after))
 
 
-def _shown(path: str, side: Mapping[str, Any]) -> str | None:
-    if path not in side:
-        return None
-    value = side[path]
-    text = (
-        str(value)
-        if isinstance(value, _Scalar)
-        else json.dumps(value, ensure_ascii=False, default=str)
+def _shown(old: _Leaf | None, new: _Leaf | None) -> tuple[str | None, str | None]:
+    """Both values, as they may be seen: harmless, short, without secrets."""
+    texts = [None if leaf is None else _as_text(leaf.value) for leaf in (old, new)]
+    start = _start_of_difference(*texts)
+    first, second = (
+        None if leaf is None or text is None else _hidden_or_short(leaf, text, start)
+        for leaf, text in zip((old, new), texts, strict=True)
     )
-    lines = [f"{_NUMBER.sub('', step)}: {text}" for step in path.split(".")]
-    if masked(lines) != lines:
+    return first, second
+
+
+def _hidden_or_short(leaf: _Leaf, text: str, start: int) -> str:
+    lines = [f"{word}: {text}" for word in leaf.secret_by if word] or [text]
+    # Each line alone: what one of them hides below itself is none of the others.
+    if any(masked([line]) != [line] for line in lines):
         return HIDDEN
-    return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}..."
+    if len(text) <= _LONGEST_VALUE:
+        return harmless(text)
+    begin = "..." if start else ""
+    end = "..." if start + _LONGEST_VALUE < len(text) else ""
+    return f"{begin}{harmless(text[start : start + _LONGEST_VALUE])}{end} ({len(text):,} long)"
+
+
+def _start_of_difference(old: str | None, new: str | None) -> int:
+    """From where long values are shown: from shortly before they differ."""
+    if old is None or new is None or max(len(old), len(new)) <= _LONGEST_VALUE:
+        return 0
+    shortest = min(len(old), len(new))
+    same = next((at for at in range(shortest) if old[at] != new[at]), shortest)
+    return 0 if same < _LONGEST_VALUE else same - _BEFORE_DIFFERENCE
+
+
+def _as_text(value: Any) -> str:
+    if isinstance(value, Scalar):
+        return str(value)
+    if isinstance(value, datetime.date | datetime.time):
+        return value.isoformat()
+    try:
+        return json.dumps(value, ensure_ascii=False)
+    except ValueError:
+        # A number with more digits than Python would write out.
+        return hex(value)
 
 
 def _line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:200] or type(error).__name__
+    return harmless(" ".join(str(error).split())[:200]) or type(error).__name__

@@ -41,6 +41,12 @@ def shown_path(path: str) -> str:
     return _UNSHOWABLE.sub(_escape, text.replace("\n", "\\n").replace("\t", "\\t"))
 
 
+def harmless(text: str) -> str:
+    """Text as one line that moves no cursor, turns no writing round and can be stored."""
+    encodable = text.encode("utf-8", "backslashreplace").decode("utf-8")
+    return _UNSHOWABLE.sub(_escape, encodable.replace("\n", "\\n").replace("\t", "\\t"))
+
+
 def file_diff(path: str, now: Content | None, then: Content | None) -> FileDiff:
     """The diff from what is there now to what would be there after the rollback."""
     name = shown_path(path)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from mechexo.config.secrets import HIDDEN, redact
 
@@ -32,6 +32,16 @@ _SECTION = re.compile(r"^\s*\[{1,2}[^\[\]=]+\]{1,2}\s*(?:[#;].*)?$")
 _ANY_ASSIGNMENT = re.compile(r"^\s*(?P<key>[\w.\"'-]+)\s*[:=]\s*(?P<value>.*)")
 _CLOSING = re.compile(r"^\s*[\]}]+,?\s*$")
 _TRIPLE = re.compile(r"\"{3}|'{3}")
+# An entry of name and value, such as of an environment: the name says what the value is.
+_NAME = re.compile(
+    rf"""(?ix)
+    (?<![\w.-]) [\"']? (?:name|key) [\"']? \s* [:=] \s*
+    [\"']? [\w.-]* (?:{_SECRET_WORDS})s? (?:[_.-][\w.-]*)? [\"']? \s* (?:[,}}\#].*)? $
+    """
+)
+_VALUE = re.compile(r"(?<![\w.-])[\"']?value[\"']?\s*[:=]\s*", re.IGNORECASE)
+_ENTRY_LINES = 4
+"""So many lines from its name, either way, the value of an entry is looked for."""
 
 
 def masked(lines: Sequence[str]) -> list[str]:
@@ -39,14 +49,56 @@ def masked(lines: Sequence[str]) -> list[str]:
     addresses hidden. References such as `${env:NAME}` hold no secret and stay.
 
     What belongs to a secret key is hidden to its end: an indented block, a list, a text in triple
-    quotes, and all values below a heading such as `[credentials]`.
+    quotes, and all values below a heading such as `[credentials]`. So is the value of an entry
+    whose name says that it is a secret.
     """
-    masker = _Masker()
+    masker, values = _Masker(), _named_values(lines)
     shown = []
-    for line in lines:
+    for number, line in enumerate(lines):
         body = line.rstrip("\r\n")
-        shown.append(masker.line(body) + line[len(body) :])
+        shown.append(masker.line(body, value_at=values.get(number)) + line[len(body) :])
     return shown
+
+
+def _named_values(lines: Sequence[str]) -> dict[int, int]:
+    """Where a secret stands that only the name in the same entry tells: column by line number."""
+    found = {}
+    for number, line in enumerate(lines):
+        if len(line) > _LONGEST_LINE or not _MENTION.search(line):
+            continue
+        if (name := _NAME.search(line)) is None:
+            continue
+        if same := _VALUE.search(line):
+            found[number] = same.end()
+        column = name.start()
+        for near in _same_entry(lines, number, column):
+            value = _VALUE.search(lines[near][:_LONGEST_LINE])
+            if value is not None and value.start() == column:
+                found[near] = value.end()
+    return found
+
+
+def _same_entry(lines: Sequence[str], number: int, column: int) -> Iterator[int]:
+    """The lines near by whose keys belong to the same entry as one at this line and column."""
+
+    def begins(at: int) -> bool:
+        return lines[at][:column].strip() == "-"
+
+    def outside(at: int) -> bool:
+        before = lines[at][:column].strip()
+        return bool(before) and before != "-"
+
+    for at in range(number + 1, min(len(lines), number + _ENTRY_LINES)):
+        if begins(at) or outside(at):
+            break
+        yield at
+    for at in range(number, max(-1, number - _ENTRY_LINES), -1):
+        if at < number and outside(at):
+            break
+        if at < number:
+            yield at
+        if begins(at):
+            break
 
 
 class _Masker:
@@ -58,8 +110,8 @@ class _Masker:
         self._may_list = False
         self._secret_section = False
 
-    def line(self, body: str) -> str:
-        """One line without its ending, as it may be shown."""
+    def line(self, body: str, *, value_at: int | None = None) -> str:
+        """One line without its ending, as it may be shown; from `value_at` on it is a secret."""
         indent = body[: len(body) - len(body.lstrip())]
         if self._until is not None:
             if self._until.search(body):
@@ -76,6 +128,8 @@ class _Masker:
         if _SECTION.match(body):
             self._secret_section = bool(_MENTION.search(body))
             return body
+        if value_at is not None:
+            return redact(body[:value_at]) + self._value(body[value_at:], len(indent))
         found = _ASSIGNMENT.search(body)
         if found is None and self._secret_section:
             found = _ANY_ASSIGNMENT.search(body)
