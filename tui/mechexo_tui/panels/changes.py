@@ -33,6 +33,9 @@ COLUMNS = (
     Column("files", 28, drop=2),
 )
 NARROW = 100
+"""Below this width the files stand in the story only."""
+SORT_MARK = 2
+"""Cells of the mark behind the title of the column that the list is sorted by."""
 _SAID = {
     Kind.EDIT: "edit",
     Kind.FLAG: "flag",
@@ -113,8 +116,11 @@ def head_words(found: WhatChanged, read_at: datetime | None, look: Look) -> str:
     return f" {look.glyphs.dot} ".join(parts)
 
 
-def list_table(found: Sequence[Told], around: datetime, look: Look) -> Table:
-    """The columns in this width, no wider than these rows need."""
+def list_table(
+    found: Sequence[Told], around: datetime, look: Look, *, sorted_by: str = ""
+) -> Table:
+    """The columns in this width, no wider than these rows need; the one it is sorted by has room
+    for its mark."""
     columns = {column.title: column for column in COLUMNS}
     width = look.width - 1
     if width < NARROW:
@@ -123,6 +129,12 @@ def list_table(found: Sequence[Told], around: datetime, look: Look) -> Table:
     cells = [_cells(each, around, look)[: len(wanted)] for each in found if each.happening]
     measured = natural(wanted, cells) if cells else wanted
     measured[3] = columns["what"]
+    measured = [
+        replace(column, width=max(column.width, len(column.title) + SORT_MARK))
+        if column.title == sorted_by
+        else column
+        for column in measured
+    ]
     return Table.fitting(measured, width, indent=1)
 
 

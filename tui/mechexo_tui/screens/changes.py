@@ -126,12 +126,12 @@ class ChangesScreen(ConsoleScreen):
             rows.show([])
             return
         every = changes.told(found, self.words, by_rank=self._by_rank)
-        table = changes.list_table(every, found.around, look)
+        sorted_by, mark = ("suspect", " ^") if self._by_rank else ("when", " v")
+        table = changes.list_table(every, found.around, look, sorted_by=sorted_by)
         aside = changes.head_words(found, self._found.read_at, self.look)
         if self.words:
             aside = f"{len(every)} rows with {self.words!r}"
         head[0] = title("What changed", self.look, aside=aside)
-        sorted_by, mark = ("suspect", " ^") if self._by_rank else ("when", " v")
         head.append(table.head(sorted_by=sorted_by, mark=mark))
         if not every:
             head.append((("  nothing that is watched", "dim"),))
