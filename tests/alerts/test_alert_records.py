@@ -10,7 +10,7 @@ from datetime import timedelta
 import pytest
 
 from conftest import START
-from mechexo.alerts import outbox, outbox_reading, records
+from mechexo.alerts import outbox, outbox_reading, records, timeline_records
 from mechexo.alerts.bundling import Limit
 from mechexo.alerts.values import AlertState
 from mechexo.desk import Desk
@@ -43,7 +43,7 @@ OPEN = (AlertState.FIRING, AlertState.ACKNOWLEDGED)
         lambda c: records.alerts_in(c, OPEN, None),
         lambda c: records.counts(c, START),
         lambda c: records.unacknowledged_since(c, "critical"),
-        lambda c: records.timeline_of(c, 1),
+        lambda c: timeline_records.timeline_of(c, 1),
         lambda c: outbox_reading.channels_with_work(c, START),
         lambda c: outbox.claim(c, "mail", Limit(20), START),
         lambda c: outbox_reading.unreached(c, START, timedelta(seconds=60)),

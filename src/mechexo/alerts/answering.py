@@ -13,12 +13,12 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from mechexo.actor import Actor, Role, user_name
-from mechexo.alerts import answer_records, silence_records
+from mechexo.alerts import answer_records, outbox_reading, silence_records
 from mechexo.alerts.channels import chat
 from mechexo.alerts.operations import acknowledge, get_alert
 from mechexo.alerts.silencing import silence
 from mechexo.alerts.text import FIELD_LIMIT, clean
-from mechexo.alerts.values import Alert, AlertState
+from mechexo.alerts.values import SEVERITIES, Alert, AlertState
 from mechexo.errors import BusyError, MechexoError, StateError
 from mechexo.state import audit as audit_log
 from mechexo.times import in_zone
@@ -66,9 +66,15 @@ def actor_of(user: str) -> Actor:
 
 
 def fulfil(
-    desk: Desk, channel: str, user: str, wish: chat.Wish, first_steps: FirstSteps | None
+    desk: Desk,
+    channel: str,
+    user: str,
+    wish: chat.Wish,
+    first_steps: FirstSteps | None,
+    message: str = "",
 ) -> ChatAnswer:
-    """Does what a user of the desk wishes, by their role.
+    """Does what a user of the desk wishes, by their role, who answers a `message` of the channel
+    ("" when they answer none). What that does not show they do not know of.
 
     Raises:
         BusyError, StateError: it could not be written now; the answer is to be kept.
@@ -79,12 +85,15 @@ def fulfil(
         words = f"which alert? Write: {wish.act} NUMBER"
         return ChatAnswer(channel, name, wish.act, None, False, words)
     try:
-        words, mark = _done(theirs, channel, wish.act, wish.alert_id, wish.note, first_steps)
+        if wish.act == "runbook":
+            words, mark, done = _first_steps(theirs, wish.alert_id, first_steps), "", True
+        else:
+            words, mark, done = _done(theirs, channel, wish, wish.alert_id, message)
     except (BusyError, StateError):
         raise
     except MechexoError as error:
         return ChatAnswer(channel, name, wish.act, wish.alert_id, False, str(error))
-    return ChatAnswer(channel, name, wish.act, wish.alert_id, True, words, mark)
+    return ChatAnswer(channel, name, wish.act, wish.alert_id, done, words, mark)
 
 
 def refuse(desk: Desk, bot: str, channel: str, user: str, wish: chat.Wish) -> ChatAnswer:
@@ -110,27 +119,37 @@ def refuse(desk: Desk, bot: str, channel: str, user: str, wish: chat.Wish) -> Ch
 _ACTIONS: Mapping[str, str] = {"ack": "acknowledge", "snooze": "silence", "runbook": "runbook"}
 
 
-def _done(
-    desk: Desk, channel: str, act: str, alert_id: int, note: str, first_steps: FirstSteps | None
-) -> tuple[str, str]:
-    """Does it; what to answer, and what the message says from now on."""
-    if act == "ack":
-        said = f"by {channel}: {note}" if note else f"by {channel}"
-        alert = acknowledge(desk, alert_id, note=said, through=channel)
-        known = f"{alert.acknowledged_by} knows"
-        if alert.acknowledged_at is not None:
-            known += f" since {in_zone(alert.acknowledged_at, desk.zone)}"
-        return f"alert {alert_id}: {known}", f"✔ alert {alert_id}: {known}"
-    if act == "snooze":
-        return _snooze(desk, channel, get_alert(desk, alert_id))
+def _first_steps(desk: Desk, alert_id: int, first_steps: FirstSteps | None) -> str:
     steps = first_steps(get_alert(desk, alert_id)) if first_steps is not None else ""
-    return steps or f"no runbook entry was found for alert {alert_id}", ""
+    return steps or f"no runbook entry was found for alert {alert_id}"
 
 
-def _snooze(desk: Desk, channel: str, alert: Alert) -> tuple[str, str]:
+def _done(
+    desk: Desk, channel: str, wish: chat.Wish, alert_id: int, message: str
+) -> tuple[str, str, bool]:
+    """Does it; what to answer, what the message says from now on, and whether it is done."""
+    shown = outbox_reading.severity_shown(desk.state.reader(), alert_id, channel, message)
+    if wish.act == "snooze":
+        return _snooze(desk, channel, get_alert(desk, alert_id), shown)
+    said = f"by {channel}: {wish.note}" if wish.note else f"by {channel}"
+    alert = acknowledge(desk, alert_id, note=said, through=channel, shown=shown)
+    if alert.acknowledged_by is None:
+        known = f"{desk.actor.name} knows of {shown}, but it is {alert.severity} now"
+        words = f"alert {alert_id}: {known} and goes on paging: answer the newer message"
+        return words, f"▲ alert {alert_id}: {known}", False
+    known = f"{alert.acknowledged_by} knows"
+    if alert.acknowledged_at is not None:
+        known += f" since {in_zone(alert.acknowledged_at, desk.zone)}"
+    return f"alert {alert_id}: {known}", f"✔ alert {alert_id}: {known}", True
+
+
+def _snooze(desk: Desk, channel: str, alert: Alert, shown: str) -> tuple[str, str, bool]:
     desk.require("alerts.silence", f"key={alert.key}", Role.RESPONDER)
     if alert.state is AlertState.RESOLVED:
-        return f"alert {alert.id} is over; there is nothing to snooze", ""
+        return f"alert {alert.id} is over; there is nothing to snooze", "", True
+    if shown and SEVERITIES.index(shown) > SEVERITIES.index(alert.severity):
+        words = f"alert {alert.id}: not snoozed: this message said {shown}, and it is "
+        return f"{words}{alert.severity} now: answer the newer message", "", False
     now = desk.clock.now()
     standing = [
         each
@@ -144,4 +163,4 @@ def _snooze(desk: Desk, channel: str, alert: Alert) -> tuple[str, str]:
         )
     until = in_zone(made.ends_at, desk.zone)
     words = f"alert {alert.id}: quiet until {until}, by {made.author}"
-    return words, f"● {words}"
+    return words, f"● {words}", True

@@ -303,7 +303,8 @@ class _Asking:
         if user is None:
             done = answering.refuse(self.desk, self.bot.id, channel, str(update["user"]), wish)
         else:
-            done = answering.fulfil(self.desk, channel, user, wish, self.first_steps)
+            message = str(update["message"] if is_press else update["answered_message"])
+            done = answering.fulfil(self.desk, channel, user, wish, self.first_steps, message)
         self.done.append(done)
         is_long = len(done.words) > chat.NOTICE_LIMIT or "\n" in done.words
         if not is_press or is_long:

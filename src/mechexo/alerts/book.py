@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from mechexo.alerts import outbox, outbox_reading, records, silence_records
+from mechexo.alerts import outbox, outbox_reading, records, silence_records, timeline_records
 from mechexo.alerts.configured import policy_of
 from mechexo.alerts.effects import AlertsState, Effects, Recent
 from mechexo.alerts.maintenance import windows_at
@@ -117,7 +117,7 @@ def store(transaction: Transaction, effects: Effects, now: datetime) -> None:
     """Writes what the rules said, all in the caller's transaction."""
     connection = transaction.connection
     records.save_alerts(connection, effects.alerts)
-    records.append_events(connection, effects.events)
+    timeline_records.append_events(connection, effects.events)
     outbox.add_closings(connection, effects.closings)
     outbox.add_pages(connection, effects.pages)
     outbox.cancel(connection, effects.cancellations, now)

@@ -45,7 +45,7 @@ def calls_under_way(connection: sqlite3.Connection) -> tuple[Call, ...]:
     """The calls under way, oldest first."""
     rows = connection.execute(
         "SELECT phone_call.*, delivery.alert_id, delivery.page, delivery.level, delivery.kind, "
-        "delivery.resend, delivery.first_due_at FROM phone_call "
+        "delivery.resend, delivery.first_due_at, delivery.shown FROM phone_call "
         "JOIN delivery ON delivery.id = phone_call.delivery_id ORDER BY placed_at, delivery_id"
     ).fetchall()
     alerts = records.alerts_by_id(connection, {row["alert_id"] for row in rows})
@@ -68,6 +68,7 @@ def calls_under_way(connection: sqlite3.Connection) -> tuple[Call, ...]:
                     attempt=row["attempt"],
                     resend=bool(row["resend"]),
                     first_due_at=from_iso_z(row["first_due_at"]),
+                    shown=row["shown"],
                 )
                 for row in together
             ),

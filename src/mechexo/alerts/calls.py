@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from mechexo.alerts.channels.address import Address
     from mechexo.alerts.channels.process import Answer
     from mechexo.alerts.outbox import Claim
+    from mechexo.alerts.values import Alert
     from mechexo.config import ChannelSettings
     from mechexo.desk import Desk
 
@@ -179,8 +180,9 @@ class _Look:
                     claim.alert.id,
                     note=f"a key pressed on {self.channel}",
                     through=self.channel,
+                    shown=claim.shown,
                 )
-                said.append(f"{alert.acknowledged_by} knows")
+                said.append(_known(alert, claim, theirs.actor.name))
             except MechexoError as error:
                 if error.exit_code not in (3, 4):
                     raise
@@ -205,3 +207,9 @@ class _Look:
                     due_at = next_call(unheard, now)
                     outbox.record_retry(connection, claim, "unheard", verdict.words, now, due_at)
                 self.done.append(outbox_reading.delivery(connection, claim.delivery_id))
+
+
+def _known(alert: Alert, claim: Claim, who: str) -> str:
+    if alert.acknowledged_by is None:
+        return f"{who} knows of {claim.shown}; it is {alert.severity} now and goes on paging"
+    return f"{alert.acknowledged_by} knows"

@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Collection, Iterable
 from datetime import datetime
 
-from mechexo.alerts import outbox, outbox_reading, records
+from mechexo.alerts import outbox, outbox_reading, records, timeline_records
 from mechexo.alerts.effects import Page
 from mechexo.alerts.text import clean
 from mechexo.alerts.values import NOTICE_SOURCE, Alert, AlertEvent, AlertState, Delivery
@@ -46,7 +46,7 @@ def add_notice(
     )
     records.save_alerts(connection, [notice])
     event = AlertEvent(now, "notice", f"{notice.summary} To: {', '.join(wanted)}", actor)
-    records.append_events(connection, [(number, event)])
+    timeline_records.append_events(connection, [(number, event)])
     pages = [Page(number, 1, 0, channel, now, kind="notice") for channel in wanted]
     outbox.add_pages(connection, pages)
     return tuple(reversed(outbox_reading.deliveries(connection, number, len(wanted))))

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from mechexo.actor import Role
-from mechexo.alerts import records, rules
+from mechexo.alerts import records, rules, timeline_records
 from mechexo.alerts.book import apply_step, store
 from mechexo.alerts.channels.mailbox import mailbox
 from mechexo.alerts.configured import policy_of
@@ -129,11 +129,15 @@ def raise_alert(
     return alert
 
 
-def acknowledge(desk: Desk, alert_id: int, *, note: str = "", through: str = "") -> Alert:
+def acknowledge(
+    desk: Desk, alert_id: int, *, note: str = "", through: str = "", shown: str = ""
+) -> Alert:
     """Says that the actor knows and takes it: nobody further is told, unless it gets worse than it
     is now. The first one stands: one more changes nothing and leaves no entry in the audit log.
 
-    The channels that were told of it hear who knows; the one it came `through` does already.
+    The channels that were told of it hear who knows; the one it came `through` does already. Where
+    the actor answers a message, `shown` is the severity that it showed: of an alert that has become
+    worse since it is only recorded that they know of the milder one, and it goes on firing.
 
     Raises:
         NotFoundError: there is no alert with this id.
@@ -153,6 +157,13 @@ def acknowledge(desk: Desk, alert_id: int, *, note: str = "", through: str = "")
             )
         if alert.state is AlertState.ACKNOWLEDGED:
             operation.unchanged = True
+            return as_of(alert, now)
+        if shown and rules.rank(shown) > rules.rank(alert.severity):
+            event = rules.knows_of_less(alert, now, desk.actor.name, clean(note), shown)
+            operation.unchanged = timeline_records.is_in_timeline(connection, alert_id, event)
+            if not operation.unchanged:
+                timeline_records.append_events(connection, [(alert_id, event)])
+                operation.after = {"state": alert.state.value, "knows_of": shown}
             return as_of(alert, now)
         taken, effects = rules.acknowledge(
             alert, now, desk.actor.name, clean(note), policy_of(desk, now), through=through

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from mechexo.alerts import records
+from mechexo.alerts import records, timeline_records
 from mechexo.alerts.bundling import MINUTE, TOGETHER_AT_MOST, Due, Spoken, Wait, next_bundle
 from mechexo.alerts.outbox_conditions import CLAIMABLE, LEASE, moments
 from mechexo.alerts.retry import LONGEST_DELAY
@@ -39,6 +39,8 @@ class Claim:
     attempt: int
     resend: bool
     first_due_at: datetime
+    shown: str
+    """The severity that the message shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +116,7 @@ def cancel(
         if rows:
             told = ", ".join(sorted({row["channel"] for row in rows}))
             event = AlertEvent(now, "cancelled", f"{told}: {each.reason}")
-            records.append_events(connection, [(each.alert_id, event)])
+            timeline_records.append_events(connection, [(each.alert_id, event)])
 
 
 def claim(
@@ -191,20 +193,22 @@ def _lease(
     connection: sqlite3.Connection, row: sqlite3.Row, alerts: Mapping[int, Alert], now: datetime
 ) -> Claim:
     attempt, resend = row["attempts"] + 1, bool(row["resend"]) or row["state"] == "sending"
+    alert = alerts[row["alert_id"]]
     connection.execute(
         "UPDATE delivery SET state = 'sending', attempts = ?, resend = ?, leased_until = ?, "
-        "first_due_at = MIN(first_due_at, ?) WHERE id = ?",
-        (attempt, int(resend), iso_z(now + LEASE), iso_z(now), row["id"]),
+        "first_due_at = MIN(first_due_at, ?), shown = ? WHERE id = ?",
+        (attempt, int(resend), iso_z(now + LEASE), iso_z(now), alert.severity, row["id"]),
     )
     return Claim(
         delivery_id=row["id"],
-        alert=alerts[row["alert_id"]],
+        alert=alert,
         page=row["page"],
         level=row["level"],
         kind=row["kind"],
         attempt=attempt,
         resend=resend,
         first_due_at=min(from_iso_z(row["first_due_at"]), now),
+        shown=alert.severity,
     )
 
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from mechexo.alerts.outbox_conditions import CLAIMABLE, STRAY, moments
-from mechexo.alerts.values import Delivery
+from mechexo.alerts.values import SEVERITIES, Delivery
 from mechexo.times import from_iso_z, iso_z
 
 if TYPE_CHECKING:
@@ -205,3 +205,27 @@ def _delivery(row: sqlite3.Row) -> Delivery:
         detail=row["detail"],
         finished_at=from_iso_z(row["finished_at"]) if row["finished_at"] else None,
     )
+
+
+def severity_shown(
+    connection: sqlite3.Connection, alert_id: int, channel: str, reference: str
+) -> str:
+    """The severity that the message with this reference at its service showed of an alert, for
+    whoever answers it.
+
+    Of one that is not known (it is only just being sent, say) the mildest that the channel has
+    shown. Without a reference nobody answers a message: then it is the worst that the channel has
+    shown. "" when nothing was ever shown.
+    """
+    rows = connection.execute(
+        "SELECT channel, reference, shown FROM delivery "
+        "WHERE alert_id = ? AND shown <> '' AND kind IN ('page', 'reminder')",
+        (alert_id,),
+    ).fetchall()
+    here = [row for row in rows if row["channel"] == channel] or rows
+    # Two channels may speak in one chat.
+    same = [row for row in rows if reference and row["reference"] == reference]
+    shown = sorted({row["shown"] for row in same or here}, key=SEVERITIES.index)
+    if not shown:
+        return ""
+    return str(shown[-1] if reference else shown[0])

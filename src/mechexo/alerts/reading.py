@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from mechexo.alerts import outbox_reading, records
+from mechexo.alerts import outbox_reading, records, timeline_records
 from mechexo.alerts.values import OPEN, Alert, AlertState
 from mechexo.errors import NotFoundError
 
@@ -66,7 +66,7 @@ def started_around(
 def timeline(desk: Desk, alert_id: int) -> tuple[AlertEvent, ...]:
     """Why somebody was, or was not, told: everything that happened to the alert, oldest first."""
     get_alert(desk, alert_id)
-    return records.timeline_of(desk.state.reader(), alert_id)
+    return timeline_records.timeline_of(desk.state.reader(), alert_id)
 
 
 def deliveries(desk: Desk, alert_id: int | None = None, limit: int = 50) -> tuple[Delivery, ...]:
@@ -77,7 +77,7 @@ def deliveries(desk: Desk, alert_id: int | None = None, limit: int = 50) -> tupl
 def acknowledgement_notes(desk: Desk, alert_ids: Collection[int]) -> dict[int, str]:
     """What was said with the acknowledgement of each of these alerts; those without words, or
     whose acknowledgement no longer stands, are not in it."""
-    return records.acknowledgement_notes(desk.state.reader(), alert_ids)
+    return timeline_records.acknowledgement_notes(desk.state.reader(), alert_ids)
 
 
 def without_entry(desk: Desk) -> tuple[str, ...]:

@@ -11,12 +11,10 @@ from typing import Any
 
 from mechexo.alerts.values import (
     FIRED_AGAIN,
-    LATE,
     NOTICE_SOURCE,
     SEVERITIES,
     Alert,
     AlertCounts,
-    AlertEvent,
     AlertState,
 )
 from mechexo.times import from_iso_z, iso_z
@@ -224,51 +222,6 @@ def save_alerts(connection: sqlite3.Connection, alerts: Iterable[Alert]) -> None
     connection.executemany(_UPSERT, [_row(alert) for alert in alerts])
 
 
-def append_events(connection: sqlite3.Connection, events: Iterable[tuple[int, AlertEvent]]) -> None:
-    """Appends to the timelines of alerts."""
-    found = list(events)
-    if any(event.kind == LATE for _, event in found):
-        # What is late is said again and again by a source that does not know; once is enough.
-        found = [each for each in found if not _is_told(connection, *each)]
-    connection.executemany(
-        "INSERT INTO alert_event (alert_id, at, kind, detail, actor) VALUES (?, ?, ?, ?, ?)",
-        [(alert_id, iso_z(e.at), e.kind, e.detail, e.actor) for alert_id, e in found],
-    )
-
-
-def _is_told(connection: sqlite3.Connection, alert_id: int, event: AlertEvent) -> bool:
-    """Whether the timeline tells of the same late observation already."""
-    if event.kind != LATE:
-        return False
-    row = connection.execute(
-        "SELECT 1 FROM alert_event WHERE alert_id = ? AND kind = ? AND detail = ?",
-        (alert_id, event.kind, event.detail),
-    ).fetchone()
-    return row is not None
-
-
-def timeline_of(connection: sqlite3.Connection, alert_id: int) -> tuple[AlertEvent, ...]:
-    """What happened to an alert, sending attempts included, oldest first."""
-    rows = connection.execute(
-        """
-        SELECT at, kind, detail, actor, 0 AS source, id FROM alert_event WHERE alert_id = :alert
-        UNION ALL
-        SELECT attempt.at, attempt.outcome,
-               CASE delivery.kind WHEN 'page' THEN '' ELSE delivery.kind || ': ' END
-               || delivery.channel || ', attempt ' || attempt.number
-               || CASE attempt.detail WHEN '' THEN '' ELSE ': ' || attempt.detail END,
-               '', 1, attempt.id
-        FROM delivery_attempt AS attempt JOIN delivery ON delivery.id = attempt.delivery_id
-        WHERE delivery.alert_id = :alert
-        ORDER BY at, source, id
-        """,
-        {"alert": alert_id},
-    )
-    return tuple(
-        AlertEvent(from_iso_z(row["at"]), row["kind"], row["detail"], row["actor"]) for row in rows
-    )
-
-
 def label_names(connection: sqlite3.Connection) -> frozenset[str]:
     """The names of all labels that any alert has, open or resolved."""
     rows = connection.execute(
@@ -286,20 +239,6 @@ def prune(connection: sqlite3.Connection, before: datetime) -> None:
         (iso_z(before), _PRUNED_AT_ONCE),
     )
     connection.execute("DELETE FROM silence WHERE ends_at < ?", (iso_z(before),))
-
-
-def acknowledgement_notes(
-    connection: sqlite3.Connection, alert_ids: Collection[int]
-) -> dict[int, str]:
-    """The note of each alert's acknowledgement, where one stands and has words."""
-    rows = connection.execute(
-        "SELECT alert_id, detail FROM alert_event JOIN alert ON alert.id = alert_id "
-        "WHERE kind = 'acknowledged' AND acknowledged_by IS NOT NULL "
-        "AND alert_id IN (SELECT value FROM json_each(?)) ORDER BY alert_event.id",
-        (json.dumps(list(alert_ids)),),
-    )
-    last = {row["alert_id"]: row["detail"] for row in rows}
-    return {alert_id: note for alert_id, note in last.items() if note}
 
 
 def counts(connection: sqlite3.Connection, now: datetime) -> AlertCounts:

@@ -24,7 +24,7 @@ from mechexo.alerts.values import (
 )
 from mechexo.times import format_duration
 
-__all__ = ["acknowledge", "matching", "resolve", "step"]
+__all__ = ["acknowledge", "knows_of_less", "matching", "rank", "resolve", "step"]
 
 
 def step(
@@ -104,6 +104,12 @@ def acknowledge(
     )
     event = AlertEvent(now, "acknowledged", note, who)
     return known, _closing(known, event, f"{who} knows", policy, {through})
+
+
+def knows_of_less(alert: Alert, now: datetime, who: str, note: str, shown: str) -> AlertEvent:
+    """What the timeline says when `who` answers a message that showed a milder severity."""
+    said = f"knows of {shown}; it is {alert.severity} now and goes on"
+    return AlertEvent(now, "knows_of_less", f"{said}: {note}" if note else said, who)
 
 
 def _remind_at(alert: Alert, now: datetime, policy: Policy) -> datetime | None:

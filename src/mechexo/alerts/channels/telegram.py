@@ -180,6 +180,7 @@ def _plain(update: object) -> Reply | None:
                 "user": str(message["from"]["id"]),
                 **_place(message),
                 "answered": _data(answered),
+                "answered_message": _number(answered),
             }
     except (KeyError, TypeError, AttributeError):
         return {"number": number}
@@ -195,6 +196,10 @@ def _place(message: Mapping[str, Any]) -> Reply:
         "text": str(message.get("text") or ""),
         "buttons": _data(message),
     }
+
+
+def _number(message: Mapping[str, Any]) -> str:
+    return str(int(message["message_id"])) if message else ""
 
 
 def _data(message: Mapping[str, Any]) -> list[str]:
