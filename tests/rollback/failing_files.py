@@ -81,3 +81,16 @@ class FailingFiles(FileSystem):
 
     def reached(self, step: str) -> None:
         self._change(f"reached {step}")
+
+
+class StopBefore(FailingFiles):
+    """Stops just before the first change of this name."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.name = name
+
+    def _change(self, what: str) -> None:
+        if not self.dead and what.startswith(self.name):
+            self.at = len(self.done)
+        super()._change(what)

@@ -29,7 +29,7 @@ from mechexo.rollback.recovering import leave, pending, recover
 from mechexo.rollback.restoring import NeedsPersonError
 from mechexo.rollback.values import Plan, RunState
 from rollback.carrying import around, carry_out, tree_of
-from rollback.failing_files import FailingFiles, Stopped
+from rollback.failing_files import FailingFiles, StopBefore, Stopped
 from rollback.histories import History, at
 
 pytestmark = pytest.mark.slow
@@ -205,19 +205,6 @@ def test_a_check_sees_the_files_as_they_would_be(
 ) -> None:
     script.write_text(f"assert open({PATH!r}).read() == 'limit: 1\\n'\n")
     assert carry_out(desk, rollback.plan_flow(desk, "checked", to=at(1))).state is RunState.APPLIED
-
-
-class StopBefore(FailingFiles):
-    """Stops just before the first change of this name."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__()
-        self.name = name
-
-    def _change(self, what: str) -> None:
-        if not self.dead and what.startswith(self.name):
-            self.at = len(self.done)
-        super()._change(what)
 
 
 def cut_off(desk: Desk, plan: Plan, at_change: str) -> None:

@@ -94,13 +94,14 @@ def plan_flags(
 def plan_rearm(
     ctx: typer.Context,
     run_id: Annotated[str, typer.Argument(metavar="ID", help="The rollback that left flags.")],
+    override: Override = None,
     json_: Json = False,
 ) -> None:
     """What would set the flags that a rollback left alone because that adds risk."""
     from mechexo.rollback import operations as rollback
 
     desk = open_desk(ctx)
-    _show(rollback.plan_rearm(desk, run_id), desk.zone, as_json=json_)
+    _show(rollback.plan_rearm(desk, run_id, overrides=override or ()), desk.zone, as_json=json_)
 
 
 @app.command("show")

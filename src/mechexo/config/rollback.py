@@ -13,7 +13,7 @@ from mechexo.config.fields import Duration, Table, between, text
 
 Safer = Literal["off", "on", "lower", "higher", "neutral"]
 """Which value of a flag means less risk."""
-Exceeded = Literal["limits", "rate", "market"]
+Exceeded = Literal["limits", "rate", "market", "risk-up"]
 """What a second person can be asked for."""
 
 

@@ -9,9 +9,10 @@ work, the orchestrator, the record and the message, each of which can be done ag
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from mechexo.errors import ConflictError, MechexoError
 from mechexo.rollback import index_lock, planning
@@ -147,12 +148,18 @@ def change_all(application: Application, journal: Journal, at: datetime) -> str:
             manifest,
             application.around.files,
             scratch=journal.scratch(run_id),
-            flags_back=lambda flags: set_flags_back(application.desk, flags, run_id),
+            flags_back=partial(_flags_back, application),
         )
         application.say("undone", "everything is as it was before")
         journal.clear(run_id)
         raise FailedError(f"{error}; everything was put back as it was") from error
     return prepared.oid if prepared else ""
+
+
+def _flags_back(
+    application: Application, flags: tuple[Mapping[str, Any], ...], *, only_look: bool
+) -> None:
+    set_flags_back(application.desk, flags, application.run_id, only_look=only_look)
 
 
 def has_redeploy(desk: Desk, name: str) -> bool:
@@ -228,7 +235,7 @@ def _manifest(application: Application, prepared: Prepared | None) -> Manifest:
         folders_made=_folders_made(paths, tree) if tree else (),
         folders_gone=_folders_gone(paths),
         flags=tuple(
-            {"name": flag.name, "old": flag.old, "new": flag.new, "version": flag.version}
+            {"name": flag.name, "old": flag.old_written, "new": flag.new_written}
             for flag in made.plan.flags
             if flag.when == "after"
         ),

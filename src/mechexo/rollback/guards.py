@@ -16,7 +16,7 @@ from mechexo.times import format_duration
 
 LFS_POINTER = b"version https://git-lfs.github.com/spec/v1\n"
 LIMITS = ("files", "deletions", "bytes", "commits", "age", "flags")
-OVERRIDES = (*LIMITS, "rate", "market hours", "local edits", "readable")
+OVERRIDES = (*LIMITS, "rate", "market hours", "local edits", "readable", "flags known")
 """The guards that a person can set aside by name."""
 SECOND_PERSON = "second person"
 

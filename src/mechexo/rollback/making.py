@@ -10,7 +10,7 @@ import hashlib
 import platform
 import secrets
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,7 @@ from mechexo.rollback.changed_keys import changed_keys
 from mechexo.rollback.diffing import shown_path
 from mechexo.rollback.facts import Wanted, gather
 from mechexo.rollback.git import Head, Repository, TreeEntry
-from mechexo.rollback.planned_flags import FlagPart, flag_part, no_flags
+from mechexo.rollback.planned_flags import FlagPart, flags_at, flags_of_rearm, flags_of_undo
 from mechexo.rollback.planning import PathFacts
 from mechexo.rollback.resolving import LEDGER, NAMED, Resolved, resolve
 from mechexo.rollback.surroundings import limits_of, with_second_person, world
@@ -28,7 +28,7 @@ from mechexo.rollback.undoing import undo_part
 from mechexo.rollback.values import ChangedKey, Plan
 from mechexo.rollback.worktree import LINK
 from mechexo.state.audit import canonical
-from mechexo.times import from_iso_z, in_zone, iso_z, stamps_in_zone
+from mechexo.times import from_iso_z, in_zone, stamps_in_zone
 
 if TYPE_CHECKING:
     from mechexo.desk import Desk
@@ -309,21 +309,20 @@ def _was_ever(desk: Desk, asked: Asked, paths: tuple[PathFacts, ...]) -> None:
 
 def _flags_of(desk: Desk, asked: Asked) -> FlagPart:
     if asked.kind == "undo":
-        return flag_part(desk, undo_of=asked.name)
+        return flags_of_undo(desk, asked.name)
     names = desk.settings.rollback.flows[asked.name].flags if asked.kind == "flow" else ()
     if not names or not asked.flags:
-        return no_flags()
-    return flag_part(desk, names, at=asked.moment)
+        return FlagPart()
+    return flags_at(desk, asked.moment, names)
 
 
 def _flags_only(desk: Desk, asked: Asked) -> Made:
     if asked.kind == "re-arm":
-        flags = flag_part(desk, rearm_of=asked.name)
+        flags = flags_of_rearm(desk, asked.name)
     else:
-        flags = flag_part(desk, (asked.name,) if asked.name else None, at=asked.moment)
-    to = asked.moment if asked.to else desk.clock.now()
+        flags = flags_at(desk, asked.moment, (asked.name,) if asked.name else None)
     source = _Source("", "the flags' history", "", {}, {}, ())
-    return _made(desk, replace(asked, to=iso_z(to)), None, source, (), flags)
+    return _made(desk, asked, None, source, (), flags)
 
 
 def _made(
@@ -358,7 +357,7 @@ def _made(
         limits_of(desk),
         overrides=asked.overrides,
     )
-    verdicts = with_second_person(desk, verdicts)
+    verdicts = with_second_person(desk, verdicts, adds_risk=asked.kind == "re-arm")
     assumed: dict[str, object] = {
         "schema": "mechexo.rollback_assumed/2",
         "host": platform.node(),

@@ -84,13 +84,14 @@ def plan_undo(desk: Desk, run_id: str, *, reason: str = "", overrides: Sequence[
     return _plan(desk, Asked("undo", run.id, overrides=tuple(overrides)), reason)
 
 
-def plan_rearm(desk: Desk, run_id: str, *, reason: str = "") -> Plan:
+def plan_rearm(desk: Desk, run_id: str, *, reason: str = "", overrides: Sequence[str] = ()) -> Plan:
     """The plan that would set the flags which a rollback left alone because that adds risk.
 
     Raises:
         NotFoundError: there is no such run.
     """
-    return _plan(desk, Asked("re-arm", run_with(desk, run_id).id), reason)
+    asked = Asked("re-arm", run_with(desk, run_id).id, overrides=tuple(overrides))
+    return _plan(desk, asked, reason)
 
 
 def _plan(desk: Desk, asked: Asked, reason: str) -> Plan:

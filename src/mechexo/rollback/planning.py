@@ -139,8 +139,7 @@ def moved(planned_on: Mapping[str, object], now: Mapping[str, object]) -> tuple[
     for name in old_guards | new_guards:
         if old_guards.get(name) != new_guards.get(name):
             said.append(f"the guard {name!r} holds {'no more' if old_guards.get(name) else 'now'}")
-    if planned_on.get("flags") != now.get("flags"):
-        said.append("a flag was changed")
+    said += [f"the flag {name} was changed" for name in _flags_moved(planned_on, now)]
     return tuple(said)
 
 
@@ -172,6 +171,16 @@ def _by_path(
         for key in sorted({*sides[0], *sides[1]})
         if sides[0].get(key) != sides[1].get(key)
     }
+
+
+def _flags_moved(old: Mapping[str, object], new: Mapping[str, object]) -> list[str]:
+    sides = []
+    for side in (old, new):
+        listed = side.get("flags")
+        assert isinstance(listed, list)
+        sides.append({each["name"]: each for each in listed})
+    names = sorted({*sides[0], *sides[1]})
+    return [name for name in names if sides[0].get(name) != sides[1].get(name)]
 
 
 def _how(old: object, new: object) -> str:

@@ -145,7 +145,9 @@ def _finish(
                 manifest,
                 around.files,
                 scratch=journal.scratch(run_id),
-                flags_back=lambda flags: set_flags_back(desk, flags, run_id),
+                flags_back=lambda flags, *, only_look: set_flags_back(
+                    desk, flags, run_id, only_look=only_look
+                ),
             )
         except NeedsPersonError as error:
             if run is not None and run.state is not RunState.NEEDS_HUMAN:

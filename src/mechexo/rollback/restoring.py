@@ -6,9 +6,9 @@ branch or a flag meanwhile, nothing is put back and a person has to look. We nev
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from mechexo.errors import ConflictError
 from mechexo.rollback import index_lock
@@ -23,8 +23,12 @@ if TYPE_CHECKING:
     from mechexo.rollback.durable import FileSystem
     from mechexo.rollback.journal import KeptPath, Manifest
 
-FlagsBack = Callable[[tuple[Mapping[str, Any], ...]], None]
-"""Sets the flags of a run back; raises ConflictError when one has a third value."""
+
+class FlagsBack(Protocol):
+    """Sets the flags of a run back, or only looks whether that can be done."""
+
+    def __call__(self, flags: tuple[Mapping[str, Any], ...], *, only_look: bool) -> None:
+        """Raises NeedsPersonError when one has a third value."""
 
 
 class NeedsPersonError(ConflictError):
@@ -48,11 +52,12 @@ def put_back(
     if repository is not None:
         head = repository.head()
         _refuse_if_changed(manifest, repository, head)
+        flags_back(manifest.flags, only_look=True)
         _put_paths_back(manifest, Tree(repository.root, files))
         _put_ref_back(manifest, repository, head)
         files.reached("ref put back")
         _put_index_back(manifest, repository, Tree(repository.git_dir, files), scratch)
-    flags_back(manifest.flags)
+    flags_back(manifest.flags, only_look=False)
     files.reached("flags put back")
     if repository is not None:
         _verify(manifest, repository)

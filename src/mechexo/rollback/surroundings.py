@@ -67,8 +67,11 @@ def limits_of(desk: Desk) -> guards.Limits:
     )
 
 
-def with_second_person(desk: Desk, verdicts: tuple[Guard, ...]) -> tuple[Guard, ...]:
-    """The verdicts, and whether somebody else has to approve of what was set aside."""
+def with_second_person(
+    desk: Desk, verdicts: tuple[Guard, ...], *, adds_risk: bool
+) -> tuple[Guard, ...]:
+    """The verdicts, and whether somebody else has to approve of what was set aside, or of a plan
+    that adds risk."""
     asked = set(desk.settings.rollback.second_person)
     aside = [guard.name for guard in verdicts if guard.overridden]
     needing = [
@@ -78,6 +81,8 @@ def with_second_person(desk: Desk, verdicts: tuple[Guard, ...]) -> tuple[Guard, 
         or ("rate" in asked and name == "rate")
         or ("market" in asked and name == "market hours")
     ]
+    if adds_risk and "risk-up" in asked:
+        needing.append("it adds risk")
     if not needing:
         return (*verdicts, Guard(guards.SECOND_PERSON, True, "nobody else needs to approve"))
     detail = f"{', '.join(needing)}: a second person approves with: mechexo rollback approve ID"

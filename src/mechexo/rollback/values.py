@@ -49,14 +49,17 @@ class PlannedFlag:
     """One flag of a plan: what would be done about it."""
 
     name: str
-    old: str | None
-    new: str | None
+    old: str
+    new: str
     direction: str
     """up, down, neutral or unknown: whether the change adds risk."""
     when: str
     """first (before any file), after (the files), or re-arm (never by a rollback)."""
     version: int
     """The number of its last change in the flags' history; 0 when it has none."""
+    old_written: str
+    """The value with its type, as JSON."""
+    new_written: str
 
 
 @dataclass(frozen=True, slots=True)
