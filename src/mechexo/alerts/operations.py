@@ -11,6 +11,7 @@ from mechexo.alerts.book import apply_step, store
 from mechexo.alerts.channels.mailbox import mailbox
 from mechexo.alerts.configured import policy_of
 from mechexo.alerts.history import deliveries_today, history_24h, statistics
+from mechexo.alerts.inbound import keys
 from mechexo.alerts.reading import (
     acknowledgement_notes,
     as_of,
@@ -113,12 +114,13 @@ def raise_alert(
     summary: str,
     labels: Mapping[str, str],
     runbook: str = "",
-    source: str = "manual",
     reason: str = "",
 ) -> Alert:
-    """Raises an alert by hand; merges into the open one of the same key, if there is one."""
+    """Raises an alert by hand; merges into the open one that was raised by hand with the same key,
+    if there is one, never into that of a source."""
+    own_key = keys.manual_key(key)
     observation = clean_observation(
-        Observation(key, True, severity, name, summary, source, labels, runbook)
+        Observation(own_key, True, severity, name, summary, keys.MANUAL, labels, runbook)
     )
     with desk.operation(
         "alerts.raise", observation.key, needs=Role.RESPONDER, reason=clean(reason)

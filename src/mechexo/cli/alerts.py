@@ -135,7 +135,7 @@ def resolve(
 @app.command("raise")
 def raise_(
     ctx: typer.Context,
-    key: Annotated[str, typer.Option(help="What identifies the trouble; equal keys merge.")],
+    key: Annotated[str, typer.Option(help="What identifies the trouble; equal ones merge.")],
     severity: Annotated[str, typer.Option(help="critical, high, medium, low or info.")],
     name: Annotated[str, typer.Option(help="What kind of trouble it is.")],
     summary: Annotated[str, typer.Option(help="What is the matter, in a sentence.")],

@@ -2,6 +2,7 @@
 
 A key begins with `source/` or `source{`. mechexo's own keys (`probe:…`, `flow:…`, `channel:…`) have
 a colon there, which no source can have, so that nobody outside merges with them or resolves them.
+What a person raises by hand has none of these, or begins with `manual/`.
 """
 
 from __future__ import annotations
@@ -14,10 +15,12 @@ from mechexo.alerts.inbound.reading import BadPayloadError
 
 _SOURCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _SIMPLE_LABEL = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
+_NAMED_BY_A_SOURCE = re.compile(r"[:/{]")
+MANUAL = "manual"
 OWN_SOURCES = frozenset(
     {
         *("probe", "flow", "flows", "tick", "costs", "outbox", "channel", "uptime", "oncall"),
-        *("manual", "serve", "drill", "mechexo"),
+        *(MANUAL, "serve", "drill", "mechexo"),
     }
 )
 """The sources of mechexo itself; what they say is judged by it, and nobody else may say it."""
@@ -41,6 +44,15 @@ def check_source(source: str, where: str) -> str:
 def explicit_key(source: str, key: str) -> str:
     """The key of trouble that its source names itself."""
     return f"{source}/{key}"
+
+
+def manual_key(key: str) -> str:
+    """The key of trouble that a person names on this machine.
+
+    A word of theirs stays as it is: no source has such keys. What could be the key of a source gets
+    a place of its own, where it merges with no alert but those raised by hand.
+    """
+    return explicit_key(MANUAL, key) if _NAMED_BY_A_SOURCE.search(key) else key
 
 
 def label_key(source: str, labels: Mapping[str, str]) -> str:
