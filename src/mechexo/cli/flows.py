@@ -120,3 +120,39 @@ def ping(
     if why := jobs.why_unexpected(desk, job):
         render.note(f"mechexo: checked in, but {why}")
         raise typer.Exit(1)
+
+
+@app.command("deployed")
+def deployed(
+    ctx: typer.Context,
+    name: Annotated[
+        str, typer.Argument(help="A flow of [rollback.flows] or [flows].", show_default=False)
+    ] = "",
+    commit: Annotated[
+        str, typer.Option(help="The commit's id, or the beginning of it; else the checked-out one.")
+    ] = "",
+    reason: Annotated[str, typer.Option(help="Why; required on a live desk.")] = "",
+    release_hold: Annotated[
+        bool, typer.Option("--release-hold", help="Although the commit was rolled back.")
+    ] = False,
+    hook: Annotated[bool, typer.Option("--hook", hidden=True)] = False,
+    json_: Json = False,
+) -> None:
+    """Tell the deployment ledger that a flow runs a commit from now on."""
+    from mechexo.errors import UsageError
+    from mechexo.rollback import ledger_operations
+    from mechexo.times import in_zone
+
+    if hook == bool(name):
+        raise UsageError("name the flow that was deployed: mechexo flows deployed NAME")
+    desk = open_desk(ctx)
+    if hook:
+        moved = ledger_operations.checkout_moved(desk)
+        return render.note(f"mechexo: {moved.on_hold}") if moved and moved.on_hold else None
+    told = ledger_operations.deployed(desk, name, commit, reason=reason, release_hold=release_hold)
+    if json_:
+        body = {"deployment": told.deployment, "released": told.released}
+        return render.json_document("flows_deployed", desk.clock.now(), body)
+    row = told.deployment
+    released = "; released from hold" if told.released else ""
+    return render.text(f"{name} runs {row.oid[:12]} since {in_zone(row.at, desk.zone)}{released}")

@@ -56,14 +56,14 @@ def append(
     actor: str,
     flow: str = "",
     plan_id: str = "",
-) -> int:
-    """Adds a deployment; returns its number."""
+) -> Deployment:
+    """Adds a deployment."""
     done = transaction.execute(
         "INSERT INTO deployment (at, repository, ref, oid, flow, how, actor, plan_id)"
         " VALUES (?,?,?,?,?,?,?,?)",
         (iso_z(at), repository, ref, oid, flow, how, actor, plan_id or None),
     )
-    return int(done.lastrowid or 0)
+    return Deployment(int(done.lastrowid or 0), at, repository, ref, oid, flow, how, actor, plan_id)
 
 
 def read(
