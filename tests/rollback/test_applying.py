@@ -8,7 +8,8 @@ from datetime import datetime
 import pytest
 
 from mechexo.desk import Desk
-from mechexo.errors import ConflictError, NotAllowedError
+from mechexo.errors import ConflictError, NotAllowedError, UsageError
+from mechexo.rollback import ledger
 from mechexo.rollback import operations as rollback
 from mechexo.rollback.carrying_out import apply
 from mechexo.rollback.values import RunState
@@ -160,6 +161,30 @@ def test_only_commits_that_changed_what_went_back_are_on_hold(
     history.commit({"README": "of something else\n"}, at(3))
     carry_out(desk, rollback.plan_flow(desk, "reweight", to=two_versions))
     assert [hold.commit for hold in rollback.holds(desk)] == [bad]
+
+
+def test_a_commit_can_be_named_instead_of_a_moment(
+    desk: Desk, history: History, two_versions: datetime
+) -> None:
+    first = history.git("rev-parse", "HEAD^")
+    plan = rollback.plan_flow(desk, "reweight", commit=first[:10])
+    assert plan.commit == first
+    assert carry_out(desk, plan).state is RunState.APPLIED
+    with pytest.raises(UsageError, match="a moment to go back to is needed"):
+        rollback.plan_flow(desk, "reweight")
+
+
+def test_each_application_is_a_deployment_of_the_ledger(
+    desk: Desk, history: History, two_versions: datetime
+) -> None:
+    run = carry_out(desk, rollback.plan_flow(desk, "reweight", to=two_versions))
+    undone = carry_out(desk, rollback.plan_undo(desk, run.id))
+    told = ledger.read(desk.state, str(history.root))
+    assert [(each.how, each.flow, each.oid, each.plan_id) for each in told] == [
+        ("rollback", "reweight", run.new_commit, run.id),
+        ("undo", "reweight", undone.new_commit, undone.id),
+    ]
+    assert told[0].ref == "refs/heads/main"
 
 
 def test_an_undo_releases_what_its_run_put_on_hold(

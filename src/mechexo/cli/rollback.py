@@ -29,6 +29,9 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON document.")]
 
 
 To = Annotated[str, typer.Option(help="Back to this moment: 2026-03-08T14:30, ...Z, or -15m.")]
+Commit = Annotated[
+    str, typer.Option(help="Back to this deployed commit, whatever the records say of a moment.")
+]
 Override = Annotated[
     list[str] | None,
     typer.Option(help="A guard to set aside by its name, such as files; may be repeated."),
@@ -40,7 +43,8 @@ Reason = Annotated[str, typer.Option(help="Why; required on a live desk.")]
 def plan_flow(
     ctx: typer.Context,
     name: Annotated[str, typer.Argument(help="A flow of [rollback.flows].")],
-    to: To,
+    to: To = "",
+    commit: Commit = "",
     flags: Annotated[
         bool, typer.Option("--flags/--no-flags", help="With the flags of the flow, or without.")
     ] = True,
@@ -51,16 +55,24 @@ def plan_flow(
     from mechexo.rollback import operations as rollback
 
     desk = open_desk(ctx)
-    moment = _moment(desk, to)
-    plan = rollback.plan_flow(desk, name, to=moment.at, flags=flags, overrides=override or ())
-    _show(plan, desk.zone, as_json=json_, read_as=moment.reading)
+    moment = _moment(desk, to) if to else None
+    plan = rollback.plan_flow(
+        desk,
+        name,
+        to=moment.at if moment else None,
+        commit=commit,
+        flags=flags,
+        overrides=override or (),
+    )
+    _show(plan, desk.zone, as_json=json_, read_as=moment.reading if moment else "")
 
 
 @plan_app.command("config")
 def plan_config(
     ctx: typer.Context,
     path: Annotated[str, typer.Argument(help="The file, as it is called in the repository.")],
-    to: To,
+    to: To = "",
+    commit: Commit = "",
     override: Override = None,
     json_: Json = False,
 ) -> None:
@@ -68,9 +80,11 @@ def plan_config(
     from mechexo.rollback import operations as rollback
 
     desk = open_desk(ctx)
-    moment = _moment(desk, to)
-    plan = rollback.plan_config(desk, path, to=moment.at, overrides=override or ())
-    _show(plan, desk.zone, as_json=json_, read_as=moment.reading)
+    moment = _moment(desk, to) if to else None
+    plan = rollback.plan_config(
+        desk, path, to=moment.at if moment else None, commit=commit, overrides=override or ()
+    )
+    _show(plan, desk.zone, as_json=json_, read_as=moment.reading if moment else "")
 
 
 @plan_app.command("flags")

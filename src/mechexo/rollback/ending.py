@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mechexo.rollback import run_records
+from mechexo.rollback import ledger, run_records
 from mechexo.rollback.values import Run, RunState
 
 if TYPE_CHECKING:
@@ -21,6 +21,18 @@ def record_end(operation: Operation, desk: Desk, run: Run, around: Surroundings,
     run_records.end(transaction, run.id, run.state, run.ended_at, new_commit=run.new_commit)
     run_records.add_steps(transaction, run.id, run.steps)
     recorded = run_records.recorded_in(transaction.connection, run.id)
+    if run.state in LASTING and run.new_commit:
+        ledger.append(
+            transaction,
+            at=run.ended_at,
+            repository=recorded["repository"],
+            ref=recorded["ref"],
+            oid=run.new_commit,
+            how="undo" if recorded["undoes"] else "rollback",
+            actor=run.actor,
+            flow=recorded["flow"],
+            plan_id=run.id,
+        )
     if run.state in LASTING and recorded["undoes"]:
         released = run_records.release(
             transaction.connection,

@@ -313,6 +313,11 @@ def _flags_of(desk: Desk, asked: Asked) -> FlagPart:
     names = desk.settings.rollback.flows[asked.name].flags if asked.kind == "flow" else ()
     if not names or not asked.flags:
         return FlagPart()
+    if not asked.to:
+        raise UsageError(
+            f"the flags of {asked.name} go back to a moment: give --to beside --commit, or "
+            "--no-flags"
+        )
     return flags_at(desk, asked.moment, names)
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from mechexo.actor import Role
-from mechexo.errors import NotFoundError
+from mechexo.errors import NotFoundError, UsageError
 from mechexo.rollback import records, run_records
 from mechexo.rollback.happenings import Remedy
 from mechexo.rollback.making import ID_LENGTH, Asked, Made, make, repository_of
@@ -23,9 +23,16 @@ LONGEST_ID = ID_LENGTH
 
 
 def plan_config(
-    desk: Desk, path: str, *, to: datetime, reason: str = "", overrides: Sequence[str] = ()
+    desk: Desk,
+    path: str,
+    *,
+    to: datetime | None = None,
+    commit: str = "",
+    reason: str = "",
+    overrides: Sequence[str] = (),
 ) -> Plan:
-    """The plan that would bring one configured file back to what it was at `to` (inclusive).
+    """The plan that would bring one configured file back to what it was at `to` (inclusive), or in
+    the `commit` that is named instead: a full id or its beginning, of one that was deployed.
 
     It reads the repository and the working tree, changes neither, and is kept for ever. `path`
     is relative to the repository, or absolute inside it.
@@ -35,14 +42,16 @@ def plan_config(
         NotFoundError: the path is not one that may be rolled back, or was never there.
         ConfigError: the configured repository cannot be used.
     """
-    return _plan(desk, Asked("config", path, iso_z(to), overrides=tuple(overrides)), reason)
+    asked = Asked("config", path, _to(to, commit), commit, tuple(overrides))
+    return _plan(desk, asked, reason)
 
 
 def plan_flow(
     desk: Desk,
     flow: str,
     *,
-    to: datetime,
+    to: datetime | None = None,
+    commit: str = "",
     flags: bool = True,
     reason: str = "",
     overrides: Sequence[str] = (),
@@ -50,12 +59,12 @@ def plan_flow(
     """The plan that would bring a flow's files, and its flags, back to what they were at `to`.
 
     Files that came since are deleted, files that went are restored. Flags come back only as far
-    as that adds no risk; `flags=False` leaves all of them.
+    as that adds no risk; `flags=False` leaves all of them. A `commit` can be named as for a file.
 
     Raises:
         UsageError, NotFoundError, ConfigError: as for `plan_config`.
     """
-    asked = Asked("flow", flow, iso_z(to), overrides=tuple(overrides), flags=flags)
+    asked = Asked("flow", flow, _to(to, commit), commit, tuple(overrides), flags)
     return _plan(desk, asked, reason)
 
 
@@ -92,6 +101,12 @@ def plan_rearm(desk: Desk, run_id: str, *, reason: str = "", overrides: Sequence
     """
     asked = Asked("re-arm", run_with(desk, run_id).id, overrides=tuple(overrides))
     return _plan(desk, asked, reason)
+
+
+def _to(to: datetime | None, commit: str) -> str:
+    if to is None and not commit:
+        raise UsageError("a moment to go back to is needed, or a commit: --to T or --commit ID")
+    return iso_z(to) if to else ""
 
 
 def _plan(desk: Desk, asked: Asked, reason: str) -> Plan:
