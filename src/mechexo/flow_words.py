@@ -8,9 +8,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from mechexo.flows.tail import last_words
 from mechexo.flows.values import RunState
 from mechexo.health.values import FLOW_KIND, ProbeState, Status
+from mechexo.output_tail import last_words
 from mechexo.times import format_duration
 
 if TYPE_CHECKING:

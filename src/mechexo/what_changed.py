@@ -210,8 +210,8 @@ def _failures(desk: Desk, moment: datetime, start: datetime, end: datetime) -> I
 
 
 def _run_words(run: FlowRun) -> str:
-    from mechexo.flows.tail import last_words
     from mechexo.flows.values import RunState
+    from mechexo.output_tail import last_words
 
     how = "was lost" if run.state is RunState.LOST else "failed"
     how = "took too long" if run.state is RunState.TIMED_OUT else how

@@ -15,9 +15,9 @@ from mechexo.errors import UnreachableError
 from mechexo.flows import operations as flows
 from mechexo.flows import records, spool
 from mechexo.flows.rules import is_overdue, percentile, summarise, why_overdue
-from mechexo.flows.tail import LAST_WORDS_LIMIT, Tail, harmless, last_words
 from mechexo.flows.values import FlowRun, RunState
 from mechexo.flows.wrappers import Wrapper, is_alive, this_wrapper
+from mechexo.output_tail import LAST_WORDS_LIMIT, Tail, harmless, last_words
 
 HOURLY = '[flows.bars]\nlabel = "Daily bars"\nexpect_every = "1h"\n[flows.other]\n'
 

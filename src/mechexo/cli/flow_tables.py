@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from mechexo.flows.tail import last_words
 from mechexo.flows.values import FlowRun, FlowSummary, RunState
+from mechexo.output_tail import last_words
 from mechexo.times import format_duration
 
 MARKS = {

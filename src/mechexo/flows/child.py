@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import FrameType
 
-from mechexo.flows.tail import Tail
+from mechexo.output_tail import Tail
 
 NOT_FOUND = 127
 NOT_EXECUTABLE = 126

@@ -5,33 +5,41 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import selectors
+import select
 import signal
 import subprocess
 import time
 import tomllib
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+from mechexo.output_tail import Tail, last_words
+from mechexo.rollback import reading_yaml
+from mechexo.rollback.diffing import harmless
 from mechexo.times import format_duration
 
 _TAIL_BYTES = 2000
 _LAST_LINE = 300
+_CHUNK_BYTES = 65536
+# What a pipe can hold, so that what the command itself has said is read to its end.
+_LEFT_BYTES = 1024 * 1024
 # What a command needs to run at all; nothing of the person's own session.
 _KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "USER", "LOGNAME", "TMPDIR", "VIRTUAL_ENV")
 
 
 @dataclass(frozen=True, slots=True)
 class CommandEnd:
-    """How a command ended. `exit_code` is None when it could not start or did not end in time."""
+    """How a command ended. `exit_code` is None when it could not start or did not end in time;
+    a signal that ended it is its negative number."""
 
     exit_code: int | None
     timed_out: bool
     duration_s: float
     tail: str
-    """The end of what it said."""
+    """The end of what it said, harmless to show."""
 
     @property
     def well(self) -> bool:
@@ -43,13 +51,15 @@ class CommandEnd:
         """How it ended, with the last line it said when that was not well."""
         if self.well:
             return f"ended well after {self.duration_s:.1f} s"
-        lines = [line for line in self.tail.splitlines() if line.strip()]
-        last = f": {lines[-1].strip()[:_LAST_LINE]}" if lines else ""
+        line = last_words(self.tail)
+        last = f": {line}" if line else ""
         if self.timed_out:
             lasted = format_duration(timedelta(seconds=round(self.duration_s)))
             return f"did not end within {lasted} and was stopped{last}"
         if self.exit_code is None:
             return f"could not be started{last}"
+        if self.exit_code < 0:
+            return f"was ended by {_signal_name(-self.exit_code)}{last}"
         return f"ended with {self.exit_code}{last}"
 
 
@@ -60,25 +70,18 @@ def fault(path: str, data: bytes) -> str:
     try:
         match kind:
             case ".yaml" | ".yml":
-                import yaml
-
-                # Events only: a document may have tags of the desk's own, which is no fault.
-                for _ in yaml.parse(data, Loader=yaml.CSafeLoader):
-                    pass
+                # Its form only: a document may have tags of the desk's own, which is no fault.
+                reading_yaml.check(data)
             case ".json":
                 json.loads(data)
             case ".toml":
                 tomllib.loads(data.decode("utf-8"))
             case ".py":
-                compile(data, path, "exec", dont_inherit=True)
+                _compile(path, data)
             case _:
                 return ""
     except (ValueError, SyntaxError, RecursionError, MemoryError) as error:
-        return _words(error)
-    except Exception as error:
-        if type(error).__module__.partition(".")[0] != "yaml":
-            raise
-        return _words(error)
+        return harmless(" ".join(str(error).split())[:_LAST_LINE]) or type(error).__name__
     return ""
 
 
@@ -99,60 +102,71 @@ def run_command(
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    except OSError as error:
-        said = f"{words[0]}: {error.strerror}"
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        said = f"{getattr(error, 'filename', None) or words[0]}: {why}"
         return CommandEnd(None, False, time.monotonic() - started_s, said)
-    tail = bytearray()
+    tail = Tail(_TAIL_BYTES)
     try:
         ended = _wait(process, tail, started_s + limit_s)
     finally:
-        # Also after a good end: what it left running in its group would work on our files.
-        _kill(process)
+        # Also after a good end: what it left running in its group would work on our files. Until
+        # it is waited for, its number is nobody else's.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
     took_s = time.monotonic() - started_s
-    text = tail.decode("utf-8", "replace")
-    if not ended:
-        return CommandEnd(None, True, took_s, text)
-    return CommandEnd(process.returncode, False, took_s, text)
+    _drain(process, tail)
+    code = process.returncode if ended else None
+    return CommandEnd(code, not ended, took_s, tail.text())
 
 
-def _wait(process: subprocess.Popen[bytes], tail: bytearray, until_s: float) -> bool:
+def _wait(process: subprocess.Popen[bytes], tail: Tail, until_s: float) -> bool:
     """Reads what the command says until it ends; False when it does not end in time.
 
     Its end is the process's, not the pipe's, which a child may hold open.
     """
     assert process.stdout is not None
-    os.set_blocking(process.stdout.fileno(), False)
-    with selectors.DefaultSelector() as selector:
-        selector.register(process.stdout, selectors.EVENT_READ)
-        while True:
-            ended = process.poll() is not None
-            left_s = until_s - time.monotonic()
-            if not ended and left_s <= 0:
-                return False
-            ready = (
-                selector.select(0.0 if ended else min(left_s, 0.05)) if selector.get_map() else ()
-            )
-            chunk = os.read(process.stdout.fileno(), 65536) if ready else b""
-            tail += chunk
-            del tail[:-_TAIL_BYTES]
-            if ready and not chunk:
-                selector.unregister(process.stdout)
-            if ended and not chunk:
+    pipe, end = process.stdout.fileno(), os.pidfd_open(process.pid)
+    poll = select.poll()
+    poll.register(pipe, select.POLLIN)
+    poll.register(end, select.POLLIN)
+    try:
+        while (left_s := until_s - time.monotonic()) > 0:
+            ready = {descriptor for descriptor, _ in poll.poll(left_s * 1000)}
+            if end in ready:
                 return True
-            if not selector.get_map() and not ended:
-                try:
-                    process.wait(max(left_s, 0.0))
-                except subprocess.TimeoutExpired:
-                    return False
+            if pipe in ready:
+                chunk = os.read(pipe, _CHUNK_BYTES)
+                tail.add(chunk)
+                if not chunk:
+                    poll.unregister(pipe)
+        return False
+    finally:
+        os.close(end)
 
 
-def _kill(process: subprocess.Popen[bytes]) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+def _drain(process: subprocess.Popen[bytes], tail: Tail) -> None:
+    """Reads what is left in the pipe. Who holds it open now has left the group and may write for
+    ever, so no more is read than a pipe holds."""
     assert process.stdout is not None
-    process.stdout.close()
+    os.set_blocking(process.stdout.fileno(), False)
+    left = _LEFT_BYTES
+    with process.stdout as pipe, contextlib.suppress(BlockingIOError):
+        while left > 0 and (chunk := os.read(pipe.fileno(), _CHUNK_BYTES)):
+            tail.add(chunk)
+            left -= len(chunk)
 
 
-def _words(error: BaseException) -> str:
-    return " ".join(str(error).split())[:_LAST_LINE] or type(error).__name__
+def _compile(path: str, data: bytes) -> None:
+    with warnings.catch_warnings():
+        # A warning would be written over whatever the person is looking at.
+        warnings.simplefilter("ignore")
+        compile(data, path, "exec", dont_inherit=True)
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

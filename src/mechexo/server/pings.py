@@ -45,7 +45,7 @@ def read_ping(desk: Desk, job: str, what: str) -> Ping:
 
 def take(desk: Desk, ping: Ping, body: bytes) -> dict[str, object]:
     """Stores the check-in; `body` is what the job printed, of which the last line is kept."""
-    from mechexo.flows.tail import harmless, last_words
+    from mechexo.output_tail import harmless, last_words
 
     words = last_words(harmless(body), ping.job)
     detail = ": ".join(filter(None, (ping.detail, words)))

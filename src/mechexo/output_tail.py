@@ -1,4 +1,4 @@
-"""The end of a job's output, kept so that it is harmless to store and to show."""
+"""The end of a command's output, kept so that it is harmless to store and to show."""
 
 from __future__ import annotations
 
