@@ -347,3 +347,21 @@ def test_tables_have_words_for_headings(program: Program) -> None:
 def rows_of(table: str) -> list[list[str]]:
     """A printed table's lines as cells."""
     return [re.split(r" {2,}", line.strip()) for line in table.splitlines()]
+
+
+def test_an_open_maintenance_window_is_among_the_silences(
+    make_desk: MakeDesk, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    window = '[maintenance.move]\nmatch = { name = "feed_*" }\nreason = "moving the feed"\n'
+    window += 'since = "2020-01-01T00:00"\nuntil = "2100-01-01T00:00"\n'
+    program = Program(make_desk(BOX + window), monkeypatch, capsys)
+    code, out = program("silences")
+    assert code == 0
+    assert "[maintenance.move]" in out
+    assert "moving the feed" in out
+    _, out = program("silences", "--json")
+    (found,) = json.loads(out)["maintenance"]
+    assert (found["window"], found["matchers"]) == ("[maintenance.move]", {"name": "feed_*"})
+    _, out = program("silences", "--csv")
+    (row,) = csv.DictReader(io.StringIO(out))
+    assert (row["id"], row["ends_at"]) == ("", "2100-01-01T00:00:00.000000Z")

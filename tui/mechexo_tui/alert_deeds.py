@@ -112,7 +112,7 @@ def _silence(app: MechexoApp, alert: Alert, duration: timedelta, reason: str) ->
     from mechexo.alerts import operations
 
     matchers = {"key": alert.key}
-    operations.silence(app.desk, matchers=matchers, duration=duration, reason=reason)
+    operations.silence(app.desk, matchers=matchers, duration=duration, reason=reason, exact=True)
     return f"{alert.name} is silenced for {format_duration(duration)}"
 
 

@@ -154,12 +154,18 @@ def _snooze(desk: Desk, channel: str, alert: Alert, shown: str) -> tuple[str, st
     standing = [
         each
         for each in silence_records.active_silences(desk.state.reader(), now)
-        if dict(each.matchers) == {"key": alert.key} and each.ends_at > now + SNOOZE - _SAME_SNOOZE
+        if dict(each.matchers) == {"key": alert.key}
+        and (each.exact or not alert.key.endswith("*"))
+        and each.ends_at > now + SNOOZE - _SAME_SNOOZE
     ]
     made = standing[-1] if standing else None
     if made is None:
         made = silence(
-            desk, matchers={"key": alert.key}, duration=SNOOZE, reason=f"snoozed by {channel}"
+            desk,
+            matchers={"key": alert.key},
+            duration=SNOOZE,
+            reason=f"snoozed by {channel}",
+            exact=True,
         )
     until = in_zone(made.ends_at, desk.zone)
     words = f"alert {alert.id}: quiet until {until}, by {made.author}"

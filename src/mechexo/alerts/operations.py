@@ -28,7 +28,14 @@ from mechexo.alerts.reading import (
     without_entry,
 )
 from mechexo.alerts.sender import channels_gone, deliver_due
-from mechexo.alerts.silencing import covered, never_seen, silence, silences, unsilence
+from mechexo.alerts.silencing import (
+    covered,
+    maintenance_now,
+    never_seen,
+    silence,
+    silences,
+    unsilence,
+)
 from mechexo.alerts.text import clean, clean_observation
 from mechexo.alerts.values import (
     Alert,
@@ -54,6 +61,7 @@ __all__ = [
     "keep_time",
     "list_alerts",
     "mailbox",
+    "maintenance_now",
     "never_seen",
     "observe",
     "oldest_due_s",

@@ -174,9 +174,15 @@ def own_values(alert: Alert) -> dict[str, str]:
     }
 
 
-def covers(matchers: Mapping[str, str], alert: Alert) -> bool:
-    """Whether all matchers fit the alert. A `*` at the end of one stands for any further text."""
-    return not matchers or fits(matchers, own_values(alert))
+def covers(matchers: Mapping[str, str], alert: Alert, *, exact: bool = False) -> bool:
+    """Whether all matchers fit the alert. A `*` at the end of one stands for any further text,
+    unless they are `exact`."""
+    if not matchers:
+        return True
+    values = own_values(alert)
+    if exact:
+        return all(values.get(name) == wanted for name, wanted in matchers.items())
+    return fits(matchers, values)
 
 
 def fits(matchers: Mapping[str, str], values: Mapping[str, str]) -> bool:
@@ -195,7 +201,8 @@ def matching(alert: Alert, silences: Iterable[Silence], now: datetime) -> tuple[
     return tuple(
         silence
         for silence in silences
-        if silence.starts_at <= now < silence.ends_at and covers(silence.matchers, alert)
+        if silence.starts_at <= now < silence.ends_at
+        and covers(silence.matchers, alert, exact=silence.exact)
     )
 
 

@@ -11,12 +11,13 @@ from mechexo.alerts.records import LARGEST, as_json
 from mechexo.alerts.values import Silence
 from mechexo.times import from_iso_z, iso_z
 
+_SELECT = "SELECT id, matchers, author, reason, starts_at, ends_at, exact FROM silence"
+
 
 def active_silences(connection: sqlite3.Connection, now: datetime) -> tuple[Silence, ...]:
     """The silences that have not ended, soonest end first."""
     rows = connection.execute(
-        "SELECT id, matchers, author, reason, starts_at, ends_at FROM silence "
-        "WHERE ends_at > ? ORDER BY ends_at, id",
+        f"{_SELECT} WHERE ends_at > ? ORDER BY ends_at, id",
         (iso_z(now),),
     )
     return tuple(map(_silence, rows))
@@ -26,10 +27,7 @@ def silence_by_id(connection: sqlite3.Connection, silence_id: int) -> Silence | 
     """One silence, over or not."""
     if abs(silence_id) > LARGEST:
         return None
-    row = connection.execute(
-        "SELECT id, matchers, author, reason, starts_at, ends_at FROM silence WHERE id = ?",
-        (silence_id,),
-    ).fetchone()
+    row = connection.execute(f"{_SELECT} WHERE id = ?", (silence_id,)).fetchone()
     return _silence(row) if row else None
 
 
@@ -41,13 +39,16 @@ def add_silence(
     reason: str,
     starts_at: datetime,
     ends_at: datetime,
+    exact: bool,
 ) -> Silence:
     """Stores a new silence."""
     cursor = connection.execute(
-        "INSERT INTO silence (matchers, author, reason, starts_at, ends_at) VALUES (?, ?, ?, ?, ?)",
-        (as_json(matchers), author, reason, iso_z(starts_at), iso_z(ends_at)),
+        "INSERT INTO silence (matchers, author, reason, starts_at, ends_at, exact) "
+        "VALUES (?, ?, ?, ?, ?, ?)",
+        (as_json(matchers), author, reason, iso_z(starts_at), iso_z(ends_at), int(exact)),
     )
-    return Silence(int(cursor.lastrowid or 0), matchers, author, reason, starts_at, ends_at)
+    number = int(cursor.lastrowid or 0)
+    return Silence(number, matchers, author, reason, starts_at, ends_at, exact)
 
 
 def end_silence(connection: sqlite3.Connection, silence_id: int, at: datetime) -> None:
@@ -63,4 +64,5 @@ def _silence(row: sqlite3.Row) -> Silence:
         reason=row["reason"],
         starts_at=from_iso_z(row["starts_at"]),
         ends_at=from_iso_z(row["ends_at"]),
+        exact=bool(row["exact"]),
     )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from mechexo.actor import Role
 from mechexo.alerts import records, rules, silence_records
 from mechexo.alerts.book import apply_step
+from mechexo.alerts.maintenance import windows_at
 from mechexo.alerts.text import clean, clean_key, clean_pairs
 from mechexo.alerts.values import OPEN
 from mechexo.errors import NotFoundError, UsageError, close_names
@@ -25,9 +26,15 @@ OWN_NAMES = frozenset({"name", "source", "key", "severity"})
 
 
 def silence(
-    desk: Desk, *, matchers: Mapping[str, str], duration: timedelta, reason: str
+    desk: Desk,
+    *,
+    matchers: Mapping[str, str],
+    duration: timedelta,
+    reason: str,
+    exact: bool = False,
 ) -> Silence:
-    """Keeps every alert quiet whose labels or `name`, `source`, `key`, `severity` all match.
+    """Keeps every alert quiet whose labels or `name`, `source`, `key`, `severity` all match; unless
+    `exact`, a `*` at the end of one stands for any further text.
 
     The alerts stay on the list. Those still firing when it ends page then.
 
@@ -53,6 +60,7 @@ def silence(
             reason=clean(reason),
             starts_at=now,
             ends_at=ends_at,
+            exact=exact,
         )
         apply_step(desk, operation.transaction, now, (), whole=True)
         operation.after = {"silence": made.id, "matchers": wanted, "ends_at": iso_z(ends_at)}
@@ -108,6 +116,14 @@ def unsilence(desk: Desk, silence_id: int, *, reason: str = "") -> Silence:
 def silences(desk: Desk) -> tuple[Silence, ...]:
     """The silences that have not ended, soonest end first."""
     return silence_records.active_silences(desk.state.reader(), desk.clock.now())
+
+
+def maintenance_now(desk: Desk) -> tuple[Silence, ...]:
+    """The windows of the configuration that are open now, as silences with ids below zero, soonest
+    end first."""
+    now = desk.clock.now()
+    windows = windows_at(desk.settings.maintenance, desk.zone, now)
+    return tuple(sorted(windows, key=lambda window: window.ends_at))
 
 
 def covered(desk: Desk, silence: Silence) -> tuple[Alert, ...]:

@@ -148,6 +148,8 @@ class Silence:
     reason: str
     starts_at: datetime
     ends_at: datetime
+    exact: bool = False
+    """Whether a `*` at the end of what it matches is that letter, and not any further text."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,14 @@ from mechexo.times import format_duration, in_zone, stamps_in_zone
 
 if TYPE_CHECKING:
     from mechexo.alerts.escalation import Outlook
-    from mechexo.alerts.values import Alert, AlertEvent, ChannelDay, Delivery, HourOfAlerts
+    from mechexo.alerts.values import (
+        Alert,
+        AlertEvent,
+        ChannelDay,
+        Delivery,
+        HourOfAlerts,
+        Silence,
+    )
     from mechexo.desk import Desk
 
 COLUMNS = (
@@ -206,6 +213,27 @@ def shown(desk: Desk, moment: datetime) -> str:
 
 def _bare(desk: Desk, moment: datetime) -> str:
     return in_zone(moment, desk.zone, named=False)
+
+
+def silence_line(silence: Silence) -> tuple[object, ...]:
+    """A silence as a row; a window of the configuration, which has no number, too."""
+    number = silence.id if silence.id > 0 else None
+    said = in_words(silence.matchers)
+    return number, said, silence.author, silence.reason, silence.starts_at, silence.ends_at
+
+
+def window_documents(windows: Sequence[Silence]) -> list[dict[str, object]]:
+    """The open maintenance windows for JSON: they end by the configuration, not by a number."""
+    return [
+        {
+            "window": window.author,
+            "matchers": window.matchers,
+            "reason": window.reason,
+            "starts_at": window.starts_at,
+            "ends_at": window.ends_at,
+        }
+        for window in windows
+    ]
 
 
 def in_words(pairs: Mapping[str, str]) -> str:

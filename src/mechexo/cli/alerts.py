@@ -216,18 +216,16 @@ def unsilence(
 
 @app.command("silences")
 def silences(ctx: typer.Context, json_: Json = False, csv: Csv = False) -> None:
-    """The silences in force."""
+    """The silences in force, and the maintenance windows that are open."""
     from mechexo.alerts import operations
 
     desk = open_desk(ctx)
-    found = operations.silences(desk)
+    found, windows = operations.silences(desk), operations.maintenance_now(desk)
     if json_:
-        return render.json_document("silences", desk.clock.now(), {"silences": found})
+        body = {"silences": found, "maintenance": alert_words.window_documents(windows)}
+        return render.json_document("silences", desk.clock.now(), body)
     columns = ("id", "match", "author", "reason", "starts_at", "ends_at")
-    rows = [
-        (s.id, alert_words.in_words(s.matchers), s.author, s.reason, s.starts_at, s.ends_at)
-        for s in found
-    ]
+    rows = [alert_words.silence_line(each) for each in (*found, *windows)]
     if csv:
         return render.csv_rows(columns, rows)
     titles = (">id", *columns[1:-2], "from", "until")
