@@ -8,6 +8,7 @@ from mechexo.actor import Role
 from mechexo_tui.actions import (
     ACTIONS,
     CHANGES,
+    ROLLBACK,
     SCREENS,
     TEXTS,
     Action,
@@ -24,7 +25,7 @@ from mechexo_tui.screens.help import help_lines
 from mechexo_tui.widgets.footer import footer_line
 from mechexo_tui.widgets.lines import text_of
 
-EVERYWHERE = [name for _, name, _, _ in SCREENS] + sorted(TEXTS | CHANGES)
+EVERYWHERE = [name for _, name, _, _ in SCREENS] + sorted(TEXTS | CHANGES | ROLLBACK)
 FREE_OF_TMUX = {"ctrl+a", "ctrl+b", "ctrl+s", "ctrl+z", "ctrl+h", "ctrl+j", "ctrl+m"}
 
 
@@ -82,8 +83,11 @@ CHANGING = [action for action in ACTIONS if action.changes]
 @pytest.mark.parametrize("action", CHANGING, ids=lambda action: action.id)
 def test_what_changes_the_desk_is_refused_read_only_and_to_viewers(action: Action) -> None:
     assert "read-only" in why_disabled(action, at("alerts", read_only=True))
-    assert "responder" in why_disabled(action, at("alerts", role=Role.VIEWER))
-    assert why_disabled(action, at("alerts", role=Role.RESPONDER)) == ""
+    assert action.needs >= Role.RESPONDER
+    assert action.needs.label in why_disabled(action, at("alerts", role=Role.VIEWER))
+    below = Role(action.needs - 1)
+    assert action.needs.label in why_disabled(action, at("alerts", role=below))
+    assert why_disabled(action, at("alerts", role=action.needs)) == ""
 
 
 def test_the_footer_leaves_out_what_needs_an_alert_when_none_is_chosen() -> None:

@@ -22,7 +22,7 @@ SCREENS = (
 LISTS = frozenset({"overview", "alerts"})
 CHANGES = frozenset({"changes"})
 """The time line of what changed, opened from another screen."""
-OF_ALERTS = LISTS | CHANGES | {"entry", "rollback", "resources", "risk"}
+OF_ALERTS = LISTS | CHANGES | {"entry", "diff", "resources", "risk"}
 """Screens on which an alert may be chosen: in a list, or because one came from it."""
 ANYWHERE: frozenset[str] = frozenset()
 
@@ -64,11 +64,23 @@ NAMES = {
 }
 """Textual's names of keys to the ones on the keyboard."""
 
-TEXTS = frozenset({"entry", "rollback", "help", "tail"})
+TEXTS = frozenset({"entry", "diff", "help", "tail"})
 """Screens of plain text, opened from another one."""
+
+PLANS = frozenset(
+    {
+        *("plan", "plan-held", "plan-spent", "plan-applying", "plan-applied"),
+        *("plan-not-redeployed", "plan-undone", "plan-unfinished"),
+    }
+)
+"""The screen of a rollback plan by what can be done with it now."""
+ROLLBACK = PLANS | {"rollback"}
+"""What is chosen to be rolled back, and the plan for it."""
 
 COSTS = frozenset({"costs", "costs-fills", "costs-fill", "costs-plots", "costs-exceptions"})
 """The costs screen by what it shows: groups, fills, one fill, plots, exceptions."""
+
+ALL_SCREENS = frozenset(name for _, name, _, _ in SCREENS) | TEXTS | COSTS | CHANGES | ROLLBACK
 
 COST_LISTS = frozenset({"costs", "costs-fills", "costs-exceptions"})
 COST_SORTED = frozenset({"costs", "costs-fills"})
@@ -104,12 +116,38 @@ ACTIONS: tuple[Action, ...] = (
     Action("runbook", ("b",), "Open the runbook entry of the alert", OF_ALERTS - {"entry"},
            "runbook", on_alert=True, words=("entry",)),
     Action("open", ("enter",), "Open the chosen row",
-           frozenset({"flows", "runbook", "resources", "risk", "messages"}) | COST_LISTS | CHANGES,
-           "open"),
+           frozenset({"flows", "runbook", "resources", "risk", "messages", "rollback"}) | COST_LISTS
+           | CHANGES, "open"),
+    Action("type-time", ("t",), "Type the time to go back to", frozenset({"rollback"}), "time",
+           words=("time",)),
+    Action("next-panel", ("tab",), "From what to when and back", frozenset({"rollback"}), "when"),
     Action("changes", ("w",), "Show what changed around the alert (without one: until now)",
            OF_ALERTS - CHANGES, "changes", words=("changes",)),
     Action("rollback", ("x",), "Show what a rollback of the suspected change would do (dry run)",
-           OF_ALERTS - {"rollback"}, "rollback", words=("rollback", "diff")),
+           OF_ALERTS - {"diff"}, "rollback", words=("diff",)),
+    Action("go-on", ("enter",), "Go on with this plan: apply it, or set a guard aside",
+           frozenset({"diff"}), "go on"),
+    Action("apply-plan", ("a",), "Apply the plan: asks why, and for its digest",
+           frozenset({"plan"}), "apply", changes=True, needs=Role.OPERATOR, words=("apply",)),
+    Action("apply-plan", ("a",), "Apply the plan: not as it stands", frozenset({"plan-held",
+           "plan-spent"}), changes=True, needs=Role.OPERATOR, words=("apply",)),
+    Action("undo-run", ("u",), "Take the rollback back: shows a fresh plan to confirm",
+           frozenset({"rollback", "plan-applied", "plan-not-redeployed"}), "undo", words=("undo",)),
+    Action("redeploy-run", ("d",), "Tell the orchestrator again of what was changed",
+           frozenset({"plan-not-redeployed"}), "redeploy", changes=True, needs=Role.OPERATOR,
+           words=("redeploy",)),
+    Action("recover-run", ("c",), "Finish what was cut off or waits for a person",
+           frozenset({"plan-unfinished"}), "finish", changes=True, needs=Role.OPERATOR,
+           words=("recover",)),
+    Action("set-aside", ("o",), "Set a guard that does not hold aside, by its name",
+           frozenset({"plan-held"}), "set aside", words=("override",)),
+    Action("plan-again", ("m",), "Make the plan again, on the world of now",
+           frozenset({"plan", "plan-held", "plan-spent", "plan-undone"}), "again",
+           words=("again",)),
+    Action("next-file", ("n",), "To the next file of the diff", PLANS - {"plan-applying"}, "next"),
+    Action("previous-file", ("p",), "To the file before", PLANS - {"plan-applying"}, "previous"),
+    Action("beside", ("v",), "Before and after side by side, or in one",
+           PLANS - {"plan-applying"}, "view", words=("view",)),
     Action("acknowledge", ("a",), "Acknowledge the alert", OF_ALERTS, "ack", changes=True,
            needs=Role.RESPONDER, on_alert=True, words=("ack",)),
     Action("silence", ("s",), "Silence the alert for a while", OF_ALERTS, "silence",
@@ -142,7 +180,7 @@ ACTIONS: tuple[Action, ...] = (
            words=("csv",)),
     Action("filter", ("slash",), "Keep rows with these words; ! in front keeps the others",
            frozenset({"overview", "alerts", "flows", "resources", "risk", "runbook", "messages"})
-           | COST_LISTS | CHANGES, "filter"),
+           | COST_LISTS | CHANGES | {"rollback"}, "filter"),
     Action("next-panel", ("tab",), "From the list to the alert's story and back",
            frozenset({"alerts"}), "story"),
     Action("next-panel", ("tab",), "From the list to the story of the row and back", CHANGES,
@@ -157,10 +195,11 @@ ACTIONS: tuple[Action, ...] = (
     Action("quit", ("q",), "Leave the console", frozenset({"overview"}), "quit"),
     Action("back", ("q", "escape", "h", "backspace"), "Go back",
            frozenset(name for _, name, _, _ in SCREENS if name != "overview") | TEXTS | COSTS
-           | CHANGES, "back"),
+           | CHANGES | ROLLBACK, "back"),
     Action("clear", ("escape", "h", "backspace"), "Clear the filter", frozenset({"overview"})),
     *(Action(f"show-{name}", (key,), text, words=(name, *others))
       for key, name, text, others in SCREENS),
+    Action("show-rollback", ("X",), "What can be rolled back, and what was", words=("rollback",)),
     *(Action(f"fold-{name}", (key,), f"Open or close the section: {name}",
              frozenset({"overview"})) for key, name in SECTION_KEYS.items()),
     *(Action(f"sort-{what}", (key,), f"{text}; again turns it round", frozenset({"alerts"}))
@@ -168,7 +207,7 @@ ACTIONS: tuple[Action, ...] = (
     *(Action(f"sort-{what}", (key,), f"{text}; again turns it round", where)
       for key, (what, text, where) in COST_SORTS.items()),
     Action("refresh", ("r", "ctrl+r"), "Read everything again now", words=("refresh",)),
-    Action("pause", ("p",), "Stop refreshing, or go on", words=("pause",)),
+    Action("pause", ("p",), "Stop refreshing, or go on", ALL_SCREENS - PLANS, words=("pause",)),
     Action("export", ("R",), "Write the shift report to a file", words=("export", "report")),
     Action("copy", ("y",), "Copy the chosen row to the terminal's clipboard", words=("copy",)),
     Action("down", ("j", "down"), "Down"),

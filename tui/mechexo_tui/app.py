@@ -42,7 +42,8 @@ class MechexoApp(App[int]):
     TITLE = "mechexo"
     # Read once: a style that a screen brings costs a pass over all styles when it first opens.
     CSS_PATH: ClassVar = [
-        f"screens/{name}.tcss" for name in ("base", "overview", "alerts", "changes", "costs")
+        f"screens/{name}.tcss"
+        for name in ("base", "overview", "alerts", "changes", "costs", "rollback")
     ]
     ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar = []  # all keys are in the table of actions

@@ -12,6 +12,7 @@ from mechexo.errors import MechexoError, UsageError
 from mechexo.state.store import LOCK_WAIT_S
 from mechexo.times import stamps_in_zone
 from mechexo_tui.panels.plan import Undoing, plan_lines
+from mechexo_tui.screens.dry_run import DryRunScreen
 from mechexo_tui.screens.text import TextScreen
 from mechexo_tui.terminal import clipboard_sequence
 from mechexo_tui.widgets import format as shown_as
@@ -104,7 +105,7 @@ def _show_plan(app: MechexoApp, alert: Alert | None, find: Callable[[], Undoing 
     name = alert.name if alert else "now"
     planning = [Row((("  planning", "dim"),))]
     about = alert.id if alert else None
-    screen = TextScreen("rollback", f"rollback > {name}", planning, alert=about)
+    screen = DryRunScreen("diff", f"rollback > {name}", planning, alert=about)
     app.open_screen(screen)
 
     def plan() -> None:
@@ -121,7 +122,7 @@ def _show_plan(app: MechexoApp, alert: Alert | None, find: Callable[[], Undoing 
             return
         made = operations.plan_remedy(app.desk, remedy)
         app.call_later(
-            screen.become, lambda width: rows_of(plan_lines(made, undoing, app.look(width)))
+            screen.planned, made, lambda width: rows_of(plan_lines(made, undoing, app.look(width)))
         )
 
     in_background(app, plan, failed=lambda text: screen.become(_trouble(f"? UNKNOWN  {text}")))
@@ -192,6 +193,7 @@ def in_background(
     work: Callable[[], str | None],
     *,
     failed: Callable[[str], None] | None = None,
+    name: str = "deed",
 ) -> None:
     """Does `work` in a thread and says what came of it. The change to the state file itself
     makes the screens read it again.
@@ -219,7 +221,7 @@ def in_background(
         finally:
             app.under_way.discard(threading.current_thread())
 
-    thread = threading.Thread(target=told, name="deed", daemon=True)
+    thread = threading.Thread(target=told, name=name, daemon=True)
     app.under_way.add(thread)
     thread.start()
 

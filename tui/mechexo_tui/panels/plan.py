@@ -68,7 +68,12 @@ def plan_lines(plan: Plan, undoing: Undoing, look: Look) -> list[Line]:
         lines.append(
             (("   ", ""), (f"{sign:<9}", style), (f"{guard.name}  ", ""), (guard.detail, "dim"))
         )
-    return [*lines, (), ((f" Plan {plan.id}; ", "dim"), ("nothing has been changed.", ""))]
+    end: Line = (
+        (f" Plan {plan.id}; nothing has been changed; ", "dim"),
+        ("enter", "key"),
+        (" goes on with it.", ""),
+    )
+    return [*lines, (), end]
 
 
 def _guard_summary(plan: Plan, look: Look) -> list[Line]:

@@ -128,6 +128,19 @@ def check(holds: bool, glyphs: Glyphs) -> Span:
     return status("ok", glyphs) if holds else (f"{glyphs.critical} FAILS", "critical")
 
 
+def rollback_state(value: str, glyphs: Glyphs) -> Span:
+    """How the application of a plan stands, or how it ended, as glyph and word."""
+    word = value.upper()
+    match value:
+        case "applied":
+            return f"{glyphs.ok} {word}", "ok"
+        case "under way":
+            return f"{glyphs.closed} {word}", "accent"
+        case "needs a person":
+            return f"{glyphs.critical} {word}", "critical"
+    return f"{glyphs.warning} {word}", "warning"
+
+
 def number(value: float | None, glyphs: Glyphs, *, decimals: int = 0) -> str:
     """A plain number with thousands separated; a missing one is a dash, never a zero."""
     return glyphs.missing if value is None else f"{value:,.{decimals}f}"
