@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
+import pytest
+
 from mechexo.desk import Desk
-from mechexo.rollback import happened
+from mechexo.rollback import happened, ledger
 from mechexo.rollback.happenings import Gap, Happening, Kind, Watch
 from rollback.histories import History, at
 
@@ -112,6 +115,7 @@ def test_without_a_log_nothing_is_said_of_deployments(repo_desk: Desk, history: 
     assert kinds(found) == [(Kind.COMMIT, at(1))]
 
 
+@pytest.mark.slow
 def test_of_many_deployments_the_nearest_are_told_and_the_rest_is_counted(
     repo_desk: Desk, history: History
 ) -> None:
@@ -126,6 +130,7 @@ def test_of_many_deployments_the_nearest_are_told_and_the_rest_is_counted(
     assert [(gap.reason, gap.unknown) for gap in gaps] == [("10 more are not listed", False)]
 
 
+@pytest.mark.slow
 def test_who_seldom_commits_here_is_said_to(repo_desk: Desk, history: History) -> None:
     for number in range(30):
         history.commit({RISK: f"{number}\n"}, at(1, 0, number))
@@ -146,3 +151,73 @@ def test_secrets_and_control_codes_of_a_subject_are_not_shown(
     found, _ = look(repo_desk)
     assert "hunter2" not in found[0].what
     assert found[0].what.isprintable()
+
+
+LEDGER = """
+[rollback]
+repository = "repo"
+configs = ["config/**"]
+[rollback.flows.reweight]
+paths = ["flows/reweight.py"]
+"""
+
+
+def tell(desk: Desk, history: History, when: datetime, how: ledger.How, **more: str) -> None:
+    """Puts the present commit into the deployment ledger."""
+    with desk.state.write() as transaction:
+        ledger.append(
+            transaction, at=when, repository=str(history.root), ref="refs/heads/main",
+            oid=history.head(), how=how, actor="ada", **more,
+        )  # fmt: skip
+
+
+def test_a_flow_that_was_deployed_is_told_with_what_came_since_the_last_time(
+    make_desk: Callable[..., Desk], history: History
+) -> None:
+    desk = make_desk(LEDGER)
+    history.commit({"flows/reweight.py": "1\n"}, at(1))
+    tell(desk, history, at(1, 1), "command", flow="reweight")
+    first = history.head()
+    history.commit({"flows/reweight.py": "2\n"}, at(2))
+    history.commit({RISK: "b\n"}, at(3))
+    tell(desk, history, at(5), "command", flow="reweight")
+    found, gaps = look(desk)
+    assert not gaps
+    begun, deployed = [each for each in found if each.kind is Kind.DEPLOYMENT]
+    assert "the first on record (ledger)" in begun.what
+    assert deployed.what == f"reweight at {history.head()[:12]}, before {first[:12]} (ledger)"
+    assert (deployed.who, deployed.flows) == ("ada", ("reweight",))
+    assert deployed.paths == (RISK, "flows/reweight.py")
+    assert deployed.remedy is not None
+    assert deployed.remedy.command == (
+        "mechexo rollback plan flow reweight --to 2026-02-04T23:59:59Z"
+    )
+
+
+def test_what_ledger_and_log_both_saw_is_told_once_in_the_ledgers_words(
+    make_desk: Callable[..., Desk], history: History
+) -> None:
+    desk = make_desk(LEDGER)
+    first = history.commit({RISK: "a\n"}, at(1))
+    history.git("switch", "--quiet", "-c", "upstream")
+    last = history.commit({RISK: "b\n"}, at(2))
+    history.git("switch", "--quiet", "main")
+    history.git("merge", "--quiet", "--ff-only", "upstream", when=at(5))
+    tell(desk, history, at(5, 0, 1), "hook")
+    found, _ = look(desk)
+    (deployed,) = [each for each in found if each.kind is Kind.DEPLOYMENT]
+    assert deployed.at == at(5, 0, 1)
+    assert deployed.what == f"checkout at {last[:12]}, before {first[:12]} (ledger)"
+
+
+def test_a_commit_that_the_hook_told_of_is_told_once(
+    make_desk: Callable[..., Desk], history: History
+) -> None:
+    desk = make_desk(LEDGER)
+    history.commit({RISK: "a\n"}, at(1))
+    history.commit({RISK: "b\n"}, at(2))
+    tell(desk, history, at(2, 0, 0, 1), "hook")
+    history.commit({RISK: "c\n"}, at(3))
+    tell(desk, history, at(3, 0, 0, 1), "hook")
+    found, _ = look(desk)
+    assert kinds(found) == [(Kind.COMMIT, at(1)), (Kind.COMMIT, at(2)), (Kind.COMMIT, at(3))]

@@ -36,7 +36,7 @@ def body(found: WhatChanged, limit: int) -> dict[str, object]:
     sources that could not be read first, and `suspects`."""
     unread = [
         {
-            **{"at": None, "kind": "unknown" if gap.unknown else "more", "what": gap.reason},
+            **{"at": None, "kind": "unknown" if gap.unknown else "note", "what": gap.reason},
             **{"source": gap.source, "rank": None},
         }
         for gap in found.gaps
@@ -108,7 +108,7 @@ def _suspect(desk: Desk, each: Suspect, width: int) -> Iterator[str]:
 def gap_lines(found: WhatChanged) -> Iterator[str]:
     """What could not be read, or is not listed."""
     for gap in found.gaps:
-        sign = UNKNOWN if gap.unknown else "  more"
+        sign = UNKNOWN if gap.unknown else "  note"
         yield f"{sign} {gap.source}: {gap.reason}"
 
 

@@ -11,14 +11,19 @@ from mechexo.errors import ConfigError, MechexoError
 from mechexo.rollback import globs, suspects
 from mechexo.rollback.edits import SOURCE as EDITS
 from mechexo.rollback.edits import local_edits
+from mechexo.rollback.flag_rows import SOURCE as FLAGS
+from mechexo.rollback.flag_rows import flag_events
 from mechexo.rollback.happenings import Gap, Happening, Targets, Watch
 from mechexo.rollback.making import repository_of
+from mechexo.rollback.moves import moves_of
 from mechexo.rollback.ranking import Suspect, rank
 
 if TYPE_CHECKING:
     from mechexo.desk import Desk
     from mechexo.rollback.git import Repository
     from mechexo.rollback.values import Change
+
+__all__ = ["Happened", "happened", "moves_of", "named_long_ago", "suspect", "targets_of"]
 
 LOOK_BACK = timedelta(hours=48)
 """Suspects are looked for so long before an alert, however short a time is shown."""
@@ -27,7 +32,7 @@ NAMED_LOOK_BACK = timedelta(days=30)
 MOST_MOVES = 20
 """So many deployments are compared with what was there before; each asks git."""
 
-COMMITS, DEPLOYMENTS, FLAGS = "commits", "deployments", "flag changes"
+COMMITS, DEPLOYMENTS = "commits", "deployments"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +79,13 @@ def happened(desk: Desk, watch: Watch, *, start: datetime, end: datetime) -> Hap
         commits = tuple(each.change for each in made)
     except MechexoError as error:
         found.gaps.append(Gap.of(f"{COMMITS} and {EDITS}", error))
-    found.ask(FLAGS, lambda: flag_events(desk, watch, start=start, end=end))
+
+    def flags() -> Sequence[Happening]:
+        happenings, gaps = flag_events(desk, targets_of(desk), start=start, end=end)
+        found.gaps += gaps
+        return happenings
+
+    found.ask(FLAGS, flags)
     return Happened(tuple(found.happenings), tuple(found.gaps), commits)
 
 
@@ -164,15 +175,3 @@ def _of_git(
     found.ask(DEPLOYMENTS, deployed)
     found.ask(EDITS, edited)
     return made
-
-
-def moves_of(
-    desk: Desk, repository: Repository, *, start: datetime, end: datetime
-) -> tuple[suspects.Move, ...]:
-    """When another commit became the deployed one, newest first."""
-    return suspects.checkouts(repository, start=start, end=end)
-
-
-def flag_events(desk: Desk, watch: Watch, *, start: datetime, end: datetime) -> list[Happening]:
-    """The changes of flags from `start` to `end`."""
-    return []

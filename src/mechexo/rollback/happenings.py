@@ -84,7 +84,7 @@ class Gap:
     source: str
     reason: str
     error: MechexoError | None = None
-    """The failure; None when only more happened than is listed."""
+    """The failure; None of a mere note: that more happened, or since when it is known."""
 
     @classmethod
     def of(cls, source: str, error: MechexoError) -> Gap:

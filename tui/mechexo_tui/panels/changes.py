@@ -141,7 +141,7 @@ def list_table(
 def list_row(each: Told, around: datetime, table: Table, look: Look) -> Row:
     """A row of the list."""
     if each.gap is not None:
-        sign = shown_as.status("unknown", look.glyphs) if each.gap.unknown else ("more", "dim")
+        sign = shown_as.status("unknown", look.glyphs) if each.gap.unknown else ("note", "dim")
         said = f"  {each.gap.source}: {shown_as.told(harmless(each.gap.reason), look)}"
         return Row(((" ", ""), sign, (said, "")), each.key)
     return Row(table.row(_cells(each, around, look)), each.key)
@@ -199,7 +199,7 @@ def story_lines(each: Told, found: WhatChanged, look: Look) -> list[Line]:
     width = look.width - 2
     if each.happening is None:
         assert each.gap is not None
-        sign = shown_as.status("unknown", look.glyphs) if each.gap.unknown else ("more", "dim")
+        sign = shown_as.status("unknown", look.glyphs) if each.gap.unknown else ("note", "dim")
         said = wrapped(shown_as.told(harmless(each.gap.reason), look), width - 2)
         head: list[Line] = [((" ", ""), sign, (f"  {each.gap.source}", "title"))]
         return head + [((f"   {line}", ""),) for line in said]
