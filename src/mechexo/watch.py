@@ -183,6 +183,7 @@ def _tick(desk: Desk, deadline_s: float) -> TickReport:
     from mechexo.alerts import operations as alerts
     from mechexo.flows import operations as flows
     from mechexo.health import operations as health
+    from mechexo.rollback.flags import spool
 
     at, began_s = desk.clock.now(), time.monotonic()
     this = _Pass(desk, began_s + deadline_s)
@@ -207,6 +208,9 @@ def _tick(desk: Desk, deadline_s: float) -> TickReport:
     if rolling_back.cut_off(desk):
         undo_s = this.left_s(keeping_s=alerting_s + sending_s + closing_s)
         this.run("rollback", undo_s, lambda: rolling_back.recover_unattended(desk))
+    if spool.waiting(desk):
+        record_s = this.left_s(keeping_s=alerting_s + sending_s + closing_s)
+        this.run("records", record_s, lambda: spool.merge(desk))
     uptime_s = this.left_s(keeping_s=alerting_s + sending_s + closing_s)
     uptime = this.run("uptime", uptime_s, lambda: health.uptime(desk))
     observations += uptime_observations(uptime, desk.settings.uptime) if uptime else ()

@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "alerts": ("alerts", "The alert list and its actions."),
     "oncall": ("oncall", "Who is on call."),
     "costs": ("costs", "Trading costs by day, symbol and hour."),
+    "flags": ("flags", "The desk's flags: look, set, halt, their history."),
     "rollback": ("rollback", "Plan a rollback: a diff that changes nothing."),
     "changes": ("changes", "What changed, in time order."),
     "runbook": ("runbook", "List, show, search and export the runbook."),

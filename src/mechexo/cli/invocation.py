@@ -34,6 +34,16 @@ def open_desk(ctx: typer.Context) -> Desk:
     return desk
 
 
+def unopened_desk(ctx: typer.Context) -> Desk:
+    """The same desk, its state file not looked at: for what must not wait for it."""
+    from mechexo.desk import Desk
+
+    invocation = ctx.find_object(Invocation) or Invocation()
+    desk = Desk.unopened(invocation.config)
+    invocation.state = desk.state.path
+    return desk
+
+
 def command_group(help_text: str) -> typer.Typer:
     """The app of a command that has subcommands (also when it has only one)."""
     group = typer.Typer(

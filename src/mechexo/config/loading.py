@@ -118,6 +118,11 @@ def check_settings(document: Mapping[str, Any], path: Path) -> Settings:
                 f"{path}: [probes.{name}] {found}; write the secret as ${{env:NAME}} or "
                 "${file:path} instead"
             )
+    if found := plain_secret({"database": settings.rollback.flags.database}):
+        raise ConfigError(
+            f"{path}: [rollback.flags] {found}; write the secret as ${{env:NAME}} or "
+            "${file:path} instead"
+        )
     return settings
 
 

@@ -9,6 +9,7 @@ from mechexo.config import find_config, load_settings
 from mechexo.desk import Desk
 from mechexo.doctor import (
     desk_checks,
+    flag_checks,
     machine_checks,
     oncall_checks,
     reference_checks,
@@ -82,6 +83,8 @@ def _ask_about_desk(
     ask("role", lambda: desk_checks.role(desk))
     ask("channels", lambda: desk_checks.channels(desk))
     ask("rollback", lambda: desk_checks.repository(desk))
+    ask("flags", lambda: flag_checks.flags(desk))
+    ask("late records", lambda: flag_checks.late_records(desk))
     ask("costs", lambda: desk_checks.cost_sources(desk))
     ask("runbook", lambda: desk_checks.runbook(desk))
     ask("runbook names", lambda: reference_checks.runbook_variables(desk))

@@ -15,6 +15,7 @@ from mechexo.rollback.flags.store import FlagStore
 
 FLAGS = {"trading_enabled": "true", "canary_enabled": "on", "max_notional": "1000"}
 TABLE = "CREATE TABLE flags (key TEXT PRIMARY KEY, value TEXT, updated_at TEXT)"
+A_TICK = timedelta(milliseconds=2)
 SETTINGS = FlagSettings(database="sqlite:///desk.sqlite", time_column="updated_at")
 
 
@@ -49,3 +50,29 @@ def run(path: Path, *statements: str) -> None:
 def now_less(span: timedelta = timedelta(0)) -> datetime:
     """A moment of the real clock: the triggers of a database know no other."""
     return SystemClock().now() - span
+
+
+CONFIG = """
+[rollback.flags]
+database = "sqlite:///trading.sqlite"
+time_column = "updated_at"
+
+[rollback.flags.safer]
+trading_enabled = "off"
+max_notional = "lower"
+"""
+
+
+def flag_in(path: Path, key: str = "trading_enabled") -> object:
+    """A flag's value, read as any other program would."""
+    with closing(sqlite3.connect(path, timeout=30)) as connection:
+        return connection.execute("SELECT value FROM flags WHERE key = ?", (key,)).fetchone()[0]
+
+
+def between() -> datetime:
+    """A moment surely after what was done before and before what is done next: SQLite's own clock
+    counts milliseconds."""
+    began = now_less()
+    while now_less() <= began + 2 * A_TICK:
+        pass
+    return began + A_TICK

@@ -20,11 +20,19 @@ from mechexo.errors import ConflictError, NotFoundError, UnreachableError, Usage
 from mechexo.rollback.flags.postgres_store import PostgresStore
 from mechexo.rollback.flags.sqlite_store import SqliteStore
 from mechexo.rollback.flags.values import Direction, FlagChange, FlagValue, Scalar
-from rollback.flags.places import FLAGS, SETTINGS, Place, now_less, run, sqlite_flags
+from rollback.flags.places import (
+    A_TICK,
+    FLAGS,
+    SETTINGS,
+    Place,
+    between,
+    now_less,
+    run,
+    sqlite_flags,
+)
 from support.postgresql import running_server, server_programs
 
 PROGRAMS = server_programs()
-A_TICK = timedelta(milliseconds=2)
 
 
 @contextmanager
@@ -97,15 +105,6 @@ def value_of(place: Place, key: str) -> FlagValue:
 
 def to(flag: FlagValue, new: Scalar) -> FlagChange:
     return FlagChange(flag.key, flag, new, Direction.DOWN)
-
-
-def between() -> datetime:
-    """A moment surely after what was done before and before what is done next: SQLite's own clock
-    counts milliseconds."""
-    began = now_less()
-    while now_less() <= began + 2 * A_TICK:
-        pass
-    return began + A_TICK
 
 
 def test_flags_are_read_in_order_with_their_values(place: Place) -> None:
@@ -264,14 +263,16 @@ def test_a_clock_that_was_set_back_makes_the_past_unknown(place: Place) -> None:
 def test_what_is_halted_is_halted_whatever_stood_there(place: Place) -> None:
     place.store.track()
     place.by_hand("UPDATE flags SET value = NULL WHERE key = 'trading_enabled'")
-    [change] = place.store.replace_now("trading_enabled", lambda _: "false", actor="tester")
+    [change] = place.store.replace_now(
+        "trading_enabled", lambda flag: to(flag, "false"), actor="tester"
+    )
     assert (change.old.value, change.new) == (None, "false")
     assert value_of(place, "trading_enabled").value == "false"
 
 
 def test_what_the_choice_raises_changes_nothing(place: Place) -> None:
-    def choose(value: Scalar) -> Scalar:
-        raise UsageError(f"not {value}")
+    def choose(flag: FlagValue) -> FlagChange:
+        raise UsageError(f"not {flag.value}")
 
     with pytest.raises(UsageError, match="not true"):
         place.store.replace_now("trading_enabled", choose, actor="tester")
@@ -280,7 +281,7 @@ def test_what_the_choice_raises_changes_nothing(place: Place) -> None:
 
 def test_an_unknown_flag_is_named_with_what_is_close(place: Place) -> None:
     with pytest.raises(NotFoundError, match="did you mean trading_enabled"):
-        place.store.replace_now("trading_enable", lambda _: "x", actor="tester")
+        place.store.replace_now("trading_enable", lambda flag: to(flag, "x"), actor="tester")
 
 
 def test_the_history_can_be_asked_for_a_part(place: Place) -> None:

@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from mechexo.config.rollback import FlagSettings
+from mechexo.config.secrets import redact
 from mechexo.errors import (
     BusyError,
     ConfigError,
@@ -27,7 +28,6 @@ from mechexo.rollback.flags import postgres_tracking as tracking
 from mechexo.rollback.flags.picking import Row, picked
 from mechexo.rollback.flags.postgres_tracking import quoted
 from mechexo.rollback.flags.values import (
-    Direction,
     FlagChange,
     FlagEvent,
     FlagsThen,
@@ -46,8 +46,9 @@ STATEMENT_MS = 10_000
 class PostgresStore:
     """Flags in PostgreSQL. The times of the history are the server's."""
 
-    def __init__(self, address: str, settings: FlagSettings) -> None:
+    def __init__(self, address: str, settings: FlagSettings, secrets: tuple[str, ...] = ()) -> None:
         self._address = address
+        self._secrets = secrets
         self._settings = settings
         *schema, name = settings.table.split(".")
         self._table = quoted(*schema, name)
@@ -115,7 +116,7 @@ class PostgresStore:
                 self._set(connection, change.key, change.new, as_stored)
 
     def replace_now(
-        self, key: str, choose: Callable[[Scalar], Scalar], *, actor: str
+        self, key: str, choose: Callable[[FlagValue], FlagChange], *, actor: str
     ) -> tuple[FlagChange, ...]:
         """See `FlagStore`."""
         with self._transaction(actor=actor) as connection:
@@ -126,11 +127,10 @@ class PostgresStore:
                 known = [str(row[0]) for row in connection.execute(query)]
                 raise NotFoundError(f"there is no flag {key!r}; {close_names(key, known)}")
             version = self._version(connection, key)
-            changes = tuple(
-                FlagChange(key, FlagValue(key, value, version), choose(value), Direction.UNKNOWN)
-                for value in now
-            )
-            self._set(connection, key, changes[-1].new, as_stored)
+            changes = tuple(choose(FlagValue(key, value, version)) for value in now)
+            if any(not same(change.old.value, change.new) for change in changes):
+                # Rows of one key cannot be told apart, so all get the last one's value.
+                self._set(connection, key, changes[-1].new, as_stored)
         return changes
 
     def history(
@@ -313,5 +313,5 @@ class PostgresStore:
         except errors.LockNotAvailable as error:
             raise BusyError("PostgreSQL: another program keeps the flags locked") from error
         except psycopg.Error as error:
-            said = " ".join(str(error).split())
+            said = " ".join(redact(str(error), self._secrets).split())
             raise UnreachableError(f"PostgreSQL: the flags cannot be used: {said}") from error

@@ -28,7 +28,6 @@ from mechexo.rollback.flags import sqlite_tracking as tracking
 from mechexo.rollback.flags.picking import Row, picked
 from mechexo.rollback.flags.sqlite_tracking import CONTEXT, HISTORY, quoted
 from mechexo.rollback.flags.values import (
-    Direction,
     FlagChange,
     FlagEvent,
     FlagsThen,
@@ -93,7 +92,7 @@ class SqliteStore:
                 self._set(connection, change.key, change.new, at)
 
     def replace_now(
-        self, key: str, choose: Callable[[Scalar], Scalar], *, actor: str
+        self, key: str, choose: Callable[[FlagValue], FlagChange], *, actor: str
     ) -> tuple[FlagChange, ...]:
         """See `FlagStore`."""
         with self._transaction(actor) as (connection, at):
@@ -105,12 +104,10 @@ class SqliteStore:
                 ]
                 raise NotFoundError(f"there is no flag {key!r}; {close_names(key, known)}")
             version = _version(connection, key)
-            changes = tuple(
-                FlagChange(key, FlagValue(key, value, version), choose(value), Direction.UNKNOWN)
-                for value in now
-            )
-            # Rows of one key can only be told apart by what they hold, so all get the last value.
-            self._set(connection, key, changes[-1].new, at)
+            changes = tuple(choose(FlagValue(key, value, version)) for value in now)
+            if any(not same(change.old.value, change.new) for change in changes):
+                # Rows of one key cannot be told apart, so all get the last one's value.
+                self._set(connection, key, changes[-1].new, at)
         return changes
 
     def history(

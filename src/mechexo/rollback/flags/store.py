@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
-from mechexo.config.addresses import fill_address
+from mechexo.config.addresses import fill_address, forms, secrets_of_references
 from mechexo.config.secrets import resolve_references
 from mechexo.errors import ConfigError
-from mechexo.rollback.flags.values import FlagChange, FlagEvent, FlagsThen, FlagValue, Scalar
+from mechexo.rollback.flags.values import FlagChange, FlagEvent, FlagsThen, FlagValue
 
 if TYPE_CHECKING:
     from mechexo.desk import Desk
@@ -44,11 +44,11 @@ class FlagStore(Protocol):
         ...
 
     def replace_now(
-        self, key: str, choose: Callable[[Scalar], Scalar], *, actor: str
+        self, key: str, choose: Callable[[FlagValue], FlagChange], *, actor: str
     ) -> tuple[FlagChange, ...]:
-        """Sets a flag whatever stands there, in one transaction: each row of the key (there should
-        be one) to what `choose` answers to its value; what was changed. What `choose` raises ends
-        it, with nothing written. The changes' direction is unknown.
+        """Sets a flag whatever stands there, in one transaction: makes the change that `choose`
+        answers, of each row of the key (there should be one). What `choose` raises ends it, with
+        nothing written; where nothing would change nothing is written either.
 
         Raises:
             NotFoundError: there is no such flag.
@@ -99,7 +99,8 @@ def open_store(desk: Desk) -> FlagStore:
     if address.startswith(POSTGRESQL):
         from mechexo.rollback.flags.postgres_store import PostgresStore
 
-        return PostgresStore(fill_address(settings.database, desk.root), settings)
+        secrets = forms(secrets_of_references(settings.database, desk.root))
+        return PostgresStore(fill_address(settings.database, desk.root), settings, tuple(secrets))
     if "://" in address and not address.startswith(SCHEME):
         raise ConfigError(
             f"{desk.config_path}: [rollback.flags] database is neither sqlite:///path, nor a path, "
