@@ -13,7 +13,7 @@ from support.ending import Ended
 class Sink(Ended):
     """Accepts everything."""
 
-    def __init__(self) -> None:
+    def __init__(self, port: int = 0) -> None:
         self.got: list[dict[str, Any]] = []
         sink = self
 
@@ -34,7 +34,7 @@ class Sink(Ended):
             def handle_error(self, request: object, client_address: object) -> None:
                 pass
 
-        self._server = Server(("127.0.0.1", 0), Handler)
+        self._server = Server(("127.0.0.1", port), Handler)
         self.port = int(self._server.server_address[1])
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         self._thread.start()

@@ -26,7 +26,7 @@ from mechexo.rollback.making import Asked, Made, make
 from mechexo.rollback.operations import plan_by_id, store
 from mechexo.rollback.recovering import recover_pending
 from mechexo.rollback.restoring import NeedsPersonError
-from mechexo.rollback.undoing import recorded_paths
+from mechexo.rollback.undoing import in_git, recorded_paths
 from mechexo.rollback.values import Plan, Run, RunState
 from mechexo.times import format_duration, iso_z
 
@@ -187,8 +187,11 @@ def _record_intent(desk: Desk, made: Made, run: Run, reason: str) -> None:
         "repository": str(made.repository.root) if made.repository else "",
         "ref": made.head.ref if made.head else "",
     }
+    # What git has needs no second copy; an edit that it does not know does.
     contents = [
-        content.data for each in paths for content in (each.now, each.then) if content is not None
+        each.now.data
+        for each in paths
+        if each.now is not None and not in_git(each.now, each.committed_entry, made.repository)
     ]
     with desk.operation(
         "rollback.apply", run.target, needs=Role.OPERATOR, reason=reason

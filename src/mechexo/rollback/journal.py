@@ -128,6 +128,7 @@ class Journal:
         for name in sorted(names, key=lambda each: each == _COMMITTED):
             tree.remove(f"{run_id}/{name}")
         tree.remove_folder(run_id)
+        shutil.rmtree(self._scratch(run_id), ignore_errors=True)
 
     def pending(self) -> tuple[tuple[str, Stage], ...]:
         """The runs that left a journal behind, and how far each had come."""
@@ -177,10 +178,13 @@ class Journal:
 
     def scratch(self, run_id: str) -> Path:
         """An empty folder for git to work in, of no worth after a cut."""
-        place = self.root.with_name(f"{self.root.name}-scratch") / run_id
+        place = self._scratch(run_id)
         shutil.rmtree(place, ignore_errors=True)
         place.mkdir(mode=0o700, parents=True)
         return place
+
+    def _scratch(self, run_id: str) -> Path:
+        return self.root.with_name(f"{self.root.name}-scratch-{run_id}")
 
     @staticmethod
     def _stage(folder: Path) -> Stage:

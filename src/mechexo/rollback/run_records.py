@@ -122,10 +122,10 @@ def recorded_in(connection: sqlite3.Connection, run_id: str) -> dict[str, Any]:
     return document
 
 
-def content(state: State, sha256: str) -> bytes:
-    """Stored bytes by their digest."""
-    [row] = state.rows("SELECT data FROM rollback_content WHERE sha256 = ?", (sha256,))
-    return bytes(row["data"])
+def content(state: State, sha256: str) -> bytes | None:
+    """Stored bytes by their digest; None for what git has."""
+    row = state.row("SELECT data FROM rollback_content WHERE sha256 = ?", (sha256,))
+    return bytes(row["data"]) if row else None
 
 
 def hold(

@@ -9,11 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mechexo.errors import NotFoundError, UsageError
+from mechexo.errors import NotFoundError, UnreachableError, UsageError
 from mechexo.rollback import run_records
 from mechexo.rollback.diffing import shown_path
 from mechexo.rollback.facts import Wanted
 from mechexo.rollback.git import LONGEST_FILE_BYTES, Repository, TreeEntry
+from mechexo.rollback.planning import git_blob_id
 from mechexo.rollback.values import Run, RunState
 from mechexo.rollback.worktree import Content, look
 
@@ -66,7 +67,8 @@ def undo_part(
         path = os.fsdecode(base64.b64decode(each["path_base64"]))
         before, after = each["before"], each["after"]
         rules[path] = each["rule"]
-        wanted[path] = Wanted(_entry(each["before_entry"]), _content(desk, before), True)
+        entry = _entry(each["before_entry"])
+        wanted[path] = Wanted(entry, _content(desk, repository, entry, before), True)
         now = look(repository.root, path, longest_bytes=LONGEST_FILE_BYTES).content
         if described(now) != after:
             later.append(f"{shown_path(path)}: it was changed since")
@@ -101,10 +103,27 @@ def described(content: Content | None) -> dict[str, Any] | None:
     }
 
 
-def _content(desk: Desk, before: dict[str, Any] | None) -> Content | None:
+def in_git(content: Content, entry: TreeEntry | None, repository: Repository | None) -> bool:
+    """Whether an entry of a commit has just these bytes."""
+    return (
+        entry is not None
+        and repository is not None
+        and git_blob_id(content.data, repository.hash_name) == entry.oid
+    )
+
+
+def _content(
+    desk: Desk, repository: Repository, entry: TreeEntry | None, before: dict[str, Any] | None
+) -> Content | None:
     if before is None:
         return None
     data = run_records.content(desk.state, before["sha256"])
+    if data is None and entry is not None:
+        data = repository.blobs([entry.oid])[entry.oid]
+    if data is None or hashlib.sha256(data).hexdigest() != before["sha256"]:
+        raise UnreachableError(
+            f"the bytes {before['sha256'][:12]} that a rollback replaced are not on record"
+        )
     return Content(before["mode"], data, before["permissions"])
 
 

@@ -27,7 +27,7 @@ CREATE TABLE rollback_step (
     PRIMARY KEY (run_id, seq)
 ) STRICT;
 
--- The bytes that runs replaced and wrote, by their SHA-256, so that an undo brings back just these.
+-- The bytes that runs replaced and git does not have, by their SHA-256: an undo brings them back.
 CREATE TABLE rollback_content (
     sha256 TEXT PRIMARY KEY,
     data BLOB NOT NULL
