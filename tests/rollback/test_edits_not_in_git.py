@@ -144,6 +144,27 @@ def test_a_new_link_to_a_folder_is_seen_and_not_entered(
     assert edits_of(repo_desk) == {"config/away": "new, not in git"}
 
 
+def test_what_programs_fill_is_not_searched_for_new_files(
+    make_desk: Callable[..., Desk], history: History
+) -> None:
+    desk = make_desk('[rollback]\nrepository = "repo"\nconfigs = ["**/*.yaml"]\n')
+    history.commit({"README": "x\n"}, at(1))
+    for folder in (".venv/lib", "node_modules/x", "__pycache__", ".git/x", "sub/.git"):
+        history.write(f"{folder}/a.yaml", "n: 1\n")
+    history.write(".venv/pyvenv.cfg", "home = /usr\n")
+    history.write("new.yaml", "n: 1\n")
+    assert edits_of(desk) == {"new.yaml": "new, not in git"}
+
+
+def test_a_tracked_file_is_looked_at_wherever_it_lies(
+    make_desk: Callable[..., Desk], history: History
+) -> None:
+    desk = make_desk('[rollback]\nrepository = "repo"\nconfigs = ["**/*.yaml"]\n')
+    history.commit({"node_modules/a.yaml": "n: 1\n"}, at(1))
+    history.write("node_modules/a.yaml", "n: 2\n")
+    assert edits_of(desk) == {"node_modules/a.yaml": "differs from what git has"}
+
+
 def test_line_endings_that_a_checkout_makes_are_no_edit(repo_desk: Desk, risk: History) -> None:
     risk.commit({".gitattributes": "*.toml text eol=crlf\n", "limits.toml": "a = 1\n"}, at(2))
     risk.write("limits.toml", "a = 1\r\n")

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 SOURCE = "edits not in git"
 _MOST_ENTRIES = 20_000
 """So many files and folders are looked through for new ones; more would keep a person waiting."""
+_NEVER_OURS = frozenset({".git", "__pycache__", "node_modules"})
+"""Folders that programs fill; nobody configures a desk in them."""
 _MAGIC = frozenset("*?[")
 
 
@@ -153,7 +155,9 @@ def _present(root: Path, wanted: Sequence[str], gaps: list[Gap]) -> Iterator[str
             for above, folders, files, here in os.fwalk(
                 ".", dir_fd=folder, follow_symlinks=False, onerror=failed.append
             ):
-                folders[:] = [each for each in folders if each != ".git"]
+                if "pyvenv.cfg" in files:  # a Python environment is made, not written
+                    folders[:], files = [], []
+                folders[:] = [each for each in folders if each not in _NEVER_OURS]
                 left -= len(files) + len(folders)
                 if left < 0:
                     gaps.append(_gap(base, UnreachableError("has too many files to look at")))
