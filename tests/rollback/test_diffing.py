@@ -149,6 +149,42 @@ def test_references_and_ordinary_lines_stay(line: str) -> None:
     assert masked([line, "x: 1"]) == [line, "x: 1"]
 
 
+_PIECES = (
+    *(
+        "password",
+        "toKen: ",
+        "pa\u017f\u017fword",
+        "x",
+        "  ",
+        ": ",
+        "= ",
+        "|",
+        '"""',
+        "[db]",
+        "[credentials]",
+    ),
+    *(
+        "- ",
+        "name: ",
+        "value: ",
+        "{",
+        "}",
+        "hello",
+        "https://a:b@c",
+        "pass=",
+        "${env:X}",
+        "y" * 2001,
+    ),
+    *("-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----", f"mechexo_{'0' * 8}_{'a' * 43}"),
+)
+
+
+@given(st.lists(st.lists(st.sampled_from(_PIECES), max_size=5).map("".join), max_size=6))
+def test_what_is_hidden_does_not_depend_on_the_rest_of_the_file(lines: list[str]) -> None:
+    # A line that tells of a secret makes every line be looked at; without one few are.
+    assert masked([*lines, "", "tokens are elsewhere"])[: len(lines)] == masked(lines)
+
+
 @given(st.lists(st.text(max_size=40).filter(lambda line: "\n" not in line), max_size=10))
 def test_masking_keeps_the_number_of_lines(lines: list[str]) -> None:
     assert len(masked(lines)) == len(lines)

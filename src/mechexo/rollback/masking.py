@@ -26,6 +26,15 @@ _EMPTY = re.compile(r"^(?:[\"']{2}|null|none|~|true|false)?[\s,;}\]]*(?:\#.*)?$"
 _BLOCK = re.compile(r"^(?:[|>][+-]?\d?|[\[{]|\"{3}.*|'{3}.*|&\w+|!\S+)?\s*(?:\#.*)?$")
 _LONGEST_LINE = 2000
 _MENTION = re.compile(_SECRET_WORDS, re.IGNORECASE)
+# Without one of these a line neither holds nor begins anything to hide: a word for a secret, a key
+# block, an address that may have a password, a token of our own.
+_TELLING = re.compile(rf"(?i){_SECRET_WORDS}|-----BEGIN|://|mechexo_")
+_STEMS = (
+    *("pass", "pwd", "secret", "token", "api", "access", "private", "signing", "encryption"),
+    *("credential", "auth", "bearer", "dsn", "connection", "webhook"),
+    *("-----begin", "://", "mechexo_"),
+)
+"""In lower case, what every text has that `_TELLING` finds something in."""
 _PEM_BEGIN = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----")
 _PEM_END = re.compile(r"-----END [A-Z ]*PRIVATE KEY-----")
 _SECTION = re.compile(r"^\s*\[{1,2}[^\[\]=]+\]{1,2}\s*(?:[#;].*)?$")
@@ -52,19 +61,27 @@ def masked(lines: Sequence[str]) -> list[str]:
     quotes, and all values below a heading such as `[credentials]`. So is the value of an entry
     whose name says that it is a secret.
     """
-    masker, values = _Masker(), _named_values(lines)
+    # Most files have nothing to hide, and a plan looks at both sides of each.
+    whole = "".join(lines).lower()
+    if whole.isascii() and not any(stem in whole for stem in _STEMS):
+        return list(lines)
+    telling = [_TELLING.search(line) is not None for line in lines]
+    masker, values = _Masker(), _named_values(lines, telling)
     shown = []
-    for number, line in enumerate(lines):
+    for number, (line, tells) in enumerate(zip(lines, telling, strict=True)):
+        if not tells and number not in values and masker.at_rest:
+            shown.append(line)
+            continue
         body = line.rstrip("\r\n")
         shown.append(masker.line(body, value_at=values.get(number)) + line[len(body) :])
     return shown
 
 
-def _named_values(lines: Sequence[str]) -> dict[int, int]:
+def _named_values(lines: Sequence[str], telling: Sequence[bool]) -> dict[int, int]:
     """Where a secret stands that only the name in the same entry tells: column by line number."""
     found = {}
-    for number, line in enumerate(lines):
-        if len(line) > _LONGEST_LINE or not _MENTION.search(line):
+    for number, (line, tells) in enumerate(zip(lines, telling, strict=True)):
+        if not tells or len(line) > _LONGEST_LINE:
             continue
         if (name := _NAME.search(line)) is None:
             continue
@@ -109,6 +126,11 @@ class _Masker:
         self._block_indent: int | None = None
         self._may_list = False
         self._secret_section = False
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether no line before makes the next one a secret."""
+        return self._until is None and self._block_indent is None and not self._secret_section
 
     def line(self, body: str, *, value_at: int | None = None) -> str:
         """One line without its ending, as it may be shown; from `value_at` on it is a secret."""
