@@ -16,6 +16,7 @@ from mechexo.alerts.rules import step
 if TYPE_CHECKING:
     import sqlite3
 
+    from mechexo.alerts.calendars import Calendars
     from mechexo.alerts.effects import Stranded, Unreached
     from mechexo.alerts.policy import Policy
     from mechexo.alerts.values import Alert, Observation
@@ -29,11 +30,13 @@ def apply_step(
     now: datetime,
     observations: Collection[Observation],
     *,
+    calendars: Calendars,
     whole: bool = False,
     thorough: bool = True,
     outbox_too: bool = True,
 ) -> Effects:
-    """One step of the rules from and to the state file.
+    """One step of the rules from and to the state file. The `calendars` were read before it was
+    locked (`configured.calendars_ahead`).
 
     `whole` looks at every open alert. Otherwise only at those for which something may have
     changed; without `thorough` not at those whose silence or cause still stands, which only
@@ -41,7 +44,7 @@ def apply_step(
     nobody: finding them takes a look at every alert that climbs.
     """
     connection = transaction.connection
-    policy = policy_of(desk, now)
+    policy = policy_of(desk, now, calendars)
     stranded: dict[int, Stranded] = {}
     unreached: dict[int, Unreached] = {}
     if outbox_too:

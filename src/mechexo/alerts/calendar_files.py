@@ -10,6 +10,8 @@ the clocks change. Events without a zone, and whole days, are by the schedule's 
 from __future__ import annotations
 
 import hashlib
+import os
+import stat
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
 LARGEST_BYTES = 10_000_000
 _DAY = timedelta(days=1)
+_NO_FILE = "is no regular file (a pipe, a device or a folder): name an iCal file"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,8 @@ def read_calendar(
         found = path.stat()
     except OSError as error:
         return Calendar((), (f"{path}: cannot be read: {error.strerror or error}",))
+    if not stat.S_ISREG(found.st_mode):
+        return Calendar((), (f"{path}: {_NO_FILE}",))
     names = {name.casefold(): name for name in people} | {name: name for name in people}
     first = start.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     days = (end - first) // _DAY + 1
@@ -124,7 +129,20 @@ def _parsed(path: str, changed_ns: int, size: int) -> Parsed:
     if size > LARGEST_BYTES:
         return Parsed((), (f"{path}: is larger than {LARGEST_BYTES // 1_000_000} MB",))
     try:
-        content = Path(path).read_bytes()
+        content = _content(path)
     except OSError as error:
         return Parsed((), (f"{path}: cannot be read: {error.strerror or error}",))
+    if content is None:
+        return Parsed((), (f"{path}: {_NO_FILE}",))
+    if len(content) > LARGEST_BYTES:
+        return Parsed((), (f"{path}: is larger than {LARGEST_BYTES // 1_000_000} MB",))
     return parse(content, path)
+
+
+def _content(path: str) -> bytes | None:
+    """The bytes of a regular file; None when something else lies there by now."""
+    # A pipe that nobody writes to would be waited for.
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            return None
+        return file.read(LARGEST_BYTES + 1)

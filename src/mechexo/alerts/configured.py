@@ -13,6 +13,7 @@ from mechexo.alerts.policy import Channel, Ladder, Level, Policy, Route, Suppres
 from mechexo.alerts.quiet import QuietHours
 
 if TYPE_CHECKING:
+    from mechexo.alerts.calendars import Calendars
     from mechexo.config import (
         ChannelSettings,
         EscalationSettings,
@@ -27,10 +28,19 @@ _TELEGRAMS_A_MINUTE = 20
 _MESSAGES_A_MINUTE = 60
 
 
-def policy_of(desk: Desk, now: datetime) -> Policy:
+def calendars_ahead(desk: Desk) -> Calendars:
+    """What `policy_of` is given in a transaction: read before it, because a file may hang."""
+    if not any(each.calendar for each in desk.settings.oncall.schedules.values()):
+        return {}
+    from mechexo.alerts import calendars
+
+    return calendars.calendars_ahead(desk)
+
+
+def policy_of(desk: Desk, now: datetime, calendars: Calendars | None = None) -> Policy:
     """What the configuration says about paging, with whoever is on call at `now`."""
     settings = desk.settings
-    people = oncall.who(desk, now) if settings.oncall.schedules else {}
+    people = oncall.who(desk, now, calendars) if settings.oncall.schedules else {}
     return policy_from(settings, people)
 
 

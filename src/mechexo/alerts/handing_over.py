@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from mechexo.alerts import notices, oncall, records
+from mechexo.alerts.configured import calendars_ahead
 from mechexo.alerts.values import OPEN, SEVERITIES
 from mechexo.times import iso_z
 
@@ -41,6 +42,7 @@ def tell_handovers(desk: Desk) -> int:
     Raises:
         BusyError, StateError: the state file cannot be written; the next look tells it.
     """
+    calendars = calendars_ahead(desk)
     with desk.state.write() as transaction:
         connection, now = transaction.connection, desk.clock.now()
         told = notices.handovers_told(connection)
@@ -48,7 +50,7 @@ def tell_handovers(desk: Desk) -> int:
             # The clock was set back a little: what comes again was told.
             return 0
         since = now if told is None else max(min(told, now), now - LATEST)
-        found = oncall.handovers(desk, since, now)
+        found = oncall.handovers(desk, since, now, calendars)
         opened = records.alerts_in(connection, OPEN, None) if found else ()
         moments = sorted({each.at for each in found})
         for at in moments:

@@ -14,6 +14,7 @@ from mechexo.alerts.values import OnCallNow
 from mechexo.errors import NotFoundError, close_names
 
 if TYPE_CHECKING:
+    from mechexo.alerts.calendars import Calendars
     from mechexo.config import LayerSettings
     from mechexo.desk import Desk
 
@@ -96,13 +97,14 @@ def now(desk: Desk) -> OnCallNow:
     return OnCallNow(first, second, third, until is not None, until)
 
 
-def who(desk: Desk, moment: datetime) -> dict[str, str | None]:
-    """Who is on call at `moment` in each schedule; None is nobody.
+def who(desk: Desk, moment: datetime, calendars: Calendars | None = None) -> dict[str, str | None]:
+    """Who is on call at `moment` in each schedule; None is nobody. `calendars` are those that were
+    read ahead; without them they are read now.
 
     A calendar that cannot be read does not count: the layers below it then decide. What is wrong
     with it is in `standings` and in `mechexo oncall lint`.
     """
-    return _people(desk, desk.settings.oncall.schedules, moment)
+    return _people(desk, desk.settings.oncall.schedules, moment, calendars)
 
 
 def standings(desk: Desk) -> tuple[Standing, ...]:
@@ -148,11 +150,14 @@ def calendar(desk: Desk, name: str, until: datetime) -> bytes:
     return calendar_text(name, [each for each in spans if each.ends_at > moment], moment)
 
 
-def handovers(desk: Desk, since: datetime, until: datetime) -> tuple[Handover, ...]:
-    """Who took over from whom in any schedule after `since` and up to `until`, oldest first."""
+def handovers(
+    desk: Desk, since: datetime, until: datetime, calendars: Calendars | None = None
+) -> tuple[Handover, ...]:
+    """Who took over from whom in any schedule after `since` and up to `until`, oldest first.
+    `calendars` are as for `who`."""
     found: list[Handover] = []
-    for name in desk.settings.oncall.schedules:
-        schedule, overrides, _ = known(desk, name, since, until + timedelta.resolution)
+    names, end = desk.settings.oncall.schedules, until + timedelta.resolution
+    for schedule, overrides, _ in _known(desk, names, since, end, calendars):
         found += rotation.handovers(schedule, overrides, since, until)
     return tuple(sorted(found, key=lambda each: (each.at, each.schedule)))
 
@@ -170,15 +175,22 @@ def known(
     return found
 
 
-def _people(desk: Desk, names: Iterable[str], moment: datetime) -> dict[str, str | None]:
+def _people(
+    desk: Desk, names: Iterable[str], moment: datetime, calendars: Calendars | None = None
+) -> dict[str, str | None]:
+    until = moment + timedelta.resolution
     return {
         schedule.name: rotation.on_call(schedule, overrides, moment).person
-        for schedule, overrides, _ in _known(desk, names, moment, moment + timedelta.resolution)
+        for schedule, overrides, _ in _known(desk, names, moment, until, calendars)
     }
 
 
 def _known(
-    desk: Desk, names: Iterable[str], start: datetime, end: datetime
+    desk: Desk,
+    names: Iterable[str],
+    start: datetime,
+    end: datetime,
+    calendars: Calendars | None = None,
 ) -> list[tuple[Schedule, tuple[Override, ...], tuple[Problem, ...]]]:
     from mechexo.alerts.overrides import between
 
@@ -189,7 +201,7 @@ def _known(
         made = between(desk.state.reader(), start, end)
     found = []
     for name in wanted:
-        schedule, problems = _schedule(desk, name, start, end)
+        schedule, problems = _schedule(desk, name, start, end, calendars)
         own = [each for each in made if each.schedule == name]
         problems += [
             Problem(
@@ -205,7 +217,7 @@ def _known(
 
 
 def _schedule(
-    desk: Desk, name: str, start: datetime, end: datetime
+    desk: Desk, name: str, start: datetime, end: datetime, calendars: Calendars | None
 ) -> tuple[Schedule, list[Problem]]:
     """A schedule as configured, its calendar as far as it is needed."""
     settings = desk.settings.oncall.schedules.get(name)
@@ -217,9 +229,11 @@ def _schedule(
     layers = tuple(map(layer_of, settings.layers))
     if not settings.calendar:
         return Schedule(name, zone, layers), []
-    from mechexo.alerts.calendar_files import read_calendar
+    found = calendars.get(name) if calendars is not None else None
+    if found is None:
+        from mechexo.alerts.calendars import calendar_of
 
-    found = read_calendar(desk.path(settings.calendar), zone, desk.settings.people, start, end)
+        found = calendar_of(desk, name, start, end)
     return Schedule(name, zone, layers, found.entries), [
         Problem("calendar", each) for each in found.problems
     ]

@@ -9,7 +9,7 @@ from mechexo.actor import Role
 from mechexo.alerts import records, rules, timeline_records
 from mechexo.alerts.book import apply_step, store
 from mechexo.alerts.channels.mailbox import mailbox
-from mechexo.alerts.configured import policy_of
+from mechexo.alerts.configured import calendars_ahead, policy_of
 from mechexo.alerts.history import deliveries_today, history_24h, statistics
 from mechexo.alerts.inbound import keys
 from mechexo.alerts.reading import (
@@ -95,11 +95,17 @@ def observe(
         UsageError: an observation has no key or name, or a severity that does not exist.
     """
     safe = [clean_observation(each) for each in observations]
-    now = desk.clock.now()
+    now, calendars = desk.clock.now(), calendars_ahead(desk)
     with desk.state.write() as transaction:
         safe += channels_gone(desk, transaction)
         effects = apply_step(
-            desk, transaction, now, safe, thorough=not time_is_kept, outbox_too=not time_is_kept
+            desk,
+            transaction,
+            now,
+            safe,
+            calendars=calendars,
+            thorough=not time_is_kept,
+            outbox_too=not time_is_kept,
         )
         records.prune(transaction.connection, now - desk.settings.alerts.keep_resolved)
     return effects.alerts
@@ -108,9 +114,10 @@ def observe(
 def keep_time(desk: Desk) -> tuple[Alert, ...]:
     """What only the time brings: the next level, the end of quiet hours or of a silence, a
     forgotten acknowledgement. Cheap when nothing is due. Returns the alerts that changed."""
-    now = desk.clock.now()
+    now, calendars = desk.clock.now(), calendars_ahead(desk)
     with desk.state.write() as transaction:
-        return apply_step(desk, transaction, now, (), thorough=False).alerts
+        effects = apply_step(desk, transaction, now, (), calendars=calendars, thorough=False)
+    return effects.alerts
 
 
 def raise_alert(
@@ -130,10 +137,12 @@ def raise_alert(
     observation = clean_observation(
         Observation(own_key, True, severity, name, summary, keys.MANUAL, labels, runbook)
     )
+    calendars = calendars_ahead(desk)
     with desk.operation(
         "alerts.raise", observation.key, needs=Role.RESPONDER, reason=clean(reason)
     ) as operation:
-        effects = apply_step(desk, operation.transaction, desk.clock.now(), [observation])
+        now, transaction = desk.clock.now(), operation.transaction
+        effects = apply_step(desk, transaction, now, [observation], calendars=calendars)
         alert = next(each for each in effects.alerts if each.key == observation.key)
         operation.after = {"alert": alert.id, "severity": alert.severity, "count": alert.count}
     return alert
@@ -155,6 +164,7 @@ def acknowledge(
     """
     # An acknowledgement is its own reason: nobody shall have to find words at night.
     reason, now = clean(note) or "acknowledged", desk.clock.now()
+    calendars = calendars_ahead(desk)
     with desk.operation(
         "alerts.acknowledge", str(alert_id), needs=Role.RESPONDER, reason=reason
     ) as operation:
@@ -175,8 +185,9 @@ def acknowledge(
                 timeline_records.append_events(connection, [(alert_id, event)])
                 operation.after = {"state": alert.state.value, "knows_of": shown}
             return as_of(alert, now)
+        policy = policy_of(desk, now, calendars)
         taken, effects = rules.acknowledge(
-            alert, now, desk.actor.name, clean(note), policy_of(desk, now), through=through
+            alert, now, desk.actor.name, clean(note), policy, through=through
         )
         operation.before = {"state": alert.state.value, "by": alert.acknowledged_by}
         operation.after = {"state": taken.state.value, "by": taken.acknowledged_by}
@@ -192,7 +203,7 @@ def resolve(desk: Desk, alert_id: int, *, reason: str = "") -> Alert:
     Raises:
         NotFoundError: there is no alert with this id.
     """
-    now = desk.clock.now()
+    now, calendars = desk.clock.now(), calendars_ahead(desk)
     with desk.operation(
         "alerts.resolve", str(alert_id), needs=Role.RESPONDER, reason=clean(reason)
     ) as operation:
@@ -202,10 +213,10 @@ def resolve(desk: Desk, alert_id: int, *, reason: str = "") -> Alert:
             operation.unchanged = True
             return alert
         over, effects = rules.resolve(
-            alert, now, desk.actor.name, clean(reason), policy_of(desk, now)
+            alert, now, desk.actor.name, clean(reason), policy_of(desk, now, calendars)
         )
         operation.before, operation.after = {"state": alert.state}, {"state": over.state}
         store(operation.transaction, effects, now)
         # What it caused pages now, if it still fires.
-        apply_step(desk, operation.transaction, now, (), thorough=False)
+        apply_step(desk, operation.transaction, now, (), calendars=calendars, thorough=False)
     return over

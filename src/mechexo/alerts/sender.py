@@ -18,7 +18,7 @@ from mechexo.alerts.book import apply_step
 from mechexo.alerts.bundling import Limit, Wait
 from mechexo.alerts.channels.address import address_of
 from mechexo.alerts.channels.process import Answer, Outgoing
-from mechexo.alerts.configured import limit_of
+from mechexo.alerts.configured import calendars_ahead, limit_of
 from mechexo.alerts.processes import Borrowed, Processes
 from mechexo.alerts.text import clean
 from mechexo.alerts.values import SEVERITIES, Delivery, Observation
@@ -68,8 +68,10 @@ def deliver_due(
     began_s = time.monotonic()
     ends_at_s = began_s + deadline_s - _SETTLING_S
     if outbox_reading.stranded(desk.state.reader(), desk.settings.channels):
+        calendars = calendars_ahead(desk)
         with desk.state.write(deadline_s / 2) as transaction:
-            apply_step(desk, transaction, desk.clock.now(), (), thorough=False)
+            now = desk.clock.now()
+            apply_step(desk, transaction, now, (), calendars=calendars, thorough=False)
     own = Processes() if processes is None else processes
     done: dict[int, Delivery] = {}
     try:
@@ -140,8 +142,9 @@ def _fall_back(desk: Desk) -> set[str]:
     now, patience = desk.clock.now(), desk.settings.alerts.fallback_after
     if not outbox_reading.unreached(desk.state.reader(), now, patience):
         return set()
+    calendars = calendars_ahead(desk)
     with desk.state.write() as transaction:
-        effects = apply_step(desk, transaction, now, (), thorough=False)
+        effects = apply_step(desk, transaction, now, (), calendars=calendars, thorough=False)
     return {page.channel for page in effects.pages}
 
 
@@ -181,8 +184,9 @@ def _raise_failing_channels(desk: Desk, drains: Iterable[_Drain]) -> set[str]:
     ]
     if not said:
         return set()
+    calendars = calendars_ahead(desk)
     with desk.state.write() as transaction:
-        effects = apply_step(desk, transaction, desk.clock.now(), said)
+        effects = apply_step(desk, transaction, desk.clock.now(), said, calendars=calendars)
     return {page.channel for page in effects.pages}
 
 

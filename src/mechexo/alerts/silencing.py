@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from mechexo.actor import Role
 from mechexo.alerts import records, rules, silence_records
 from mechexo.alerts.book import apply_step
+from mechexo.alerts.configured import calendars_ahead
 from mechexo.alerts.maintenance import windows_at
 from mechexo.alerts.text import clean, clean_key, clean_pairs
 from mechexo.alerts.values import OPEN
@@ -50,6 +51,7 @@ def silence(
     wanted = clean_pairs(matchers)
     if "key" in matchers:
         wanted["key"] = clean_key(matchers["key"])
+    calendars = calendars_ahead(desk)
     with desk.operation(
         "alerts.silence", _in_words(wanted), needs=Role.RESPONDER, reason=clean(reason)
     ) as operation:
@@ -62,7 +64,7 @@ def silence(
             ends_at=ends_at,
             exact=exact,
         )
-        apply_step(desk, operation.transaction, now, (), whole=True)
+        apply_step(desk, operation.transaction, now, (), calendars=calendars, whole=True)
         operation.after = {"silence": made.id, "matchers": wanted, "ends_at": iso_z(ends_at)}
     return made
 
@@ -89,6 +91,7 @@ def unsilence(desk: Desk, silence_id: int, *, reason: str = "") -> Silence:
     Raises:
         NotFoundError: there is no silence with this id.
     """
+    calendars = calendars_ahead(desk)
     with desk.operation(
         "alerts.unsilence",
         str(silence_id),
@@ -109,7 +112,7 @@ def unsilence(desk: Desk, silence_id: int, *, reason: str = "") -> Silence:
         ended = replace(known, ends_at=now)
         operation.before, operation.after = iso_z(known.ends_at), iso_z(ended.ends_at)
         silence_records.end_silence(connection, silence_id, ended.ends_at)
-        apply_step(desk, operation.transaction, now, (), whole=True)
+        apply_step(desk, operation.transaction, now, (), calendars=calendars, whole=True)
     return ended
 
 
