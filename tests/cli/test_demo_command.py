@@ -20,6 +20,7 @@ import pytest
 from mechexo.desk import Desk
 from mechexo.paper.build import build
 from mechexo.paper.demo import prepare, run_under
+from mechexo.rollback.flags.operations import list_flags
 
 pytestmark = pytest.mark.slow
 
@@ -58,6 +59,10 @@ def test_without_a_terminal_one_pass_and_the_status_with_its_code(tmp_path: Path
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert found["schema"] == "mechexo.status/1"
+    # Its flags have a history from the start, so that they can go back with a flow.
+    flags = list_flags(Desk.open(folder / "mechexo.toml"))
+    assert flags.tracked_since is not None
+    assert all(flag.safer == "off" for flag in flags.flags)
     assert found["ops_ok"] is True
     assert {card["name"]: card["status"] for card in found["cards"]}["risk"] == "critical"
     assert found["alerts"]["open"] == 1

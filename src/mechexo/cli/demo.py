@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -35,14 +36,18 @@ def demo(
     then the status, with its exit code.
     """
     from mechexo.cli.console import can_show_screens
+    from mechexo.paper.build import is_paper_desk
     from mechexo.paper.demo import prepare, run_for, run_once, run_under, wait_until_opened
     from mechexo.times import parse_duration
 
     # Before anything is made: a desk that has run for seconds is late for "no terminal".
     as_text = headless or json_ or not can_show_screens()
     seconds = parse_duration(lasting).total_seconds() if lasting else None
+    is_new = not is_paper_desk(folder)
     desk_folder, seed = prepare(folder, seed, say=render.note)
     config = desk_folder / "mechexo.toml"
+    if is_new:
+        _keep_history_of_flags(config)
     if as_text:
         if seconds is None:
             run_once(desk_folder, seed)
@@ -53,6 +58,20 @@ def demo(
         render.note("paper desk: running its flows")
         wait_until_opened(process)
         raise typer.Exit(_console(config))
+
+
+def _keep_history_of_flags(config: Path) -> None:
+    """Flags of a new paper desk are tracked since its simulated past began: before its commits."""
+    from dataclasses import replace
+
+    from mechexo.clock import VirtualClock
+    from mechexo.desk import Desk
+    from mechexo.paper.history import commit_times
+    from mechexo.rollback.flags.operations import track
+
+    desk = Desk.open(config)
+    past = commit_times(desk.clock.now())[0] - timedelta(hours=1)
+    track(replace(desk, clock=VirtualClock(past)), reason="a new paper desk")
 
 
 def _status(config: Path, as_json: bool) -> int:
