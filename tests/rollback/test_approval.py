@@ -29,8 +29,9 @@ from mechexo.errors import (
 from mechexo.rollback import approval, approval_records, operations
 from mechexo.rollback.approval import approve, judged, require_approval, signed_words
 from mechexo.rollback.approval_records import Approval
-from mechexo.rollback.values import Plan
+from mechexo.rollback.values import Plan, RunState
 from rollback.approvers import Approvers
+from rollback.carrying import carry_out, tree_of
 from rollback.histories import History, at
 
 pytestmark = pytest.mark.slow
@@ -392,3 +393,19 @@ def test_the_agents_key_that_the_file_names_signs_without_its_private_part_here(
             time.sleep(0.02)
     people.key("bob").unlink()
     assert approve(bobs, plan.id, plan.digest).principal == "bob"
+
+
+def test_case_41_a_plan_is_applied_with_the_second_persons_approval_only(
+    desk: Desk, bobs: Desk, plan: Plan, people: Approvers, history: History
+) -> None:
+    before, head = tree_of(history.root), history.head()
+    with pytest.raises(NotAllowedError, match="needs a second person"):
+        carry_out(desk, plan)
+    approve(bobs, plan.id, plan.digest, key=people.key("bob"))
+    people.forget("bob")
+    with pytest.raises(NotAllowedError, match="needs a second person"):
+        carry_out(desk, plan)
+    assert (tree_of(history.root), history.head()) == (before, head)
+    people.allow("bob")
+    assert carry_out(desk, plan).state is RunState.APPLIED
+    assert (history.root / PATH).read_text() == "a = 1\n"

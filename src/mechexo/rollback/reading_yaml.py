@@ -48,6 +48,35 @@ class _Reading:
     anchors: dict[str, Any] = field(default_factory=dict)
 
 
+class _Kinds:
+    """What scalars are, each text looked up once."""
+
+    def __init__(self) -> None:
+        import yaml
+
+        self._resolver: Any = yaml.resolver.Resolver()
+        self._node = yaml.ScalarNode
+        self._known: dict[tuple[str, tuple[bool, bool]], str] = {}
+
+    def of(self, tag: str | None, text: str, implicit: tuple[bool, bool]) -> str:
+        """The type of a scalar: by its tag, else by what it looks like and whether it is quoted."""
+        if tag is not None and tag != "!":
+            return tag.removeprefix(_STANDARD)
+        known = self._known.get((text, implicit))
+        if known is None:
+            found = self._resolver.resolve(self._node, text, implicit)
+            known = self._known[text, implicit] = str(found).removeprefix(_STANDARD)
+        return known
+
+    def as_key(self, scalar: Scalar) -> str:
+        """A scalar as a step of a path; text that reads as something else is quoted."""
+        if scalar.kind != "str":
+            return scalar.text or scalar.kind
+        if self.of(None, scalar.text, (True, False)) != "str":
+            return json.dumps(scalar.text)
+        return step(scalar.text)
+
+
 def check(data: bytes) -> None:
     """Reads YAML for its form only: tags and names may be whatever they are.
 
@@ -69,28 +98,25 @@ def documents(data: bytes) -> list[Any]:
     """
     import yaml
 
-    resolver, reading = yaml.resolver.Resolver(), _Reading()
+    kinds, reading = _Kinds(), _Reading()
     for event in _events(data):
         match event:
-            case yaml.DocumentStartEvent():
-                reading.anchors = {}
+            case yaml.ScalarEvent():
+                scalar = Scalar(kinds.of(event.tag, event.value, event.implicit), event.value)
+                _anchor(reading, event.anchor, scalar)
+                _add(reading, scalar, kinds)
             case yaml.MappingStartEvent() | yaml.SequenceStartEvent():
                 is_mapping = isinstance(event, yaml.MappingStartEvent)
                 opened: dict[str, Any] | list[Any] = {} if is_mapping else []
-                _add(reading, opened, _NOT_A_NAME)
+                _add(reading, opened, kinds)
                 _anchor(reading, event.anchor, opened)
                 reading.stack.append(_Open(opened))
             case yaml.MappingEndEvent() | yaml.SequenceEndEvent():
                 reading.stack.pop()
-            case yaml.ScalarEvent():
-                kind = _kind(resolver, event)
-                scalar = Scalar(kind, event.value)
-                _anchor(reading, event.anchor, scalar)
-                _add(reading, scalar, _key(resolver, scalar))
             case yaml.AliasEvent():
-                named = _named(reading, event.anchor)
-                is_scalar = isinstance(named, Scalar)
-                _add(reading, named, _key(resolver, named) if is_scalar else _NOT_A_NAME)
+                _add(reading, _named(reading, event.anchor), kinds)
+            case yaml.DocumentStartEvent():
+                reading.anchors = {}
             case _:
                 pass
     return reading.documents
@@ -113,7 +139,7 @@ def _events(data: bytes) -> Iterator[Any]:
         raise ValueError(" ".join(str(error).split())) from error
 
 
-def _add(reading: _Reading, value: Any, as_key: str) -> None:
+def _add(reading: _Reading, value: Any, kinds: _Kinds) -> None:
     """Puts a value where the next one belongs; in a mapping every other one is a key."""
     if not reading.stack:
         reading.documents.append(value)
@@ -123,10 +149,11 @@ def _add(reading: _Reading, value: Any, as_key: str) -> None:
         top.value.append(value)
     elif top.key is not None:
         top.value[top.key], top.key = value, None
-    elif as_key in top.value:
-        raise ValueError(f"the key {as_key} is there twice")
     else:
-        top.key = as_key
+        key = kinds.as_key(value) if isinstance(value, Scalar) else _NOT_A_NAME
+        if key in top.value:
+            raise ValueError(f"the key {key} is there twice")
+        top.key = key
 
 
 def _anchor(reading: _Reading, name: str | None, value: Any) -> None:
@@ -141,24 +168,6 @@ def _named(reading: _Reading, name: str | None) -> Any:
     if any(each.value is value for each in reading.stack):
         raise ValueError(f"the alias *{name} lies inside of what it names")
     return value
-
-
-def _kind(resolver: Any, event: Any) -> str:
-    import yaml
-
-    tag = event.tag
-    if tag is None or tag == "!":
-        tag = resolver.resolve(yaml.ScalarNode, event.value, event.implicit)
-    return str(tag).removeprefix(_STANDARD)
-
-
-def _key(resolver: Any, scalar: Scalar) -> str:
-    import yaml
-
-    if scalar.kind != "str":
-        return scalar.text or scalar.kind
-    plain = resolver.resolve(yaml.ScalarNode, scalar.text, (True, False))
-    return step(scalar.text) if plain == f"{_STANDARD}str" else json.dumps(scalar.text)
 
 
 def step(name: str) -> str:
