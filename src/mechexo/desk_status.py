@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -45,6 +45,8 @@ class DeskStatus:
     last_tick_at: datetime | None
     blind: bool = False
     """Not ok only because something could not be looked at; nothing is known to be broken."""
+    troubles: tuple[str, ...] = ()
+    """Those of the reasons that are about what the desk runs, not about who was told of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,8 @@ class Reason:
 
     text: str
     known: bool = True
+    of_the_desk: bool = field(default=False, compare=False)
+    """Whether it is about what the desk runs: a probe or a flow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,15 +102,17 @@ def _probe_reasons(facts: Facts) -> list[Reason]:
     for probe in (*facts.probes, *facts.flows):
         halts = facts.live and probe.halts_trading
         if halts and probe.status is Status.CRITICAL:
-            reasons.append(Reason(f"trading is halted: {probe.name}: {probe.detail}"))
+            said = f"trading is halted: {probe.name}: {probe.detail}"
+            reasons.append(Reason(said, of_the_desk=True))
         elif halts and probe.status is Status.UNKNOWN:
             said = f"whether trading is halted is not known: {probe.name}: {probe.detail}"
-            reasons.append(Reason(said, known=False))
+            reasons.append(Reason(said, known=False, of_the_desk=True))
         elif probe.severity == "critical" and probe.status is Status.CRITICAL:
-            reasons.append(Reason(f"{probe.name} ({probe.card}) is critical: {probe.detail}"))
+            detail = f"{probe.name} ({probe.card}) is critical: {probe.detail}"
+            reasons.append(Reason(detail, of_the_desk=True))
         elif probe.severity == "critical" and probe.status is Status.UNKNOWN:
             detail = f"{probe.name} ({probe.card}) is unknown: {probe.detail}"
-            reasons.append(Reason(detail, known=False))
+            reasons.append(Reason(detail, known=False, of_the_desk=True))
     return reasons
 
 
@@ -214,6 +220,7 @@ def status_after_tick(
         uptime=uptime,
         last_tick_at=last_tick_at,
         blind=bool(reasons) and not any(reason.known for reason in reasons),
+        troubles=tuple(reason.text for reason in reasons if reason.of_the_desk),
     )
 
 

@@ -94,13 +94,21 @@ def surroundings(desk: Desk, progress: Callable[[Step], None] = lambda _: None) 
     from mechexo.desk_status import read_status
     from mechexo.rollback.applying import Surroundings
 
-    before = frozenset(map(_kind, read_status(desk).reasons))
+    before: set[str] = set()
+
+    def begin(flags_were_set: bool) -> None:
+        # A halt that the rollback itself brought about must not look like damage that it did.
+        if flags_were_set:
+            _look(desk)
+        before.update(map(_kind, read_status(desk).troubles))
 
     def worse() -> tuple[str, ...]:
-        _look(desk)
-        return tuple(reason for reason in read_status(desk).reasons if _kind(reason) not in before)
+        unseen = _look(desk)
+        troubles = read_status(desk).troubles
+        return (*unseen, *(each for each in troubles if _kind(each) not in before))
 
     return Surroundings(
+        begin=begin,
         worse=worse,
         under_way=lambda flow: _under_way(desk, flow),
         tell=lambda transaction, run: _tell(desk, transaction, run),
@@ -108,20 +116,25 @@ def surroundings(desk: Desk, progress: Callable[[Step], None] = lambda _: None) 
     )
 
 
-def _look(desk: Desk) -> None:
-    """One tick, now; where another one runs, its end does as well."""
+def _look(desk: Desk) -> tuple[str, ...]:
+    """One tick, now; where another one runs, the next one. What of the desk could not be looked
+    at: then nobody can say that it is not worse."""
     from mechexo.watch import tick
 
     until_s = time.monotonic() + _TICK_WITHIN_S
     while True:
         try:
-            tick(desk)
+            report = tick(desk)
         except BusyError:
             if time.monotonic() > until_s:
                 raise
             time.sleep(0.2)
         else:
-            return
+            return tuple(
+                f"its {stage.name} could not be looked at: {stage.detail}"
+                for stage in report.failed
+                if stage.name in ("probes", "flows")
+            )
 
 
 def _kind(reason: str) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import socket
+import sqlite3
 import stat
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,6 +19,7 @@ from mechexo.alerts.retry import LONGEST_DELAY
 from mechexo.clock import VirtualClock
 from mechexo.desk import Desk
 from mechexo.rollback import operations as rollback
+from mechexo.rollback.flags.store import open_store
 from mechexo.rollback.restoring import NeedsPersonError
 from mechexo.rollback.values import RunState
 from mechexo.watch import tick
@@ -145,3 +148,50 @@ def test_the_tick_finishes_what_was_cut_off(
     tick(desk)
     assert (history.root / "config/a.yaml").read_text() == "limit: 2\n"
     assert rollback.run_by_id(desk, plan.id).state is RunState.UNDONE
+
+
+def test_a_halt_that_the_rollback_itself_brings_about_is_no_damage(
+    make_desk: Callable[..., Desk], history: History
+) -> None:
+    desk = make_desk(
+        f"{CONFIG}"
+        '[rollback.flows.trade]\npaths = ["**"]\nflags = ["trading_enabled"]\n'
+        '[rollback.flags]\ndatabase = "trading.sqlite"\n'
+        '[rollback.flags.safer]\ntrading_enabled = "off"\n'
+        '[probes.halt]\nkind = "flag"\ncard = "trading"\nseverity = "critical"\nfail_after = 1\n'
+        'halts_trading = true\ndatabase = "trading.sqlite"\ntable = "flags"\nkey_column = "key"\n'
+        'key = "trading_enabled"\nexpect = true\nevery = "1s"\n',
+        mode="live",
+    )
+    clock = VirtualClock(datetime.now(UTC))
+    desk = replace(desk, clock=clock)
+    with closing(sqlite3.connect(desk.root / "trading.sqlite")) as connection:
+        connection.execute("CREATE TABLE flags (key TEXT PRIMARY KEY, value)")
+        connection.execute("INSERT INTO flags VALUES ('trading_enabled', 0)")
+        connection.commit()
+        open_store(desk).track()
+        before = clock.now() + timedelta(seconds=1)
+        history.commit({"code.py": "version = 1\n"}, before)
+        history.commit({"code.py": "version = 2\n"}, before + timedelta(seconds=5))
+        history.forget_reflog()
+        clock.advance(timedelta(seconds=10))
+        tick_until_on(desk, connection)
+        plan = rollback.plan_flow(desk, "trade", to=before)
+        assert [(flag.name, flag.when) for flag in plan.flags] == [("trading_enabled", "first")]
+        run = rolling_back.apply(desk, plan.id, confirm=plan.digest[:8], reason="halt it")
+        assert run.state is RunState.APPLIED
+        [[value]] = connection.execute("SELECT value FROM flags")
+        assert value == 0
+
+
+def tick_until_on(desk: Desk, connection: sqlite3.Connection) -> None:
+    """Switches trading on and lets a tick see it, so that a halt is something new."""
+    connection.execute("UPDATE flags SET value = 1")
+    connection.execute(
+        "UPDATE mechexo_flag_history SET at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '+6 seconds') "
+        "WHERE seq = (SELECT max(seq) FROM mechexo_flag_history)"
+    )
+    connection.commit()
+    tick(desk)
+    assert isinstance(desk.clock, VirtualClock)
+    desk.clock.advance(timedelta(seconds=30))

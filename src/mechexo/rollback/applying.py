@@ -51,8 +51,11 @@ class FailedError(MechexoError):
 class Surroundings:
     """What an application needs of the other wings, as plain functions."""
 
+    begin: Callable[[bool], None]
+    """Notes how the desk is before its files are changed; whether flags were just set, after which
+    it must be looked at anew."""
     worse: Callable[[], tuple[str, ...]]
-    """Looks at the desk now; the reasons against `ops_ok` that were not there at the start."""
+    """Looks at the desk now; the reasons against `ops_ok` that `begin` did not see."""
     under_way: Callable[[str], tuple[str, ...]]
     """The runs of a flow that are under way, in words."""
     tell: Callable[[Transaction, Run], None]
@@ -97,6 +100,7 @@ def lower_risk_first(application: Application) -> None:
         set_flags(application.desk, first, application.run_id)
         application.around.files.reached("risk lowered")
         say("lower the risk", ", ".join(f"{flag.name}: {flag.old} -> {flag.new}" for flag in first))
+    application.around.begin(bool(first))
     if not application.flow or not made.plan.changes:
         return
     waiting_since = time.monotonic()
