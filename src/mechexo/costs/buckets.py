@@ -8,8 +8,13 @@ Larger values never have a smaller bucket.
 from __future__ import annotations
 
 import struct
+from typing import TYPE_CHECKING
 
 import polars as pl
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 FINE, COARSE = 128, 32
 """How many buckets an octave has: a bucket is at most this part of its values wide."""
@@ -40,6 +45,29 @@ def coarser(bucket: pl.Expr, per_octave: int) -> pl.Expr:
     """The wider bucket in which a fine one lies."""
     factor = FINE // per_octave
     return bucket.sign() * (bucket.abs() // factor)
+
+
+def bucket_numbers(values: NDArray[np.float64], per_octave: int) -> NDArray[np.int32]:
+    """As `bucket`, of an array without nulls."""
+    short = values.astype("f4")
+    size = abs(short).clip(min=short.dtype.type(FINEST)).view("i4")
+    size >>= _bits(per_octave)
+    size -= _offset(per_octave)
+    # The sign of a float is that of its bits, as an integer has them: -1 or 0.
+    sign = short.view("i4") >> 31
+    size ^= sign
+    size -= sign
+    return size
+
+
+def coarser_numbers(buckets: NDArray[np.int32], per_octave: int) -> NDArray[np.int32]:
+    """As `coarser`, of an array."""
+    factor = FINE // per_octave
+    # A shift rounds down: negative ones are put forward, so that they too go towards zero.
+    ahead = (buckets < 0) * buckets.dtype.type(factor - 1)
+    ahead += buckets
+    ahead >>= factor.bit_length() - 1
+    return ahead
 
 
 def bucket_width(bucket: pl.Expr, per_octave: int) -> pl.Expr:

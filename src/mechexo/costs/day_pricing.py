@@ -4,7 +4,7 @@ reading of both."""
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -22,6 +22,8 @@ from mechexo.costs.market_days import add_adv
 from mechexo.costs.markouts import add_markouts
 from mechexo.costs.matching import numbered, sorted_by
 from mechexo.costs.merging import Partial, Question, class_of, partial_of
+from mechexo.costs.plain_fills import NotPlainError, PlainFills, plain_fills
+from mechexo.costs.plain_sums import OTHER_WAYS, PlainLedger, PlainSums, plain_sums
 from mechexo.costs.quotes import Quotes
 from mechexo.costs.rules import QuoteRule
 from mechexo.costs.sources.protocol import Window
@@ -36,6 +38,24 @@ _NEEDED = (
     *("arrival_price", "auction", "auction_price", "adv"),
 )
 """Columns that a fill's figures are made of."""
+
+_NONE_OUTSIDE = pl.DataFrame(
+    schema={
+        "fill_id": pl.String(),
+        "ts": pl.Datetime("us", "UTC"),
+        "symbol": pl.String(),
+        "reason": pl.String(),
+        "suspect": pl.Boolean(),
+    }
+)
+_NONE_UNRATED = pl.DataFrame(
+    schema={
+        "fill_id": pl.String(),
+        "ts": pl.Datetime("us", "UTC"),
+        "symbol": pl.String(),
+        "unrated_currency": pl.String(),
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,21 +73,34 @@ class DayPart:
     """What one day's fills add up to, and what is needed to look at them again."""
 
     day: Day
-    partial: Partial
-    ledger: pl.DataFrame
-    """See `costs.merging.partial_of`."""
+    partials: tuple[Partial, ...]
+    """Those of the plain fills and of the others."""
+    ledger: pl.DataFrame | None
+    """Of the others: see `costs.merging.partial_of`."""
+    plain: PlainLedger | None
     ids: pl.Series
     """A hash of each accepted fill's id."""
     id_range: tuple[str, str] | None
     """The first and the last of them in the order of texts."""
     columns: tuple[str, ...]
-    """Of the priced fills."""
+    """Those of the fills that dimensions may be made of."""
     coverage: Coverage
     residual_bps: float | None
     newest_fill_at: datetime | None
     newest_quote_at: datetime | None
     """Of these fills' symbols, in all of the period."""
     others: tuple[OtherRule, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Others:
+    """What the fills that are not plain add up to."""
+
+    partial: Partial
+    ledger: pl.DataFrame
+    residual_bps: float | None
+    outside: pl.DataFrame
+    unrated: pl.DataFrame
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,33 +128,32 @@ class DayPricing:
         """
         with interrupts_told():
             fills, quotes, known = self._read(day)
-            narrow = self._narrow(self._with_volumes(fills.accepted), quotes.symbols)
-            try:
-                priced = self._price(narrow, quotes, known)
-            except MechexoError:
-                self._price(fills.accepted, quotes, known)  # says which fill it is
-                raise
-            partial, ledger = partial_of(priced, self.question)
-            residual = priced["residual_bps"].max()
+            accepted = self._with_volumes(fills.accepted)
+            plain, rest = self._plain(accepted, quotes)
+            # A day without fills adds up to something too: to frames without rows.
+            needed = plain is None or not rest.is_empty()
+            others = self._others(rest, quotes, known) if needed else None
+            partials = tuple(each.partial for each in (plain, others) if each is not None)
+            residuals = [each.residual_bps for each in (plain, others) if each is not None]
             return DayPart(
                 day=day,
-                partial=partial,
-                ledger=ledger,
-                ids=fills.accepted["fill_id"].hash(),
-                id_range=id_range(fills.accepted["fill_id"]),
-                columns=tuple(priced.columns),
+                partials=partials,
+                ledger=None if others is None else others.ledger,
+                plain=None if plain is None else plain.ledger,
+                ids=accepted["fill_id"].hash(),
+                id_range=id_range(accepted["fill_id"]),
+                columns=(*accepted.columns, "notional"),
                 coverage=covered(
-                    *_counted(partial, self.question),
-                    _outside(priced, fills.accepted),
+                    *_counted(partials, self.question),
+                    _NONE_OUTSIDE if others is None else others.outside,
                     fills.rejected,
-                    _unrated(priced, fills.accepted),
+                    _NONE_UNRATED if others is None else others.unrated,
                 ),
-                residual_bps=residual if isinstance(residual, float) else None,
-                newest_fill_at=_newest(priced["ts"]),
+                residual_bps=max((each for each in residuals if each is not None), default=None),
+                newest_fill_at=_newest(accepted["ts"]),
                 newest_quote_at=None if quotes.later is None else _newest(quotes.later["end"]),
                 others=tuple(
-                    _under(price_fills(_only(narrow), quotes, rule, **known), rule)
-                    for rule in self.other_rules
+                    self._under(rule, accepted, quotes, known) for rule in self.other_rules
                 ),
             )
 
@@ -142,6 +174,60 @@ class DayPricing:
     ) -> pl.DataFrame:
         priced = price_fills(_only(fills), quotes, self.rule, **known)
         return add_markouts(priced, quotes, self.rule, self.horizons)
+
+    def _plain(self, fills: pl.DataFrame, quotes: Quotes) -> tuple[PlainSums | None, pl.DataFrame]:
+        """What the plain fills add up to, and the other fills."""
+        if OTHER_WAYS.intersection(self.question.dimensions):
+            return None, fills
+        plain, rest = _parted(fills, quotes, self.rule, self.horizons)
+        if plain is None:
+            return None, fills
+        try:
+            return plain_sums(fills, plain, quotes.symbols, self.question), rest
+        except NotPlainError:
+            return None, fills
+
+    def _others(
+        self,
+        fills: pl.DataFrame,
+        quotes: Quotes,
+        known: Mapping[str, pl.DataFrame | None],
+    ) -> _Others:
+        """What fills add up to in the general way."""
+        try:
+            priced = self._price(self._narrow(fills, quotes.symbols), quotes, known)
+        except MechexoError:
+            self._price(fills, quotes, known)  # says which fill it is
+            raise
+        partial, ledger = partial_of(priced, self.question)
+        residual = priced["residual_bps"].max()
+        return _Others(
+            partial,
+            ledger,
+            residual if isinstance(residual, float) else None,
+            _outside(priced, fills),
+            _unrated(priced, fills),
+        )
+
+    def _under(
+        self,
+        rule: QuoteRule,
+        fills: pl.DataFrame,
+        quotes: Quotes,
+        known: Mapping[str, pl.DataFrame | None],
+    ) -> OtherRule:
+        """The same fills under another rule."""
+        plain, rest = _parted(fills, quotes, rule, ())
+        try:
+            count, slippage, notional = (0, 0.0, 0.0) if plain is None else plain.slippage()
+        except NotPlainError:
+            count, slippage, notional, rest = 0, 0.0, 0.0, fills
+        if not rest.is_empty():
+            priced = price_fills(_only(self._narrow(rest, quotes.symbols)), quotes, rule, **known)
+            inside = priced.filter(pl.col("reason").is_null())
+            sums = inside.select(pl.col("slippage_ccy", "notional").sum()).row(0)
+            count, slippage, notional = count + len(inside), slippage + sums[0], notional + sums[1]
+        return OtherRule(str(rule), count, slippage, notional)
 
     def _narrow(self, fills: pl.DataFrame, symbols: tuple[str, ...]) -> pl.DataFrame:
         """What the figures need of the fills, in the order of the quotes: those of a symbol
@@ -180,15 +266,26 @@ def _only(fills: pl.DataFrame) -> Fills:
     return Fills(fills, pl.DataFrame())
 
 
-def _counted(partial: Partial, question: Question) -> tuple[Counter[str], int]:
+def _parted(
+    fills: pl.DataFrame, quotes: Quotes, rule: QuoteRule, horizons: tuple[timedelta, ...]
+) -> tuple[PlainFills | None, pl.DataFrame]:
+    """The plain fills, None when there are none; and the others."""
+    if fills.is_empty() or quotes.frame.is_empty():
+        return None, fills
+    plain = plain_fills(fills, quotes, rule, horizons)
+    return (plain, fills[plain.others]) if len(plain) else (None, fills)
+
+
+def _counted(partials: Sequence[Partial], question: Question) -> tuple[Counter[str], int]:
     """The fills by source of their reference, and how many in the figures lack a commission."""
     sources: Counter[str] = Counter()
     lacking = 0
-    sums = partial.sums[question.sums_of(())]
-    for code, count in sums.group_by("class").agg(pl.col("fills").sum()).iter_rows():
-        kind = class_of(code)
-        sources[kind.source] += count
-        lacking += count if kind.counts and not kind.commission else 0
+    for partial in partials:
+        sums = partial.sums[question.sums_of(())]
+        for code, count in sums.group_by("class").agg(pl.col("fills").sum()).iter_rows():
+            kind = class_of(code)
+            sources[kind.source] += count
+            lacking += count if kind.counts and not kind.commission else 0
     return sources, lacking
 
 
@@ -219,12 +316,3 @@ def _is_one_value(column: pl.Series) -> bool:
 def _newest(moments: pl.Series) -> datetime | None:
     newest = moments.max()
     return newest if isinstance(newest, datetime) else None
-
-
-def _under(priced: pl.DataFrame, rule: QuoteRule) -> OtherRule:
-    count, slippage, notional = (
-        priced.filter(pl.col("reason").is_null())
-        .select(pl.len(), pl.col("slippage_ccy").sum(), pl.col("notional").sum())
-        .row(0)
-    )
-    return OtherRule(str(rule), count, slippage, notional)

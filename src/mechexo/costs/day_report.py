@@ -6,7 +6,7 @@ It says what `costs.operations.report` says of the same fills and quotes.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -27,17 +27,20 @@ from mechexo.errors import UsageError
 from mechexo.times import iso_z
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from mechexo.costs.day_pricing import DayPart, DayPricing
     from mechexo.costs.engine import Day, Engine
     from mechexo.costs.engine_files import DayFeed
     from mechexo.costs.engine_fills import FillsByDay
     from mechexo.costs.merging import Partial, Question
+    from mechexo.costs.plain_sums import PlainLedger
     from mechexo.costs.sources.columns import Columns
 
 LEDGER_SHARE = 16
 """The part of the memory in which fills wait for the second look; the others wait on the disk."""
-_MERGED_AT_ONCE = 16
-"""How many days' parts wait until they are merged."""
+_MERGED_AT_ONCE = 32
+"""How many parts of days wait until they are merged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +216,8 @@ class Sums:
         self.question = question
         room = memory_mb // LEDGER_SHARE
         self.ledgers, self._ids = Spool(room), Spool(room // 2)
+        self._plain = Spool(room)
+        self._cells: list[pl.DataFrame] = []
         self._id_ranges: list[tuple[str, str] | None] = []
         self._memory_mb = memory_mb
         self._waiting: list[Partial] = []
@@ -230,15 +235,19 @@ class Sums:
         return self
 
     def __exit__(self, *_error: object) -> None:
-        self.ledgers.close()
-        self._ids.close()
+        for spool in (self.ledgers, self._ids, self._plain):
+            spool.close()
 
     def add(self, part: DayPart) -> None:
         """Adds a day."""
-        self._waiting.append(part.partial)
+        self._waiting += part.partials
         if len(self._waiting) >= _MERGED_AT_ONCE:
             self._waiting = [self.merged()]
-        self.ledgers.add(part.ledger)
+        if part.ledger is not None:
+            self.ledgers.add(part.ledger)
+        if part.plain is not None:
+            self._plain.add(part.plain.rows)
+            self._cells.append(part.plain.cells)
         self._ids.add(part.ids.alias("hash").to_frame())
         self._id_ranges.append(part.id_range)
         self.coverages = [merged_coverage([*self.coverages, part.coverage])]
@@ -253,6 +262,12 @@ class Sums:
                 slippage + each.slippage_ccy,
                 notional + each.notional,
             )
+
+    def plain_ledgers(self) -> Iterator[PlainLedger]:
+        """What a second look at plain fills needs, day by day."""
+        from mechexo.costs.plain_sums import PlainLedger
+
+        return map(PlainLedger, self._cells, self._plain)
 
     def merged(self) -> Partial:
         """All days together."""
@@ -292,7 +307,9 @@ def _report(
     whole = sums.merged()
     dimensions = dimensions_by_name(question, sums.columns)
     workers = desk.settings.costs.workers
-    rows = rows_after_second_look(whole, question, dimensions, sums.ledgers, workers)
+    rows = rows_after_second_look(
+        whole, question, dimensions, sums.ledgers, sums.plain_ledgers(), workers
+    )
     horizons = sorted(zip(desk.settings.costs.horizons, question.horizons, strict=True))
     return CostReport(
         start=start,

@@ -84,7 +84,7 @@ def _mids_after(
     # The age of a quote that stands itself is that of its row, which the match has bounded.
     aged = bool((quotes.frame["kind"] != USED).any())
     number = rows.select(pl.when(pl.col("sid") >= 0).then("sid"))["sid"]
-    left = rows.select("ts", end=_ends(quotes).gather(number))
+    left = rows.select("ts", end=ends_by_symbol(quotes).gather(number))
     found = {}
     for horizon in horizons:
         then = pl.col("ts") + horizon
@@ -106,7 +106,7 @@ def _mids_after(
     return found
 
 
-def _ends(quotes: Quotes) -> pl.Series:
+def ends_by_symbol(quotes: Quotes) -> pl.Series:
     """The last moment of each symbol by its number; null for one without quotes."""
     ends = quotes.ends()
     kind = pl.Datetime("us", "UTC")

@@ -22,6 +22,8 @@ from mechexo.costs.merging import (
     merging_sums,
 )
 from mechexo.costs.percentiles import Buckets, approximate, exact, located
+from mechexo.costs.plain_looks import plain_seen
+from mechexo.costs.plain_sums import PlainLedger
 from mechexo.costs.values import FEW, CostRow, MarkoutPoint, SourceShare
 
 Second = Callable[[Buckets], pl.DataFrame]
@@ -37,6 +39,7 @@ def rows_after_second_look(
     question: Question,
     dimensions: Mapping[str, Dimension],
     ledgers: Iterable[pl.DataFrame],
+    plain: Iterable[PlainLedger] = (),
     workers: int = 1,
 ) -> dict[By, tuple[CostRow, ...]]:
     """The costs of each group of every grouping of a question, and of all fills together.
@@ -46,6 +49,7 @@ def rows_after_second_look(
         question: what the parts were asked.
         dimensions: the question's, by name.
         ledgers: those of the parts; looked at once, each for all groupings.
+        plain: those of plain fills (`costs.plain_sums`), likewise.
         workers: how many at once.
     """
     places = {by: _located(partial, by, question) for by in question.all}
@@ -63,7 +67,11 @@ def rows_after_second_look(
             for by, buckets in wanted.items()
         }
 
+    def looked_at_plain(ledger: PlainLedger) -> dict[By, pl.DataFrame]:
+        return plain_seen(ledger, wanted, {by: question.fineness(by) for by in wanted})
+
     seen = list(in_turn(looked_at, _together(ledgers), workers))
+    seen += in_turn(looked_at_plain, plain, workers)
     rows = {}
     for by in question.all:
         values = pl.concat([each.pop(by) for each in seen])

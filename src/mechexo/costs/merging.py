@@ -116,16 +116,16 @@ def class_of(code: int) -> Class:
     return Class(bool(code & 1), SOURCES[code >> 3], not code & 2, not code & 4)
 
 
-def _offset(moments: pl.Series, question: Question) -> timedelta | None:
+def _offset(moments: pl.Series, names: By, zone: str) -> timedelta | None:
     """How far the clocks of the zone are ahead of UTC when that is the same for all moments."""
     first, last = moments.min(), moments.max()
-    if "hour_utc" in question.dimensions or question.rules.zone == "UTC":
+    if "hour_utc" in names or zone == "UTC":
         return None
     if not isinstance(first, datetime) or not isinstance(last, datetime):
         return None
     # No zone changes its clocks twice in so few days.
-    zone = ZoneInfo(question.rules.zone)
-    ahead, later = first.astimezone(zone).utcoffset(), last.astimezone(zone).utcoffset()
+    place = ZoneInfo(zone)
+    ahead, later = first.astimezone(place).utcoffset(), last.astimezone(place).utcoffset()
     return ahead if ahead == later and last - first < timedelta(days=7) else None
 
 
@@ -182,18 +182,8 @@ def partial_of(priced: pl.DataFrame, question: Question) -> tuple[Partial, pl.Da
     Raises:
         UsageError: a dimension is unknown.
     """
-    dimensions = dimensions_by_name(question, priced.columns)
     own, of_slippage = _own_value(priced)
-    moment = pl.col("ts")
-    clock = _offset(priced["ts"], question)
-    if clock is not None:
-        # With clocks that go evenly, those of the zone are those of UTC, put forward.
-        shifted = replace(question, rules=replace(question.rules, zone="UTC"))
-        dimensions = dimensions_by_name(shifted, priced.columns)
-        moment = moment + clock
-    keyed = priced.with_columns(moment).select(
-        _key(each, priced.schema.get(name)) for name, each in dimensions.items()
-    )
+    keyed = keys_of_fills(priced, question.dimensions, question.rules)
     rows = priced.select(
         *keyed.get_columns(),
         _class(priced["ref_source"]),
@@ -213,8 +203,26 @@ def partial_of(priced: pl.DataFrame, question: Question) -> tuple[Partial, pl.Da
         per_octave = question.fineness(by)
         among = [each for each in buckets if question.fineness(each) == per_octave]
         buckets[by] = _counted(fine, by, per_octave, {each: buckets[each] for each in among})
-    sums = {by: _merged_sums(cells, by, question.horizons) for by in question.summed}
+    sums = {by: merged_sums(cells, by, question.horizons) for by in question.summed}
     return Partial(sums, buckets), fine.drop("bucket")
+
+
+def keys_of_fills(fills: pl.DataFrame, names: By, rules: Grouping) -> pl.DataFrame:
+    """The keys of some dimensions, a row for each fill.
+
+    Raises:
+        UsageError: a dimension is unknown.
+    """
+    moment = pl.col("ts")
+    clock = _offset(fills["ts"], names, rules.zone)
+    if clock is not None:
+        # With clocks that go evenly, those of the zone are those of UTC, put forward.
+        rules = replace(rules, zone="UTC")
+        moment = moment + clock
+    return fills.with_columns(moment).select(
+        _key(each, fills.schema.get(each.name))
+        for each in dimensions_of(names, rules, fills.columns)
+    )
 
 
 def _own_value(priced: pl.DataFrame) -> tuple[pl.Expr, pl.Expr]:
@@ -299,7 +307,7 @@ def merge(parts: Sequence[Partial], question: Question) -> Partial:
         return Partial({}, {})
     return Partial(
         {
-            by: _merged_sums(pl.concat([part.sums[by] for part in parts]), by, question.horizons)
+            by: merged_sums(pl.concat([part.sums[by] for part in parts]), by, question.horizons)
             for by in question.summed
         },
         {
@@ -375,7 +383,8 @@ def _merged_moments(name: str) -> list[pl.Expr]:
     ]
 
 
-def _merged_sums(sums: pl.DataFrame, by: By, horizons: Sequence[str]) -> pl.DataFrame:
+def merged_sums(sums: pl.DataFrame, by: By, horizons: Sequence[str]) -> pl.DataFrame:
+    """Sums of fewer dimensions, or of more fills."""
     keys = [*keys_of(by), "class"]
     return _collected(sums.lazy().group_by(keys).agg(merging_sums(horizons)), len(sums))
 

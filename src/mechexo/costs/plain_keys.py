@@ -1,0 +1,202 @@
+"""The keys of plain fills (`costs/plain_fills.py`) as small numbers, and the runs in which fills
+next to each other share them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from mechexo.costs.dimensions import SOURCES
+from mechexo.costs.merging import By, Question, key, keys_of_fills
+from mechexo.costs.plain_fills import PlainFills, by_number
+
+Array = NDArray[Any]
+
+_MANY = 2**22
+"""So many groups are not told apart in a table."""
+_SHORT_RUNS = 16
+"""Runs of fewer fills are put into order."""
+_QUOTE, _STALE = (SOURCES.index(name) * 8 + 1 for name in ("quote", "stale"))
+"""The classes (`costs.merging.class_of`) of plain fills."""
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A dimension's values, and which one each fill has."""
+
+    name: str
+    values: pl.Series
+    numbers: Array | None
+    """None where all have the first."""
+
+    def of(self, places: Array) -> pl.Series:
+        """The values of some fills."""
+        if self.numbers is None:
+            return self.values.new_from_index(0, len(places))
+        return self.values.gather(self.numbers[places])
+
+    def at(self, places: Array) -> Key:
+        """The same of some fills."""
+        return self if self.numbers is None else replace(self, numbers=self.numbers[places])
+
+
+def runs_of(
+    fills: pl.DataFrame, plain: PlainFills, symbols: tuple[str, ...], question: Question
+) -> tuple[Runs, PlainFills]:
+    """The runs of the plain ones of some fills, and these in the order of the runs.
+
+    Args:
+        fills: all of them.
+        plain: the plain ones.
+        symbols: the names of their symbols, by number.
+        question: whose dimensions are the keys.
+
+    Raises:
+        UsageError: a dimension is unknown.
+    """
+    keys = _keys(fills, plain, symbols, question)
+    order = _order(keys, plain)
+    if order is not None:
+        plain = plain.ordered(order)
+        keys = [each.at(order) for each in keys]
+    return Runs.of(keys, plain), plain
+
+
+def _keys(
+    fills: pl.DataFrame, plain: PlainFills, symbols: tuple[str, ...], question: Question
+) -> list[Key]:
+    others = tuple(name for name in question.dimensions if name != "symbol")
+    keyed = keys_of_fills(fills, others, question.rules)
+    found = []
+    for name in question.dimensions:
+        if name == "symbol":
+            values = pl.Series(key(name), symbols, dtype=pl.String).cast(pl.Categorical)
+            found.append(Key(name, values, plain.numbers))
+        else:
+            values, numbers = _numbered(keyed[key(name)])
+            own = None if numbers is None else numbers.take(plain.places)
+            found.append(Key(name, values, own))
+    return found
+
+
+def _numbered(column: pl.Series) -> tuple[pl.Series, Array | None]:
+    """The values of a column, null among them, and the place of each row's; None where all rows
+    have the first."""
+    own = column.to_physical().cast(pl.Int32)
+    lowest, highest = own.min(), own.max()
+    if lowest == highest and column.null_count() in (0, len(column)):
+        return column.head(1), None
+    assert isinstance(lowest, int)
+    assert isinstance(highest, int)
+    values = column.unique()
+    # One more than the highest stands for null.
+    rows, places = (
+        each.fill_null(highest + 1).to_numpy() - lowest
+        for each in (own, values.to_physical().cast(pl.Int32))
+    )
+    table = np.empty(places.max() + 1, kind_for(len(values)))
+    table[places] = np.arange(len(values))
+    return values, table.take(rows)
+
+
+def kind_for(count: int) -> type[np.unsignedinteger[Any]]:
+    """The numbers that count so many."""
+    return np.uint16 if count <= 2**16 else np.uint32
+
+
+def _order(keys: list[Key], plain: PlainFills) -> Array | None:
+    """The order of the fills' keys, where they change with every few fills and lie too far apart to
+    be added up as they come; None when that is not worth it."""
+    changes = _changes([each.numbers for each in keys if each.numbers is not None])
+    size = len(plain)
+    if changes is None or np.count_nonzero(changes) * _SHORT_RUNS <= size:
+        return None
+    code = np.zeros(size, np.int64)
+    groups = 1
+    for each in keys:
+        if each.numbers is not None:
+            groups *= len(each.values)
+            code *= len(each.values)
+            code += each.numbers
+    if groups > _MANY:
+        return None
+    filled = np.bincount(code, minlength=groups) > 0
+    number = filled.cumsum() - 1
+    cells = int(number[-1]) + 1
+    if cells * _SHORT_RUNS > size:
+        return None
+    return by_number(number.astype(kind_for(cells)).take(code))
+
+
+def _changes(columns: list[Array]) -> Array | None:
+    """Whether each row but the first differs from the one before it in any column."""
+    changed: Array | None = None
+    for column in columns:
+        own = column[1:] != column[:-1]
+        changed = own if changed is None else np.logical_or(changed, own, out=changed)
+    return changed
+
+
+@dataclass(frozen=True, slots=True)
+class Runs:
+    """Fills next to each other that are alike in their keys and in the kind of their reference."""
+
+    keys: tuple[Key, ...]
+    """Their numbers are those of the runs."""
+    starts: Array
+    lengths: Array
+    stale: Array | None
+
+    @classmethod
+    def of(cls, keys: list[Key], plain: PlainFills) -> Runs:
+        columns = [each.numbers for each in keys if each.numbers is not None]
+        changes = _changes(columns if plain.stale is None else [*columns, plain.stale])
+        starts = np.zeros(1, np.intp)
+        if changes is not None:
+            starts = np.concatenate([starts, changes.nonzero()[0] + 1])
+        return cls(
+            tuple(each.at(starts) for each in keys),
+            starts,
+            np.diff(starts, append=len(plain)),
+            None if plain.stale is None else plain.stale[starts],
+        )
+
+    @property
+    def varied(self) -> frozenset[str]:
+        """The dimensions that have several values."""
+        return frozenset(each.name for each in self.keys if each.numbers is not None)
+
+    def between(self, first: int, end: int) -> slice:
+        """The runs of the rows from `first` to `end`."""
+        start = int(self.starts.searchsorted(first, side="right")) - 1
+        return slice(start, int(self.starts.searchsorted(end, side="left")))
+
+    def keys_of(self, runs: Array, by: By | None = None) -> list[pl.Series]:
+        """The keys of some runs, in the dimensions `by` or in all."""
+        keys = {each.name: each for each in self.keys}
+        return [keys[name].of(runs) for name in (keys if by is None else by)]
+
+    def numbered(self, by: By, *, classes: bool = False) -> tuple[Array, Array]:
+        """The number of each run's group, and a run of each group; with `classes` those of several
+        classes are several groups."""
+        code = np.zeros(len(self.starts), np.int64)
+        if classes and self.stale is not None:
+            code += self.stale
+        for each in self.keys:
+            if each.name in by and each.numbers is not None:
+                # Numbered anew with each dimension, so that no product grows too large.
+                code *= len(each.values)
+                code += each.numbers
+                code = np.unique(code, return_inverse=True)[1]
+        _, first, number = np.unique(code, return_index=True, return_inverse=True)
+        return number, first
+
+    def classes(self, runs: Array) -> pl.Series:
+        """The classes of some runs (`costs.merging.class_of`)."""
+        if self.stale is None:
+            return pl.Series("class", [_QUOTE], dtype=pl.UInt8).new_from_index(0, len(runs))
+        return pl.Series("class", np.where(self.stale[runs], _STALE, _QUOTE).astype(np.uint8))
