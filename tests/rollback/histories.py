@@ -43,6 +43,10 @@ class History:
         )
         return os.fsdecode(done.stdout).strip()
 
+    def feed(self, data: bytes, *words: str) -> None:
+        """Runs git with something to read."""
+        subprocess.run(["git", *words], cwd=self.root, input=data, check=True, capture_output=True)
+
     def write(self, path: str, data: bytes | str, *, executable: bool = False) -> Path:
         place = self.root / path
         place.parent.mkdir(parents=True, exist_ok=True)
