@@ -28,13 +28,9 @@ _LONGEST_LINE = 2000
 _MENTION = re.compile(_SECRET_WORDS, re.IGNORECASE)
 # Without one of these a line neither holds nor begins anything to hide: a word for a secret, a key
 # block, an address that may have a password, a token of our own.
-_TELLING = re.compile(rf"(?i){_SECRET_WORDS}|-----BEGIN|://|mechexo_")
-_STEMS = (
-    *("pass", "pwd", "secret", "token", "api", "access", "private", "signing", "encryption"),
-    *("credential", "auth", "bearer", "dsn", "connection", "webhook"),
-    *("-----begin", "://", "mechexo_"),
-)
-"""In lower case, what every text has that `_TELLING` finds something in."""
+_TELLING_WORDS = rf"{_SECRET_WORDS}|-----begin|://|mechexo_"
+_TELLING = re.compile(_TELLING_WORDS, re.IGNORECASE)
+_TELLING_IN_LOWER_CASE = re.compile(_TELLING_WORDS)
 _PEM_BEGIN = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----")
 _PEM_END = re.compile(r"-----END [A-Z ]*PRIVATE KEY-----")
 _SECTION = re.compile(r"^\s*\[{1,2}[^\[\]=]+\]{1,2}\s*(?:[#;].*)?$")
@@ -61,11 +57,10 @@ def masked(lines: Sequence[str]) -> list[str]:
     quotes, and all values below a heading such as `[credentials]`. So is the value of an entry
     whose name says that it is a secret.
     """
-    # Most files have nothing to hide, and a plan looks at both sides of each.
-    whole = "".join(lines).lower()
-    if whole.isascii() and not any(stem in whole for stem in _STEMS):
+    # Most lines have nothing to hide, and a plan looks at both sides of each file.
+    telling = [_tells(line) for line in lines]
+    if not any(telling):
         return list(lines)
-    telling = [_TELLING.search(line) is not None for line in lines]
     masker, values = _Masker(), _named_values(lines, telling)
     shown = []
     for number, (line, tells) in enumerate(zip(lines, telling, strict=True)):
@@ -75,6 +70,14 @@ def masked(lines: Sequence[str]) -> list[str]:
         body = line.rstrip("\r\n")
         shown.append(masker.line(body, value_at=values.get(number)) + line[len(body) :])
     return shown
+
+
+def _tells(line: str) -> bool:
+    """Whether anything in a line makes it worth a look. Searching lower case is eight times as
+    fast, but for other letters than ASCII it is not the same."""
+    if line.isascii():
+        return _TELLING_IN_LOWER_CASE.search(line.lower()) is not None
+    return _TELLING.search(line) is not None
 
 
 def _named_values(lines: Sequence[str], telling: Sequence[bool]) -> dict[int, int]:
