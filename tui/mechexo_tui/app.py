@@ -156,7 +156,7 @@ class MechexoApp(App[int]):
             alert_deeds.TO_ALERTS[action_id](self, alert)
         else:
             does: dict[str, Callable[[], object]] = {
-                "quit": self.exit,
+                "quit": lambda: deeds.leave(self),
                 "leave": self.exit,
                 "back": self.go_back,
                 "help": lambda: deeds.show_help(self),

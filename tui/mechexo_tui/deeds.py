@@ -29,6 +29,10 @@ NEAR_ENOUGH = 0.4
 """From this score on a runbook entry is worth pointing at when none is for an alert."""
 
 
+ROLLBACK = "rollback"
+"""The name of the thread that carries a rollback out."""
+
+
 def open_runbook(app: MechexoApp, alert: Alert) -> None:
     """Opens the entry of an alert; without one opens the list, at the nearest entry."""
     reading = [Row((("  reading", "dim"),))]
@@ -224,6 +228,20 @@ def in_background(
     thread = threading.Thread(target=told, name=name, daemon=True)
     app.under_way.add(thread)
     thread.start()
+
+
+def leave(app: MechexoApp) -> None:
+    """Leaves the console; while a rollback is under way asks before."""
+    if not any(thread.name == ROLLBACK for thread in app.under_way):
+        app.exit()
+        return
+
+    def answered(text: str | None) -> None:
+        if text is not None:
+            app.exit()
+
+    hint = "enter leaves: the next tick finishes it or puts it back; esc stays"
+    app.front.ask("a rollback is under way; leave? ", answered, hint=hint)
 
 
 def finish(app: MechexoApp) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from mechexo.errors import MechexoError
 from mechexo.rollback.guards import OVERRIDES
 from mechexo_tui.actions import completed
-from mechexo_tui.deeds import in_background
+from mechexo_tui.deeds import ROLLBACK, in_background
 from mechexo_tui.panels.rollback_plan import CONFIRMED_BY, Seen, in_the_way
 from mechexo_tui.widgets.format import told
 
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from mechexo_tui.screens.base import ConsoleScreen
     from mechexo_tui.screens.rollback_plan import RollbackPlanScreen
     from mechexo_tui.widgets.prompt import Judge
-
-THREAD = "rollback"
-"""The name of the thread that carries a plan out."""
 
 
 def apply(screen: RollbackPlanScreen, seen: Seen) -> None:
@@ -104,7 +101,7 @@ def _carry_out(screen: RollbackPlanScreen, plan: Plan, digest: str, reason: str)
         )
 
     screen.begin()
-    in_background(app, work, failed=lambda text: screen.ended(None, text), name=THREAD)
+    in_background(app, work, failed=lambda text: screen.ended(None, text), name=ROLLBACK)
 
 
 def _ended(screen: RollbackPlanScreen, plan: Plan, work: Callable[[], Run | None]) -> None:
@@ -257,7 +254,7 @@ def _do(screen: RollbackPlanScreen, seen: Seen, work: Callable[[], Run | None]) 
         screen.console_app,
         lambda: _ended(screen, seen.plan, work),
         failed=lambda text: screen.ended(seen.run, text),
-        name=THREAD,
+        name=ROLLBACK,
     )
 
 

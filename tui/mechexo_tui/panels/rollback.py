@@ -68,6 +68,17 @@ def records_of(plans: Sequence[Plan], runs: Sequence[Run]) -> tuple[Record, ...]
     )
 
 
+def alarm_lines(records: Sequence[Record], look: Look) -> list[Line]:
+    """The rollbacks that did not come to an end, loudly."""
+    lines: list[Line] = []
+    for each in records:
+        if each.run is not None and each.run.state in ("needs a person", "under way"):
+            sign, style = shown_as.rollback_state(each.run.state, look.glyphs)
+            said = f"  {each.plan.id}, {harmless(each.plan.target)}: open it below"
+            lines.append(((" ", ""), (sign, style), (said, "bold")))
+    return lines
+
+
 def kept_targets(targets: Sequence[Target], words: str) -> list[Target]:
     """The targets with a filter's words."""
     return [each for each in targets if fits(f"{each.kind} {name_of(each)}", words)]

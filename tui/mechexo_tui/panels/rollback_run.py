@@ -77,12 +77,12 @@ def what_now(run: Run) -> tuple[tuple[str, str], ...]:
             return (("m", "makes the plan again: everything was put back as it was before"),)
         case RunState.NEEDS_HUMAN:
             return (
-                ("", "It is half done. Others changed the same meanwhile, so nothing is guessed."),
-                ("", "1. Look at what the failed step below names, and mend it by hand."),
-                ("c", "2. finishes it then; or: mechexo rollback recover"),
-                ("", f"Or keep it as it stands: mechexo rollback recover --leave {run.id} "
-                     "--reason TEXT"),
-            )  # fmt: skip
+                ("", "It is half done: others changed the same meanwhile, and nothing is guessed."),
+                ("c", "tries to finish it, and names what stands in the way"),
+                ("", "Put that back by hand, as it was or as the plan has it; then c once more."),
+                ("", "To keep it as it stands, in a shell:"),
+                ("", f"mechexo rollback recover --leave {run.id} --reason TEXT"),
+            )
         case RunState.UNDER_WAY:
             return (("c", "finishes it if it was cut off; r looks again"),)
 

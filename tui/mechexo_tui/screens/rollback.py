@@ -132,6 +132,7 @@ class RollbackScreen(ConsoleScreen):
         self.set_class(self.size.width >= WIDE, "-wide")
         look = self.look
         head = [title("Rollback", look, aside=self._aside())]
+        head += lists.alarm_lines(self._records.value or (), look)
         if self.has_class("-wide"):
             look = look.wide((self.size.width - GAP) // 2)
         self.query_one("#head", LineBlock).show(head)
@@ -194,10 +195,14 @@ class RollbackScreen(ConsoleScreen):
             moments.show([], keep=False)
 
     def _no_moments(self, target: Target) -> list[Line]:
-        since = self._choices.value.since if self._choices.value else None
-        said = f"No change of it is known since {shown_as.exact(since, self.look)}; t types a time"
-        if target.kind != "flags":
-            said += ", and now takes back edits that git does not know"
+        found = self._choices.value
+        if found is None or found.gaps:
+            said = "Its states are not known; t types a time"
+        else:
+            since = shown_as.exact(found.since, self.look)
+            said = f"No change of it is known since {since}; t types a time"
+            if target.kind != "flags":
+                said += ", and now takes back edits that git does not know"
         return [((f"  {part}", "dim"),) for part in wrapped(f"{said}.", self.size.width // 2 - 4)]
 
     def _echoed(self, width: int) -> list[Line]:

@@ -106,7 +106,7 @@ class RollbackPlanScreen(ConsoleScreen):
             self._file, self._top = 0, -1
         self.seen, self._trouble, self.applying = seen, trouble, False
         self.show_now()
-        if other or trouble or seen.run is not None:
+        if (other or trouble or seen.run is not None) and self.is_attached:
             self.query_one("#rows", LineList).go_first()
 
     def begin(self) -> None:
@@ -119,13 +119,13 @@ class RollbackPlanScreen(ConsoleScreen):
         """One step more was done."""
         self._steps.append(step)
         self.show_now()
-        self.query_one("#rows", LineList).go_last()
+        if self.is_attached:  # else somebody went elsewhere meanwhile
+            self.query_one("#rows", LineList).go_last()
 
     def ended(self, run: Run | None, trouble: str) -> None:
         """It ended so, or was not even begun."""
         assert self.seen is not None
-        if self.is_attached:
-            self.become(Seen(self.seen.plan, run), trouble)
+        self.become(Seen(self.seen.plan, run), trouble)
 
     def _not_planned(self, text: str) -> None:
         self._trouble = text
