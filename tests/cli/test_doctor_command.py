@@ -353,7 +353,7 @@ def test_the_clock_is_judged_by_what_the_kernel_says(
     monkeypatch: pytest.MonkeyPatch, state: tuple[int, int, int], status: Status
 ) -> None:
     from mechexo.doctor import machine_checks
-    from mechexo.health import kernel_clock
+    from mechexo import kernel_clock
 
     said = kernel_clock.interpret(*state)
     monkeypatch.setattr(kernel_clock, "read_kernel_clock", lambda: said)

@@ -16,6 +16,7 @@ from mechexo.config.alerting import (
 )
 from mechexo.config.costs import CostAlertSettings, CostSettings
 from mechexo.config.loading import find_config, load_settings
+from mechexo.config.market import MarketSettings
 from mechexo.config.models import (
     AccessSettings,
     CardSettings,
@@ -53,6 +54,7 @@ __all__ = [
     "LayerSettings",
     "LevelSettings",
     "MaintenanceSettings",
+    "MarketSettings",
     "OnCallSettings",
     "PersonSettings",
     "ProbeSettings",

@@ -35,6 +35,7 @@ from mechexo.config.fields import (
     between,
     text,
 )
+from mechexo.config.market import MarketSettings
 from mechexo.config.rollback import RollbackSettings
 
 
@@ -229,6 +230,7 @@ class Settings(Table):
     quiet_hours: QuietHoursSettings = field(default_factory=QuietHoursSettings)
     costs: CostSettings = field(default_factory=CostSettings)
     rollback: RollbackSettings = field(default_factory=RollbackSettings)
+    market: MarketSettings = field(default_factory=MarketSettings)
     runbook: RunbookSettings = field(default_factory=RunbookSettings)
     flows: dict[str, FlowSettings] = field(default_factory=dict)
     uptime: UptimeSettings = field(default_factory=UptimeSettings)

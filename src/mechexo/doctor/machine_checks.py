@@ -39,7 +39,7 @@ def sqlite_version(
 
 def clock() -> Iterator[Finding]:
     """Whether something keeps this machine's clock right."""
-    from mechexo.health.kernel_clock import read_kernel_clock
+    from mechexo.kernel_clock import read_kernel_clock
 
     kernel = read_kernel_clock()
     if kernel.problem:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from mechexo.health.context import Context
-from mechexo.health.kernel_clock import KernelClock, read_kernel_clock
+from mechexo.kernel_clock import KernelClock, read_kernel_clock
 from mechexo.health.thresholds import Thresholds
 from mechexo.health.values import Outcome, Status
 
