@@ -133,6 +133,22 @@ def test_a_folder_in_memory_that_is_somebody_elses_is_not_used(
     assert spool.waiting(desk) == ()
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
+@pytest.mark.parametrize(("owner", "mode"), [(12345, 0o700), (0, 0o777)])
+def test_a_folder_that_others_may_write_is_not_used(desk: Desk, owner: int, mode: int) -> None:
+    place = spool.places(desk)[0]
+    place.mkdir()
+    (place / "planted.json").write_text("{}")
+    os.chown(place, owner, owner)
+    place.chmod(mode)
+    assert spool.waiting(desk) == ()
+    record = spool.new_record(desk, desk.clock.now(), "flags.set", "x", {})
+    kept = spool.keep(desk, record)
+    assert kept.path is not None
+    assert kept.path.parent == desk.root / ".mechexo-spool"
+    assert "somebody else's" in kept.refusals[0]
+
+
 def test_a_record_that_cannot_be_read_is_said(desk: Desk) -> None:
     path = keep(desk)
     path.unlink()

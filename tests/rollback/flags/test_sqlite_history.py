@@ -159,6 +159,23 @@ def test_the_type_of_a_value_is_kept(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("column", "old", "new"),
+    [("value", 1, 1.0), ("value COLLATE NOCASE", "true", "TRUE"), ("value TEXT", "1", "1.0")],
+)
+def test_values_that_only_compare_as_equal_are_a_change(
+    tmp_path: Path, column: str, old: object, new: object
+) -> None:
+    database = tmp_path / "desk.sqlite"
+    run(database, f"CREATE TABLE flags (key TEXT PRIMARY KEY, {column}, updated_at)")
+    run(database, f"INSERT INTO flags VALUES ('one', {old!r}, '')")
+    store = SqliteStore(database, SETTINGS, SystemClock())
+    store.track()
+    run(database, f"UPDATE flags SET value = {new!r}")
+    assert told(store.history()) == [("one", old, new, "update")]
+    assert type(store.history(limit=1)[0].new) is type(new)
+
+
 def test_tracking_twice_is_tracking_once(database: Path, store: SqliteStore) -> None:
     before = store.history()
     since = store.tracked()

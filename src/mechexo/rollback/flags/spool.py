@@ -8,6 +8,7 @@ writes one entry, because each record has an id of its own, which its entry bear
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -179,7 +180,7 @@ def _merged(transaction: Transaction) -> set[str]:
 def _written(place: Path, name: str, content: bytes) -> Path:
     place.mkdir(mode=0o700, exist_ok=True)
     if not _is_ours(place):
-        raise PermissionError(0, "a folder of somebody else's")
+        raise PermissionError(errno.EACCES, "somebody else's, or open to others")
     half, whole = place / f".{name}{_HALF}", place / name
     descriptor = os.open(half, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
@@ -201,15 +202,16 @@ def _written(place: Path, name: str, content: bytes) -> Path:
 
 
 def _is_ours(place: Path) -> bool:
-    """Whether it is a folder in which nobody else may have put anything. One that is beside the
-    desk's own files is as safe as they are."""
+    """Whether it is a folder into which nobody else may have put anything: ours, and beside the
+    desk's own files also that of whoever owns these."""
     try:
-        found = place.lstat()
+        found, above = place.lstat(), place.parent.stat()
     except OSError:
         return False
-    if not stat.S_ISDIR(found.st_mode):
+    if not stat.S_ISDIR(found.st_mode) or found.st_mode & stat.S_IWOTH:
         return False
-    return not place.name.startswith("mechexo-spool-") or found.st_uid == os.geteuid()
+    shared = place.name.startswith("mechexo-spool-")
+    return found.st_uid in ({os.geteuid()} if shared else {os.geteuid(), above.st_uid, 0})
 
 
 def _content(path: Path) -> bytes | None:
