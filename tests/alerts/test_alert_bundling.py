@@ -176,6 +176,48 @@ def test_a_new_critical_page_in_a_storm_goes_out_within_5_seconds(
     assert when[0] == NOON, "the first page does not wait for a bundle"
 
 
+@given(
+    st.integers(6, 1500),
+    st.lists(st.integers(3, 300), min_size=1, max_size=20, unique=True),
+    st.sampled_from([TELEGRAM, Limit(20), Limit(60), Limit(30, SECOND)]),
+)
+@settings(max_examples=30)
+def test_a_new_critical_page_in_a_storm_of_critical_ones_goes_out_within_5_seconds(
+    size: int, moments: list[int], limit: Limit
+) -> None:
+    storm = [Message(NOON, Due(number, True, True, False, number)) for number in range(size)]
+    # One after the other, with time to tell each.
+    apart = [at for at, after in pairwise([*sorted(moments), 10_000]) if after - at >= 6]
+    new = [
+        Message(NOON + at * SECOND, Due(10_000 + at, True, True, False, 10_000 + at))
+        for at in apart
+    ]
+    line = Line(limit)
+    line.run([*storm, *new])
+    when = line.when()
+    assert all(when[each.due.delivery_id] - each.at <= 5 * SECOND for each in new)
+    first = [when[each.due.delivery_id] for each in storm]
+    assert max(first) <= NOON + 5 * SECOND, "a few alone, more by one message and a digest"
+
+
+@given(st.integers(1, 10), st.sampled_from([TELEGRAM, Limit(20), Limit(60)]))
+@settings(max_examples=10)
+def test_in_a_rain_of_critical_pages_each_is_told_within_the_minute(
+    a_second: int, limit: Limit
+) -> None:
+    rain = [
+        Message(NOON + second * SECOND, Due(number, True, True, False, number))
+        for second in range(180)
+        for number in range(second * a_second, (second + 1) * a_second)
+    ]
+    line = Line(limit)
+    line.run(rain)
+    when = line.when()
+    assert all(when[each.due.delivery_id] - each.at <= MINUTE + 5 * SECOND for each in rain)
+    said = [at for at, _ in line.sent if at < NOON + 3 * MINUTE]
+    assert all(later - at <= 5 * SECOND for at, later in pairwise(said))
+
+
 def test_a_few_go_out_one_by_one_and_many_together() -> None:
     few, many = Line(Limit(60)), Line(Limit(60))
     few.run([Message(NOON, Due(n, False, True, False)) for n in range(ALONE_AT_MOST)])

@@ -2,8 +2,10 @@
 
 A few messages go out one by one. When there are many, what is not critical goes out together, at
 most once a minute, and takes no more than half of what the channel takes in a minute: the other
-half is kept for critical ones, which go alone unless they are many too. Nothing is dropped: what
-may not go now waits.
+half is kept for critical ones, which go alone unless they are many too. For these what is left of
+the minute is spread, and the newest alert goes first, so that in a storm of critical ones, too, a
+new one is told within seconds; the others are named by the next message of many, within the minute.
+Nothing is dropped: what may not go now waits.
 """
 
 from __future__ import annotations
@@ -19,6 +21,10 @@ ALONE_AT_MOST = 5
 
 TOGETHER_AT_MOST = 2_000
 """Deliveries in one message: what a claim looks at in one transaction."""
+
+
+SPREAD = timedelta(seconds=5)
+"""How often at least a critical page can go alone while the minute lasts, if the limit allows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +48,8 @@ class Due:
     """Whether it says that something is the matter, not that it is over or known."""
     together: bool
     """Whether it was kept for one message with its like."""
+    alert_id: int = 0
+    """The newer the alert, the higher."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +95,17 @@ def next_bundle(
     urgent = [each for each in alone if each.critical and each.page]
     if alone and (not crowded or not lately):
         return (alone[0].delivery_id,)
-    if urgent and (len(urgent) <= ALONE_AT_MOST or bundles or half is None):
-        # Half of the minute is kept for these.
-        return (urgent[0].delivery_id,)
+    many = len(urgent) > ALONE_AT_MOST
+    if urgent:
+        scarce_until = _scarce_until(lately, limit)
+        free_at = min(scarce_until, max(each.at for each in lately) + SPREAD)
+        if free_at > now:
+            return Wait(free_at)
+        if not many and scarce_until <= now:
+            # Half of the minute is kept for these.
+            return (urgent[0].delivery_id,)
+        if bundles or half is None or not many:
+            return (max(urgent, key=lambda each: each.alert_id).delivery_id,)
     if bundles and limit.per_minute is not None:
         return Wait(max(bundles) + MINUTE)
     if half is not None and half_used and not urgent:
@@ -97,3 +113,12 @@ def next_bundle(
     if crowded:
         return tuple(each.delivery_id for each in due)[:TOGETHER_AT_MOST]
     return kept[:TOGETHER_AT_MOST]
+
+
+def _scarce_until(lately: Sequence[Spoken], limit: Limit) -> datetime:
+    """Until when so little is left of the minute that it has to be spread: more than half is used,
+    and until its oldest message counts no more there is less than one for each `SPREAD`."""
+    oldest = min(each.at for each in lately)
+    if limit.per_minute is None or len(lately) <= max(limit.per_minute // 2, 1):
+        return oldest
+    return oldest + MINUTE - (limit.per_minute - len(lately)) * SPREAD

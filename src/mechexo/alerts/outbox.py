@@ -165,7 +165,13 @@ def claim(
         else:
             waiting[row["id"]] = row
     due = [
-        Due(row["id"], row["severity"] == "critical", row["kind"] == "page", bool(row["together"]))
+        Due(
+            row["id"],
+            row["severity"] == "critical",
+            row["kind"] == "page",
+            bool(row["together"]),
+            row["alert_id"],
+        )
         for row in waiting.values()
     ]
     found = next_bundle(due, _spoken(connection, channel, now), limit, now)
