@@ -28,12 +28,21 @@ def run_job(
 ) -> FlowRun:
     """Runs a command as a run of the flow `name`, then checks the job `name` in with its outcome.
 
-    The job runs whoever starts it; only a responder's turns the heartbeat. A check-in that may not
-    or cannot be stored is said on stderr; the run's own result stands.
+    A job whose files a rollback is changing waits for its end, so that it does not read half of
+    them. The job runs whoever starts it; only a responder's turns the heartbeat. A check-in that
+    may not or cannot be stored is said on stderr; the run's own result stands.
     """
     from mechexo.flows import operations as flows
     from mechexo.flows.auditing import starter
 
+    if name in desk.settings.rollback.flows:
+        from mechexo.rolling_back import JOB_WAITS_S, wait_while_under_way
+
+        if not wait_while_under_way(desk, name):
+            sys.stderr.write(
+                f"mechexo: a rollback is still under way after {JOB_WAITS_S:.0f} s; "
+                f"{name} runs all the same\n"
+            )
     by = starter(desk)
     run = flows.execute(desk, name, command, timeout=timeout)
     from mechexo.flows.values import RunState

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 _TICK_WITHIN_S = 25.0
 """How long another tick that is running is waited for."""
+JOB_WAITS_S = 60.0
+"""How long a job waits for a rollback to end before it runs all the same."""
 _VARYING = re.compile(r"\d[\d.,:smhd%]*")
 
 
@@ -87,6 +89,22 @@ def cut_off(desk: Desk) -> bool:
         "SELECT 1 FROM rollback_run WHERE state = ? LIMIT 1", (RunState.UNDER_WAY,)
     )
     return found is not None
+
+
+def wait_while_under_way(desk: Desk, flow: str) -> bool:
+    """Waits while a rollback is under way, if it could change the flow's files between two reads of
+    a run that begins now. False when it still is after `JOB_WAITS_S`."""
+    from mechexo.rollback.locking import lock_of
+    from mechexo.state.lock_files import is_held
+
+    if flow not in desk.settings.rollback.flows:
+        return True
+    lock, until_s = str(lock_of(desk)), time.monotonic() + JOB_WAITS_S
+    while is_held(lock):
+        if time.monotonic() > until_s:
+            return False
+        time.sleep(0.1)
+    return True
 
 
 def surroundings(desk: Desk, progress: Callable[[Step], None] = lambda _: None) -> Surroundings:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,14 @@ if TYPE_CHECKING:
     from mechexo.rollback.git import Repository
 
 
+_TRIES, _BETWEEN_TRIES_S = 4, 0.02
+
+
+def lock_of(desk: Desk) -> Path:
+    """The file of the desk's lock of rollbacks."""
+    return desk.state.path.with_name(f"{desk.state.path.name}.rollback.lock")
+
+
 @contextmanager
 def only_one(desk: Desk, what: str) -> Iterator[None]:
     """Holds the desk's lock of rollbacks.
@@ -28,7 +37,7 @@ def only_one(desk: Desk, what: str) -> Iterator[None]:
     Raises:
         BusyError: another one holds it; the text says who, for what and since when.
     """
-    with _held(desk.state.path.with_name(f"{desk.state.path.name}.rollback.lock"), desk, what):
+    with _held(lock_of(desk), desk, what):
         yield
 
 
@@ -41,9 +50,14 @@ def only_one_in(desk: Desk, repository: Repository, what: str) -> Iterator[None]
 
 @contextmanager
 def _held(path: Path, desk: Desk, what: str) -> Iterator[None]:
-    with held(os.fspath(path), "rollback") as mine:
-        if not mine:
-            raise BusyError(f"another rollback is under way: {_holder(path, desk)}")
+    with ExitStack() as stack:
+        # More than once: a job that only asks whether it is held holds it for that moment.
+        for attempt in range(_TRIES):
+            if stack.enter_context(held(os.fspath(path), "rollback")):
+                break
+            if attempt == _TRIES - 1:
+                raise BusyError(f"another rollback is under way: {_holder(path, desk)}")
+            time.sleep(_BETWEEN_TRIES_S)
         holder = {"actor": desk.actor.name, "what": what, "since": iso_z(desk.clock.now())}
         path.write_text(json.dumps({**holder, "pid": os.getpid()}))
         yield

@@ -10,6 +10,22 @@ from contextlib import contextmanager
 from mechexo.errors import StateError
 
 
+def is_held(path: str) -> bool:
+    """Whether a program holds a lock now. One that takes it at the same moment may have to try
+    twice."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
 @contextmanager
 def held(path: str, what: str) -> Iterator[bool]:
     """Holds a lock until the block ends; False when another program holds it. Waits for nobody.
