@@ -1,7 +1,7 @@
 """Which of a channel's due messages go out next, and which together: storm control. Pure.
 
 A few messages go out one by one. When there are many, what is not critical goes out together, at
-most once a minute, and takes no more than half of what the channel takes in a minute: the other
+most once a minute, and takes less than half of what the channel takes in a minute: the other
 half is kept for critical ones, which go alone unless they are many too. For these what is left of
 the minute is spread, and the newest alert goes first, so that in a storm of critical ones, too, a
 new one is told within seconds; the others are named by the next message of many, within the minute.
@@ -88,7 +88,7 @@ def next_bundle(
         return tuple(each.delivery_id for each in due)[:TOGETHER_AT_MOST]
     kept = tuple(each.delivery_id for each in due if each.together)
     alone = [each for each in due if not each.together]
-    half = limit.per_minute and max(limit.per_minute // 2, 1)
+    half = limit.per_minute and max(limit.per_minute // 2 - 1, 1)
     half_used = half is not None and len(lately) >= half
     crowded = len(alone) > ALONE_AT_MOST or half_used
     bundles = [each.at for each in lately if each.deliveries > 1]
@@ -116,9 +116,9 @@ def next_bundle(
 
 
 def _scarce_until(lately: Sequence[Spoken], limit: Limit) -> datetime:
-    """Until when so little is left of the minute that it has to be spread: more than half is used,
-    and until its oldest message counts no more there is less than one for each `SPREAD`."""
+    """Until when so little is left of the minute that it has to be spread: until its oldest message
+    counts no more there is less than one for each `SPREAD`."""
     oldest = min(each.at for each in lately)
-    if limit.per_minute is None or len(lately) <= max(limit.per_minute // 2, 1):
+    if limit.per_minute is None:
         return oldest
     return oldest + MINUTE - (limit.per_minute - len(lately)) * SPREAD
