@@ -124,6 +124,14 @@ def test_revoking_what_is_not_there_names_what_is(desk: Desk) -> None:
         operations.revoke_token(desk, "alertmanger")
 
 
+def test_revoking_twice_says_who_did_it_and_when(desk: Desk) -> None:
+    made(desk, name="am")
+    operations.revoke_token(desk, "am")
+    said = "there is no token am any more: tester revoked it at 2026-03-02 14:30:00 UTC"
+    with pytest.raises(NotFoundError, match=said):
+        operations.revoke_token(desk, "am")
+
+
 @pytest.mark.parametrize("name", ["", "A", "a b", "ümlaut", "-a", "a" * 41, "a\x00"])
 def test_a_name_that_cannot_be_typed_is_refused(desk: Desk, name: str) -> None:
     with pytest.raises(UsageError, match="is no name for a token"):

@@ -11,7 +11,7 @@ from mechexo.actor import Actor, Role
 from mechexo.errors import ConflictError, NotAllowedError, NotFoundError, UsageError, close_names
 from mechexo.security import records, tokens
 from mechexo.security.values import NewToken, Scope, Token, TokenRefusedError
-from mechexo.times import iso_z
+from mechexo.times import in_zone, iso_z
 
 if TYPE_CHECKING:
     from mechexo.desk import Desk
@@ -77,12 +77,21 @@ def revoke_token(desk: Desk, name: str, *, reason: str = "") -> Token:
     with desk.operation("access.token.revoke", name, needs=Role.ADMIN, reason=reason) as operation:
         found = records.named(operation.transaction, name)
         if found is None:
-            known = sorted(each.name for each in records.every(desk.state) if not each.revoked_at)
-            hint = close_names(name, known) if known else "there is none"
-            raise NotFoundError(f"there is no token {name}; {hint}")
+            raise NotFoundError(f"there is no token {name}{_missing(desk, name)}")
         records.revoke(operation.transaction, found.id, now, desk.actor.name)
         operation.before = {"id": found.id, "scopes": list(found.scopes)}
     return next(each for each in records.every(desk.state) if each.id == found.id)
+
+
+def _missing(desk: Desk, name: str) -> str:
+    """Why no token of this name can be revoked."""
+    every = records.every(desk.state)
+    was = [each for each in every if each.name == name and each.revoked_at]
+    if was and (at := was[-1].revoked_at):
+        by = was[-1].revoked_by
+        return f" any more: {by} revoked it at {in_zone(at, desk.zone)}; nothing is left to do"
+    known = sorted(each.name for each in every if not each.revoked_at)
+    return f"; {close_names(name, known) if known else 'there is none'}"
 
 
 def in_use(desk: Desk) -> tuple[Token, ...]:
