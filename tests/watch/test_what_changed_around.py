@@ -103,10 +103,10 @@ def test_all_that_happened_stands_in_one_time_line_newest_first(
     said = [row.happening.what for row in found.rows]
     assert said == [
         f"{RISK}: differs from what git has",
-        "high gross_exposure: above its limit",
+        "high gross_exposure (alert 2): above its limit",
         "other failed with exit code 3: no bars",
         "more names",
-        "high gateway: above its limit",
+        "high gateway (alert 1): above its limit",
         "primary: ann instead of bob",
     ]
     assert [row.suspect is None for row in found.rows] == [False, True, False, False, False, False]
