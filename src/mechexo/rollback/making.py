@@ -15,20 +15,20 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from mechexo.errors import ConfigError, NotFoundError, UsageError, close_names
-from mechexo.rollback import globs, guards, ledger, planning
+from mechexo.rollback import globs, guards, planning
+from mechexo.rollback.as_of import commit_as_of
 from mechexo.rollback.changed_keys import changed_keys
 from mechexo.rollback.diffing import shown_path
 from mechexo.rollback.facts import Wanted, gather
 from mechexo.rollback.git import Head, Repository, TreeEntry
 from mechexo.rollback.planned_flags import FlagPart, flags_at, flags_of_rearm, flags_of_undo
 from mechexo.rollback.planning import PathFacts
-from mechexo.rollback.resolving import LEDGER, NAMED, Resolved, resolve
 from mechexo.rollback.surroundings import limits_of, with_second_person, world
 from mechexo.rollback.undoing import undo_part
 from mechexo.rollback.values import ChangedKey, Plan
 from mechexo.rollback.worktree import LINK
 from mechexo.state.audit import canonical
-from mechexo.times import from_iso_z, in_zone, stamps_in_zone
+from mechexo.times import from_iso_z, in_zone
 
 if TYPE_CHECKING:
     from mechexo.desk import Desk
@@ -181,7 +181,14 @@ def _source(
             undo.flow,
         )
     rules_of = _flow_rules if asked.kind == "flow" else _config_rules
-    resolved, chain = _resolve(desk, repository, head, asked)
+    resolved, chain = commit_as_of(
+        desk,
+        repository,
+        head,
+        to=asked.moment if asked.to else None,
+        flow=asked.name if asked.kind == "flow" else "",
+        commit=asked.commit,
+    )
     then = committed if resolved.oid == head.oid else repository.entries(resolved.oid)
     rules = rules_of(desk, asked.name, repository, committed, then)
     position = next((at for at, (oid, _) in enumerate(chain) if oid == resolved.oid), len(chain))
@@ -194,41 +201,6 @@ def _source(
         tuple(oid for oid, _ in chain[:position]),
         flow=asked.name if asked.kind == "flow" else "",
     )
-
-
-def _resolve(
-    desk: Desk, repository: Repository, head: Head, asked: Asked
-) -> tuple[Resolved, tuple[tuple[str, int], ...]]:
-    now = desk.clock.now()
-    to = asked.moment if asked.to else now
-    reflog = repository.reflog(head.ref) if head.ref else ()
-    # What git has cleared away since cannot be gone back to; then the log does not speak.
-    at_or_before = [oid for oid, at in reflog if at <= to.timestamp()]
-    if at_or_before and not repository.has_commit(at_or_before[-1]):
-        reflog = ()
-    chain = repository.chain(head.oid)
-    told = ledger.read(
-        desk.state, str(repository.root), flow=asked.name if asked.kind == "flow" else ""
-    )
-    try:
-        resolved = resolve(
-            chain,
-            reflog,
-            to,
-            now=now,
-            shallow=repository.shallow,
-            ledger=told,
-            given=asked.commit,
-        )
-    except UsageError as refusal:
-        # A person reads it; what a plan keeps of such words is UTC, as every record.
-        raise UsageError(stamps_in_zone(str(refusal), desk.zone)) from refusal
-    if resolved.source in (LEDGER, NAMED) and not repository.has_commit(resolved.oid):
-        raise UsageError(
-            f"{resolved.oid[:12]} (the {resolved.source}) is no longer in the repository: git has "
-            "cleared it away; name another with --commit"
-        )
-    return resolved, chain
 
 
 def _flow_rules(
