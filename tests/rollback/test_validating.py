@@ -100,12 +100,14 @@ def test_a_command_that_fails_says_its_last_line(tmp_path: Path) -> None:
     assert ended.in_words == "ended with 3: two"
 
 
+@pytest.mark.slow
 def test_a_command_that_is_not_there_is_said(tmp_path: Path) -> None:
     ended = run_command(["no-such-program"], tmp_path, SOON, {})
     assert ended.exit_code is None
     assert "no-such-program: No such file" in ended.in_words
 
 
+@pytest.mark.slow
 def test_a_folder_that_is_not_there_and_a_word_that_is_none_are_said(tmp_path: Path) -> None:
     ended = run_command(["true"], tmp_path / "gone", SOON, {})
     assert ended.in_words == f"could not be started: {tmp_path}/gone: No such file or directory"
@@ -119,12 +121,14 @@ def test_a_command_that_a_signal_ends_says_which(tmp_path: Path) -> None:
     assert ended.in_words == "was ended by SIGTERM: x"
 
 
+@pytest.mark.slow
 def test_what_a_command_says_is_harmless_to_show(tmp_path: Path) -> None:
     said = "\x1b[2J\x1b]0;title\x07url postgresql://me:hunter2@host/db\u202e"
     ended = run_command(["sh", "-c", 'echo "$0"; exit 1', said], tmp_path, SOON, {})
     assert ended.in_words == "ended with 1: url postgresql://***@host/db"
 
 
+@pytest.mark.slow
 def test_no_shell_reads_the_words(tmp_path: Path) -> None:
     folder = tmp_path / "folder"
     folder.mkdir()

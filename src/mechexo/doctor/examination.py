@@ -8,6 +8,7 @@ from pathlib import Path
 from mechexo.config import find_config, load_settings
 from mechexo.desk import Desk
 from mechexo.doctor import (
+    approval_checks,
     desk_checks,
     flag_checks,
     machine_checks,
@@ -84,6 +85,7 @@ def _ask_about_desk(
     ask("channels", lambda: desk_checks.channels(desk))
     ask("rollback", lambda: desk_checks.repository(desk))
     ask("flags", lambda: flag_checks.flags(desk))
+    ask("second person", lambda: approval_checks.second_person(desk))
     ask("late records", lambda: flag_checks.late_records(desk))
     ask("costs", lambda: desk_checks.cost_sources(desk))
     ask("runbook", lambda: desk_checks.runbook(desk))

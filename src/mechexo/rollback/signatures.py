@@ -7,6 +7,7 @@ bound to one namespace, so that none made for git, mail or a log-in passes here.
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 import subprocess
 import tempfile
@@ -92,6 +93,27 @@ def verify(signature: str, message: bytes, principal: str, signers: Path, at: da
         )
         status, _, _ = _ssh_keygen(words, message, _VERIFY_WITHIN_S)
     return status == 0
+
+
+def people(signers: Path) -> tuple[str, ...]:
+    """The names in a signers' file, one a line of it, in the order of the lines.
+
+    Raises:
+        ConfigError: it cannot be read.
+    """
+    try:
+        text = signers.read_text("utf-8", "replace")
+    except OSError as error:
+        raise ConfigError(
+            f"[rollback] signers: {signers} cannot be read: {error.strerror}"
+        ) from error
+    lines = (line.strip() for line in text.splitlines())
+    return tuple(line.split()[0].strip('"') for line in lines if line and not line.startswith("#"))
+
+
+def installed() -> bool:
+    """Whether there is an OpenSSH to sign and verify with."""
+    return shutil.which("ssh-keygen") is not None
 
 
 def refuse_open_to_others(signers: Path) -> None:
