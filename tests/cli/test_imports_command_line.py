@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from mechexo.desk import Desk
+from rollback.flags.places import TABLE, flag_in, run
 from support.program import environment, mechexo
 
 HEAVY = {"textual", "polars", "apprise", "httpx", "git", "pydantic", "sqlite_utils", "rich", "yaml"}
@@ -56,6 +57,16 @@ def test_status_imports_nothing_heavy(desk: Desk, options: list[str]) -> None:
     # The first read of a configuration checks it, for which pydantic is needed; it is kept.
     mechexo("status", config=desk.config_path)
     assert not imported("status", *options, config=desk.config_path) & HEAVY
+
+
+def test_a_halt_imports_nothing_heavy(desk: Desk) -> None:
+    flags = '[rollback.flags]\ndatabase = "flags.sqlite"\nsafer = { trading_enabled = "off" }\n'
+    desk.config_path.write_text(f"{desk.config_path.read_text()}\n{flags}")
+    run(desk.path("flags.sqlite"), TABLE, "INSERT INTO flags VALUES ('trading_enabled', 1, '')")
+    mechexo("status", config=desk.config_path)
+    halt = ("flags", "set", "trading_enabled", "false")
+    assert not imported(*halt, config=desk.config_path) & HEAVY
+    assert flag_in(desk.path("flags.sqlite")) == "0"
 
 
 def test_a_new_configuration_costs_status_its_check_and_no_more(desk: Desk) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from mechexo.errors import UsageError
 from mechexo.times import iso_z
@@ -18,8 +19,7 @@ SLEW = timedelta(seconds=1)
 to a moment inside it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):  # there may be very many
     """A row of the history, less its values. `how` is as in `FlagEvent`."""
 
     seq: int
