@@ -125,18 +125,28 @@ def test_ordinary_fills_are_all_plain(tmp_path: Path) -> None:
     assert (plain_count(part), other_count(part)) == (50, 0)
 
 
-def test_suspects_and_fills_without_a_quote_or_a_commission_go_the_general_way(
-    tmp_path: Path,
-) -> None:
+def test_suspects_and_fills_without_a_quote_are_set_aside(tmp_path: Path) -> None:
     at = MIDNIGHT + timedelta(hours=9, seconds=55)
     suspect = (at, "AAA", "buy", 10.0, 120.0, 0.0, None)
-    unpriced = a_fill(at, "NEVER")
+    desk = a_day(tmp_path, suspect, a_fill(at, "NEVER"))
+    (part,) = parts(desk)
+    assert (plain_count(part), other_count(part)) == (50, 0)
+    assert part.aside is not None
+    assert part.aside["seen"].to_list() == [True, False]
+    found = report_by_days(desk, start=START, end=END, by=PLAIN)
+    hold_alike(report(desk, start=START, end=END, by=PLAIN), found)
+    assert found.coverage.fills == 52
+    assert [each.reason for each in found.coverage.unpriced] == ["no quote of this symbol"]
+    assert [each.fill_id for each in found.coverage.suspects] == ["f050"]
+
+
+def test_fills_that_may_count_all_the_same_go_the_general_way(tmp_path: Path) -> None:
+    at = MIDNIGHT + timedelta(hours=9, seconds=55)
     without = (at, "AAA", "sell", 10.0, 100.0, None, None)
-    (part,) = parts(a_day(tmp_path, suspect, unpriced, without))
-    assert (plain_count(part), other_count(part)) == (50, 3)
-    assert part.coverage.fills == 53
-    assert (part.coverage.suspect_count, part.coverage.unpriced_count) == (1, 1)
-    assert part.coverage.without_commission == 1
+    (part,) = parts(a_day(tmp_path, a_fill(at, "NEVER"), without))
+    assert (plain_count(part), other_count(part), part.aside) == (50, 2, None)
+    assert part.coverage.fills == 52
+    assert (part.coverage.unpriced_count, part.coverage.without_commission) == (1, 1)
 
 
 def test_what_is_made_of_costs_is_grouped_in_the_general_way(tmp_path: Path) -> None:

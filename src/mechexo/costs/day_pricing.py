@@ -3,25 +3,33 @@ reading of both."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import polars as pl
 
 from mechexo.costs.coverage import covered, unrated_among
+from mechexo.costs.day_aside import (
+    MANY,
+    NEEDED,
+    NONE_UNRATED,
+    TEXTS,
+    counted,
+    never_count,
+    set_aside,
+)
 from mechexo.costs.engine import Day
 from mechexo.costs.engine_files import DayFeed
 from mechexo.costs.engine_fills import AllFills, FillsByDay, id_range
 from mechexo.costs.engine_quotes import QuotesByDay
-from mechexo.costs.fills import TAGS, Fills
+from mechexo.costs.fills import Fills
 from mechexo.costs.interrupts import interrupts_told
 from mechexo.costs.kernel import price_fills
 from mechexo.costs.market_days import add_adv
 from mechexo.costs.markouts import add_markouts
 from mechexo.costs.matching import numbered, sorted_by
-from mechexo.costs.merging import Partial, Question, class_of, partial_of
+from mechexo.costs.merging import Partial, Question, partial_of
 from mechexo.costs.plain_fills import NotPlainError, PlainFills, plain_fills
 from mechexo.costs.plain_sums import OTHER_WAYS, PlainLedger, PlainSums, plain_sums
 from mechexo.costs.quotes import Quotes
@@ -30,15 +38,7 @@ from mechexo.costs.sources.protocol import Window
 from mechexo.costs.values import Coverage
 from mechexo.errors import MechexoError
 
-_TEXTS = frozenset({"symbol", *TAGS}) - {"order_id"}
-"""Columns of few texts again and again."""
 _ROW = "place among the day's fills"
-_NEEDED = (
-    *("ts", "symbol", "side", "quantity", "price", "commission", "multiplier", "fx"),
-    *("arrival_price", "auction", "auction_price", "adv"),
-)
-"""Columns that a fill's figures are made of."""
-
 _NONE_OUTSIDE = pl.DataFrame(
     schema={
         "fill_id": pl.String(),
@@ -46,14 +46,6 @@ _NONE_OUTSIDE = pl.DataFrame(
         "symbol": pl.String(),
         "reason": pl.String(),
         "suspect": pl.Boolean(),
-    }
-)
-_NONE_UNRATED = pl.DataFrame(
-    schema={
-        "fill_id": pl.String(),
-        "ts": pl.Datetime("us", "UTC"),
-        "symbol": pl.String(),
-        "unrated_currency": pl.String(),
     }
 )
 
@@ -78,6 +70,8 @@ class DayPart:
     ledger: pl.DataFrame | None
     """Of the others: see `costs.merging.partial_of`."""
     plain: PlainLedger | None
+    aside: pl.DataFrame | None
+    """Fills outside the figures that are not in all this (`costs.day_aside`)."""
     ids: pl.Series
     """A hash of each accepted fill's id."""
     id_range: tuple[str, str] | None
@@ -129,7 +123,7 @@ class DayPricing:
         with interrupts_told():
             fills, quotes, known = self._read(day)
             accepted = self._with_volumes(fills.accepted)
-            plain, rest = self._plain(accepted, quotes)
+            plain, rest, aside = self._plain(accepted, quotes)
             # A day without fills adds up to something too: to frames without rows.
             needed = plain is None or not rest.is_empty()
             others = self._others(rest, quotes, known) if needed else None
@@ -140,14 +134,15 @@ class DayPricing:
                 partials=partials,
                 ledger=None if others is None else others.ledger,
                 plain=None if plain is None else plain.ledger,
+                aside=aside,
                 ids=accepted["fill_id"].hash(),
                 id_range=id_range(accepted["fill_id"]),
                 columns=(*accepted.columns, "notional"),
                 coverage=covered(
-                    *_counted(partials, self.question),
+                    *counted(partials, self.question),
                     _NONE_OUTSIDE if others is None else others.outside,
                     fills.rejected,
-                    _NONE_UNRATED if others is None else others.unrated,
+                    NONE_UNRATED if others is None else others.unrated,
                 ),
                 residual_bps=max((each for each in residuals if each is not None), default=None),
                 newest_fill_at=_newest(accepted["ts"]),
@@ -175,17 +170,25 @@ class DayPricing:
         priced = price_fills(_only(fills), quotes, self.rule, **known)
         return add_markouts(priced, quotes, self.rule, self.horizons)
 
-    def _plain(self, fills: pl.DataFrame, quotes: Quotes) -> tuple[PlainSums | None, pl.DataFrame]:
-        """What the plain fills add up to, and the other fills."""
+    def _plain(
+        self, fills: pl.DataFrame, quotes: Quotes
+    ) -> tuple[PlainSums | None, pl.DataFrame, pl.DataFrame | None]:
+        """What the plain fills add up to, the other fills, and those of them that are set aside."""
         if OTHER_WAYS.intersection(self.question.dimensions):
-            return None, fills
+            return None, fills, None
         plain, rest = _parted(fills, quotes, self.rule, self.horizons)
         if plain is None:
-            return None, fills
+            return None, fills, None
         try:
-            return plain_sums(fills, plain, quotes.symbols, self.question), rest
+            sums = plain_sums(fills, plain, quotes.symbols, self.question)
         except NotPlainError:
-            return None, fills
+            return None, fills, None
+        if rest.is_empty() or len(rest) > MANY or not self._never_count(rest):
+            return sums, rest, None
+        return sums, rest.clear(), set_aside(fills, plain, quotes, self.question)
+
+    def _never_count(self, fills: pl.DataFrame) -> bool:
+        return self.trades is None and self.bars is None and never_count(fills)
 
     def _others(
         self,
@@ -221,8 +224,8 @@ class DayPricing:
         try:
             count, slippage, notional = (0, 0.0, 0.0) if plain is None else plain.slippage()
         except NotPlainError:
-            count, slippage, notional, rest = 0, 0.0, 0.0, fills
-        if not rest.is_empty():
+            count, slippage, notional, plain, rest = 0, 0.0, 0.0, None, fills
+        if not rest.is_empty() and (plain is None or not self._never_count(rest)):
             priced = price_fills(_only(self._narrow(rest, quotes.symbols)), quotes, rule, **known)
             inside = priced.filter(pl.col("reason").is_null())
             sums = inside.select(pl.col("slippage_ccy", "notional").sum()).row(0)
@@ -233,8 +236,8 @@ class DayPricing:
         """What the figures need of the fills, in the order of the quotes: those of a symbol
         together, by time, so that their quotes and sums lie together too. Texts are a number each;
         `_ROW` says which fill it is."""
-        asked = {*_NEEDED, *self.question.dimensions}
-        texts = [name for name in fills.columns if name in asked and name in _TEXTS]
+        asked = {*NEEDED, *self.question.dimensions}
+        texts = [name for name in fills.columns if name in asked and name in TEXTS]
         rows = fills.select(name for name in fills.columns if name in asked).with_columns(
             pl.col(texts).cast(pl.Categorical)
         )
@@ -274,19 +277,6 @@ def _parted(
         return None, fills
     plain = plain_fills(fills, quotes, rule, horizons)
     return (plain, fills[plain.others]) if len(plain) else (None, fills)
-
-
-def _counted(partials: Sequence[Partial], question: Question) -> tuple[Counter[str], int]:
-    """The fills by source of their reference, and how many in the figures lack a commission."""
-    sources: Counter[str] = Counter()
-    lacking = 0
-    for partial in partials:
-        sums = partial.sums[question.sums_of(())]
-        for code, count in sums.group_by("class").agg(pl.col("fills").sum()).iter_rows():
-            kind = class_of(code)
-            sources[kind.source] += count
-            lacking += count if kind.counts and not kind.commission else 0
-    return sources, lacking
 
 
 def _outside(priced: pl.DataFrame, fills: pl.DataFrame) -> pl.DataFrame:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from mechexo.costs.engine_fills import FillsByDay
     from mechexo.costs.merging import Partial, Question
     from mechexo.costs.plain_sums import PlainLedger
+    from mechexo.costs.rules import QuoteRule
     from mechexo.costs.sources.columns import Columns
 
 LEDGER_SHARE = 16
@@ -113,9 +114,10 @@ def computed_by_days(
         if engine is None:
             engine = LocalEngine(settings.workers, settings.memory_mb * 5 // 8)
         while True:
-            with Sums(pricing.question, settings.memory_mb) as sums:
+            with Sums(pricing.question, pricing.rule, settings.memory_mb) as sums:
                 for part in engine.run(days, pricing):
                     sums.add(part)
+                sums.finish()
                 known = sums.ids_used_before(pricing, days)
                 if known is None:
                     report = _report(desk, start, end, by, pricing, sums)
@@ -207,13 +209,18 @@ def plan(
     ), pricing
 
 
+_ASIDE_AT_ONCE = 100_000
+"""How many fills that were set aside wait until they are looked at."""
+
+
 class Sums:
     """What the days so far add up to. A context manager."""
 
-    def __init__(self, question: Question, memory_mb: int) -> None:
+    def __init__(self, question: Question, rule: QuoteRule, memory_mb: int) -> None:
         from mechexo.costs.spool import Spool
 
-        self.question = question
+        self.question, self._rule = question, rule
+        self._aside: list[pl.DataFrame] = []
         room = memory_mb // LEDGER_SHARE
         self.ledgers, self._ids = Spool(room), Spool(room // 2)
         self._plain = Spool(room)
@@ -240,6 +247,12 @@ class Sums:
 
     def add(self, part: DayPart) -> None:
         """Adds a day."""
+        if part.aside is not None:
+            self._aside.append(part.aside)
+        # What is listed is listed in the order of the days.
+        listed = part.coverage.unpriced_count + part.coverage.suspect_count
+        if listed or sum(map(len, self._aside)) > _ASIDE_AT_ONCE:
+            self.finish()
         self._waiting += part.partials
         if len(self._waiting) >= _MERGED_AT_ONCE:
             self._waiting = [self.merged()]
@@ -262,6 +275,18 @@ class Sums:
                 slippage + each.slippage_ccy,
                 notional + each.notional,
             )
+
+    def finish(self) -> None:
+        """Adds what waits for other days."""
+        import polars as pl
+
+        from mechexo.costs.day_aside import sums_aside
+
+        if self._aside:
+            partial, coverage = sums_aside(pl.concat(self._aside), self._rule, self.question)
+            self._waiting.append(partial)
+            self.coverages = [merged_coverage([*self.coverages, coverage])]
+            self._aside = []
 
     def plain_ledgers(self) -> Iterator[PlainLedger]:
         """What a second look at plain fills needs, day by day."""

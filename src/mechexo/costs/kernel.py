@@ -6,6 +6,8 @@ a missing quote in `costs/ladder.py`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import polars as pl
 
 from mechexo.costs.fills import Fills
@@ -54,12 +56,40 @@ def price_fills(
     Raises:
         MechexoError: a fill's parts do not add up to its total within `TOLERANCE`.
     """
-    matched = _with_reference(match_quotes(fills.accepted, quotes, rule), quotes, rule)
+    return price_matched(
+        match_quotes(fills.accepted, quotes, rule),
+        rule,
+        seen=lambda: pl.col("sid").is_in(quotes.seen().implode()),
+        trades=trades,
+        bars=bars,
+    )
+
+
+def price_matched(
+    matched: pl.DataFrame,
+    rule: QuoteRule,
+    *,
+    seen: Callable[[], pl.Expr],
+    trades: pl.DataFrame | None = None,
+    bars: pl.DataFrame | None = None,
+) -> pl.DataFrame:
+    """As `price_fills`, of fills that were matched: with bid, ask, ref_ts and kind.
+
+    Args:
+        matched: as `match_quotes` gives them.
+        rule: which quote is a fill's reference.
+        seen: gives what tells whether a fill's symbol has quotes; asked when a fill has none.
+        trades: as of `price_fills`.
+        bars: likewise.
+
+    Raises:
+        MechexoError: a fill's parts do not add up to its total within `TOLERANCE`.
+    """
     priced = (
-        climbed(matched, trades, bars, rule)
+        climbed(_with_reference(matched, seen, rule), trades, bars, rule)
         .with_columns(suspect=_suspect(rule))
         .with_columns(reason=_reason(rule))
-        .drop("none_reason", "sid", "ref_ts", "kind")
+        .drop("none_reason", "sid", "seen", "ref_ts", "kind", strict=False)
         .with_columns(_cash())
         .with_columns(_basis_points())
         .pipe(_with_residual)
@@ -95,7 +125,9 @@ def match_quotes(fills: pl.DataFrame, quotes: Quotes, rule: QuoteRule) -> pl.Dat
     return fills.with_columns(rows["sid"], *found)
 
 
-def _with_reference(matched: pl.DataFrame, quotes: Quotes, rule: QuoteRule) -> pl.DataFrame:
+def _with_reference(
+    matched: pl.DataFrame, seen: Callable[[], pl.Expr], rule: QuoteRule
+) -> pl.DataFrame:
     """Adds the quote that is the reference, if one is, and why else none is."""
     age = (pl.col("ts") - pl.col("ref_ts")).dt.total_microseconds()
     frame = matched.with_columns(quote_age_us=age).with_columns(
@@ -114,21 +146,19 @@ def _with_reference(matched: pl.DataFrame, quotes: Quotes, rule: QuoteRule) -> p
         pl.when(usable).then(middle(pl.col("bid"), pl.col("ask"))).alias("mid"),
         pl.when(usable).then("quote_age_us").alias("quote_age_us"),
         _SOURCES.gather(frame.select(place)["literal"]).alias("ref_source"),
-        _why_none(frame, quotes),
+        _why_none(frame, seen),
         *((usable & flag).fill_null(False).alias(name) for name, flag in flags.items()),
     ).drop("usable")
 
 
-def _why_none(frame: pl.DataFrame, quotes: Quotes) -> pl.Series:
+def _why_none(frame: pl.DataFrame, seen: Callable[[], pl.Expr]) -> pl.Series:
     """Why a fill has no quote for a reference; null where it has one. Most have."""
     reasons = pl.Series("none_reason", [None], dtype=pl.String).new_from_index(0, len(frame))
-    lacking = frame.select("sid", "kind", "ref_ts", "usable").with_row_index("row")
-    lacking = lacking.filter(~pl.col("usable"))
+    lacking = frame.select("usable").with_row_index("row").filter(~pl.col("usable"))["row"]
     if lacking.is_empty():
         return reasons
-    seen = quotes.seen()
     reason = (
-        pl.when(~pl.col("sid").is_in(seen.implode()))
+        pl.when(~seen())
         .then(pl.lit("no quote of this symbol"))
         .when(pl.col("kind").is_null())
         .then(pl.lit("no quote recent enough before it"))
@@ -138,7 +168,7 @@ def _why_none(frame: pl.DataFrame, quotes: Quotes) -> pl.Series:
         .then(pl.lit("only crossed or wide quotes before it"))
         .otherwise(pl.lit("the quote was withdrawn"))
     )
-    return reasons.scatter(lacking["row"], lacking.select(reason.alias("why"))["why"])
+    return reasons.scatter(lacking, frame[lacking].select(reason.alias("why"))["why"])
 
 
 def _suspect(rule: QuoteRule) -> pl.Expr:

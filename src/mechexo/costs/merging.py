@@ -191,7 +191,7 @@ def partial_of(priced: pl.DataFrame, question: Question) -> tuple[Partial, pl.Da
         of_slippage.alias(OF_SLIPPAGE),
         traded_value().alias("traded_value"),
         *(name for name in _ADDED if name not in ("fills", "traded_value")),
-        *(f"{name}_{label}_{unit}" for label in question.horizons for name, unit in _LATER),
+        *later_columns(question.horizons),
     )
     keys = keys_of(question.dimensions)
     cells = _grouped(rows, [*keys, "class"], _sums(question.horizons))
@@ -327,6 +327,13 @@ def merged_buckets(buckets: pl.DataFrame, by: By) -> pl.DataFrame:
 
 _LATER = (("realised", "ccy"), ("realised", "bps"), ("impact", "ccy"))
 """What of the markouts is added up."""
+
+
+def later_columns(horizons: Sequence[str]) -> list[str]:
+    """The columns of the markouts that are added up."""
+    return [f"{name}_{label}_{unit}" for label in horizons for name, unit in _LATER]
+
+
 _ADDED = (
     *("fills", "notional", "traded_value", "commission"),
     *(f"{part}_ccy" for part in PARTS if part != "commission"),

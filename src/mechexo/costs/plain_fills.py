@@ -77,6 +77,10 @@ class PlainFills:
     """Whether the reference is a stale quote; None: no one's is."""
     others: Array
     """The places of the fills that are not plain, ascending."""
+    other_references: Array
+    """The quotes before them, however old; -1 without one."""
+    other_numbers: Array
+    """Of their symbols."""
     later: tuple[Later, ...] = field(default=())
 
     def __len__(self) -> int:
@@ -210,6 +214,8 @@ def plain_fills(
         numbers=numbers,
         stale=None,
         others=order[:0],
+        other_references=order[:0],
+        other_numbers=order[:0],
         later=tuple(_later(each, rows, known, moments, numbers, quotes, rule) for each in horizons),
     )
     price = fills["price"].to_numpy()
@@ -301,8 +307,19 @@ def _chosen(
         far = is_suspect(price.take(found.places[rows]), mid, rule.suspect_pct)
         plain[rows] = usable & ~far
         stale[rows] = age_us > rule.max_age_us
-    others = found.others
     if not plain.all():
-        others = np.sort(found.places[~plain])
-        found, stale = found.ordered(plain.nonzero()[0]), stale[plain]
-    return replace(found, others=others, stale=stale if stale.any() else None)
+        found, stale = _without_others(found, plain, matched), stale[plain]
+    return replace(found, stale=stale if stale.any() else None)
+
+
+def _without_others(found: PlainFills, plain: Array, matched: Array) -> PlainFills:
+    other = (~plain).nonzero()[0]
+    places = found.places[other]
+    order = places.argsort()
+    references = np.where(matched[other], found.references[other].astype(np.int64), -1)
+    return replace(
+        found.ordered(plain.nonzero()[0]),
+        others=places[order],
+        other_references=references[order],
+        other_numbers=found.numbers[other][order],
+    )
