@@ -62,7 +62,7 @@ def test_the_document_has_the_keys_it_had_and_rows_and_suspects(config: str) -> 
         row.keys()
         == {
             *("at", "kind", "what", "who", "paths", "flows", "flags", "commit", "files"),
-            *("command", "no_rollback", "rank", "score", "reasons"),
+            *("command", "no_rollback", "covers", "rank", "score", "reasons"),
         }
         for row in found["rows"]
     )

@@ -222,6 +222,23 @@ def test_the_rollback_of_a_change_is_of_the_named_file_the_alerts_flow_or_what_t
     assert found is None or found.to == TO
 
 
+@pytest.mark.parametrize(
+    ("paths", "says"),
+    [
+        ((RISK,), ""),
+        ((CODE, RISK), ""),
+        ((CODE, RISK, "lib/util.py"), "takes back 2 of its 3 watched files"),
+        ((LIMITS, "config/other.yaml"), "takes back 1 of its 2 watched files"),
+        (("lib/util.py",), ""),
+    ],
+)
+def test_a_remedy_says_when_it_does_not_take_all_of_a_change_back(
+    paths: tuple[str, ...], says: str
+) -> None:
+    watch = Watch(START, flows=("reweight",))
+    assert commit(paths=paths, remedy=TARGETS.remedy(paths, TO, watch)).partly == says
+
+
 def test_a_remedy_is_a_command_that_can_be_pasted() -> None:
     assert Remedy("flow", "reweight", TO).command == (
         "mechexo rollback plan flow reweight --to 2026-03-02T14:29:59Z"

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 COLUMNS = (">suspect", "when", "kind", "what", "?who", "?files")
 SUSPECTS_SHOWN = 3
 SUSPECTS_IN_JSON = 20
+FILES_SHOWN = 3
 UNKNOWN = "? UNKNOWN"
 _WORDS = {
     Kind.EDIT: "edit",
@@ -69,8 +70,14 @@ def rows(found: WhatChanged, limit: int) -> Iterator[tuple[object, ...]]:
         yield (
             *(row.suspect.rank if row.suspect else None, each.at),
             "THIS ALERT" if each.key == own else _WORDS[each.kind],
-            *(each.what, each.who or None, ", ".join(map(shown_path, each.paths)) or None),
+            *(each.what, each.who or None, _files(each) or None),
         )
+
+
+def _files(each: Happening) -> str:
+    more = len(each.paths) - FILES_SHOWN
+    shown = ", ".join(map(shown_path, each.paths[:FILES_SHOWN]))
+    return f"{shown} (+{more})" if more > 0 else shown
 
 
 def suspect_lines(desk: Desk, found: WhatChanged, width: int) -> Iterator[str]:
@@ -101,6 +108,8 @@ def _suspect(desk: Desk, each: Suspect, width: int) -> Iterator[str]:
     yield from _wrapped(f"     {each.score:>4}  ", "points in all", width)
     if what.remedy is not None and what.remedy.command:
         yield f"     {what.remedy.command}"
+        if what.partly:
+            yield from _wrapped("     ", what.partly, width)
     elif what.no_remedy:
         yield from _wrapped("     ", f"no rollback: {what.no_remedy}", width)
 
@@ -126,4 +135,5 @@ def _as_table(each: Happening) -> dict[str, object]:
         **{"commit": each.commit or None, "files": each.size},
         "command": each.remedy.command if each.remedy else None,
         "no_rollback": each.no_remedy or None,
+        "covers": each.remedy.covers if each.remedy else None,
     }

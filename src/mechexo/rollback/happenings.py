@@ -37,6 +37,8 @@ class Remedy:
     """The path, the flow or the flag."""
     to: datetime | None
     """The moment to go back to; None is now, which takes back what git does not know."""
+    covers: int = 1
+    """How many of the change's files it takes back."""
 
     @property
     def command(self) -> str:
@@ -75,6 +77,14 @@ class Happening:
     """What takes it back; None when nothing of mechexo's does."""
     no_remedy: str = ""
     """Why there is none, in words."""
+
+    @property
+    def partly(self) -> str:
+        """That the remedy does not take all of it back, in words; empty when it does."""
+        covers = self.remedy.covers if self.remedy else 0
+        if self.remedy is None or self.flags or covers >= len(self.paths):
+            return ""
+        return f"takes back {covers} of its {len(self.paths)} watched files"
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,8 +172,10 @@ class Targets:
         about = next((flow for flow in watch.flows if flow in flows), None)
         if named is not None:
             return Remedy("config", named, to)
-        if about is not None:
-            return Remedy("flow", about, to)
-        if files and not (flows and len(files) > 1):
+        if about is None and files and not (flows and len(files) > 1):
             return Remedy("config", files[0], to)
-        return Remedy("flow", flows[0], to) if flows else None
+        flow = about or next(iter(flows), None)
+        if flow is None:
+            return None
+        mine = sum(bool(globs.matching(path, self.flows[flow])) for path in paths)
+        return Remedy("flow", flow, to, covers=mine)

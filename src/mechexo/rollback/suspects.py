@@ -200,7 +200,8 @@ def deployments(
         to = move.at - JUST_BEFORE
         remedy = targets.remedy(paths, to, watch)
         if move.flow in targets.flows:
-            remedy = Remedy("flow", move.flow, to)
+            mine = sum(bool(globs.matching(path, targets.flows[move.flow])) for path in paths)
+            remedy = Remedy("flow", move.flow, to, covers=mine)
         yield Happening(
             key=f"deployment:{move.at.timestamp():.6f}:{move.oid}:{move.flow}",
             kind=Kind.DEPLOYMENT,

@@ -254,4 +254,6 @@ def _way_back(what: Happening, width: int) -> list[Line]:
         return [((f"   {text}", "dim"),) for text in wrapped(said, width - 3)]
     target = f"{what.remedy.kind} {shown_path(what.remedy.name)}"
     lines: list[Line] = [((" x", "key"), (f"  dry run of its rollback: {target}", ""))]
+    if what.partly:
+        lines.append(((f"    {what.partly}", "warning"),))
     return lines + [((f"    {text}", "dim"),) for text in wrapped(what.remedy.command, width - 4)]
