@@ -29,6 +29,8 @@ from mechexo.rollback.flags.values import Direction, kind
 from mechexo.state import State
 from rollback.flags.places import SETTINGS, between, flag_in, now_less, run
 
+pytestmark = pytest.mark.slow
+
 FlagDesk = Callable[..., Desk]
 HALTED = "UPDATE flags SET value = 'false' WHERE key = 'trading_enabled'"
 

@@ -72,6 +72,7 @@ def test_records_are_merged_in_the_order_in_which_they_happened(
     assert targets == [f"flag {number}" for number in range(5)]
 
 
+@pytest.mark.slow
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
 @given(damage=st.integers(0, 400), cut=st.booleans())
 def test_a_damaged_record_does_not_vanish(desk: Desk, damage: int, cut: bool) -> None:

@@ -52,7 +52,11 @@ def by_shell(database: Path, sql: str) -> None:
 WRITERS = [
     by_python,
     pytest.param(
-        by_shell, marks=pytest.mark.skipif(SHELL is None, reason="no sqlite3 shell is installed")
+        by_shell,
+        marks=[
+            pytest.mark.slow,
+            pytest.mark.skipif(SHELL is None, reason="no sqlite3 shell is installed"),
+        ],
     ),
 ]
 
