@@ -194,7 +194,8 @@ def _contradicts(name: str, answer: _Answer, oid: str) -> str:
         return f"but the {name} cannot confirm it ({answer.cannot_tell})"
     if not answer.oid or oid in answer.near:
         return ""
-    return f"but the {name} says {answer.oid[:12]} (of {_shown(answer.since_s)})"
+    says = "say" if name == COMMIT_TIMES else "says"
+    return f"but the {name} {says} {answer.oid[:12]} (of {_shown(answer.since_s)})"
 
 
 def _at_commit_times(chain: Chain, at_s: int, now: datetime, shallow: bool) -> _Answer:
