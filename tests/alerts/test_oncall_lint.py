@@ -8,7 +8,7 @@ import pytest
 
 from conftest import START, MakeDesk
 from mechexo.alerts import overrides
-from mechexo.alerts.lint import Finding, lint
+from mechexo.alerts.lint import Finding, lint, unheard
 from mechexo.clock import VirtualClock
 from mechexo.desk import Desk
 
@@ -237,3 +237,23 @@ def test_channels_that_work_are_no_findings_and_nothing_is_sent(make_desk: MakeD
     desk = make_desk(SOUND)
     assert lint(desk) == ()
     assert not (desk.root / "box.jsonl").exists()
+
+
+def test_milder_alerts_that_reach_nobody_are_a_warning_that_may_be_meant_so(
+    make_desk: MakeDesk,
+) -> None:
+    desk = make_desk(
+        '[channels.box]\nurl = "file://box.jsonl"\n[channels.chat]\nurl = "json://x"\n'
+    )
+    assert found(desk) == []
+    finding = only(list(unheard(desk)))
+    assert (finding.table, finding.severe) == ("channels", False)
+    assert finding.what == "low and info alerts reach nobody: they are on the list alone"
+
+
+def test_where_some_level_takes_every_severity_nothing_is_unheard(make_desk: MakeDesk) -> None:
+    assert unheard(make_desk(SOUND)) == ()
+
+
+def test_no_channel_at_all_is_no_matter_of_mild_alerts(make_desk: MakeDesk) -> None:
+    assert unheard(make_desk()) == ()

@@ -192,3 +192,13 @@ def test_a_channel_whose_url_is_no_address_is_told_so(config: Path) -> None:
     config.write_text('[desk]\nname = "d"\n[channels.box]\nurl = "nonsense"\n')
     with pytest.raises(ConfigError, match=r"\[channels.box\] url is no address: expected one like"):
         load_settings(config)
+
+
+def test_the_file_is_named_once_however_much_is_wrong(config: Path) -> None:
+    wrong = "".join(f'[channels.c{number}]\nurl = "file://x"\nblue = 1\n' for number in range(12))
+    said = misfit(config, DESK + wrong)
+    assert said.count(str(config)) == 1
+    assert said.startswith(f"{config}: [channels.c0] blue is unknown")
+    assert said.endswith("; and 4 more")
+    routes = "".join(f'[routes.r{number}]\nescalation = "no"\n' for number in range(3))
+    assert misfit(config, DESK + routes).count(str(config)) == 1

@@ -43,10 +43,12 @@ def let_go(alert: Alert) -> Alert:
 
 def tell_nobody(draft: Draft, alert: Alert, why: str) -> None:
     """There is nobody for it; it waits, and says so once."""
-    said = f"no channel takes {alert.severity} alerts"
+    ladder = draft.policy.route(alert).ladder
+    said = ladder.why_nobody(alert.severity)
     worse = rank(alert.severity) < rank(alert.paged_severity)
     if worse or why not in (FIRST_PAGE, SOMEBODY_THERE):
-        draft.event(alert, Outcome.NO_CHANNEL, f"{why}: {said}; see [channels]")
+        where = "[oncall.schedules]" if any(each.gaps for each in ladder.levels) else "[channels]"
+        draft.event(alert, Outcome.NO_CHANNEL, f"{why}: {said}; see {where}")
     worst = min(alert.severity, alert.paged_severity or alert.severity, key=rank)
     known = replace(let_go(alert), paged_severity=worst, next_level_at=None)
     if alert.pages:
@@ -193,6 +195,8 @@ def _tell_next(draft: Draft, alert: Alert, why: str, kind: str, *, together: boo
     assert number is not None, "the caller knows that somebody is there"
     for empty in range(alert.level + 1, number):
         reason = f"level {empty} has nobody for {alert.severity} alerts"
+        if gaps := ladder.levels[empty - 1].gaps:
+            reason += f" ({'; '.join(gaps)})"
         draft.event(alert, "no_responder", f"{reason}; the next one is told at once")
     level = ladder.levels[number - 1]
     channels = level.for_severity(alert.severity)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from mechexo.alerts import oncall
@@ -41,14 +42,25 @@ def policy_of(desk: Desk, now: datetime, calendars: Calendars | None = None) -> 
     """What the configuration says about paging, with whoever is on call at `now`."""
     settings = desk.settings
     people = oncall.who(desk, now, calendars) if settings.oncall.schedules else {}
-    return policy_from(settings, people)
+    gaps = {
+        name: oncall.gap_words(desk, name, now, calendars)
+        for name, person in people.items()
+        if person is None
+    }
+    return policy_from(settings, people, gaps)
 
 
-def policy_from(settings: Settings, people: Mapping[str, str | None]) -> Policy:
-    """The same, given who is on call for each schedule. Pure."""
+def policy_from(
+    settings: Settings,
+    people: Mapping[str, str | None],
+    gaps: Mapping[str, str] = MappingProxyType({}),
+) -> Policy:
+    """The same, given who is on call for each schedule, and in words the gap of those that have
+    nobody. Pure."""
     zone = settings.desk.zone
     known = {
-        name: _ladder(settings, name, ladder, people) for name, ladder in ladders(settings).items()
+        name: _ladder(settings, name, ladder, people, gaps)
+        for name, ladder in ladders(settings).items()
     }
     desk_quiet = quiet_hours_from(settings.quiet_hours, zone)
     routes = [
@@ -113,10 +125,16 @@ def _ladder(
     name: str,
     ladder: EscalationSettings,
     people: Mapping[str, str | None],
+    gaps: Mapping[str, str],
 ) -> Ladder:
     return Ladder(
         levels=tuple(
-            Level(level.after, _channels(settings, level, people)) for level in ladder.levels
+            Level(
+                level.after,
+                _channels(settings, level, people),
+                tuple(gaps[told] for told in level.tell if told in gaps),
+            )
+            for level in ladder.levels
         ),
         name=name,
         severities=frozenset(ladder.severities),

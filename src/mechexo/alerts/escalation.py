@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from mechexo.alerts.values import Alert, AlertState
-from mechexo.times import format_duration, in_zone
+from mechexo.times import format_duration, in_zone, stamps_in_zone
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -28,7 +28,7 @@ class Outlook:
     def words(self, now: datetime, zone: ZoneInfo) -> str:
         """For people: `level 2: mail in 12m, at 2026-03-02 14:45:00 UTC`."""
         if self.at is None:
-            return self.what
+            return stamps_in_zone(self.what, zone)
         when = "due now" if self.at <= now else f"in {format_duration(self.at - now)}"
         return f"{self.what} {when}, at {in_zone(self.at, zone)}"
 
@@ -85,6 +85,8 @@ def outlook(alert: Alert, policy: Policy) -> Outlook:
 def _nobody_further(policy: Policy, alert: Alert) -> str:
     ladder = policy.route(alert).ladder
     if ladder.next_reaching(0, alert.severity) is None:
+        if any(level.gaps for level in ladder.levels):
+            return f"nobody: {ladder.why_nobody(alert.severity)}"
         return f"nobody: no channel takes {alert.severity} alerts, see [channels]"
     if not ladder.climbs(alert.severity):
         return f"nobody further: {alert.severity} alerts do not climb, see [escalation]"

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from mechexo.alerts import oncall
 from mechexo.alerts.channels.address import address_of
-from mechexo.alerts.ladders import kind_of, ladders
+from mechexo.alerts.ladders import DEFAULT, kind_of, ladders
 from mechexo.alerts.values import SEVERITIES
 from mechexo.errors import ConfigError
 from mechexo.times import in_zone
@@ -61,11 +61,7 @@ def lint(desk: Desk, *, addresses: bool = True) -> tuple[Finding, ...]:
     if not settings.channels:
         what = "none is configured: nobody is told of anything"
         return (Finding("channels", "", what, "add a table like [channels.mail]", True),)
-    moment = desk.clock.now()
-    plans = {
-        name: oncall.plan(desk, name, moment, moment + oncall.LOOKAHEAD)
-        for name in settings.oncall.schedules
-    }
+    plans = _plans(desk)
     reach = _Reach(settings, {name: _people_of(settings, plans[name]) for name in plans})
     return (
         *(_channels(desk) if addresses else ()),
@@ -79,6 +75,21 @@ def lint(desk: Desk, *, addresses: bool = True) -> tuple[Finding, ...]:
         *_people(reach),
         *(each for plan in plans.values() for each in _schedule(desk, plan)),
     )
+
+
+def unheard(desk: Desk) -> tuple[Finding, ...]:
+    """Ladders that have nobody for mild alerts, which may be meant so: no part of `lint`."""
+    settings, plans = desk.settings, _plans(desk)
+    reach = _Reach(settings, {name: _people_of(settings, plans[name]) for name in plans})
+    return tuple(_unheard(reach))
+
+
+def _plans(desk: Desk) -> dict[str, oncall.Plan]:
+    moment = desk.clock.now()
+    return {
+        name: oncall.plan(desk, name, moment, moment + oncall.LOOKAHEAD)
+        for name in desk.settings.oncall.schedules
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +228,20 @@ def _ladder(reach: _Reach, name: str, ladder: EscalationSettings) -> Iterator[Fi
             what = f"{severity} alerts climb it, and no level has a channel that takes them"
             do = f'add "{severity}" to the severities of a channel that it tells'
             yield Finding(table, "severities", what, do, True)
+
+
+def _unheard(reach: _Reach) -> Iterator[Finding]:
+    """Milder severities that no level of a ladder takes: such alerts are on the list alone."""
+    channels = reach.settings.channels
+    for name, ladder in ladders(reach.settings).items():
+        reached = {each for level in ladder.levels for each in reach.channels(level)}
+        taken = {severity for each in reached for severity in channels[each].severities}
+        missed = [each for each in SEVERITIES if each not in (*URGENT, *ladder.severities, *taken)]
+        if reached and missed:
+            of = "" if name == DEFAULT else f" of the ladder {name}"
+            what = f"{' and '.join(missed)} alerts{of} reach nobody: they are on the list alone"
+            do = f'where somebody shall hear of them, add "{missed[0]}" to a channel\'s severities'
+            yield Finding(_table(reach, name), "severities", what, do, False)
 
 
 def _table(reach: _Reach, ladder: str) -> str:

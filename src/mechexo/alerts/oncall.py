@@ -12,6 +12,7 @@ from mechexo.alerts.quiet import QuietHours
 from mechexo.alerts.rotation import Handover, Layer, Override, Schedule, Span
 from mechexo.alerts.values import OnCallNow
 from mechexo.errors import NotFoundError, close_names
+from mechexo.times import iso_z
 
 if TYPE_CHECKING:
     from mechexo.alerts.calendars import Calendars
@@ -34,6 +35,9 @@ __all__ = [
 
 LOOKAHEAD = timedelta(days=14)
 """How far ahead gaps are looked for, and how far the next hand-over."""
+
+GAP_BEFORE = timedelta(days=1)
+"""How far back the beginning of a gap is looked for that paging is in."""
 
 LOOKBACK = timedelta(days=35)
 
@@ -105,6 +109,18 @@ def who(desk: Desk, moment: datetime, calendars: Calendars | None = None) -> dic
     with it is in `standings` and in `mechexo oncall lint`.
     """
     return _people(desk, desk.settings.oncall.schedules, moment, calendars)
+
+
+def gap_words(desk: Desk, name: str, moment: datetime, calendars: Calendars | None = None) -> str:
+    """The gap that a schedule is in at `moment`: whose, from when, until when."""
+    start, end = moment - GAP_BEFORE, moment + LOOKAHEAD
+    ((schedule, overrides, _),) = _known(desk, [name], start, end, calendars)
+    found = rotation.by_person(rotation.spans(schedule, overrides, start, end))
+    gap = next(each for each in found if each.starts_at <= moment < each.ends_at)
+    begins, ends = iso_z(gap.starts_at), iso_z(gap.ends_at)
+    since = f"since before {begins}" if gap.starts_at == start else f"since {begins}"
+    until = f"beyond {ends}" if gap.ends_at == end else f"until {ends}"
+    return f"nobody is on call in {name} {since}, {until}"
 
 
 def standings(desk: Desk) -> tuple[Standing, ...]:

@@ -33,6 +33,8 @@ class Level:
 
     after: timedelta
     channels: tuple[Channel, ...]
+    gaps: tuple[str, ...] = ()
+    """Which of its schedules have nobody at this moment, since when and until when, in words."""
 
     def for_severity(self, severity: str) -> tuple[str, ...]:
         """The names of its channels that take such alerts."""
@@ -72,6 +74,11 @@ class Ladder:
             ),
             None,
         )
+
+    def why_nobody(self, severity: str) -> str:
+        """Why no level has somebody for such alerts: the gaps of its schedules, or the channels."""
+        gaps = dict.fromkeys(gap for level in self.levels for gap in level.gaps)
+        return "; ".join(gaps) or f"no channel takes {severity} alerts"
 
     def after(self, level: int) -> timedelta:
         """How long after the first page a level is told; the last level's for any beyond it."""

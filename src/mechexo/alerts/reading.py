@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from mechexo.alerts import outbox_reading, records, timeline_records
 from mechexo.alerts.values import OPEN, Alert, AlertState
 from mechexo.errors import NotFoundError
+from mechexo.times import stamps_in_zone
 
 if TYPE_CHECKING:
     from mechexo.alerts.escalation import Outlook
@@ -128,14 +129,33 @@ def undelivered(desk: Desk) -> tuple[str, ...]:
     nor will be: no channel takes it, or its messages were given up. Worst first, then oldest;
     those beyond the first `UNTOLD_NAMED` are a number in one last sentence."""
     found = records.untold(desk.state.reader())
+    named = found[:UNTOLD_NAMED]
+    gaps = _gaps(desk, [row["id"] for row in named if not row["why"]])
     said = [
         f"nobody was told about alert {row['id']} ({row['severity']} {row['name']}): "
-        + (f"could not be delivered: {row['why']}" if row["why"] else "no channel takes it")
-        for row in found[:UNTOLD_NAMED]
+        + (f"could not be delivered: {row['why']}" if row["why"] else gaps[row["id"]])
+        for row in named
     ]
     if more := len(found) - len(said):
         said.append(f"nobody was told about {more} more alerts; see: mechexo alerts list")
     return tuple(said)
+
+
+def _gaps(desk: Desk, alert_ids: Collection[int]) -> dict[int, str]:
+    """Why no level has somebody for each of these alerts."""
+    if not alert_ids:
+        return {}
+    from mechexo.alerts.configured import policy_of
+
+    policy = policy_of(desk, desk.clock.now())
+    found = records.alerts_by_id(desk.state.reader(), alert_ids)
+    why = {}
+    for alert_id, alert in found.items():
+        ladder = policy.route(alert).ladder
+        in_a_gap = any(level.gaps for level in ladder.levels)
+        said = ladder.why_nobody(alert.severity) if in_a_gap else "no channel takes it"
+        why[alert_id] = stamps_in_zone(said, desk.zone)
+    return why
 
 
 def outlooks(desk: Desk, alerts: Collection[Alert]) -> dict[int, Outlook]:

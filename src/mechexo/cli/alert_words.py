@@ -31,7 +31,7 @@ COLUMNS = (
 LONGEST_TEXT = 100
 
 
-def fate(desk: Desk, alert: Alert, messages: Sequence[Delivery]) -> str:
+def fate(desk: Desk, alert: Alert, messages: Sequence[Delivery], following: Outlook) -> str:
     """What will come of the alert's messages, in a line."""
     if alert.acknowledged_by is not None:
         return f"nothing is sent: {alert.acknowledged_by} knows"
@@ -50,7 +50,8 @@ def fate(desk: Desk, alert: Alert, messages: Sequence[Delivery]) -> str:
         return f"queued for {channels}; the next tick sends"
     if messages:
         return f"nothing new is sent; see: mechexo alerts why {alert.id}"
-    return f"nothing is sent: no channel takes {alert.severity} alerts, see [channels]"
+    said = stamps_in_zone(following.what, desk.zone)
+    return f"nothing is sent: {said.removeprefix('nobody: ')}"
 
 
 def acknowledged(alert: Alert, began: datetime) -> str:

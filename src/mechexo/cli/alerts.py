@@ -161,7 +161,9 @@ def raise_(
     )
     seen = "" if alert.count == 1 else f" (seen {alert.count} times)"
     _print_one(desk, alert, f"alert {alert.id}: {alert.severity} {alert.name}{seen}", json_)
-    render.note(alert_words.fate(desk, alert, operations.deliveries(desk, alert.id)))
+    following = operations.outlooks(desk, [alert])[alert.id]
+    messages = operations.deliveries(desk, alert.id)
+    render.note(alert_words.fate(desk, alert, messages, following))
 
 
 @app.command("silence")

@@ -120,17 +120,17 @@ def taken_back(desk: Desk, ended: Override, began: datetime) -> str:
     return f"override {ended.id} ended at {at}"
 
 
-def show_findings(findings: Sequence[Finding]) -> None:
-    """Each finding with what to do, the severe ones marked; or that there are none."""
+def show_findings(findings: Sequence[Finding], mild: Sequence[Finding]) -> None:
+    """Each finding with what to do, the severe ones marked, or that there are none; then what may
+    be meant so."""
     from mechexo.cli.words import harmless, status_word
     from mechexo.health.values import Status
 
     if not findings:
         said = "every level reaches somebody, and no schedule has a gap in the next 14 days"
-        return render.text(f"{status_word(Status.OK)} {said}")
-    for finding in findings:
+        render.text(f"{status_word(Status.OK)} {said}")
+    for finding in (*findings, *mild):
         status = Status.CRITICAL if finding.severe else Status.WARNING
         where = f"[{finding.table}]" + (f" {finding.key}" if finding.key else "")
         render.text(f"{status_word(status, 11)} {where}: {harmless(finding.what)}")
         render.text(f"{' ' * 12}do: {harmless(finding.do)}")
-    return None

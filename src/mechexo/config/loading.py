@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 FILE_NAME = "mechexo.toml"
+_MOST_SAID = 8
+"""How much of what is wrong one line tells."""
 
 
 def user_config_path() -> Path:
@@ -111,7 +113,7 @@ def check_settings(document: Mapping[str, Any], path: Path) -> Settings:
             "${file:path} instead"
         )
     if wrong := list(wrong_references(settings)):
-        raise ConfigError("; ".join(f"{path}: {each}" for each in wrong))
+        raise ConfigError(_all_of(path, wrong))
     for name, probe in settings.probes.items():
         if found := plain_secret(probe.options):
             raise ConfigError(
@@ -134,15 +136,21 @@ def describe_misfits(
     error: ValidationError, model: type, path: Path, table: Iterable[str] = ()
 ) -> str:
     """Words for what pydantic found: file, table, key, value, expectation, close names."""
-    return "; ".join(
-        _describe(detail, model, path, tuple(table)) for detail in error.errors(include_url=False)
-    )
+    found = error.errors(include_url=False)
+    return _all_of(path, [_describe(detail, model, tuple(table)) for detail in found])
 
 
-def _describe(detail: ErrorDetails, model: type, path: Path, above: tuple[str, ...]) -> str:
+def _all_of(path: Path, wrong: Sequence[str]) -> str:
+    """What is wrong in a file, which is named once; of very much the first."""
+    said = "; ".join(wrong[:_MOST_SAID])
+    more = len(wrong) - _MOST_SAID
+    return f"{path}: {said}; and {more} more" if more > 0 else f"{path}: {said}"
+
+
+def _describe(detail: ErrorDetails, model: type, above: tuple[str, ...]) -> str:
     steps = tuple(str(step) for step in detail["loc"])
     *tables, key = (*above, *steps)
-    where = f"{path}: [{'.'.join(tables)}] {key}" if tables else f"{path}: [{key}]"
+    where = f"[{'.'.join(tables)}] {key}" if tables else f"[{key}]"
     match detail["type"]:
         case "missing":
             return f"{where} is missing"
