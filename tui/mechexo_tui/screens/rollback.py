@@ -178,20 +178,19 @@ class RollbackScreen(ConsoleScreen):
             aside = "newest first; t types a time"
             lines = [title(f"Back to when: {lists.name_of(target)}", look, aside=aside)]
             lines += self._echoed(look.width)
-            if rows:
-                lines.append(head)
-            else:
-                rows = rows_of(self._no_moments(target))
+            # Always as many lines: what is below would be painted anew when it moves.
+            lines.append(head if rows else BLANK)
+            rows = rows or rows_of(self._no_moments(target))
             when.show(lines)
             moments.show(rows, keep=keep)
             if not keep and len(target.moments) > 1:
                 # The state before the last change is the one that is wanted most.
                 moments.go_to(1)
         elif record is not None:
-            when.show([title("The plan", look)])
+            when.show([title("The plan", look), BLANK])
             moments.show(rows_of(lists.record_lines(record, look)), keep=keep)
         else:
-            when.show([])
+            when.show([BLANK, BLANK])
             moments.show([], keep=False)
 
     def _no_moments(self, target: Target) -> list[Line]:

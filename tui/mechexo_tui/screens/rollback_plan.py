@@ -14,7 +14,7 @@ from mechexo_tui.widgets import diff
 from mechexo_tui.widgets import format as shown_as
 from mechexo_tui.widgets.line_block import LineBlock
 from mechexo_tui.widgets.line_list import LineList
-from mechexo_tui.widgets.lines import Line, rows_of
+from mechexo_tui.widgets.lines import BLANK, Line, rows_of
 
 if TYPE_CHECKING:
     from mechexo.desk import Desk
@@ -146,7 +146,8 @@ class RollbackPlanScreen(ConsoleScreen):
         self._show_head()
 
     def _show_head(self) -> None:
-        lines: Sequence[Line] = ()
+        # Always two lines: what is below would be painted anew when it moves.
+        lines: Sequence[Line] = (BLANK, BLANK)
         if self.seen is not None:
             places = len(self._rows.starts) if self._rows else 0
             look = self.look

@@ -1,0 +1,76 @@
+"""The rollback screens of the real program on a pseudo-terminal: bytes, colours, plain signs."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from console.rollback_desk import rollback_desk
+from mechexo.clock import VirtualClock
+from mechexo.desk import Desk
+from support.pseudo_terminal import COLOUR_CODES, PseudoTerminal, plain
+
+PROGRAM = """
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from mechexo.clock import SystemClock
+SystemClock.now = lambda self: datetime(2026, 3, 2, 14, 30, tzinfo=UTC)
+from mechexo_tui.app import run
+sys.exit(run(Path(sys.argv[1])))
+"""
+
+pytestmark = [pytest.mark.slow, pytest.mark.terminal]
+
+
+@pytest.fixture
+def desk(make_desk: Callable[..., Desk], tmp_path: Path, clock: VirtualClock) -> Desk:
+    return rollback_desk(make_desk, tmp_path / "desk", clock)[0]
+
+
+def console(desk: Desk, columns: int, rows: int, **environ: str) -> PseudoTerminal:
+    argv = [sys.executable, "-c", PROGRAM, str(desk.config_path)]
+    return PseudoTerminal(argv, columns, rows, environ={"LANG": "C.UTF-8", **environ})
+
+
+def after(terminal: PseudoTerminal, keys: str) -> bytes:
+    terminal.send(keys)
+    return terminal.collect(quiet_s=1.5, timeout_s=20).data
+
+
+@pytest.mark.parametrize(("columns", "rows", "budget"), [(120, 40, 12_000), (80, 24, 8_000)])
+def test_going_about_stays_within_the_budget_of_a_section(
+    desk: Desk, columns: int, rows: int, budget: int
+) -> None:
+    with console(desk, columns, rows) as terminal:
+        terminal.collect(quiet_s=3.0, timeout_s=30)
+        for key in ("X", "\r", "\r", "n", "n", "v", "q", "q", "?", "q"):
+            assert len(after(terminal, key)) <= budget, key
+        assert after(terminal, "r") == b"", "nothing changed, nothing written"
+        terminal.send("q")
+
+
+def test_without_colour_the_screens_say_as_much(desk: Desk) -> None:
+    with console(desk, 120, 40, NO_COLOR="1") as terminal:
+        data = terminal.collect(quiet_s=3.0, timeout_s=30).data
+        data += after(terminal, "X") + after(terminal, "\r") + after(terminal, "\r")
+        data += after(terminal, "v")
+        assert COLOUR_CODES.findall(data) == []
+        shown = plain(data)
+        for sign in ("CAN BE APPLIED", "● OK", "-  max_gross: 10.0", "+  max_gross: 1.0"):
+            assert sign in shown, sign
+
+
+def test_a_terminal_without_utf8_gets_nothing_but_ascii(desk: Desk) -> None:
+    with console(desk, 120, 40, LC_ALL="C") as terminal:
+        data = terminal.collect(quiet_s=3.0, timeout_s=30).data
+        for keys in ("X", "\r", "\r", "n", "v", "a", "\r"):
+            data += after(terminal, keys)
+        digest = re.findall(r"digest ([0-9a-f]{8})", plain(data))[-1]
+        data += after(terminal, f"{digest}\r")
+        assert "o APPLIED" in plain(data)
+        assert [byte for byte in data if byte > 127] == []
