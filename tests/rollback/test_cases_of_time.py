@@ -427,6 +427,22 @@ def test_what_a_flow_was_said_to_run_counts_for_that_flow_only(
     assert plan(desk, at(5)).commit == second
 
 
+def test_a_checkout_does_not_move_what_somebody_said_a_flow_runs_but_is_shown_beside_it(
+    desk: Desk, history: History
+) -> None:
+    first = history.commit({PATH: "a\n"}, at(1))
+    tell(desk, history, first, at(2), how="command", flow="reweight")
+    second = history.commit({PATH: "b\n"}, at(3))
+    history.forget_reflog()
+    tell(desk, history, second, at(3))
+    made = rollback.plan_flow(desk, "reweight", to=at(4))
+    assert (made.commit, made.source) == (first, "deployment ledger")
+    assert f"the git hook says {second[:12]}" in disagreement(made)
+    tell(desk, history, second, at(5), how="command", flow="reweight")
+    made = rollback.plan_flow(desk, "reweight", to=at(6))
+    assert (made.commit, disagreement(made)) == (second, "")
+
+
 def test_a_move_that_the_ledger_was_not_told_of_is_told_by_the_reflog(
     desk: Desk, history: History
 ) -> None:

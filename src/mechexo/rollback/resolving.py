@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 Chain = Sequence[tuple[str, int]]
 """(oid, epoch seconds) pairs."""
 
-LEDGER, REFLOG, COMMIT_TIMES = "deployment ledger", "reflog", "commit times"
+LEDGER, HOOK = "deployment ledger", "git hook"
+REFLOG, COMMIT_TIMES = "reflog", "commit times"
 NAMED = "commit that was named"
 SHORTEST_NAME = 7
 """So many digits of a commit's id name it, when they name only one."""
@@ -89,11 +90,12 @@ def resolve(
             f"{_shown(to.timestamp())} lies in the future; now is {_shown(now.timestamp())}"
         )
     at_s, now_s = int(to.timestamp()), int(now.timestamp())
-    told = _recorded(LEDGER, [(each.oid, int(each.at.timestamp())) for each in ledger], at_s, now_s)
+    told, hooked = _told(ledger, at_s, now_s)
     logged = _recorded(REFLOG, reflog, at_s, now_s)
     if told.cannot_tell:
         raise UsageError(f"{told.cannot_tell}; {_NAME_THEM}")
-    if told.oid and _moved_since(told, logged, ledger, at_s):
+    # Git saw a later move of the checkout than the ledger was told of: by then only git knew.
+    if not hooked.oid and logged.oid not in ("", told.oid) and logged.since_s > told.since_s:
         told = _Answer()
     speaking = LEDGER if told.oid else REFLOG if logged.oid else COMMIT_TIMES
     try:
@@ -106,7 +108,7 @@ def resolve(
             )
             raise UsageError(f"{begins}{refusal}") from refusal
         dated = _Answer(cannot_tell=str(refusal))
-    answers = {LEDGER: told, REFLOG: logged, COMMIT_TIMES: dated}
+    answers = {LEDGER: told, HOOK: hooked, REFLOG: logged, COMMIT_TIMES: dated}
     oid = answers.pop(speaking).oid
     against = [said for name, each in answers.items() if (said := _contradicts(name, each, oid))]
     if not against:
@@ -176,16 +178,16 @@ def _recorded(name: str, record: Chain, at_s: int, now_s: int) -> _Answer:
     return _Answer(oid, since_s, frozenset((oid, *earlier, *around)))
 
 
-def _moved_since(told: _Answer, logged: _Answer, ledger: Sequence[Deployment], at_s: int) -> bool:
-    """Whether git saw a later move of the checkout than the one that the ledger was told of: by
-    then only git knew. What a person said a flow ran is not moved by a checkout."""
-    last = [each for each in ledger if int(each.at.timestamp()) <= at_s][-1]
-    return (
-        last.moved_checkout
-        and bool(logged.oid)
-        and logged.oid != told.oid
-        and logged.since_s > told.since_s
-    )
+def _told(ledger: Sequence[Deployment], at_s: int, now_s: int) -> tuple[_Answer, _Answer]:
+    """What the ledger says, and, when that is what somebody said a flow ran, what it knows of the
+    checkout beside it: a checkout does not move what was deployed by hand."""
+    rows = [(each, (each.oid, int(each.at.timestamp()))) for each in ledger]
+    every = _recorded(LEDGER, [pair for _, pair in rows], at_s, now_s)
+    said = [(each, pair) for each, pair in rows if each.how != "hook"]
+    last = next((each for each, (_, time) in reversed(said) if time <= at_s), None)
+    if every.cannot_tell or last is None or last.moved_checkout:
+        return every, _Answer()
+    return _recorded(LEDGER, [pair for _, pair in said], at_s, now_s), every
 
 
 def _contradicts(name: str, answer: _Answer, oid: str) -> str:
