@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from mechexo.rollback.diffing import file_diff, shown_path
@@ -22,6 +22,9 @@ texts = st.lists(st.sampled_from(["a", "b", "c", "", "+x", "-y", "\\ z"]), max_s
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(now=texts, then=texts)
+@example("a\na\na\na\na", "b\na\na\na\na")
+@example("a\na\na\na\n", "b\na\na\na\n")
+@example("c\n" * 9, "c\n" * 8 + "b\nc\n")
 def test_the_diff_is_exact(tmp_path_factory: pytest.TempPathFactory, now: str, then: str) -> None:
     folder = tmp_path_factory.mktemp("apply")
     place = folder / "f"

@@ -105,7 +105,7 @@ _Opcode = tuple[str, int, int, int, int]
 
 
 def _groups(old: Sequence[str], new: Sequence[str]) -> Iterator[list[_Opcode]]:
-    """Differences with their context, as `SequenceMatcher.get_grouped_opcodes` gives them.
+    """Differences, near ones together, with up to `_CONTEXT` equal lines on either side.
 
     Only what lies between the common beginning and the common end is searched.
     """
@@ -113,24 +113,35 @@ def _groups(old: Sequence[str], new: Sequence[str]) -> Iterator[list[_Opcode]]:
     before = next((i for i in range(shortest) if old[i] != new[i]), shortest)
     shortest -= before
     after = next((i for i in range(shortest) if old[-1 - i] != new[-1 - i]), shortest)
-    # A few equal lines stay in, so that the matcher groups and adds context as usual.
-    start, stop = max(0, before - _CONTEXT), max(0, after - _CONTEXT)
-    middle_old, middle_new = old[start : len(old) - stop], new[start : len(new) - stop]
-    if max(len(middle_old), len(middle_new)) > _LONGEST_STRETCH:
-        lead, trail = before - start, after - stop
-        sizes = len(middle_old), len(middle_new)
-        groups: list[list[_Opcode]] = [
-            [
-                ("equal", 0, lead, 0, lead),
-                ("replace", lead, sizes[0] - trail, lead, sizes[1] - trail),
-                ("equal", sizes[0] - trail, sizes[0], sizes[1] - trail, sizes[1]),
-            ]
-        ]
+    old_end, new_end = len(old) - after, len(new) - after
+    group: list[_Opcode] = []
+    if before:
+        start = max(0, before - _CONTEXT)
+        group.append(("equal", start, before, start, before))
+    for opcode in _between(old[before:old_end], new[before:new_end], before):
+        tag, old_from, old_to, new_from, new_to = opcode
+        if tag == "equal" and old_to - old_from > 2 * _CONTEXT:
+            first, last = old_from + _CONTEXT, old_to - _CONTEXT
+            shift = new_from - old_from
+            yield [*group, (tag, old_from, first, new_from, first + shift)]
+            group = [(tag, last, old_to, last + shift, new_to)]
+        else:
+            group.append(opcode)
+    if after:
+        context = min(after, _CONTEXT)
+        group.append(("equal", old_end, old_end + context, new_end, new_end + context))
+    yield group
+
+
+def _between(old: Sequence[str], new: Sequence[str], shift: int) -> Iterator[_Opcode]:
+    """How the lines that differ become others; they are `shift` lines down in both texts."""
+    if max(len(old), len(new)) > _LONGEST_STRETCH:
+        opcodes: list[_Opcode] = [("replace", 0, len(old), 0, len(new))]
     else:
-        matcher = SequenceMatcher(None, middle_old, middle_new, autojunk=False)
-        groups = [list(group) for group in matcher.get_grouped_opcodes(_CONTEXT)]
-    for group in groups:
-        yield [(tag, a + start, b + start, c + start, d + start) for tag, a, b, c, d in group]
+        matcher = SequenceMatcher(None, old, new, autojunk=False)
+        opcodes = list(matcher.get_opcodes())
+    for tag, a, b, c, d in opcodes:
+        yield tag, a + shift, b + shift, c + shift, d + shift
 
 
 def _marked(mark: str, lines: Sequence[str]) -> Iterator[str]:
