@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -407,3 +407,33 @@ def test_case_34_a_file_of_the_deny_list_is_never_rolled_back(desk: Desk, histor
         carry_out(desk, plan)
     with pytest.raises(UsageError, match="deny list"):
         rollback.plan_flow(desk, "all", to=at(1), overrides=["deny list"])
+
+
+@pytest.mark.parametrize(
+    ("mode", "market", "holds"),
+    [
+        ("live", "", False),
+        ("live", '[market]\ncalendar = "NYSE"\n', False),
+        ("live", '[market]\ncalendar = "NYSE"\ndays = ["sun"]\n', True),
+        ("paper", "", True),
+    ],
+)
+def test_while_the_market_is_open_or_unknown_a_live_desk_changes_code_only_by_name(
+    make_desk: Callable[..., Desk],
+    history: History,
+    monkeypatch: pytest.MonkeyPatch,
+    mode: str,
+    market: str,
+    holds: bool,
+) -> None:
+    monkeypatch.setattr("mechexo.rollback.market_hours.clock_problem", lambda: "")
+    # A Tuesday, eleven in the morning in New York.
+    clock = VirtualClock(datetime(2026, 3, 3, 16, 0, tzinfo=UTC))
+    toml = f'{market}[rollback]\nrepository = "repo"\nconfigs = ["config/**"]\n'
+    desk = replace(make_desk(toml, mode=mode), clock=clock)
+    history.commit({PATH: "limit: 1\n"}, at(26))
+    history.commit({PATH: "limit: 2\n"}, at(27))
+    plan = rollback.plan_config(desk, PATH, to=at(26))
+    assert [guard.name for guard in plan.held_back] == ([] if holds else ["market hours"])
+    aside = rollback.plan_config(desk, PATH, to=at(26), overrides=["market hours"])
+    assert carry_out(desk, aside).state is RunState.APPLIED

@@ -153,6 +153,7 @@ def change_all(application: Application, journal: Journal, at: datetime) -> str:
             application.around.files,
             scratch=journal.scratch(run_id),
             flags_back=partial(_flags_back, application),
+            at=application.desk.clock.now(),
         )
         application.say("undone", "everything is as it was before")
         journal.clear(run_id)
@@ -348,6 +349,7 @@ def _commit(
         new=prepared.oid,
         why=f"mechexo: rollback {application.run_id}",
         author=manifest.actor,
+        at=application.desk.clock.now(),
     )
     files.reached("ref moved")
     index_lock.install(Tree(repository.git_dir, files), application.run_id)

@@ -79,14 +79,18 @@ def index_with(
 
 
 def move_ref(
-    repository: Repository, ref: str, *, old: str, new: str, why: str, author: str
+    repository: Repository, ref: str, *, old: str, new: str, why: str, author: str, at: datetime
 ) -> None:
-    """Moves a branch from one commit to another, if it still has the first.
+    """Moves a branch from one commit to another, if it still has the first. The reflog gets the
+    desk's own moment: it speaks of what was deployed when.
 
     Raises:
         ConflictError: the branch has another commit.
     """
-    person = {"GIT_COMMITTER_NAME": author, "GIT_COMMITTER_EMAIL": "rollback@mechexo.invalid"}
+    person = {
+        **{"GIT_COMMITTER_NAME": author, "GIT_COMMITTER_EMAIL": "rollback@mechexo.invalid"},
+        "GIT_COMMITTER_DATE": f"{int(at.timestamp())} +0000",
+    }
     try:
         _write(repository, "update-ref", "-m", why, ref, new, old, environment=person)
     except UnreachableError as error:

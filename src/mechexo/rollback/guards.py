@@ -53,9 +53,11 @@ class World:
     """How many flags would be changed."""
     flag_conflicts: Sequence[str]
     applied_lately: int
-    market_open: str
-    """Why the market counts as open; empty when it is closed."""
-    market_matters: bool
+    market_open: bool
+    market_said: str
+    """Why it counts as open or closed."""
+    adds_risk: bool
+    """Whether the plan does anything else than lower the risk."""
     on_hold: str
     """Why the commit may not be gone back to; empty when it may."""
     user_ids: tuple[int, Sequence[int]]
@@ -220,18 +222,24 @@ def _of_size(facts: Sequence[PathFacts], world: World, limits: Limits) -> tuple[
             f"{world.applied_lately} applied in the last {window}, at most {limits.rate}",
             f"{world.applied_lately} applied in the last {window} already; is the desk flapping?",
         ),
-        _guard(
-            "market hours",
-            not (world.market_open and world.market_matters),
-            "the market is closed" if not world.market_open else "nothing of it adds risk",
-            f"the market is open: {world.market_open}",
-        ),
+        _market(world),
         Guard(
             "reason",
             True,
             "the desk is live: apply needs --reason" if world.live else "a paper desk needs none",
         ),
     )
+
+
+def _market(world: World) -> Guard:
+    said = f"the market is {'open' if world.market_open else 'closed'}: {world.market_said}"
+    if not world.market_open:
+        return Guard("market hours", True, said)
+    if not world.adds_risk:
+        return Guard("market hours", True, f"it only lowers the risk; {said}")
+    if not world.live:
+        return Guard("market hours", True, f"a paper desk moves no money; {said}")
+    return Guard("market hours", False, said)
 
 
 def _local_edit(facts: PathFacts) -> str:

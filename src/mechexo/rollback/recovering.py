@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mechexo.actor import Role
-from mechexo.errors import NotFoundError, UsageError
+from mechexo.errors import NotFoundError, UnreachableError, UsageError
 from mechexo.rollback import run_records
 from mechexo.rollback.applying import Surroundings, has_redeploy, redeploy
 from mechexo.rollback.ending import record_end
@@ -145,10 +145,15 @@ def _finish(
                 manifest,
                 around.files,
                 scratch=journal.scratch(run_id),
+                at=desk.clock.now(),
                 flags_back=lambda flags, *, only_look: set_flags_back(
                     desk, flags, run_id, only_look=only_look
                 ),
             )
+        except OSError as error:
+            raise UnreachableError(
+                f"rollback {run_id} cannot be put back yet: {error}; its journal is kept"
+            ) from error
         except NeedsPersonError as error:
             if run is not None and run.state is not RunState.NEEDS_HUMAN:
                 _end(desk, run, RunState.NEEDS_HUMAN, str(error), around)

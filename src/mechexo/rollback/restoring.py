@@ -7,6 +7,7 @@ branch or a flag meanwhile, nothing is put back and a person has to look. We nev
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -41,6 +42,7 @@ def put_back(
     *,
     scratch: Path,
     flags_back: FlagsBack,
+    at: datetime,
 ) -> None:
     """Brings files, index, branch and flags back to what stood there before a run.
 
@@ -54,7 +56,7 @@ def put_back(
         _refuse_if_changed(manifest, repository, head)
         flags_back(manifest.flags, only_look=True)
         _put_paths_back(manifest, Tree(repository.root, files))
-        _put_ref_back(manifest, repository, head)
+        _put_ref_back(manifest, repository, head, at)
         files.reached("ref put back")
         _put_index_back(manifest, repository, Tree(repository.git_dir, files), scratch)
     flags_back(manifest.flags, only_look=False)
@@ -118,7 +120,9 @@ def _put_paths_back(manifest: Manifest, tree: Tree) -> None:
             tree.remove_folder(folder)
 
 
-def _put_ref_back(manifest: Manifest, repository: Repository, head: Head | None) -> None:
+def _put_ref_back(
+    manifest: Manifest, repository: Repository, head: Head | None, at: datetime
+) -> None:
     if manifest.new_commit and head is not None and head.oid == manifest.new_commit:
         move_ref(
             repository,
@@ -127,6 +131,7 @@ def _put_ref_back(manifest: Manifest, repository: Repository, head: Head | None)
             new=manifest.old_commit,
             why=f"mechexo: rollback {manifest.run_id} undone",
             author=manifest.actor,
+            at=at,
         )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from mechexo.rollback import guards, run_records
+from mechexo.rollback import guards, market_hours, run_records
 from mechexo.rollback.planned_flags import FlagPart
 from mechexo.rollback.values import Guard
 
@@ -33,6 +33,8 @@ def world(
     """The desk around a plan, as it is now."""
     now, limits = desk.clock.now(), desk.settings.rollback.limits
     moving = [flag for flag in flags.planned if flag.when != "re-arm"]
+    adds_risk = touches_code or any(flag.direction != "down" for flag in moving)
+    market = market_hours.market_at(desk, doubt=market_hours.clock_problem)
     return guards.World(
         in_progress=repository.in_progress() if repository else "",
         detached=head is not None and not head.ref,
@@ -43,8 +45,9 @@ def world(
         flags=len(moving),
         flag_conflicts=flags.conflicts,
         applied_lately=run_records.applied_since(desk.state, now - limits.rate_window),
-        market_open=_market_open(desk),
-        market_matters=touches_code or any(flag.direction != "down" for flag in moving),
+        market_open=market.open,
+        market_said=market.why,
+        adds_risk=adds_risk,
         on_hold=_on_hold(desk, repository, commit, undo_of),
         user_ids=(os.geteuid(), (*os.getgroups(), os.getegid())),
         live=desk.is_live,
@@ -99,8 +102,4 @@ def _on_hold(desk: Desk, repository: Repository | None, commit: str, undo_of: st
                 f"{commit[:12]} was rolled back by {hold.run_id}; "
                 f"release it with: mechexo rollback release {commit[:12]}"
             )
-    return ""
-
-
-def _market_open(desk: Desk) -> str:
     return ""
