@@ -100,6 +100,9 @@ async def test_a_live_desk_asks_for_the_reason(
     desk, _ = rollback_desk(make_desk, tmp_path / "desk", clock, mode="live")
     async with show(desk) as pilot:
         await plan_it(pilot)
+        # Without a calendar the market of a live desk counts as open.
+        await press(pilot, "o", "tab", "enter")
+        await until(pilot, "▲ SET ASIDE   market hours")
         await press(pilot, "a", "enter")
         await until(pilot, "a live desk needs a reason")
         await press(pilot, *"weights", "enter", *digest_of(pilot), "enter")
