@@ -14,9 +14,11 @@ from hypothesis import strategies as st
 from mechexo.actor import Actor, Role
 from mechexo.desk import Desk
 from mechexo.errors import NotFoundError, UnreachableError, UsageError
+from mechexo.rollback import happened
 from mechexo.rollback import operations as rollback
 from mechexo.rollback.facts import Wanted, gather
 from mechexo.rollback.git import Repository
+from mechexo.rollback.happenings import Watch
 from mechexo.rollback.planning import git_blob_id
 from mechexo.rollback.values import Plan
 from rollback.histories import History, at, fingerprint
@@ -60,8 +62,8 @@ def test_planning_leaves_everything_as_it_was(repo_desk: Desk, history: History)
     os.utime(history.root / PATH, (1, 1))
     before = fingerprint(history.root)
     rollback.plan_config(repo_desk, PATH, to=at(1))
-    rollback.changes(repo_desk, start=at(1), end=at(3))
-    rollback.suspect(repo_desk, at=at(3))
+    happened.happened(repo_desk, Watch(at(3)), start=at(1), end=at(3))
+    happened.suspect(repo_desk, Watch(at(3)))
     assert fingerprint(history.root) == before
 
 
@@ -213,7 +215,8 @@ def test_any_file_name_is_taken_as_it_is(repo_desk: Desk, history: History, name
     assert "-new\n+old\n" in plan.diff
     assert plan.diff.isascii() or "é" in name
     assert rollback.plan_by_id(repo_desk, plan.id) == plan
-    [change] = rollback.changes(repo_desk, start=at(2), end=at(2))
+    found = happened.happened(repo_desk, Watch(at(2)), start=at(2), end=at(2))
+    [change] = found.commits
     assert set(change.paths) == {plan.changes[0].path, "config/n"}
 
 
@@ -294,7 +297,7 @@ def test_nothing_of_a_hostile_repository_is_executed(
     monkeypatch.setenv("GIT_EXTERNAL_DIFF", str(evil))
     monkeypatch.setenv("GIT_DIR", str(tmp_path / "elsewhere"))
     plan = rollback.plan_config(repo_desk, PATH, to=at(1))
-    rollback.changes(repo_desk, start=at(1), end=at(3))
+    happened.happened(repo_desk, Watch(at(3)), start=at(1), end=at(3))
     assert not ran.exists()
     assert not guard(plan, "whole content in git")
 

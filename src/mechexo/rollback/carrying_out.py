@@ -18,7 +18,7 @@ from mechexo.rollback.applying import (
     lower_risk_first,
     redeploy,
 )
-from mechexo.rollback.approval import valid_approvals
+from mechexo.rollback.approval import require_approval
 from mechexo.rollback.ending import record_end
 from mechexo.rollback.journal import Journal
 from mechexo.rollback.locking import only_one, only_one_in
@@ -161,16 +161,8 @@ def _made_again(desk: Desk, plan: Plan) -> Made:
             + "; ".join(f"{guard.name}: {guard.detail}" for guard in unmet)
         )
     if lacking:
-        _require_approval(desk, plan)
+        require_approval(desk, plan)
     return made
-
-
-def _require_approval(desk: Desk, plan: Plan) -> None:
-    if not valid_approvals(desk, plan):
-        raise NotAllowedError(
-            f"plan {plan.id} needs a second person, and nobody's approval counts; they approve "
-            f"with: mechexo rollback approve {plan.id}"
-        )
 
 
 def _record_intent(desk: Desk, made: Made, run: Run, reason: str) -> None:
