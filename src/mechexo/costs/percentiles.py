@@ -13,14 +13,14 @@ import polars as pl
 from mechexo.costs.aggregate import PERCENTILES, WEIGHTED_PERCENTILES, WINSORISED
 from mechexo.costs.buckets import bucket, bucket_middle, bucket_width
 from mechexo.costs.merging import OF_SLIPPAGE, By, keys_of
+from mechexo.costs.ranked import TIE, Blocks, Values, ranked
+from mechexo.errors import MechexoError
 
 _BOUNDS = {f"bound_{place}": level for place, level in enumerate(WINSORISED)}
 """The percentiles at which values are drawn in."""
+_BOUND_NAMES = ("bound_0", "bound_1")
 RANKED = {**PERCENTILES, **_BOUNDS}
 """All percentiles by rank that are looked up."""
-
-_TIE = 1 - 1e-12
-"""A cumulative weight this close to its mark has reached it: sums of floats round."""
 _GROUP = "group"
 
 
@@ -84,15 +84,45 @@ def exact(buckets: Buckets, values: pl.DataFrame) -> pl.DataFrame:
     Returns:
         Keys, `X_bps` for each percentile of `costs.aggregate`, winsorised_mean_bps; and error_bps,
         which is zero.
+
+    Raises:
+        MechexoError: other fills than those that were counted.
     """
     keys = keys_of(buckets.by)
     if keys:
         own = values.join(buckets.groups.select(*keys, _GROUP), on=keys, nulls_equal=True)
     else:
         own = values.with_columns(pl.lit(0, pl.UInt32).alias(_GROUP))
-    own_bucket = bucket(pl.col("total_bps"), buckets.per_octave)
-    rows = own.select(_GROUP, "notional", value="total_bps", bucket=own_bucket)
-    return _figures(buckets, rows, pl.lit(0.0))
+    groups = buckets.groups.sort(_GROUP)
+    if groups.is_empty():
+        return approximate(buckets)
+    from_zero = pl.col(_GROUP) - groups[_GROUP][0]
+    blocks = Blocks.of(buckets.frame.with_columns(from_zero))
+    held = blocks.n[blocks.holds]
+    if len(own) != held.sum():
+        raise MechexoError(
+            f"costs: {held.sum()} fills were counted where there are {len(own)}; "
+            "this is a fault of mechexo"
+        )
+    rows = own.select(from_zero, "notional", value="total_bps")
+    found = ranked(
+        blocks,
+        Values.of(rows, held),
+        groups["group_n"].to_numpy(),
+        groups["group_weight"].to_numpy(),
+        levels=RANKED,
+        weighted=WEIGHTED_PERCENTILES,
+        bounds=_BOUND_NAMES,
+    )
+    shown = {name: found[name] for name in (*PERCENTILES, *WEIGHTED_PERCENTILES)}
+    return pl.DataFrame(
+        [
+            *groups.select(keys).get_columns(),
+            *(pl.Series(f"{name}_bps", each).fill_nan(None) for name, each in shown.items()),
+            pl.Series("error_bps", [0.0]).new_from_index(0, len(groups)),
+            (pl.Series("drawn", found["drawn"]) / groups["group_n"]).alias("winsorised_mean_bps"),
+        ]
+    )
 
 
 def approximate(buckets: Buckets) -> pl.DataFrame:
@@ -246,7 +276,7 @@ def _covers(rank: pl.Expr) -> pl.Expr:
 
 
 def _mark(level: float) -> pl.Expr:
-    return level * pl.col("group_weight") * _TIE
+    return level * pl.col("group_weight") * TIE
 
 
 def _reaches(level: float) -> pl.Expr:
