@@ -16,6 +16,7 @@ from mechexo.doctor import (
     reference_checks,
     settings_checks,
     state_checks,
+    time_checks,
 )
 from mechexo.doctor.findings import Finding, kept_out, well, wrong
 from mechexo.errors import ConfigError, MechexoError
@@ -84,6 +85,8 @@ def _ask_about_desk(
     ask("role", lambda: desk_checks.role(desk))
     ask("channels", lambda: desk_checks.channels(desk))
     ask("rollback", lambda: desk_checks.repository(desk))
+    ask("deployment ledger", lambda: time_checks.hooks(desk))
+    ask("market", lambda: time_checks.market(desk))
     ask("flags", lambda: flag_checks.flags(desk))
     ask("second person", lambda: approval_checks.second_person(desk))
     ask("late records", lambda: flag_checks.late_records(desk))

@@ -7,6 +7,7 @@ does, and is silent unless there is something to say.
 from __future__ import annotations
 
 import hashlib
+import os
 import shlex
 import sys
 from collections.abc import Callable, Sequence
@@ -103,6 +104,24 @@ def remove(desk: Desk, *, reason: str = "") -> tuple[HookDone, ...]:
         done = _each(folder, _remove)
         operation.after = {each.path.name: each.what for each in done}
     return done
+
+
+def missing(desk: Desk) -> tuple[str, ...]:
+    """The names of the hooks that do not tell the ledger: not ours, or not to be run.
+
+    Raises:
+        UsageError: git looks for its hooks elsewhere.
+        ConfigError, UnreachableError: the repository, or the folder of its hooks, cannot be used.
+    """
+    folder = _folder(repository_of(desk))
+    try:
+        return tuple(
+            name
+            for name in NAMES
+            if not _is_ours(_content(folder / name)) or not os.access(folder / name, os.X_OK)
+        )
+    except OSError as error:
+        raise UnreachableError(f"{error.filename or folder}: {error.strerror or error}") from error
 
 
 def _folder(repository: Repository) -> Path:
