@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from textual.pilot import Pilot
@@ -15,6 +17,7 @@ from console.rollback_desk import BAD_WEIGHTS, GOOD_WEIGHTS, TOML, rollback_desk
 from mechexo.actor import Actor
 from mechexo.clock import VirtualClock
 from mechexo.desk import Desk
+from mechexo.rollback import git, records, run_records
 from mechexo.rollback import operations as rollback
 from mechexo.rollback.values import RunState
 from mechexo_tui.screens.rollback_plan import RollbackPlanScreen
@@ -333,3 +336,36 @@ async def test_an_alert_leads_to_its_plan_with_the_same_plan(busy_desk: Desk, sh
         assert len(rollback.history(busy_desk)) == 1
         await press(pilot, "q")
         await until(pilot, "Rollback, dry run")
+
+
+async def test_git_and_the_records_are_never_asked_by_the_thread_that_paints(
+    made: Made, show: Show, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    for place, name in (
+        (git, "_run"),
+        (records, "newest"),
+        (records, "insert"),
+        (records, "with_id"),
+        (run_records, "newest"),
+        (run_records, "with_id"),
+    ):
+        real = getattr(place, name)
+
+        def told(
+            *words: Any, name: str = name, real: Callable[..., Any] = real, **more: Any
+        ) -> Any:
+            asked.append(f"{name} by {threading.current_thread() is threading.main_thread()}")
+            return real(*words, **more)
+
+        monkeypatch.setattr(place, name, told)
+    async with show(made[0]) as pilot:
+        await plan_it(pilot)
+        await apply_it(pilot)
+        await until(pilot, "● APPLIED")
+        await press(pilot, "u")
+        await until(pilot, "CAN BE APPLIED")
+        await press(pilot, "m")
+        await press(pilot, "r")
+    assert {"_run by False", "insert by False", "newest by False"} <= set(asked)
+    assert not [each for each in asked if each.endswith("by True")]
