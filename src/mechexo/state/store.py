@@ -1,17 +1,15 @@
 """Opening the state file, reading it, and the one way of writing it.
 
-Writers take an `flock` beside the file before `BEGIN IMMEDIATE`: SQLite's own busy handler is
-unfair, and one of many writers can starve for seconds. `synchronous=FULL`, because what is
-written here is told to people as safe.
+Writers take an `flock` beside the file before `BEGIN IMMEDIATE`, in the order of asking: SQLite's
+own busy handler is unfair, and one of many writers can starve for seconds. `synchronous=FULL`,
+because what is written here is told to people as safe.
 """
 
 from __future__ import annotations
 
-import fcntl
 import os
 import sqlite3
 import threading
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
@@ -20,6 +18,7 @@ from urllib.parse import quote
 
 from mechexo.errors import BusyError, NewerStateError, StateError
 from mechexo.state.connection import Connection, explained, gone, reachable
+from mechexo.state.queueing import queue_for
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -180,23 +179,16 @@ class State:
 
     @contextmanager
     def _turn(self, wait_s: float) -> Iterator[None]:
-        """Holds the writers' queue. `flock` is fair and the kernel frees it when we die."""
+        """Holds the writers' lock, which comes in the order of asking."""
         lock = Path(f"{self.path}.lock")
         with reachable(lock):
             descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            deadline = time.monotonic() + wait_s
-            while True:
-                try:
-                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError:
-                    if time.monotonic() >= deadline:
-                        raise BusyError(
-                            f"{self.path}: another process has been writing for {wait_s:.0f} s; "
-                            "try again, or find it with: fuser -v " + str(self.path)
-                        ) from None
-                    time.sleep(0.005)
+            if not queue_for(descriptor, wait_s):
+                raise BusyError(
+                    f"{self.path}: another process has been writing for {wait_s:.0f} s; "
+                    f"try again, or find it with: fuser -v {self.path}"
+                )
             yield
         finally:
             os.close(descriptor)
