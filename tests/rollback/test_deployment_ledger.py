@@ -219,3 +219,23 @@ def test_each_working_tree_has_its_own_rows(
     assert rows(desk, history) == ()
     [row] = ledger.read(desk.state, str(tmp_path / "second"))
     assert row.ref == "refs/heads/second"
+
+
+def test_a_rollback_and_its_undo_are_deployments_too(
+    desk: Desk, history: History, clock: VirtualClock
+) -> None:
+    history.commit({PATH: "a\n"}, at(1))
+    history.commit({PATH: "b\n"}, at(2))
+    run = carry_out(desk, rollback.plan_flow(desk, "reweight", to=at(1)))
+    rolled_back = history.head()
+    between = clock.now()
+    clock.advance(timedelta(hours=1))
+    undone = carry_out(desk, rollback.plan_undo(desk, run.id))
+    assert [(row.how, row.oid, row.plan_id) for row in rows(desk, history)] == [
+        ("rollback", rolled_back, run.id),
+        ("undo", history.head(), undone.id),
+    ]
+    clock.advance(timedelta(hours=1))
+    plan = rollback.plan_flow(desk, "reweight", to=between, overrides=["rate"])
+    assert (plan.commit, plan.source) == (rolled_back, "deployment ledger")
+    assert [guard.name for guard in plan.guards if not guard.ok] == []
