@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from mechexo.costs.rules import QuoteRule
     from mechexo.costs.sources.columns import Columns
 
-LEDGER_SHARE = 16
+LEDGER_SHARE = 8
 """The part of the memory in which fills wait for the second look; the others wait on the disk."""
 _MERGED_AT_ONCE = 32
 """How many parts of days wait until they are merged."""
@@ -217,16 +217,15 @@ class Sums:
     """What the days so far add up to. A context manager."""
 
     def __init__(self, question: Question, rule: QuoteRule, memory_mb: int) -> None:
+        from mechexo.costs.day_ids import DayIds
         from mechexo.costs.spool import Spool
 
         self.question, self._rule = question, rule
         self._aside: list[pl.DataFrame] = []
         room = memory_mb // LEDGER_SHARE
-        self.ledgers, self._ids = Spool(room), Spool(room // 2)
+        self.ledgers, self._ids = Spool(room // 2), DayIds(memory_mb)
         self._plain = Spool(room)
         self._cells: list[pl.DataFrame] = []
-        self._id_ranges: list[tuple[str, str] | None] = []
-        self._memory_mb = memory_mb
         self._waiting: list[Partial] = []
         self.coverages: list[Coverage] = []
         self.residual_bps: float | None = None
@@ -261,8 +260,7 @@ class Sums:
         if part.plain is not None:
             self._plain.add(part.plain.rows)
             self._cells.append(part.plain.cells)
-        self._ids.add(part.ids.alias("hash").to_frame())
-        self._id_ranges.append(part.id_range)
+        self._ids.add(part)
         self.coverages = [merged_coverage([*self.coverages, part.coverage])]
         self.columns = part.columns
         self.residual_bps = _larger(self.residual_bps, part.residual_bps)
@@ -301,13 +299,8 @@ class Sums:
         return merge(self._waiting, self.question)
 
     def ids_used_before(self, pricing: DayPricing, days: tuple[Day, ...]) -> FillsByDay | None:
-        """The fills knowing which ids are used on two days; None when none is, or all were read at
-        once."""
-        from mechexo.costs.engine_fills import FillsByDay, used_before
-
-        if not isinstance(pricing.fills, FillsByDay) or pricing.fills.used:
-            return None
-        return used_before(pricing.fills, days, self._id_ranges, self._ids, self._memory_mb)
+        """See `costs.day_ids.DayIds.used_before`."""
+        return self._ids.used_before(pricing.fills, days)
 
     def sensitivity(self) -> tuple[Sensitivity, ...]:
         """The slippage under the other rules."""

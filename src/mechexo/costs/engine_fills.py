@@ -6,10 +6,9 @@ two of them, a fill taken back on a later one) is found out beside.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import polars as pl
@@ -222,7 +221,6 @@ def id_range(ids: pl.Series) -> tuple[str, str] | None:
 def used_before(
     fills: FillsByDay,
     days: tuple[Day, ...],
-    ranges: Sequence[tuple[str, str] | None],
     ids: Iterable[pl.DataFrame],
     memory_mb: int,
 ) -> FillsByDay | None:
@@ -231,13 +229,9 @@ def used_before(
     Args:
         fills: the fills that were read.
         days: their days.
-        ranges: of the ids of each day (`id_range`); where they lie apart nothing else is looked at.
         ids: for each of these days, in their order, `hash`: of every id that was accepted.
         memory_mb: about how much may be used.
     """
-    apart = sorted(each for each in ranges if each is not None)
-    if all(one[1] < other[0] for one, other in pairwise(apart)):
-        return None
     count = sum(map(len, ids))
     slices = 1 + count * _BYTES_A_HASH // (memory_mb * 1_000_000 // 4)
     own = pl.col("hash") % slices
