@@ -6,20 +6,29 @@ import sqlite3
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from conftest import START, MakeDesk
-from mechexo.alerts import history_records, outbox
+from mechexo.alerts import history_records, outbox, records
 from mechexo.alerts import operations as alerts
 from mechexo.alerts.bundling import Limit
 from mechexo.alerts.history import hour_starts
-from mechexo.alerts.values import ChannelDay, Observation
+from mechexo.alerts.values import (
+    NOTICE_SOURCE,
+    SEVERITIES,
+    Alert,
+    AlertState,
+    ChannelDay,
+    Observation,
+)
 from mechexo.clock import VirtualClock
 from mechexo.desk import Desk
 
@@ -199,13 +208,17 @@ def test_a_channel_that_is_gone_is_listed_while_it_had_messages(
     )
 
 
-@pytest.mark.parametrize("read", ["started", "finished", "waiting", "failures"])
+@pytest.mark.parametrize("read", ["started", "days", "noisiest", "finished", "waiting", "failures"])
 def test_no_count_walks_through_the_whole_history(desk: Desk, read: str) -> None:
     asked: list[str] = []
     with closing(sqlite3.connect(desk.state.path)) as connection:
         connection.set_trace_callback(asked.append)
         if read == "started":
             history_records.started_by_minute(connection, START - timedelta(days=1), START)
+        elif read == "days":
+            history_records.started_by_day(connection, [START - timedelta(days=1), START])
+        elif read == "noisiest":
+            history_records.noisiest(connection, START, 5)
         elif read == "finished":
             history_records.finished_since(connection, START)
         elif read == "waiting":
@@ -221,7 +234,64 @@ def test_no_count_walks_through_the_whole_history(desk: Desk, read: str) -> None
                 for step in plan
                 if step.startswith("SCAN ")
                 and " USING " not in step
-                and not step.startswith(("SCAN (subquery", "SCAN CONSTANT"))
+                and not step.startswith(
+                    # "day": the list of days that is asked about.
+                    ("SCAN (subquery", "SCAN CONSTANT", "SCAN day VIRTUAL")
+                )
             ]
             assert walks == [], plan
             assert not any("SCAN delivery USING INDEX delivery_finished" in step for step in plan)
+
+
+MOMENTS = st.integers(0, 40 * 24 * 60).map(
+    lambda minutes: timedelta(minutes=minutes, microseconds=7 * minutes)
+)
+STARTED = st.lists(
+    st.tuples(
+        MOMENTS, st.sampled_from(SEVERITIES), st.sampled_from("abcdefg"),
+        st.none() | MOMENTS, st.none() | MOMENTS,
+    ),
+    max_size=25,
+)  # fmt: skip
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    alerts_=STARTED, days=st.integers(1, 40),
+    zone=st.sampled_from(["UTC", "America/New_York", "Australia/Lord_Howe", "Asia/Tokyo"]),
+)  # fmt: skip
+def test_the_statistics_are_those_of_a_count_one_by_one(
+    make_desk: MakeDesk, clock: VirtualClock, alerts_: list[Any], days: int, zone: str
+) -> None:
+    desk = make_desk(zone=zone)
+    began = clock.now() - timedelta(days=39, hours=20)
+    made = [
+        Alert(
+            number, f"k{number}", severity, AlertState.RESOLVED, name, "s", "probe", {}, "", 1,
+            began + at, began + at,
+            acknowledged_at=None if known is None else began + at + known,
+            resolved_at=None if over is None else began + at + over,
+        )
+        for number, (at, severity, name, known, over) in enumerate(alerts_, start=1)
+    ]  # fmt: skip
+    notice = replace(made[0], id=99, source=NOTICE_SOURCE) if made else None
+    with desk.state.write() as transaction:
+        transaction.execute("DELETE FROM alert")
+        records.save_alerts(transaction.connection, [*made, *([notice] if notice else [])])
+    found = alerts.statistics(desk, days=days)
+
+    today = clock.now().astimezone(desk.zone).date()
+    dates = [today - timedelta(days=back) for back in range(days - 1, -1, -1)]
+    counted = [each for each in made if each.started_at.astimezone(desk.zone).date() >= dates[0]]
+    assert found.total == len(counted)
+    assert dict(found.by_severity) == Counter(each.severity for each in counted)
+    on = Counter(each.started_at.astimezone(desk.zone).date() for each in counted)
+    assert found.by_day == tuple((date.isoformat(), on[date]) for date in dates)
+    names = Counter(each.name for each in counted)
+    assert list(found.noisiest) == sorted(names.items(), key=lambda n: (-n[1], n[0]))[:5]
+    for mean, ends in (
+        (found.mean_acknowledge_s, [(a.started_at, a.acknowledged_at) for a in counted]),
+        (found.mean_resolve_s, [(a.started_at, a.resolved_at) for a in counted]),
+    ):
+        took = [(end - start).total_seconds() for start, end in ends if end is not None]
+        assert mean == (pytest.approx(sum(took) / len(took), abs=1e-6) if took else None)

@@ -4,7 +4,9 @@ transaction, and reads by index no more than the time that is asked about: the t
 
 from __future__ import annotations
 
+import json
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -26,6 +28,69 @@ def started_by_minute(
         (iso_z(since), iso_z(until), NOTICE_SOURCE),
     )
     return tuple((from_iso_z(f"{row[0]}Z"), row[1], row[2]) for row in rows)
+
+
+@dataclass(frozen=True, slots=True)
+class DayOfAlerts:
+    """The alerts of one severity that started on one day, counted. Sums are in microseconds."""
+
+    day: int
+    """The place of the midnight that it began with."""
+    severity: str
+    alerts: int
+    acknowledged: int
+    until_known_us: int
+    """From the start to the acknowledgement, of those that were acknowledged."""
+    resolved: int
+    until_over_us: int
+
+
+def started_by_day(
+    connection: sqlite3.Connection, midnights: Sequence[datetime]
+) -> tuple[DayOfAlerts, ...]:
+    """The alerts that started since the first of these moments; each day lasts until the next
+    midnight, and the last one has no end. Notices are none."""
+    ends = [*map(iso_z, midnights[1:]), "~"]
+    days = [
+        [day, iso_z(start), end]
+        for day, (start, end) in enumerate(zip(midnights, ends, strict=True))
+    ]
+    rows = connection.execute(
+        f"""
+        SELECT json_extract(day.value, '$[0]') AS day, severity, COUNT(*),
+               COUNT(acknowledged_at),
+               SUM({_microseconds("acknowledged_at")} - {_microseconds("started_at")}),
+               COUNT(resolved_at),
+               SUM({_microseconds("resolved_at")} - {_microseconds("started_at")})
+        FROM json_each(?) AS day CROSS JOIN alert INDEXED BY alert_started
+             ON started_at >= json_extract(day.value, '$[1]')
+             AND started_at < json_extract(day.value, '$[2]')
+        WHERE source <> ? GROUP BY day, severity
+        """,  # noqa: S608
+        (json.dumps(days), NOTICE_SOURCE),
+    )
+    return tuple(
+        DayOfAlerts(day, severity, alerts, known, known_us or 0, over, over_us or 0)
+        for day, severity, alerts, known, known_us, over, over_us in rows
+    )
+
+
+def _microseconds(name: str) -> str:
+    """The expression for a stored moment as a number; whole, so that sums are exact."""
+    whole = f"CAST(strftime('%s', {name}) AS INTEGER)"
+    return f"({whole} * 1000000 + CAST(substr({name}, 21, 6) AS INTEGER))"
+
+
+def noisiest(
+    connection: sqlite3.Connection, since: datetime, most: int
+) -> tuple[tuple[str, int], ...]:
+    """The names that started most often since then, and how often; notices are none."""
+    rows = connection.execute(
+        "SELECT name, COUNT(*) AS alerts FROM alert INDEXED BY alert_started "
+        "WHERE started_at >= ? AND source <> ? GROUP BY name ORDER BY alerts DESC, name LIMIT ?",
+        (iso_z(since), NOTICE_SOURCE, most),
+    )
+    return tuple((row[0], row[1]) for row in rows)
 
 
 def finished_since(connection: sqlite3.Connection, since: datetime) -> dict[str, dict[str, int]]:

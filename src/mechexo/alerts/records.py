@@ -311,15 +311,6 @@ def untold(connection: sqlite3.Connection) -> tuple[sqlite3.Row, ...]:
     return tuple(rows)
 
 
-def started_since(connection: sqlite3.Connection, start: datetime) -> tuple[Alert, ...]:
-    """Every alert that started at or after `start`, oldest first; notices are none."""
-    rows = connection.execute(
-        f"{_SELECT} WHERE started_at >= ? AND source <> ? ORDER BY started_at, id",
-        (iso_z(start), NOTICE_SOURCE),
-    )
-    return tuple(map(_alert, rows))
-
-
 def started_between(
     connection: sqlite3.Connection, start: datetime, end: datetime, limit: int, *, last: bool
 ) -> tuple[Alert, ...]:
