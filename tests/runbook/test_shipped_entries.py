@@ -27,6 +27,8 @@ ALERTS = {
     *("capital_utilisation", "credential_age", "tcp_gateway", "clock_offset"),
     *("data_pipeline_overdue", "ml_inference_overdue", "reweight_overdue", "canary_overdue"),
     *("data_pipeline_failed", "ml_inference_failed", "reweight_failed", "canary_failed"),
+    # The uptime objective's own, which are there without any configuration.
+    *("uptime_fast_burn", "uptime_slow_burn"),
     # The probes of the example configuration.
     *("disk", "memory", "load"),
 }
