@@ -466,16 +466,31 @@ def test_a_pull_that_came_long_after_the_commit_is_a_difference_that_stops(
     assert f"the commit times say {second[:12]}" in disagreement(made)
 
 
-def test_seconds_between_a_commit_and_its_hook_are_no_difference(
-    desk: Desk, history: History
+@pytest.mark.parametrize("with_reflog", [True, False])
+@pytest.mark.parametrize(("apart_s", "differ"), [(20, False), (200, True)])
+def test_seconds_between_a_commit_and_its_hook_are_no_difference_minutes_are(
+    desk: Desk, history: History, with_reflog: bool, apart_s: int, differ: bool
 ) -> None:
     first = history.commit({PATH: "a\n"}, at(1))
     tell(desk, history, first, at(1))
     second = history.commit({PATH: "b\n"}, at(2))
-    tell(desk, history, second, at(2, 0, 0, 20))
-    made = plan(desk, at(2, 0, 0, 10))
-    assert disagreement(made) == ""
-    assert made.commit in (first, second)
+    if not with_reflog:
+        history.forget_reflog()
+    tell(desk, history, second, at(2) + timedelta(seconds=apart_s))
+    made = plan(desk, at(2) + timedelta(seconds=apart_s // 2))
+    # What git saw here is not waited for by the ledger.
+    assert made.commit == (second if with_reflog else first)
+    assert bool(disagreement(made)) == (differ and not with_reflog)
+
+
+def test_an_entry_of_the_ledger_that_is_yet_to_come_makes_its_times_doubtful(
+    desk: Desk, history: History, clock: VirtualClock
+) -> None:
+    first = history.commit({PATH: "a\n"}, at(1))
+    tell(desk, history, first, at(1))
+    tell(desk, history, first, clock.now() + timedelta(hours=1))
+    with pytest.raises(UsageError, match="which is yet to come"):
+        plan(desk, at(2))
 
 
 def test_a_commit_of_the_ledger_that_git_has_cleared_away_is_said_to_be_gone(
