@@ -71,3 +71,16 @@ def test_no_query_of_a_tick_or_a_screen_walks_through_the_whole_history(
                 and " USING " not in step
             ]
             assert walks == [], query
+
+
+def test_what_never_paged_is_found_without_looking_at_all_that_is_open(desk: Desk) -> None:
+    asked: list[str] = []
+    with closing(sqlite3.connect(desk.state.path)) as connection:
+        connection.row_factory = sqlite3.Row
+        connection.set_trace_callback(asked.append)
+        records.open_alerts(connection, WANTED)
+        connection.set_trace_callback(None)
+        (query,) = asked
+        plan = [str(row[3]) for row in connection.execute(f"EXPLAIN QUERY PLAN {query}")]
+    assert any("USING INDEX alert_never_paged" in step for step in plan), plan
+    assert not any("alert_open (" in step for step in plan), plan
