@@ -352,8 +352,8 @@ def test_a_state_file_that_cannot_be_written_is_named(desk: Desk) -> None:
 def test_the_clock_is_judged_by_what_the_kernel_says(
     monkeypatch: pytest.MonkeyPatch, state: tuple[int, int, int], status: Status
 ) -> None:
-    from mechexo.doctor import machine_checks
     from mechexo import kernel_clock
+    from mechexo.doctor import machine_checks
 
     said = kernel_clock.interpret(*state)
     monkeypatch.setattr(kernel_clock, "read_kernel_clock", lambda: said)

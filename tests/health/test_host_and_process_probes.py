@@ -12,11 +12,11 @@ import psutil
 import pytest
 from pydantic import ValidationError
 
-from mechexo.kernel_clock import KernelClock, interpret, read_kernel_clock
 from mechexo.health.kinds.host import Options as HostOptions
 from mechexo.health.kinds.host import judge_clock
 from mechexo.health.kinds.process import judge_unit
 from mechexo.health.values import Status
+from mechexo.kernel_clock import KernelClock, interpret, read_kernel_clock
 
 
 @pytest.mark.parametrize(

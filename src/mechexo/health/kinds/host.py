@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Literal
 
 from mechexo.health.context import Context
-from mechexo.kernel_clock import KernelClock, read_kernel_clock
 from mechexo.health.thresholds import Thresholds
 from mechexo.health.values import Outcome, Status
+from mechexo.kernel_clock import KernelClock, read_kernel_clock
 
 _SAMPLE_S = 0.3
 
