@@ -205,21 +205,22 @@ def plain_fills(
         reach_us=rule.usable_age_us,
         shift_us=-rule.lag_us,
     )
+    references, matched = _found(place)
     found = PlainFills(
         table=_table(fills),
         bid=table["bid"].to_numpy(),
         ask=table["ask"].to_numpy(),
         places=order,
-        references=place.fill_null(0).to_numpy(),
+        references=references,
         numbers=numbers,
         stale=None,
         others=order[:0],
         other_references=order[:0],
         other_numbers=order[:0],
-        later=tuple(_later(each, rows, known, moments, numbers, quotes, rule) for each in horizons),
+        later=tuple(_later(horizons, rows, known, moments, numbers, quotes, rule)),
     )
     price = fills["price"].to_numpy()
-    return _chosen(found, place.is_not_null().to_numpy(), moments, price, table, rule)
+    return _chosen(found, matched, moments, price, table, rule)
 
 
 def _table(fills: pl.DataFrame) -> Array:
@@ -259,32 +260,49 @@ def by_number(numbers: Array) -> Array:
 
 
 def _later(
-    horizon: timedelta,
+    horizons: tuple[timedelta, ...],
     rows: InOrder,
     known: pl.Series,
     moments: Array,
     numbers: Array,
     quotes: Quotes,
     rule: QuoteRule,
-) -> Later:
+) -> Iterator[Later]:
     """The quotes that stood a horizon later; what counts is what `costs.markouts` says."""
-    shift_us = horizon // _US
-    place = last_before(rows, known, strictly=False, reach_us=rule.usable_age_us, shift_us=shift_us)
-    places = place.fill_null(0).to_numpy()
+    if not horizons:
+        return
     ends = ends_by_symbol(quotes).to_physical().fill_null(_NO_MOMENT).to_numpy()
-    ends = np.append(ends, _NO_MOMENT)
-    then = moments + shift_us
-    stands = ends.take(numbers) >= then
-    stands &= place.is_not_null().to_numpy()
-    if (quotes.frame["kind"] != USED).any():
-        then -= _moments(quotes.frame).take(places)
-        stands &= then <= rule.usable_age_us
-    return Later(horizon_label(horizon), places, stands)
+    end = np.append(ends, _NO_MOMENT).take(numbers)
+    # The age of a quote that stands itself is that of its row, which the match has bounded.
+    aged = bool((quotes.frame["kind"] != USED).any())
+    for horizon in horizons:
+        shift_us = horizon // _US
+        place = last_before(
+            rows, known, strictly=False, reach_us=rule.usable_age_us, shift_us=shift_us
+        )
+        places, stands = _found(place)
+        then = moments + shift_us
+        stands = stands & (end >= then)
+        if aged:
+            then -= _moments(quotes.frame).take(places)
+            stands &= then <= rule.usable_age_us
+        yield Later(horizon_label(horizon), places, stands)
+
+
+def _found(place: pl.Series) -> tuple[Array, Array]:
+    """Places, 0 where there is none, and where there is one."""
+    if not place.null_count():
+        return place.to_numpy(), np.ones(len(place), bool)
+    both = place.to_frame("place").select(
+        pl.col("place").fill_null(0), found=pl.col("place").is_not_null()
+    )
+    return both["place"].to_numpy(), both["found"].to_numpy()
 
 
 def _moments(table: pl.DataFrame) -> Array:
     """When the quote came that stood after each row; long ago where none did."""
-    return table["ref_ts"].to_physical().fill_null(_NO_MOMENT).to_numpy()
+    came = table["ref_ts"].to_physical()
+    return (came.fill_null(_NO_MOMENT) if came.null_count() else came).to_numpy()
 
 
 def _chosen(

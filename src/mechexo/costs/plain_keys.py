@@ -37,7 +37,7 @@ class Key:
         """The values of some fills."""
         if self.numbers is None:
             return self.values.new_from_index(0, len(places))
-        return self.values.gather(self.numbers[places])
+        return self.values[self.numbers[places]]
 
     def at(self, places: Array) -> Key:
         """The same of some fills."""
@@ -183,16 +183,15 @@ class Runs:
     def numbered(self, by: By, *, classes: bool = False) -> tuple[Array, Array]:
         """The number of each run's group, and a run of each group; with `classes` those of several
         classes are several groups."""
-        code = np.zeros(len(self.starts), np.int64)
+        apart = [each.numbers for each in self.keys if each.name in by and each.numbers is not None]
         if classes and self.stale is not None:
-            code += self.stale
-        for each in self.keys:
-            if each.name in by and each.numbers is not None:
-                # Numbered anew with each dimension, so that no product grows too large.
-                code *= len(each.values)
-                code += each.numbers
-                code = np.unique(code, return_inverse=True)[1]
-        _, first, number = np.unique(code, return_index=True, return_inverse=True)
+            apart.append(self.stale.astype(np.uint8))
+        if not apart:
+            return np.zeros(len(self.starts), np.int64), np.zeros(1, np.intp)
+        number, first = _ranked(apart[0])
+        for own in apart[1:]:
+            # Numbered anew with each dimension, so that no product grows too large.
+            number, first = _ranked(number * (int(own.max()) + 1) + own)
         return number, first
 
     def classes(self, runs: Array) -> pl.Series:
@@ -200,3 +199,16 @@ class Runs:
         if self.stale is None:
             return pl.Series("class", [_QUOTE], dtype=pl.UInt8).new_from_index(0, len(runs))
         return pl.Series("class", np.where(self.stale[runs], _STALE, _QUOTE).astype(np.uint8))
+
+
+def _ranked(codes: Array) -> tuple[Array, Array]:
+    """The rank of each code among those that there are, and the place of one of each."""
+    highest = int(codes.max())
+    if highest > _MANY:
+        _, first, number = np.unique(codes, return_index=True, return_inverse=True)
+        return number, first
+    place = np.full(highest + 1, -1, np.intp)
+    place[codes[::-1]] = np.arange(len(codes) - 1, -1, -1)
+    first = place[place >= 0]
+    place[codes[first]] = np.arange(len(first))
+    return place[codes], first
