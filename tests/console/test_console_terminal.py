@@ -104,6 +104,8 @@ def test_a_terminal_without_utf8_gets_nothing_but_ascii(
         for key in ("?", "q", "x", "q", "\r", "q", *"2345678", "\r", "q", "1cifmt", "/Ü", "\x1b",
                     "a", "\x1b", "y", ":"):  # fmt: skip
             terminal.send(key)
+            if key == "x":  # git is asked: on a busy machine the diff comes late
+                data += terminal.collect(timeout_s=30, until=lambda seen: "@@" in plain(seen)).data
             data += terminal.collect(quiet_s=0.4, timeout_s=1.5).data
         shown = plain(data)
         for word in ("PAPER", "?berlauf", "@@", "First 60 seconds", "Audit log", "On the screen"):
