@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from mechexo.rollback.guards import OVERRIDES
 from mechexo.rollback.values import ChangedKey, Plan, PlannedFlag
-from mechexo.times import format_duration, in_zone, stamps_in_zone
+from mechexo.times import format_duration, in_zone, iso_z, stamps_in_zone
 
 _WIDTH = 78
 OK, WARNING = "● OK     ", "▲ WARNING"
@@ -41,9 +41,10 @@ def plan_lines(
     ago = format_duration(plan.made_at - plan.to)
     said = f" (read from {read_as})" if read_as else ""
     when = in_zone(plan.commit_time, zone)
+    utc = "" if zone.key == "UTC" else f" ({iso_z(plan.to)})"
     lines = [
         f"Plan {plan.id}: {plan.target}",
-        f"  back to   {in_zone(plan.to, zone)}, {ago} before the plan{said}",
+        f"  back to   {in_zone(plan.to, zone)}{utc}, {ago} before the plan{said}",
         *(
             [
                 f"  commit    {plan.commit[:12]} of {when} by the {plan.source}: "

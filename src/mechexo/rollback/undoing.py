@@ -63,12 +63,14 @@ def undo_part(
         raise UsageError(f"rollback {run.id} is {run.state}: there is nothing of it to undo")
     rules, wanted, later = {}, {}, []
     recorded = run_records.recorded(desk.state, run.id)
+    entries = [_entry(each["before_entry"]) for each in recorded["paths"]]
+    blobs = repository.blobs([entry.oid for entry in entries if entry is not None])
     for each in recorded["paths"]:
         path = os.fsdecode(base64.b64decode(each["path_base64"]))
         before, after = each["before"], each["after"]
         rules[path] = each["rule"]
         entry = _entry(each["before_entry"])
-        wanted[path] = Wanted(entry, _content(desk, repository, entry, before), True)
+        wanted[path] = Wanted(entry, _content(desk, blobs, entry, before), True)
         now = look(repository.root, path, longest_bytes=LONGEST_FILE_BYTES).content
         if described(now) != after:
             later.append(f"{shown_path(path)}: it was changed since")
@@ -113,13 +115,16 @@ def in_git(content: Content, entry: TreeEntry | None, repository: Repository | N
 
 
 def _content(
-    desk: Desk, repository: Repository, entry: TreeEntry | None, before: dict[str, Any] | None
+    desk: Desk,
+    blobs: Mapping[str, bytes],
+    entry: TreeEntry | None,
+    before: dict[str, Any] | None,
 ) -> Content | None:
     if before is None:
         return None
     data = run_records.content(desk.state, before["sha256"])
     if data is None and entry is not None:
-        data = repository.blobs([entry.oid])[entry.oid]
+        data = blobs[entry.oid]
     if data is None or hashlib.sha256(data).hexdigest() != before["sha256"]:
         raise UnreachableError(
             f"the bytes {before['sha256'][:12]} that a rollback replaced are not on record"
