@@ -8,12 +8,12 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from mechexo.alerts import oncall
-from mechexo.alerts.bundling import Limit
 from mechexo.alerts.ladders import DEFAULT, kind_of, ladders
 from mechexo.alerts.policy import Channel, Ladder, Level, Policy, Route, Suppression
 from mechexo.alerts.quiet import QuietHours
 
 if TYPE_CHECKING:
+    from mechexo.alerts.bundling import Limit
     from mechexo.alerts.calendars import Calendars
     from mechexo.config import (
         ChannelSettings,
@@ -102,6 +102,8 @@ def quiet_hours_from(settings: QuietHoursSettings, zone: str) -> QuietHours:
 
 def limit_of(channel: ChannelSettings) -> Limit:
     """How many messages the channel takes."""
+    from mechexo.alerts.bundling import Limit
+
     match kind_of(channel):
         case "file":
             return Limit(channel.per_minute)

@@ -15,14 +15,13 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from mechexo.alerts import records, timeline_records
-from mechexo.alerts.bundling import MINUTE, TOGETHER_AT_MOST, Due, Spoken, Wait, next_bundle
 from mechexo.alerts.outbox_conditions import CLAIMABLE, LEASE, moments
 from mechexo.alerts.retry import LONGEST_DELAY
 from mechexo.alerts.values import AlertEvent, AlertState
 from mechexo.times import from_iso_z, iso_z
 
 if TYPE_CHECKING:
-    from mechexo.alerts.bundling import Limit
+    from mechexo.alerts.bundling import Limit, Spoken, Wait
     from mechexo.alerts.effects import Cancellation, Closing, Page
     from mechexo.alerts.values import Alert
 
@@ -132,6 +131,9 @@ def claim(
 
     A message that became pointless while it waited is cancelled here.
     """
+    # Here, because who only writes into the outbox needs none of it.
+    from mechexo.alerts.bundling import TOGETHER_AT_MOST, Due, Wait, next_bundle
+
     rest = connection.execute(
         "SELECT until FROM channel_rest WHERE channel = ?", (channel,)
     ).fetchone()
@@ -220,6 +222,8 @@ def _lease(
 
 def _spoken(connection: sqlite3.Connection, channel: str, now: datetime) -> list[Spoken]:
     """The messages of the last minute; older ones are forgotten."""
+    from mechexo.alerts.bundling import MINUTE, Spoken
+
     connection.execute(
         "DELETE FROM channel_message WHERE channel = ? AND (at <= ? OR at > ?)",
         (channel, iso_z(now - 2 * MINUTE), iso_z(now + MINUTE)),

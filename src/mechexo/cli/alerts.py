@@ -103,14 +103,15 @@ def ack(
     yes: Yes = False,
 ) -> None:
     """Say that you know: nothing more is sent unless it gets worse. The first one stands."""
-    from mechexo.alerts import operations
+    from mechexo.alerts.acknowledging import acknowledge
+    from mechexo.alerts.reading import acknowledgement_notes
     from mechexo.alerts.text import clean
 
     desk = open_desk(ctx)
     began = desk.clock.now()
-    alert = operations.acknowledge(desk, alert_id, note=note)
+    alert = acknowledge(desk, alert_id, note=note)
     _print_one(desk, alert, alert_words.acknowledged(alert, began), json_)
-    kept = operations.acknowledgement_notes(desk, [alert_id]).get(alert_id, "")
+    kept = acknowledgement_notes(desk, [alert_id]).get(alert_id, "")
     if clean(note) not in ("", kept):
         render.note("the first acknowledgement stands; this note is not kept")
 
@@ -124,11 +125,11 @@ def resolve(
     yes: Yes = False,
 ) -> None:
     """Close an alert by hand; if the trouble is still there, a new one opens."""
-    from mechexo.alerts import operations
+    from mechexo.alerts.acknowledging import resolve as close
 
     desk = open_desk(ctx)
     began = desk.clock.now()
-    alert = operations.resolve(desk, alert_id, reason=reason)
+    alert = close(desk, alert_id, reason=reason)
     _print_one(desk, alert, alert_words.resolved(alert, began), json_)
 
 
