@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from costs.frames import fills_frame
 from costs.oracle import Fill, at
+from mechexo.costs import fills as fills_module
 from mechexo.costs.fills import Fills, normalise_fills
 from mechexo.errors import MechexoError
 
@@ -126,3 +129,35 @@ def test_a_fill_in_the_base_currency_needs_no_rate() -> None:
 def test_mixed_currencies_are_converted_at_the_rate_given() -> None:
     rows = frame(currency="EUR", fx=1.1)
     assert normalise_fills(rows, "USD").accepted["fx"].to_list() == [1.1]
+
+
+NUMBERS = st.sampled_from([1.0, 2.5, 1e150, 1e200, 1e-200, 0.0, -3.0])
+ODD = st.sampled_from([float("nan"), float("inf"), float("-inf"), None]) | NUMBERS
+TEXTS = st.sampled_from(["AAA", "B", "", " ", "\u00a0", None])
+SIDES = st.sampled_from(["buy", "sell", "hold", None])
+FLAWED = st.tuples(TEXTS, TEXTS, SIDES, ODD, ODD, ODD, ODD, ODD)
+
+
+@given(st.lists(FLAWED, max_size=4), st.booleans())
+def test_what_is_taken_as_a_whole_is_what_is_taken_row_by_row(
+    rows: list[tuple[object, ...]], with_rate: bool
+) -> None:
+    names = ("fill_id", "symbol", "side", "quantity", "price", "commission", "multiplier", "fx")
+    texts = dict.fromkeys(names[:3], pl.String())
+    kinds = texts | dict.fromkeys(names[3:], pl.Float64())
+    given_rows = pl.DataFrame(rows, schema=kinds, orient="row").with_columns(ts=pl.lit(at(0)))
+    given_rows = given_rows if with_rate else given_rows.drop("fx")
+    found = normalise_fills(given_rows, "USD")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fills_module, "_surely_sound", lambda *_frames: False)
+        by_row = normalise_fills(given_rows, "USD")
+    assert found.accepted.equals(by_row.accepted)
+    assert found.rejected.equals(by_row.rejected)
+
+
+def test_sound_rows_are_taken_as_a_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    def looked_at(*_arguments: object) -> list[object]:
+        raise AssertionError("looked at row by row")
+
+    monkeypatch.setattr(fills_module, "_checks", looked_at)
+    assert len(normalise_fills(fills_frame([GOOD]).drop("currency", strict=False), "USD").accepted)

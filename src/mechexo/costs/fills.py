@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import polars as pl
 
@@ -72,15 +74,17 @@ def normalise_fills(
         own = pl.col("fx").fill_null(rate_at(typed, "currency", rates))
         typed = typed.with_columns(fx=own)
     typed = _with_explicit_costs(typed, currency, rates)
-    good, flawed = _parted(
-        typed, pl.any_horizontal(*(failed for failed, _ in _checks(typed, frame, currency)))
-    )
+    if _surely_sound(typed, frame):
+        good, flawed = typed, typed.clear()
+    else:
+        failed = (failed for failed, _ in _checks(typed, frame, currency))
+        good, flawed = _parted(typed, pl.any_horizontal(*failed))
     good = good.with_columns(quantity=pl.col("quantity").abs(), fx=_rate(frame, currency))
     growing = _grows(good["fill_id"])
     good, repeated = _parted(good, pl.lit(False) if growing else _used_before(good))
     rejected = pl.concat(
         [
-            flawed.with_columns(reason=_reason(flawed, frame, currency)).select(_OF_REJECTED),
+            _with_reasons(flawed, frame, currency).select(_OF_REJECTED),
             repeated.with_columns(reason=pl.lit(USED_BEFORE)).select(_OF_REJECTED),
         ]
     )
@@ -96,6 +100,28 @@ def _parted(rows: pl.DataFrame, marked: pl.Expr | pl.Series) -> tuple[pl.DataFra
     if not marks.any():
         return rows, rows.clear()
     return rows.filter(~marks), rows.filter(marks)
+
+
+def _surely_sound(typed: pl.DataFrame, frame: pl.DataFrame) -> bool:
+    """Whether no row can fail any of `_checks`, as the ends and sums of its columns tell; most
+    files are so, and need not be looked at row by row."""
+    if "currency" in frame.columns:
+        return False
+    numbers = ["quantity", "price", "multiplier", *(["fx"] if "fx" in frame.columns else [])]
+    nulls = typed.select("fill_id", "ts", "symbol", "side", *numbers).null_count().row(0)
+    if typed.is_empty() or any(nulls):
+        return False
+    # A sum with NaN or infinity in it is not finite; that of finite numbers may be so as well.
+    sums = typed.select(pl.col(*numbers, "commission").sum()).row(0)
+    ends = [(typed[name].min(), typed[name].max()) for name in numbers]
+    least, most = (math.prod(cast("float", each[place]) for each in ends) for place in (0, 1))
+    return (
+        all(math.isfinite(each) for each in (*sums, most))
+        and all(cast("float", low) > 0 for low, _ in ends)
+        and least > 0
+        and not _may_be_blank(typed["fill_id"])
+        and not _may_be_blank(typed["symbol"])
+    )
 
 
 def _grows(ids: pl.Series) -> bool:
@@ -218,6 +244,12 @@ def _read_side(word: str) -> int | None:
     return 1 if plain in BUY else -1 if plain in SELL else None
 
 
+def _with_reasons(flawed: pl.DataFrame, frame: pl.DataFrame, currency: str) -> pl.DataFrame:
+    if flawed.is_empty():
+        return flawed.with_columns(reason=pl.lit(None, dtype=pl.String))
+    return flawed.with_columns(reason=_reason(flawed, frame, currency))
+
+
 def _reason(typed: pl.DataFrame, frame: pl.DataFrame, currency: str) -> pl.Expr:
     """Why a row cannot be taken; null when it can."""
     reason: pl.Expr = pl.lit(None, dtype=pl.String)
@@ -260,9 +292,13 @@ def _blank(typed: pl.DataFrame, name: str) -> pl.Expr:
     if name not in typed.columns:
         return pl.lit(True)
     text = pl.col(name)
-    if typed.select(((text < "!") | (text > "~~")).any()).item():
+    if _may_be_blank(typed[name]):
         return text.is_null() | (text.str.strip_chars() == "")
     return text.is_null()
+
+
+def _may_be_blank(texts: pl.Series) -> bool:
+    return bool(((texts < "!") | (texts > "~~")).any())
 
 
 def _positive(name: str) -> pl.Expr:
