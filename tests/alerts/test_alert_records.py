@@ -8,11 +8,13 @@ from contextlib import closing
 from datetime import timedelta
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from conftest import START
 from mechexo.alerts import outbox, outbox_reading, records, timeline_records
 from mechexo.alerts.bundling import Limit
-from mechexo.alerts.values import AlertState
+from mechexo.alerts.values import SEVERITIES, Alert, AlertState
 from mechexo.desk import Desk
 
 HOUR = timedelta(hours=1)
@@ -84,3 +86,43 @@ def test_what_never_paged_is_found_without_looking_at_all_that_is_open(desk: Des
         plan = [str(row[3]) for row in connection.execute(f"EXPLAIN QUERY PLAN {query}")]
     assert any("USING INDEX alert_never_paged" in step for step in plan), plan
     assert not any("alert_open (" in step for step in plan), plan
+
+
+@given(
+    made=st.lists(
+        st.tuples(
+            st.sampled_from(SEVERITIES), st.integers(0, 3), st.sampled_from(list(AlertState))
+        ),
+        max_size=12,
+    ),
+    states=st.sets(st.sampled_from(list(AlertState)), min_size=1),
+    limit=st.none() | st.integers(0, 14),
+)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_the_list_is_the_worst_first_then_the_newest(
+    desk: Desk,
+    made: list[tuple[str, int, AlertState]],
+    states: set[AlertState],
+    limit: int | None,
+) -> None:
+    alerts = [
+        Alert(
+            number, f"k{number}", severity, state, "n", "s", "probe", {}, "", 1,
+            START + timedelta(seconds=at), START,
+        )
+        for number, (severity, at, state) in enumerate(made, start=1)
+    ]  # fmt: skip
+    with desk.state.write() as transaction:
+        transaction.execute("DELETE FROM alert")
+        records.save_alerts(transaction.connection, alerts)
+        found = records.alerts_in(transaction.connection, states, limit)
+    over = AlertState.RESOLVED in states
+    order = list(AlertState)
+    wanted = sorted(
+        (alert for alert in alerts if alert.state in states),
+        key=lambda a: (
+            order.index(a.state) if over else 0,
+            SEVERITIES.index(a.severity), -a.started_at.timestamp(), -a.id,
+        ),
+    )  # fmt: skip
+    assert found == tuple(wanted if limit is None else wanted[:limit])

@@ -216,15 +216,24 @@ def alerts_in(
     """Alerts in any of the states, worst severity first, then newest; with the resolved ones, those
     that fire come before those that somebody knows, and those before the resolved."""
     marks = ", ".join("?" * len(states))
-    # Lets the index of the open alerts be used.
-    over = AlertState.RESOLVED in states
-    only_open = "" if over else "state <> 'resolved' AND "
-    order = f"{_FIRING_FIRST}, {_WORST_FIRST}" if over else _WORST_FIRST
-    rows = connection.execute(
-        f"{_SELECT} WHERE {only_open}state IN ({marks}) ORDER BY {order} LIMIT ?",
-        (*(state.value for state in states), -1 if limit is None else min(limit, LARGEST)),
+    wanted, left = [state.value for state in states], -1 if limit is None else min(limit, LARGEST)
+    if AlertState.RESOLVED in states:
+        rows = connection.execute(
+            f"{_SELECT} WHERE state IN ({marks}) ORDER BY {_FIRING_FIRST}, {_WORST_FIRST} LIMIT ?",
+            (*wanted, left),
+        )
+        return tuple(map(_alert, rows.fetchall()))
+    # The index of the open alerts has each severity in this order already: nothing is sorted.
+    of_one = (
+        f"{_SELECT} WHERE state <> 'resolved' AND state IN ({marks}) AND severity = ? "
+        "ORDER BY started_at DESC, id DESC LIMIT ?"
     )
-    return tuple(map(_alert, rows.fetchall()))
+    found: list[Alert] = []
+    for severity in SEVERITIES:
+        rest = left if left < 0 else left - len(found)
+        rows = connection.execute(of_one, (*wanted, severity, rest))
+        found += map(_alert, rows.fetchall())
+    return tuple(found)
 
 
 def save_alerts(connection: sqlite3.Connection, alerts: Iterable[Alert]) -> None:
