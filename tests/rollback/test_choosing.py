@@ -15,7 +15,7 @@ from mechexo.errors import NotFoundError, UsageError
 from mechexo.rollback import operations as rollback
 from mechexo.rollback.choosing import choices, flag_states, states
 from mechexo.rollback.flags.values import FlagEvent
-from mechexo.rollback.git import CommitNote
+from mechexo.rollback.git_values import CommitNote
 from mechexo.rollback.replanning import can_be_set_aside, plan_again, plan_to
 from mechexo.rollback.suspects import Move, Touching
 from rollback.carrying import carry_out

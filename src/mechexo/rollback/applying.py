@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mechexo.desk import Desk
-    from mechexo.rollback.git import Repository, TreeEntry
+    from mechexo.rollback.git import Repository
+    from mechexo.rollback.git_values import TreeEntry
     from mechexo.rollback.worktree import Content
     from mechexo.state import Transaction
 

@@ -12,7 +12,8 @@ from mechexo.times import stamps_in_zone
 
 if TYPE_CHECKING:
     from mechexo.desk import Desk
-    from mechexo.rollback.git import Head, Repository
+    from mechexo.rollback.git import Repository
+    from mechexo.rollback.git_values import Head
 
 
 def commit_as_of(

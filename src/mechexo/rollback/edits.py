@@ -17,7 +17,8 @@ from mechexo.errors import MechexoError, UnreachableError
 from mechexo.rollback import globs
 from mechexo.rollback.diffing import shown_path
 from mechexo.rollback.facts import Wanted, gather
-from mechexo.rollback.git import LONGEST_FILE_BYTES, TreeEntry
+from mechexo.rollback.git import LONGEST_FILE_BYTES
+from mechexo.rollback.git_values import TreeEntry
 from mechexo.rollback.happenings import Gap, Happening, Kind, Remedy, Targets, Watch
 from mechexo.rollback.planning import git_blob_id
 from mechexo.rollback.worktree import SUBMODULE, Found, look, open_folder

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from typing import TypeGuard
 
 from mechexo.rollback.durable import permissions_after
-from mechexo.rollback.git import LONGEST_FILE_BYTES, IndexEntry, Repository, TreeEntry
+from mechexo.rollback.git import LONGEST_FILE_BYTES, Repository
+from mechexo.rollback.git_values import IndexEntry, TreeEntry
 from mechexo.rollback.planning import PathFacts, git_blob_id
 from mechexo.rollback.worktree import EXECUTABLE, LINK, SUBMODULE, Content, Found, look
 

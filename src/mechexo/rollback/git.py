@@ -22,6 +22,7 @@ from pathlib import Path
 
 from mechexo.access import barrier
 from mechexo.errors import ConfigError, UnreachableError
+from mechexo.rollback.git_values import CommitNote, Head, Index, IndexEntry, TreeEntry
 
 TIMEOUT_S = 20.0
 LONGEST_OUTPUT_BYTES = 64 * 1024 * 1024
@@ -47,54 +48,6 @@ _OPTIONS = (
     *("-c", "diff.external="),
     *("-c", "protocol.allow=never"),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Head:
-    """What is checked out. `ref` is empty when HEAD is detached."""
-
-    oid: str
-    ref: str
-
-
-@dataclass(frozen=True, slots=True)
-class TreeEntry:
-    """A path in a commit: its git mode (like 100644), type and object id."""
-
-    mode: str
-    kind: str
-    oid: str
-
-
-@dataclass(frozen=True, slots=True)
-class IndexEntry:
-    """What the index has at a path. `sparse` when the checkout leaves the file out on purpose."""
-
-    mode: str
-    oid: str
-    sparse: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Index:
-    """What is staged at each path; several entries while a conflict is unresolved.
-
-    `digest` is over the entries: the index file itself also changes when git only notes that a
-    file was looked at.
-    """
-
-    entries: Mapping[str, tuple[IndexEntry, ...]]
-    digest: str
-
-
-@dataclass(frozen=True, slots=True)
-class CommitNote:
-    """What a commit says of itself. `epoch_s` is the commit time, never the author's."""
-
-    oid: str
-    epoch_s: int
-    author: str
-    subject: str
 
 
 @dataclass(frozen=True, slots=True)

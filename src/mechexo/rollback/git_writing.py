@@ -14,7 +14,8 @@ from datetime import datetime
 from pathlib import Path
 
 from mechexo.errors import ConflictError, UnreachableError
-from mechexo.rollback.git import Repository, TreeEntry
+from mechexo.rollback.git import Repository
+from mechexo.rollback.git_values import TreeEntry
 
 _LASTING = ("-c", "core.fsync=all", "-c", "core.fsyncMethod=fsync")
 

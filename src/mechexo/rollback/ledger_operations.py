@@ -14,7 +14,8 @@ from mechexo.rollback.resolving import commit_named
 
 if TYPE_CHECKING:
     from mechexo.desk import Desk
-    from mechexo.rollback.git import Head, Repository
+    from mechexo.rollback.git import Repository
+    from mechexo.rollback.git_values import Head
     from mechexo.rollback.values import Hold
 
 BY_HOOK = "git moved the checkout"

@@ -20,7 +20,8 @@ from mechexo.rollback.as_of import commit_as_of
 from mechexo.rollback.changed_keys import changed_keys
 from mechexo.rollback.diffing import shown_path
 from mechexo.rollback.facts import Wanted, gather
-from mechexo.rollback.git import Head, Repository, TreeEntry
+from mechexo.rollback.git import Repository
+from mechexo.rollback.git_values import Head, TreeEntry
 from mechexo.rollback.planned_flags import FlagPart, flags_at, flags_of_rearm, flags_of_undo
 from mechexo.rollback.planning import PathFacts
 from mechexo.rollback.surroundings import limits_of, with_second_person, world

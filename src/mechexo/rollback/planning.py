@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from mechexo.rollback.diffing import FileDiff, file_diff, shown_path
-from mechexo.rollback.git import TreeEntry
+from mechexo.rollback.git_values import TreeEntry
 from mechexo.rollback.values import PlannedChange
 from mechexo.rollback.worktree import LINK, Content
 

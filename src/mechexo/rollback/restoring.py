@@ -15,7 +15,8 @@ from mechexo.errors import ConflictError
 from mechexo.rollback import index_lock
 from mechexo.rollback.diffing import shown_path
 from mechexo.rollback.durable import Tree
-from mechexo.rollback.git import LONGEST_FILE_BYTES, Head, Repository, TreeEntry
+from mechexo.rollback.git import LONGEST_FILE_BYTES, Repository
+from mechexo.rollback.git_values import Head, TreeEntry
 from mechexo.rollback.git_writing import index_with, move_ref
 from mechexo.rollback.undoing import described
 from mechexo.rollback.worktree import look

@@ -13,7 +13,8 @@ from mechexo.rollback.values import Guard
 
 if TYPE_CHECKING:
     from mechexo.desk import Desk
-    from mechexo.rollback.git import Head, Repository
+    from mechexo.rollback.git import Repository
+    from mechexo.rollback.git_values import Head
 
 
 def world(

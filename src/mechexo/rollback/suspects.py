@@ -19,7 +19,8 @@ from mechexo.rollback.masking import masked
 from mechexo.rollback.values import Change
 
 if TYPE_CHECKING:
-    from mechexo.rollback.git import CommitNote, Repository
+    from mechexo.rollback.git import Repository
+    from mechexo.rollback.git_values import CommitNote
 
 JUST_BEFORE = timedelta(seconds=1)
 """To go back to: the moment of a change itself would include it."""

@@ -13,7 +13,8 @@ from mechexo.errors import NotFoundError, UnreachableError, UsageError
 from mechexo.rollback import run_records
 from mechexo.rollback.diffing import shown_path
 from mechexo.rollback.facts import Wanted
-from mechexo.rollback.git import LONGEST_FILE_BYTES, Repository, TreeEntry
+from mechexo.rollback.git import LONGEST_FILE_BYTES, Repository
+from mechexo.rollback.git_values import TreeEntry
 from mechexo.rollback.planning import git_blob_id
 from mechexo.rollback.values import Run, RunState
 from mechexo.rollback.worktree import Content, look
