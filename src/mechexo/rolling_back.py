@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -16,11 +15,10 @@ if TYPE_CHECKING:
     from mechexo.rollback.applying import Surroundings
     from mechexo.state import Transaction
 
-_TICK_WITHIN_S = 25.0
-"""How long another tick that is running is waited for."""
+_LOOK_WITHIN_S = 10.0
+"""How long all probes together may take."""
 JOB_WAITS_S = 60.0
 """How long a job waits for a rollback to end before it runs all the same."""
-_VARYING = re.compile(r"\d[\d.,:smhd%]*")
 
 
 def apply(
@@ -109,21 +107,16 @@ def wait_while_under_way(desk: Desk, flow: str) -> bool:
 
 def surroundings(desk: Desk, progress: Callable[[Step], None] = lambda _: None) -> Surroundings:
     """What an application needs of the other wings."""
-    from mechexo.desk_status import read_status
     from mechexo.rollback.applying import Surroundings
 
     before: set[str] = set()
 
-    def begin(flags_were_set: bool) -> None:
-        # A halt that the rollback itself brought about must not look like damage that it did.
-        if flags_were_set:
-            _look(desk)
-        before.update(map(_kind, read_status(desk).troubles))
+    def begin(_flags_were_set: bool) -> None:
+        # After the flags: a halt that the rollback itself brings about is no damage that it did.
+        before.update(name for name, _ in _failing(desk))
 
     def worse() -> tuple[str, ...]:
-        unseen = _look(desk)
-        troubles = read_status(desk).troubles
-        return (*unseen, *(each for each in troubles if _kind(each) not in before))
+        return tuple(said for name, said in _failing(desk) if name not in before)
 
     return Surroundings(
         begin=begin,
@@ -134,30 +127,20 @@ def surroundings(desk: Desk, progress: Callable[[Step], None] = lambda _: None) 
     )
 
 
-def _look(desk: Desk) -> tuple[str, ...]:
-    """One tick, now; where another one runs, the next one. What of the desk could not be looked
-    at: then nobody can say that it is not worse."""
-    from mechexo.watch import tick
+def _failing(desk: Desk) -> tuple[tuple[str, str], ...]:
+    """Looks with every probe now: those that `ops_ok` asks and that do not find all well this very
+    time, by name, with what they found. One failure counts, whatever its `fail_after`; one that
+    could not look counts too."""
+    from mechexo.health import operations as health
+    from mechexo.health.values import Status
 
-    until_s = time.monotonic() + _TICK_WITHIN_S
-    while True:
-        try:
-            report = tick(desk)
-        except BusyError:
-            if time.monotonic() > until_s:
-                raise
-            time.sleep(0.2)
-        else:
-            return tuple(
-                f"its {stage.name} could not be looked at: {stage.detail}"
-                for stage in report.failed
-                if stage.name in ("probes", "flows")
-            )
-
-
-def _kind(reason: str) -> str:
-    """A reason without its figures: that a trouble lasts longer is not a new trouble."""
-    return _VARYING.sub("#", reason)
+    states = health.run_due(desk, force=True, deadline_s=_LOOK_WITHIN_S)
+    return tuple(
+        (state.name, f"{state.name} ({state.card}): {state.detail}")
+        for state in states
+        if (state.severity == "critical" or (desk.is_live and state.halts_trading))
+        and (state.failures > 0 or state.status in (Status.CRITICAL, Status.UNKNOWN))
+    )
 
 
 def _under_way(desk: Desk, flow: str) -> tuple[str, ...]:

@@ -62,7 +62,7 @@ def test_a_plan_for_people_names_commit_guards_and_diff(config: str) -> None:
 
 def test_nothing_to_do_is_said_and_exits_with_0(config: str) -> None:
     text = run(config, "rollback", "plan", "config", PATH, "--to", "2026-02-03T00:00Z")
-    assert text.endswith("Nothing to do: the file is as it was then.\n")
+    assert text.endswith("Nothing to do: everything is as it was then.\n")
 
 
 @pytest.mark.parametrize("day", ["2030-01-01", "1990-01-01", " 2026-02-01 "])

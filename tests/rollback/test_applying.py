@@ -11,9 +11,11 @@ from mechexo.desk import Desk
 from mechexo.errors import ConflictError, NotAllowedError, UsageError
 from mechexo.rollback import ledger
 from mechexo.rollback import operations as rollback
+from mechexo.rollback.applying import FailedError
 from mechexo.rollback.carrying_out import apply
 from mechexo.rollback.values import RunState
 from rollback.carrying import around, carry_out, tree_of
+from rollback.failing_files import FailingFiles
 from rollback.histories import History, at
 
 pytestmark = pytest.mark.slow
@@ -154,13 +156,97 @@ def test_what_was_rolled_back_is_on_hold_until_it_is_released(
     assert rollback.plan_flow(desk, "reweight", to=at(2)).held_back == ()
 
 
-def test_only_commits_that_changed_what_went_back_are_on_hold(
+def test_every_commit_that_has_what_was_taken_back_is_on_hold_for_just_that(
     desk: Desk, history: History, two_versions: datetime
 ) -> None:
     bad = history.head()
-    history.commit({"README": "of something else\n"}, at(3))
+    later = history.commit({"README": "of something else\n", "config/other.yaml": "a: 1\n"}, at(3))
+    history.commit({"config/other.yaml": "a: 2\n"}, at(4))
     carry_out(desk, rollback.plan_flow(desk, "reweight", to=two_versions))
-    assert [hold.commit for hold in rollback.holds(desk)] == [bad]
+    assert {bad, later} <= {hold.commit for hold in rollback.holds(desk)}
+    again = rollback.plan_flow(desk, "reweight", commit=later)
+    assert "not on hold" in [guard.name for guard in again.held_back]
+    other = rollback.plan_config(desk, "config/other.yaml", commit=later)
+    assert other.held_back == ()
+
+
+def test_the_undo_of_an_undo_puts_on_hold_again(
+    desk: Desk, history: History, two_versions: datetime
+) -> None:
+    run = carry_out(desk, rollback.plan_flow(desk, "reweight", to=two_versions))
+    held = rollback.holds(desk)
+    undone = carry_out(desk, rollback.plan_undo(desk, run.id))
+    assert rollback.holds(desk) == ()
+    carry_out(desk, rollback.plan_undo(desk, undone.id, overrides=["rate"]))
+    assert rollback.holds(desk) == held
+
+
+def test_an_edit_made_while_the_flow_was_waited_for_is_never_overwritten(
+    desk: Desk, history: History, two_versions: datetime
+) -> None:
+    head, place = history.head(), history.root / "flows/reweight.py"
+    plan = rollback.plan_flow(desk, "reweight", to=two_versions)
+
+    def under_way(_flow: str) -> tuple[str, ...]:
+        place.write_text("edited while it waited\n")
+        return ()
+
+    with pytest.raises(FailedError, match=r"flows/reweight\.py was changed; no file was changed"):
+        carry_out(desk, plan, around(under_way=under_way))
+    assert place.read_text() == "edited while it waited\n"
+    assert (history.root / "config/weights.yaml").read_text() == "a: 2\n"
+    assert history.head() == head
+    assert not list((history.root / ".git").glob("index.*"))
+
+
+def test_a_commit_made_while_the_flow_was_waited_for_is_kept_and_nothing_is_half_done(
+    desk: Desk, history: History, two_versions: datetime
+) -> None:
+    plan = rollback.plan_flow(desk, "reweight", to=two_versions)
+
+    def under_way(_flow: str) -> tuple[str, ...]:
+        if history.git("log", "-1", "--format=%s") != "meanwhile":
+            history.commit({"README": "meanwhile\n"}, at(3), "meanwhile")
+        return ()
+
+    with pytest.raises(FailedError, match="HEAD moved"):
+        carry_out(desk, plan, around(under_way=under_way))
+    assert history.git("status", "--porcelain") == ""
+    assert history.git("log", "-1", "--format=%s") == "meanwhile"
+    [run] = rollback.runs(desk)
+    assert run.state is RunState.UNDONE
+
+
+def test_an_edit_at_the_very_moment_of_writing_is_left_and_the_rest_put_back(
+    desk: Desk, history: History, two_versions: datetime
+) -> None:
+    before, last = tree_of(history.root), "flows/sub/new.py"
+
+    class Editing(FailingFiles):
+        def rename(self, folder: int, old: str, new: str) -> None:
+            super().rename(folder, old, new)
+            if new == "weights.yaml":
+                (history.root / last).write_text("edited at the last moment\n")
+
+    with pytest.raises(FailedError, match="at this very moment"):
+        carry_out(desk, rollback.plan_flow(desk, "reweight", to=two_versions), around(Editing()))
+    after = tree_of(history.root)
+    assert after.pop(last)[1] == b"edited at the last moment\n"
+    before.pop(last)
+    assert after == before
+    assert history.git("status", "--porcelain") == f"M {last}"
+
+
+def test_a_named_commit_that_left_the_line_holds_only_what_it_does_not_lead_to(
+    desk: Desk, history: History, two_versions: datetime
+) -> None:
+    first, old = history.git("rev-parse", "HEAD^"), history.head()
+    history.write("flows/reweight.py", "print(3)\n")
+    history.git("commit", "--quiet", "--all", "--amend", "-m", "amended", when=at(3))
+    carry_out(desk, rollback.plan_flow(desk, "reweight", commit=old))
+    held = {hold.commit for hold in rollback.holds(desk)}
+    assert first not in held
+    assert len(held) == 1
 
 
 def test_a_commit_can_be_named_instead_of_a_moment(

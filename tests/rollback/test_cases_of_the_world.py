@@ -437,3 +437,17 @@ def test_while_the_market_is_open_or_unknown_a_live_desk_changes_code_only_by_na
     assert [guard.name for guard in plan.held_back] == ([] if holds else ["market hours"])
     aside = rollback.plan_config(desk, PATH, to=at(26), overrides=["market hours"])
     assert carry_out(desk, aside).state is RunState.APPLIED
+
+
+def test_what_is_left_as_it_stands_leaves_git_free(
+    desk: Desk, history: History, plan: Plan
+) -> None:
+    with pytest.raises(Stopped):
+        carry_out(desk, plan, around(StopBefore("reached ref moved")))
+    assert (history.root / ".git/index.lock").exists()
+    history.write(PATH, "limit: 7\n")
+    with pytest.raises(NeedsPersonError):
+        recover(desk, around())
+    leave(desk, plan.id, around(), reason="7 is right")
+    assert not list((history.root / ".git").glob("index.*"))
+    history.commit({"other": "goes on\n"}, at(3))

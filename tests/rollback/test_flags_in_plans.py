@@ -15,7 +15,7 @@ from mechexo.clock import VirtualClock
 from mechexo.desk import Desk
 from mechexo.errors import ConflictError, NotAllowedError
 from mechexo.rollback import operations as rollback
-from mechexo.rollback.applying import FailedError
+from mechexo.rollback.applying import FailedError, NotPutBackError
 from mechexo.rollback.flags.store import open_store
 from mechexo.rollback.recovering import recover
 from mechexo.rollback.restoring import NeedsPersonError
@@ -257,3 +257,74 @@ def test_flags_alone_go_back_without_a_repository(
     assert flags.read() == {**NOW, "label": "old"}
     carry_out(desk, rollback.plan_undo(desk, run.id))
     assert flags.read() == NOW
+
+
+def test_what_cannot_be_put_back_yet_stays_under_way_and_is_put_back_later(
+    desk: Desk, history: History, flags: Flags, deployed: datetime
+) -> None:
+    before, aside = tree_of(history.root), flags.path.with_name("away")
+
+    class Vanishing(FailingFiles):
+        def reached(self, step: str) -> None:
+            super().reached(step)
+            if step == "ref moved":
+                flags.path.rename(aside)
+
+    with pytest.raises(NotPutBackError, match="could not be put back yet"):
+        carry_out(desk, plan(desk, deployed), around(Vanishing()))
+    [run] = rollback.runs(desk)
+    assert run.state is RunState.UNDER_WAY
+    aside.rename(flags.path)
+    [ended] = recover(desk, around())
+    assert ended.state is RunState.UNDONE
+    assert tree_of(history.root) == before
+    assert flags.read()["label"] == "new"
+
+
+def test_flags_that_an_undone_rollback_lowered_are_named_and_can_be_set_again(
+    desk: Desk, history: History, flags: Flags, deployed: datetime
+) -> None:
+    with pytest.raises(FailedError, match="canary, size stays low"):
+        carry_out(desk, plan(desk, deployed), around(worse=lambda: ("a probe fails",)))
+    [run] = rollback.runs(desk)
+    rearm = rollback.plan_rearm(desk, run.id)
+    assert [(flag.name, flag.new) for flag in rearm.flags] == [("canary", "1"), ("size", "9")]
+    carry_out(desk, rearm)
+    assert flags.read() == NOW
+
+
+def test_flags_alone_need_no_repository_to_go_back_or_to_be_undone(
+    make_desk: Callable[..., Desk],
+) -> None:
+    toml = CONFIG.replace('repository = "repo"\n', "")
+    desk = replace(make_desk(toml), clock=VirtualClock(datetime.now(UTC)))
+    flags = Flags(desk.root / "trading.sqlite")
+    flags.set(label="old")
+    open_store(desk).track()
+    before = datetime.now(UTC)
+    while datetime.now(UTC) - before < timedelta(milliseconds=2):
+        pass
+    flags.set(label="new")
+    assert isinstance(desk.clock, VirtualClock)
+    desk.clock.advance(timedelta(seconds=30))
+    run = carry_out(desk, rollback.plan_flags(desk, "label", to=before))
+    assert flags.read() == {"label": "old"}
+    assert run.undo_plan
+    carry_out(desk, rollback.plan_by_id(desk, run.undo_plan))
+    assert flags.read() == {"label": "new"}
+
+
+def test_a_flag_named_like_a_secret_is_neither_shown_nor_set(
+    desk: Desk, history: History, flags: Flags, deployed: datetime
+) -> None:
+    flags.set(broker_api_key="hunter2-one")
+    moment = datetime.now(UTC)
+    while datetime.now(UTC) - moment < timedelta(milliseconds=2):
+        pass
+    flags.set(broker_api_key="hunter2-two")
+    made = rollback.plan_flags(desk, "broker_api_key", to=moment)
+    assert made.flags == ()
+    [guard] = made.held_back
+    assert "named like a secret" in guard.detail
+    desk.state.close()
+    assert b"hunter2" not in desk.state.path.read_bytes()

@@ -176,7 +176,7 @@ def test_a_halt_that_the_rollback_itself_brings_about_is_no_damage(
         history.forget_reflog()
         clock.advance(timedelta(seconds=10))
         tick_until_on(desk, connection)
-        plan = rollback.plan_flow(desk, "trade", to=before)
+        plan = rollback.plan_flow(desk, "trade", to=before, overrides=["market hours"])
         assert [(flag.name, flag.when) for flag in plan.flags] == [("trading_enabled", "first")]
         run = rolling_back.apply(desk, plan.id, confirm=plan.digest[:8], reason="halt it")
         assert run.state is RunState.APPLIED

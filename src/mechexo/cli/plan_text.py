@@ -56,9 +56,16 @@ def plan_lines(
         f"  digest    {plan.digest}",
         *_guard_lines(plan, zone, every_guard),
     ]
+    if plan.empty and plan.flags:
+        left = [f"  {flag_line(flag)}" for flag in plan.flags]
+        return [
+            *lines,
+            *left,
+            "Nothing to do: what differs is left to: mechexo flags set NAME VALUE",
+        ]
     if plan.empty:
         well = all(guard.ok for guard in plan.guards)
-        why = "the file is as it was then" if well else "see the warnings above"
+        why = "everything is as it was then" if well else "see the warnings above"
         return [*lines, f"Nothing to do: {why}."]
     for change in plan.changes:
         counts = "binary" if change.binary else f"+{change.added} -{change.removed}"
@@ -89,7 +96,7 @@ def _guard_lines(plan: Plan, zone: ZoneInfo, every_guard: bool) -> list[str]:
 
 def flag_line(flag: PlannedFlag) -> str:
     """What a plan does about a flag, as a line."""
-    change = f"{flag.name}: {_value(flag.old)} -> {_value(flag.new)}"
+    change = printable(f"{flag.name}: {_value(flag.old)} -> {_value(flag.new)}")
     risk = {"up": "adds risk", "down": "lowers the risk", "neutral": "risk stays"}
     says = risk.get(flag.direction, "its risk is not known")
     match flag.when:

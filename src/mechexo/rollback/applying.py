@@ -8,13 +8,14 @@ work, the orchestrator, the record and the message, each of which can be done ag
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from mechexo.errors import ConflictError, MechexoError
+from mechexo.errors import ConflictError, MechexoError, UnreachableError
 from mechexo.rollback import index_lock, planning
 from mechexo.rollback.diffing import shown_path
 from mechexo.rollback.durable import FileSystem, Tree
@@ -23,7 +24,7 @@ from mechexo.rollback.git_writing import Prepared, move_ref, prepare
 from mechexo.rollback.journal import Journal, KeptPath, Manifest
 from mechexo.rollback.making import Made
 from mechexo.rollback.planned_flags import set_flags, set_flags_back
-from mechexo.rollback.restoring import put_back
+from mechexo.rollback.restoring import NeedsPersonError, put_back
 from mechexo.rollback.undoing import described
 from mechexo.rollback.validating import run_command
 from mechexo.rollback.values import Run, Step
@@ -46,6 +47,10 @@ _ASK_EVERY_S = 0.5
 
 class FailedError(MechexoError):
     """A rollback failed and everything it had changed was put back."""
+
+
+class NotPutBackError(UnreachableError):
+    """A rollback failed, and putting it back failed too; its journal is there for the next try."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,15 +131,23 @@ def change_all(application: Application, journal: Journal, at: datetime) -> str:
     scratch = journal.scratch(run_id)
     prepared = _prepare(application, at, scratch) if made.repository else None
     manifest = _manifest(application, prepared)
+    git_dir = Tree(made.repository.git_dir, application.around.files) if made.repository else None
     try:
+        # From here on no git command changes the repository; what was changed until then is seen.
+        if git_dir is not None and prepared is not None:
+            index_lock.take(git_dir, run_id, prepared.index)
+        _look_again(made, manifest)
         journal.arm(manifest)
-    except OSError as error:
+    except (MechexoError, OSError) as error:
+        if git_dir is not None:
+            index_lock.free(git_dir, run_id)
         journal.clear(run_id)
-        raise FailedError(f"the journal could not be written: {error}; nothing changed") from error
+        raise FailedError(f"{error}; no file was changed{_flags_stay(made)}") from error
     application.say("journal", f"{_paths(manifest)} kept as it was")
+    reached: set[str] = set()
     try:
         if made.repository is not None:
-            _change_files(application, made.repository, manifest, prepared)
+            _change_files(application, made.repository, manifest, reached)
         _prove(application)
         if made.repository is not None and prepared is not None:
             _commit(application, made.repository, prepared, manifest)
@@ -148,18 +161,58 @@ def change_all(application: Application, journal: Journal, at: datetime) -> str:
         journal.commit(run_id)
     except (MechexoError, OSError) as error:
         application.say("failed", str(error), False)
-        journal.take_back(run_id)
-        put_back(
-            manifest,
-            application.around.files,
-            scratch=journal.scratch(run_id),
-            flags_back=partial(_flags_back, application),
-            at=application.desk.clock.now(),
-        )
-        application.say("undone", "everything is as it was before")
+        # What was not reached yet is not ours to put back, whatever somebody made of it.
+        ours = replace(manifest, paths=tuple(p for p in manifest.paths if p.path in reached))
+        try:
+            journal.take_back(run_id)
+            put_back(
+                ours,
+                application.around.files,
+                scratch=journal.scratch(run_id),
+                flags_back=partial(_flags_back, application),
+                at=application.desk.clock.now(),
+            )
+        except NeedsPersonError:
+            raise
+        except (MechexoError, OSError) as why:
+            raise NotPutBackError(
+                f"rollback {run_id} failed ({error}) and could not be put back yet: {why}; as soon "
+                "as that is over, run: mechexo rollback recover (the tick does so too)"
+            ) from why
+        stay = _flags_stay(made)
+        application.say("undone", f"files, branch and other flags are as they were before{stay}")
         journal.clear(run_id)
-        raise FailedError(f"{error}; everything was put back as it was") from error
+        raise FailedError(f"{error}; everything was put back as it was{stay}") from error
     return prepared.oid if prepared else ""
+
+
+def _look_again(made: Made, manifest: Manifest) -> None:
+    """Refuses when something that the plan rests on moved while the flow was waited for.
+
+    Raises:
+        ConflictError: its text says what.
+    """
+    repository, head = made.repository, made.head
+    if repository is None or head is None:
+        return
+    moved = [
+        f"{shown_path(kept.path)} was changed"
+        for kept in manifest.paths
+        if described(_now(repository, kept.path)) != described(kept.old)
+    ]
+    if repository.head() != head:
+        moved.append("HEAD moved")
+    if repository.index().digest != made.assumed["index_sha256"]:
+        moved.append("the index changed")
+    if moved:
+        raise ConflictError(f"the world moved since the plan was looked at: {', '.join(moved)}")
+
+
+def _flags_stay(made: Made) -> str:
+    first = [flag.name for flag in made.plan.flags if flag.when == "first"]
+    if not first:
+        return ""
+    return f"; {', '.join(first)} stays low, which lowers the risk: mechexo rollback plan rearm"
 
 
 def _flags_back(
@@ -181,7 +234,8 @@ def redeploy(desk: Desk, name: str, say: Callable[[str, str, bool], None]) -> bo
     if flow is None or not flow.redeploy:
         return True
     folder = desk.path(desk.settings.rollback.repository)
-    ended = run_command(flow.redeploy, folder, flow.redeploy_timeout, {})
+    # Unlike a check it talks to somebody, whose address and key may be in the environment.
+    ended = run_command(flow.redeploy, folder, flow.redeploy_timeout, dict(os.environ))
     say("redeploy", ended.in_words, ended.well)
     return ended.well
 
@@ -210,7 +264,7 @@ def _entries(made: Made) -> dict[str, tuple[TreeEntry | None, TreeEntry | None]]
     return {
         each.path: (each.committed_entry, each.then_entry)
         for each in made.paths
-        if each.committed_entry != each.then_entry
+        if each.committed_entry != each.then_entry and planning.action(each.now, each.then)
     }
 
 
@@ -278,17 +332,17 @@ def _change_files(
     application: Application,
     repository: Repository,
     manifest: Manifest,
-    prepared: Prepared | None,
+    reached: set[str],
 ) -> None:
     tree = Tree(repository.root, application.around.files)
-    if prepared is not None:
-        git_dir = Tree(repository.git_dir, application.around.files)
-        index_lock.take(git_dir, application.run_id, prepared.index)
     missing = list(manifest.folders_made)
     facts = {each.path: each for each in application.made.paths}
     going_first = True
     for kept in manifest.paths:
         content = facts[kept.path].then
+        if described(_now(repository, kept.path)) != described(kept.old):
+            raise ConflictError(f"{shown_path(kept.path)} was changed at this very moment")
+        reached.add(kept.path)
         if content is None:
             tree.remove(kept.path)
             continue

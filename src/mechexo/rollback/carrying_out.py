@@ -13,6 +13,7 @@ from mechexo.rollback import guards, planning, records, run_records
 from mechexo.rollback.applying import (
     Application,
     FailedError,
+    NotPutBackError,
     Surroundings,
     change_all,
     lower_risk_first,
@@ -22,7 +23,7 @@ from mechexo.rollback.approval import require_approval
 from mechexo.rollback.ending import record_end
 from mechexo.rollback.journal import Journal
 from mechexo.rollback.locking import only_one, only_one_in
-from mechexo.rollback.making import Asked, Made, make
+from mechexo.rollback.making import Asked, Made, make, repository_of
 from mechexo.rollback.operations import plan_by_id, store
 from mechexo.rollback.recovering import recover_pending
 from mechexo.rollback.restoring import NeedsPersonError
@@ -59,14 +60,13 @@ def apply(desk: Desk, plan_id: str, *, confirm: str, around: Surroundings, reaso
             f"plan {plan.id} is not confirmed: give the first {CONFIRMED_BY} characters of its "
             f"digest, as mechexo rollback show {plan.id} prints it"
         )
-    with only_one(desk, f"plan {plan.id}"):
+    with only_one(desk, f"plan {plan.id}"), ExitStack() as stack:
         recover_pending(desk, around)
         _refuse_spent(desk, plan)
-        made = _made_again(desk, plan)
-        with ExitStack() as stack:
-            if made.repository is not None:
-                stack.enter_context(only_one_in(desk, made.repository, f"plan {plan.id}"))
-            return _carry_out(desk, made, plan.id, around, reason)
+        # Before it is looked at: another desk may work on the same repository.
+        if records.assumed_by(desk.state, plan.id)["repository"]:
+            stack.enter_context(only_one_in(desk, repository_of(desk), f"plan {plan.id}"))
+        return _carry_out(desk, _made_again(desk, plan), plan.id, around, reason)
 
 
 def _carry_out(desk: Desk, made: Made, run_id: str, around: Surroundings, reason: str) -> Run:
@@ -102,6 +102,9 @@ def _carry_out(desk: Desk, made: Made, run_id: str, around: Surroundings, reason
         raise
     except NeedsPersonError as error:
         _record_end(application, run, RunState.NEEDS_HUMAN, str(error))
+        raise
+    except NotPutBackError:
+        # Still under way: the next start puts it back.
         raise
     except OSError as error:
         # Its journal is there: whatever the disk did not take is put back by the next start.
@@ -201,13 +204,11 @@ def _record_intent(desk: Desk, made: Made, run: Run, reason: str) -> None:
 
 
 def _taken_back(made: Made) -> list[str]:
-    """The commits that changed what goes back: others since then were of something else."""
+    """The commits since the one that is gone back to: each of them has what was taken back. They
+    are on hold for what went back only."""
     if made.repository is None or not made.spanned:
         return []
-    parents = (*made.spanned[1:], made.plan.commit)
-    touched = made.repository.touched(zip(made.spanned, parents, strict=True))
-    going = {each.path for each in planning.acting(made.paths)}
-    return [oid for oid in made.spanned if going.intersection(touched[oid])]
+    return list(made.spanned)
 
 
 def _record_end(application: Application, run: Run, state: RunState, why: str) -> Run:
@@ -227,10 +228,10 @@ def _with_undo_plan(desk: Desk, run: Run) -> Run:
     """The plan that takes the run back is made at once, so that it is at hand."""
     try:
         plan = store(desk, make(desk, Asked("undo", run.id)))
+        with desk.state.write() as transaction:
+            run_records.set_undo_plan(transaction, run.id, plan.id)
     except MechexoError as error:
         step = run.steps[-1]
         missing = replace(step, name="undo plan", detail=f"not made: {error}", ok=False)
         return replace(run, steps=(*run.steps, missing))
-    with desk.state.write() as transaction:
-        run_records.set_undo_plan(transaction, run.id, plan.id)
     return replace(run, undo_plan=plan.id)

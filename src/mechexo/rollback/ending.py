@@ -41,6 +41,10 @@ def record_end(operation: Operation, desk: Desk, run: Run, around: Surroundings,
             run_id=recorded["undoes"],
         )
         operation.details["released"] = released
+        # The undo of an undo takes back once more what the first run took back.
+        operation.details["held again"] = run_records.hold_again(
+            transaction.connection, undone_by=recorded["undoes"]
+        )
     if run.state in LASTING and recorded["held"]:
         run_records.hold(
             transaction, recorded["repository"], recorded["held"], run.id, run.ended_at

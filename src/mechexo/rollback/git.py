@@ -116,6 +116,11 @@ class Repository:
         pairs = (line.split() for line in output.decode("ascii").splitlines())
         return tuple((name, int(epoch_s)) for epoch_s, name in pairs)
 
+    def since(self, oid: str, other: str) -> tuple[str, ...]:
+        """The commits along first parents from `oid` back that `other` does not lead to."""
+        output = self.call("rev-list", "--first-parent", _oid(oid), f"^{_oid(other)}", "--")
+        return tuple(output.decode("ascii").split())
+
     def notes(self, oids: Iterable[str]) -> tuple[CommitNote, ...]:
         """What each commit says of itself, in the order given."""
         wanted = [_oid(oid) for oid in oids]

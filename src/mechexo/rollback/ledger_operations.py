@@ -56,8 +56,11 @@ def deployed(
     now = desk.clock.now()
     with desk.operation("flows.deployed", flow, needs=Role.OPERATOR, reason=reason) as operation:
         transaction = operation.transaction
+        for hold in held:
+            run_records.release(
+                transaction.connection, at=now, by=desk.actor.name, run_id=hold.run_id, oid=oid
+            )
         if held:
-            run_records.release(transaction.connection, at=now, by=desk.actor.name, oid=oid)
             operation.details["released"] = oid
         told = ledger.append(
             transaction,

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from mechexo.errors import ConfigError, NotFoundError, UsageError, close_names
-from mechexo.rollback import globs, guards, planning
+from mechexo.rollback import globs, guards, planning, run_records
 from mechexo.rollback.as_of import commit_as_of
 from mechexo.rollback.changed_keys import changed_keys
 from mechexo.rollback.diffing import shown_path
@@ -141,7 +141,7 @@ def make(desk: Desk, asked: Asked) -> Made:
             f"--override {', '.join(sorted(unknown))}: "
             f"{close_names(min(unknown), guards.OVERRIDES)}"
         )
-    if asked.kind in ("flags", "re-arm"):
+    if asked.kind in ("flags", "re-arm") or _undoes_flags_only(desk, asked):
         return _flags_only(desk, asked)
     repository = repository_of(desk)
     head = head_of(repository)
@@ -160,6 +160,10 @@ def make(desk: Desk, asked: Asked) -> Made:
     flags = _flags_of(desk, asked)
     there = _There(repository, head, index.digest)
     return _made(desk, asked, there, source, paths, flags)
+
+
+def _undoes_flags_only(desk: Desk, asked: Asked) -> bool:
+    return asked.kind == "undo" and not run_records.recorded(desk.state, asked.name)["repository"]
 
 
 def _source(
@@ -192,14 +196,20 @@ def _source(
     )
     then = committed if resolved.oid == head.oid else repository.entries(resolved.oid)
     rules = rules_of(desk, asked.name, repository, committed, then)
-    position = next((at for at, (oid, _) in enumerate(chain) if oid == resolved.oid), len(chain))
+    line = [oid for oid, _ in chain]
+    spanned = (
+        tuple(line[: line.index(resolved.oid)])
+        if resolved.oid in line
+        # It is not on the line (any more): what came since is what it does not lead to.
+        else repository.since(head.oid, resolved.oid)
+    )
     return _Source(
         resolved.oid,
         resolved.source,
         resolved.disagreement,
         rules,
         {path: Wanted(then.get(path)) for path in rules},
-        tuple(oid for oid, _ in chain[:position]),
+        spanned,
         flow=asked.name if asked.kind == "flow" else "",
     )
 
@@ -297,6 +307,8 @@ def _flags_of(desk: Desk, asked: Asked) -> FlagPart:
 def _flags_only(desk: Desk, asked: Asked) -> Made:
     if asked.kind == "re-arm":
         flags = flags_of_rearm(desk, asked.name)
+    elif asked.kind == "undo":
+        flags = flags_of_undo(desk, asked.name)
     else:
         flags = flags_at(desk, asked.moment, (asked.name,) if asked.name else None)
     source = _Source("", "the flags' history", "", {}, {}, ())
@@ -325,6 +337,7 @@ def _made(
             head=head,
             commit=source.commit,
             undo_of=asked.name if asked.kind == "undo" else "",
+            paths=source.rules.keys(),
             spanned=len(source.spanned),
             disagreement=source.disagreement,
             later_changes=source.later_changes,

@@ -179,6 +179,7 @@ def release(desk: Desk, what: str, *, reason: str = "") -> int:
                 operation.transaction.connection,
                 at=desk.clock.now(),
                 by=desk.actor.name,
+                run_id=hold.run_id,
                 oid=hold.commit,
             )
         operation.details["commits"] = sorted(commits)

@@ -26,8 +26,10 @@ from mechexo.rollback.flags.values import (
     shown,
     written,
 )
+from mechexo.rollback.masking import masked
 from mechexo.rollback.restoring import NeedsPersonError
-from mechexo.rollback.values import PlannedFlag
+from mechexo.rollback.undoing import run_with
+from mechexo.rollback.values import PlannedFlag, RunState
 
 if TYPE_CHECKING:
     from mechexo.config.rollback import Safer
@@ -72,6 +74,8 @@ def flags_at(desk: Desk, moment: datetime, names: Sequence[str] | None = None) -
             conflicts.append(f"{key}: it is NULL {'now' if is_now.value is None else 'then'}")
         elif kind(is_now.value) != kind(was.value):
             conflicts.append(f"{key}: it is {kind(is_now.value)} now, was {kind(was.value)}")
+        elif not same(is_now.value, was.value) and _secret(key):
+            conflicts.append(f"{key}: it is named like a secret, which a rollback never shows")
         elif not same(is_now.value, was.value):
             planned.append(_planned(is_now, was.value, desk.settings.rollback.flags.safer))
     return FlagPart(tuple(planned), tuple(conflicts))
@@ -86,6 +90,9 @@ def flags_of_undo(desk: Desk, run_id: str) -> FlagPart:
 def flags_of_rearm(desk: Desk, run_id: str) -> FlagPart:
     """What would set the flags that a run left alone because that adds risk."""
     recorded = [_recorded(each) for each in run_records.recorded(desk.state, run_id)["flags"]]
+    if run_with(desk, run_id).state is RunState.UNDONE:
+        # Of a run that was undone, what it had lowered first is what stayed.
+        return _from(desk, [_turned(flag) for flag in recorded if flag.when == FIRST], undo=False)
     return _from(desk, [flag for flag in recorded if flag.when == REARM], undo=False)
 
 
@@ -170,6 +177,16 @@ def _planned(now: FlagValue, new: Scalar, safer: Mapping[str, Safer]) -> Planned
         old_written=written(now.value),
         new_written=written(new),
     )
+
+
+def _turned(flag: PlannedFlag) -> PlannedFlag:
+    turned = {"old_written": flag.new_written, "new_written": flag.old_written}
+    return PlannedFlag(**{**asdict(flag), **turned})
+
+
+def _secret(key: str) -> bool:
+    line = [f"{key}: value"]
+    return masked(line) != line
 
 
 def _now(flag: PlannedFlag) -> PlannedFlag:

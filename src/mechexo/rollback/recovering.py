@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mechexo.actor import Role
 from mechexo.errors import NotFoundError, UnreachableError, UsageError
-from mechexo.rollback import run_records
+from mechexo.rollback import index_lock, run_records
 from mechexo.rollback.applying import Surroundings, has_redeploy, redeploy
+from mechexo.rollback.durable import Tree
 from mechexo.rollback.ending import record_end
+from mechexo.rollback.git import Repository
 from mechexo.rollback.journal import Journal, Stage
 from mechexo.rollback.locking import only_one
 from mechexo.rollback.planned_flags import set_flags_back
@@ -51,6 +54,7 @@ def recover_pending(
         # Cut off after its intent and before its journal: no file was touched.
         run = _run(desk, run_id)
         if run is not None:
+            _free_index(desk, run_id, around)
             why = "cut off; no file of it stands, flags that lower the risk stay as they are"
             ended.append(_end(desk, run, RunState.UNDONE, why, around))
     return tuple(run for run in ended if run is not None)
@@ -114,8 +118,19 @@ def leave(desk: Desk, run_id: str, around: Surroundings, *, reason: str) -> Run:
                 around,
                 "left as it stands",
             )
+        _free_index(desk, run.id, around)
         journal.clear(run.id)
     return run_with(desk, run.id)
+
+
+def _free_index(desk: Desk, run_id: str, around: Surroundings) -> None:
+    """Frees git's index when the run had taken it."""
+    if _run(desk, run_id) is None:
+        return
+    folder = run_records.recorded(desk.state, run_id)["repository"]
+    if folder:
+        repository = Repository.open(Path(folder))
+        index_lock.free(Tree(repository.git_dir, around.files), run_id)
 
 
 def _finish(
@@ -129,6 +144,7 @@ def _finish(
     run = _run(desk, run_id)
     if stage is Stage.BEGUN:
         # Also what is left of a journal that was being cleared.
+        _free_index(desk, run_id, around)
         ended = (
             _end(desk, run, RunState.UNDONE, "cut off before anything was changed", around)
             if run is not None and run.state is RunState.UNDER_WAY

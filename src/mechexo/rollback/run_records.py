@@ -139,13 +139,23 @@ def hold(
 
 
 def release(
-    connection: sqlite3.Connection, *, at: datetime, by: str, run_id: str = "", oid: str = ""
+    connection: sqlite3.Connection, *, at: datetime, by: str, run_id: str, oid: str = ""
 ) -> int:
-    """Releases the commits of a run, or one commit; how many were on hold."""
+    """Releases all commits that a run put on hold, or one of them; how many were on hold."""
     done = connection.execute(
         "UPDATE rollback_hold SET released_at = ?, released_by = ?"
-        " WHERE released_at IS NULL AND (run_id = ? OR oid = ?)",
-        (iso_z(at), by, run_id, oid),
+        " WHERE released_at IS NULL AND run_id = ? AND (? = '' OR oid = ?)",
+        (iso_z(at), by, run_id, oid, oid),
+    )
+    return done.rowcount
+
+
+def hold_again(connection: sqlite3.Connection, *, undone_by: str) -> int:
+    """Puts back on hold what the run that was undone by this one had there; how many."""
+    done = connection.execute(
+        "UPDATE rollback_hold SET released_at = NULL, released_by = NULL WHERE run_id ="
+        " (SELECT json_extract(recorded, '$.undoes') FROM rollback_run WHERE id = ?)",
+        (undone_by,),
     )
     return done.rowcount
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from mechexo.rollback import guards, market_hours, run_records
 from mechexo.rollback.planned_flags import FlagPart
+from mechexo.rollback.undoing import recorded_names
 from mechexo.rollback.values import Guard
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ def world(
     head: Head | None,
     commit: str,
     undo_of: str,
+    paths: Collection[str],
     spanned: int,
     disagreement: str,
     later_changes: Sequence[str],
@@ -49,7 +51,7 @@ def world(
         market_open=market.open,
         market_said=market.why,
         adds_risk=adds_risk,
-        on_hold=_on_hold(desk, repository, commit, undo_of),
+        on_hold=_on_hold(desk, repository, commit, undo_of, paths),
         user_ids=(os.geteuid(), (*os.getgroups(), os.getegid())),
         live=desk.is_live,
         later_changes=later_changes,
@@ -93,12 +95,21 @@ def with_second_person(
     return (*verdicts, Guard(guards.SECOND_PERSON, False, detail))
 
 
-def _on_hold(desk: Desk, repository: Repository | None, commit: str, undo_of: str) -> str:
-    """An undo brings back what its own run took back, so those commits do not stand against it."""
+def _on_hold(
+    desk: Desk,
+    repository: Repository | None,
+    commit: str,
+    undo_of: str,
+    paths: Collection[str],
+) -> str:
+    """A commit is on hold for what was taken back of it. An undo brings back what its own run took
+    back, so those commits do not stand against it."""
     if repository is None:
         return ""
     for hold in run_records.holds(desk.state, str(repository.root)):
-        if hold.commit == commit and hold.run_id != undo_of:
+        if hold.commit != commit or hold.run_id == undo_of:
+            continue
+        if recorded_names(run_records.recorded(desk.state, hold.run_id)).intersection(paths):
             return (
                 f"{commit[:12]} was rolled back by {hold.run_id}; "
                 f"release it with: mechexo rollback release {commit[:12]}"

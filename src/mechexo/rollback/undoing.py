@@ -80,6 +80,13 @@ def undo_part(
     return UndoPart(run, rules, wanted, tuple(later), recorded["flow"])
 
 
+def recorded_names(recorded: Mapping[str, Any]) -> frozenset[str]:
+    """The paths that a run changed."""
+    return frozenset(
+        os.fsdecode(base64.b64decode(each["path_base64"])) for each in recorded["paths"]
+    )
+
+
 def recorded_paths(paths: tuple[PathFacts, ...]) -> list[dict[str, Any]]:
     """What a run finds and leaves at each path that it touches, as its record keeps it."""
     return [
