@@ -29,14 +29,13 @@ from mechexo.costs.buckets import (
     fineness,
 )
 from mechexo.costs.dimensions import Grouping
+from mechexo.costs.group_keys import key, keys_of
 from mechexo.costs.merged_rows import markout_points, rows_of
 from mechexo.costs.merging import (
     OF_SLIPPAGE,
     Partial,
     Question,
     dimensions_by_name,
-    key,
-    keys_of,
     merge,
     merged_buckets,
     partial_of,

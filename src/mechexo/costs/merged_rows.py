@@ -11,13 +11,12 @@ from mechexo.costs.aggregate import PARTS, own_statistics
 from mechexo.costs.buckets import FINE, bucket, coarser
 from mechexo.costs.dimensions import NO_VALUE, SOURCES, Dimension
 from mechexo.costs.engine import in_turn
+from mechexo.costs.group_keys import By, keys_of
 from mechexo.costs.merging import (
     OF_SLIPPAGE,
-    By,
     Partial,
     Question,
     class_of,
-    keys_of,
     merged_buckets,
     merging_sums,
 )

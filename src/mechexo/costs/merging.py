@@ -12,28 +12,24 @@ The figures are those of `costs/aggregate.py`, which has all fills in memory.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
+from dataclasses import dataclass
 
 import polars as pl
 
 from mechexo.costs.aggregate import PARTS
 from mechexo.costs.buckets import FINE, bucket, coarser, fineness
 from mechexo.costs.dimensions import (
-    NO_VALUE,
     SOURCES,
     Dimension,
     Grouping,
     dimensions_of,
     traded_value,
 )
+from mechexo.costs.group_keys import By, keys_of, keys_of_fills
 
 _MANY_ROWS = 30_000
 OF_SLIPPAGE = "of_slippage"
 """The column that tells whose own value is a slippage, for want of a commission, and no total."""
-By = tuple[str, ...]
-"""A grouping: the names of its dimensions; none for all fills together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,19 +112,6 @@ def class_of(code: int) -> Class:
     return Class(bool(code & 1), SOURCES[code >> 3], not code & 2, not code & 4)
 
 
-def _offset(moments: pl.Series, names: By, zone: str) -> timedelta | None:
-    """How far the clocks of the zone are ahead of UTC when that is the same for all moments."""
-    first, last = moments.min(), moments.max()
-    if "hour_utc" in names or zone == "UTC":
-        return None
-    if not isinstance(first, datetime) or not isinstance(last, datetime):
-        return None
-    # No zone changes its clocks twice in so few days.
-    place = ZoneInfo(zone)
-    ahead, later = first.astimezone(place).utcoffset(), last.astimezone(place).utcoffset()
-    return ahead if ahead == later and last - first < timedelta(days=7) else None
-
-
 def _class(sources: pl.Series) -> pl.Expr:
     place = pl.lit(SOURCES.index("suspect"), pl.UInt8)
     # Most periods have quotes and nothing else to compare with.
@@ -146,16 +129,6 @@ def _class(sources: pl.Series) -> pl.Expr:
         + pl.col("commission").is_null().cast(pl.UInt8) * 2
         + pl.col("spread_ccy").is_null().cast(pl.UInt8) * 4
     ).alias("class")
-
-
-def key(name: str) -> str:
-    """The column of a dimension."""
-    return f"key_{name}"
-
-
-def keys_of(by: By) -> list[str]:
-    """The columns of a grouping's dimensions."""
-    return [key(name) for name in by]
 
 
 def dimensions_by_name(question: Question, columns: Sequence[str]) -> dict[str, Dimension]:
@@ -207,24 +180,6 @@ def partial_of(priced: pl.DataFrame, question: Question) -> tuple[Partial, pl.Da
     return Partial(sums, buckets), fine.drop("bucket")
 
 
-def keys_of_fills(fills: pl.DataFrame, names: By, rules: Grouping) -> pl.DataFrame:
-    """The keys of some dimensions, a row for each fill.
-
-    Raises:
-        UsageError: a dimension is unknown.
-    """
-    moment = pl.col("ts")
-    clock = _offset(fills["ts"], names, rules.zone)
-    if clock is not None:
-        # With clocks that go evenly, those of the zone are those of UTC, put forward.
-        rules = replace(rules, zone="UTC")
-        moment = moment + clock
-    return fills.with_columns(moment).select(
-        _key(each, fills.schema.get(each.name))
-        for each in dimensions_of(names, rules, fills.columns)
-    )
-
-
 def _own_value(priced: pl.DataFrame) -> tuple[pl.Expr, pl.Expr]:
     """A fill's own total, or its slippage where it has no commission, null where it does not
     count; and which of them it is."""
@@ -234,16 +189,6 @@ def _own_value(priced: pl.DataFrame) -> tuple[pl.Expr, pl.Expr]:
     if priced["suspect"].any():
         own = pl.when(pl.col("reason").is_null()).then(own)
     return own, of_slippage
-
-
-def _key(dimension: Dimension, kind: pl.DataType | None) -> pl.Expr:
-    """The value of a dimension. Few texts again and again, but an order's id: as a number each,
-    they are told apart faster."""
-    if kind == pl.Categorical:
-        return pl.col(dimension.name).fill_null(NO_VALUE).alias(key(dimension.name))
-    text = kind == pl.String and dimension.name != "order_id"
-    code = dimension.code.cast(pl.Categorical) if text else dimension.code
-    return code.alias(key(dimension.name))
 
 
 def _counted(

@@ -12,7 +12,8 @@ import polars as pl
 
 from mechexo.costs.aggregate import PERCENTILES, WEIGHTED_PERCENTILES, WINSORISED
 from mechexo.costs.buckets import bucket, bucket_middle, bucket_width
-from mechexo.costs.merging import OF_SLIPPAGE, By, keys_of
+from mechexo.costs.group_keys import By, keys_of
+from mechexo.costs.merging import OF_SLIPPAGE
 from mechexo.costs.ranked import TIE, Blocks, Values, ranked
 from mechexo.errors import MechexoError
 

@@ -11,7 +11,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from mechexo.costs.dimensions import SOURCES
-from mechexo.costs.merging import By, Question, key, keys_of_fills
+from mechexo.costs.group_keys import By, key, keys_of_fills
+from mechexo.costs.merging import Question
 from mechexo.costs.plain_fills import PlainFills, by_number
 
 Array = NDArray[Any]

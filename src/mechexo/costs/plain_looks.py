@@ -12,7 +12,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from mechexo.costs.buckets import FINE, bucket_numbers, coarser_numbers
-from mechexo.costs.merging import OF_SLIPPAGE, By, keys_of
+from mechexo.costs.group_keys import By, keys_of
+from mechexo.costs.merging import OF_SLIPPAGE
 from mechexo.costs.plain_fills import ROWS_AT_ONCE
 from mechexo.costs.plain_sums import PlainLedger
 

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from mechexo.costs.aggregate import PARTS
 from mechexo.costs.buckets import FINE, bucket_numbers, coarser_numbers
-from mechexo.costs.merging import OF_SLIPPAGE, By, Partial, Question
+from mechexo.costs.group_keys import By
+from mechexo.costs.merging import OF_SLIPPAGE, Partial, Question
 from mechexo.costs.plain_fills import PlainFills
 from mechexo.costs.plain_keys import Runs, kind_for, runs_of
 
