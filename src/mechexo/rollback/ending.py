@@ -21,13 +21,13 @@ def record_end(operation: Operation, desk: Desk, run: Run, around: Surroundings,
     run_records.end(transaction, run.id, run.state, run.ended_at, new_commit=run.new_commit)
     run_records.add_steps(transaction, run.id, run.steps)
     recorded = run_records.recorded_in(transaction.connection, run.id)
-    if run.state in LASTING and run.new_commit:
+    if run.state in LASTING and recorded["repository"]:
         ledger.append(
             transaction,
             at=run.ended_at,
             repository=recorded["repository"],
             ref=recorded["ref"],
-            oid=run.new_commit,
+            oid=run.new_commit or run.old_commit,
             how="undo" if recorded["undoes"] else "rollback",
             actor=run.actor,
             flow=recorded["flow"],
