@@ -60,7 +60,7 @@ async def test_a_silence_covers_the_chosen_alert_and_no_other_of_its_name(
         await press(pilot, "slash", *"channel", "enter", "s", "enter", *"known", "enter")
     (silence,) = alerts.silences(busy_desk)
     (covered,) = alerts.covered(busy_desk, silence)
-    assert covered.key in {"channel:1", "channel:2"}
+    assert covered.key in {"manual/channel:1", "manual/channel:2"}
 
 
 async def test_a_bad_length_is_said_beside_the_text_which_stays_to_be_mended(

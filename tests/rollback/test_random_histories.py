@@ -134,7 +134,9 @@ def test_the_applied_tree_is_the_commits_own_and_undo_brings_back_every_byte(
     history.forget_reflog()
     number = chosen % len(oids)
     before = tree_of(history.root)
-    plan = rollback.plan_flow(desk, "all", to=at(1) + timedelta(hours=number))
+    plan = rollback.plan_flow(
+        desk, "all", to=at(1) + timedelta(hours=number), overrides=["readable"]
+    )
     assert plan.commit == oids[number]
     assert plan.held_back == ()
     run = carry_out(desk, plan)
@@ -145,7 +147,7 @@ def test_the_applied_tree_is_the_commits_own_and_undo_brings_back_every_byte(
     assert history.git("status", "--porcelain") == ""
     if plan.empty:
         return
-    undo = rollback.plan_undo(desk, run.id)
+    undo = rollback.plan_undo(desk, run.id, overrides=["readable"])
     assert undo.held_back == ()
     carry_out(desk, undo)
     assert tree_of(history.root) == before
