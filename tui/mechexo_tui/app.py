@@ -129,8 +129,9 @@ class MechexoApp(App[int]):
             self.show_now()
 
     def show_now(self) -> None:
-        """Shows what is known by now on the screen in front."""
-        self.front.show_now()
+        """Shows what is known by now on the screen in front; facts may outlive the last one."""
+        if self.screen_stack:
+            self.front.show_now()
 
     def _fatal_error(self) -> None:
         # Textual has no public hook; its own would print a traceback with the values of variables.

@@ -141,9 +141,9 @@ class ConsoleScreen(Screen[None]):
         """Shows all that is known; what is unchanged paints nothing. Facts may arrive while the
         screen is still being made (it shows them as soon as its widgets are there), and after one
         has left it."""
-        if not self._composed or not self.is_attached:
+        header = next(iter(self.query(Header)), None)
+        if not self._composed or not self.is_attached or header is None:
             return
-        header = self.query_one(Header)
         crumbs = self.crumbs or ("" if self.title_id == "overview" else self.title_id)
         if self.words:
             crumbs = f"{crumbs} /{self.words}".strip()
