@@ -111,7 +111,7 @@ def surroundings(desk: Desk, progress: Callable[[Step], None] = lambda _: None) 
 
     before: set[str] = set()
 
-    def begin(_flags_were_set: bool) -> None:
+    def begin() -> None:
         # After the flags: a halt that the rollback itself brings about is no damage that it did.
         before.update(name for name, _ in _failing(desk))
 

@@ -24,7 +24,7 @@ def around(
 ) -> Surroundings:
     """Surroundings in which all is well, but for what is given."""
     return Surroundings(
-        begin=lambda _flags_were_set: None,
+        begin=lambda: None,
         worse=worse,
         under_way=under_way,
         tell=tell,

@@ -154,7 +154,8 @@ def test_case_13_a_plan_of_another_repository_is_refused(
 def test_case_13_a_plan_of_another_host_is_refused(
     desk: Desk, history: History, plan: Plan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("platform.node", lambda: "elsewhere")
+    here = os.uname()
+    monkeypatch.setattr("os.uname", lambda: os.uname_result(("Linux", "elsewhere", *here[2:])))
     refused(desk, plan, history, "another machine")
 
 
@@ -451,3 +452,25 @@ def test_what_is_left_as_it_stands_leaves_git_free(
     leave(desk, plan.id, around(), reason="7 is right")
     assert not list((history.root / ".git").glob("index.*"))
     history.commit({"other": "goes on\n"}, at(3))
+
+
+def test_case_14_two_desks_on_one_repository_do_not_work_in_it_at_once(
+    make_desk: Callable[..., Desk], desk: Desk, history: History, plan: Plan
+) -> None:
+    toml = desk.config_path.read_text().replace("[desk]", '[desk]\nstate = "other.sqlite"', 1)
+    other_path = desk.root / "other.toml"
+    other_path.write_text(toml)
+    other = Desk.open(other_path, clock=desk.clock, actor=desk.actor)
+    theirs = rollback.plan_config(other, PATH, to=at(1))
+    heard: list[str] = []
+
+    def second() -> tuple[str, ...]:
+        with pytest.raises(BusyError, match="of another desk") as refusal:
+            carry_out(other, theirs)
+        heard.append(str(refusal.value))
+        return ()
+
+    assert carry_out(desk, plan, around(worse=second)).state is RunState.APPLIED
+    assert len(heard) == 1
+    with pytest.raises(ConflictError, match="HEAD moved"):
+        carry_out(other, theirs)

@@ -8,7 +8,6 @@ work, the orchestrator, the record and the message, each of which can be done ag
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -16,28 +15,24 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from mechexo.errors import ConflictError, MechexoError, UnreachableError
-from mechexo.rollback import index_lock, planning
+from mechexo.rollback import index_lock
 from mechexo.rollback.diffing import shown_path
 from mechexo.rollback.durable import FileSystem, Tree
-from mechexo.rollback.git import LONGEST_FILE_BYTES
-from mechexo.rollback.git_writing import Prepared, move_ref, prepare
-from mechexo.rollback.journal import Journal, KeptPath, Manifest
+from mechexo.rollback.git_writing import Prepared, move_ref
+from mechexo.rollback.journal import Journal, Manifest
 from mechexo.rollback.making import Made
 from mechexo.rollback.planned_flags import set_flags, set_flags_back
+from mechexo.rollback.preparing import manifest_of, prepared_commit
+from mechexo.rollback.proving import fault_found
 from mechexo.rollback.restoring import NeedsPersonError, put_back
-from mechexo.rollback.undoing import described
-from mechexo.rollback.validating import run_command
+from mechexo.rollback.undoing import described, described_now
 from mechexo.rollback.values import Run, Step
-from mechexo.rollback.worktree import look
 
 if TYPE_CHECKING:
     from datetime import datetime
-    from pathlib import Path
 
     from mechexo.desk import Desk
     from mechexo.rollback.git import Repository
-    from mechexo.rollback.git_values import TreeEntry
-    from mechexo.rollback.worktree import Content
     from mechexo.state import Transaction
 
 QUIET_WITHIN_S = 30.0
@@ -57,9 +52,8 @@ class NotPutBackError(UnreachableError):
 class Surroundings:
     """What an application needs of the other wings, as plain functions."""
 
-    begin: Callable[[bool], None]
-    """Notes how the desk is before its files are changed; whether flags were just set, after which
-    it must be looked at anew."""
+    begin: Callable[[], None]
+    """Looks at the desk before its files are changed, and after flags that lower the risk."""
     worse: Callable[[], tuple[str, ...]]
     """Looks at the desk now; the reasons against `ops_ok` that `begin` did not see."""
     under_way: Callable[[str], tuple[str, ...]]
@@ -106,7 +100,7 @@ def lower_risk_first(application: Application) -> None:
         set_flags(application.desk, first, application.run_id)
         application.around.files.reached("risk lowered")
         say("lower the risk", ", ".join(f"{flag.name}: {flag.old} -> {flag.new}" for flag in first))
-    application.around.begin(bool(first))
+    application.around.begin()
     if not application.flow or not made.plan.changes:
         return
     waiting_since = time.monotonic()
@@ -114,7 +108,7 @@ def lower_risk_first(application: Application) -> None:
         if time.monotonic() - waiting_since > QUIET_WITHIN_S:
             raise FailedError(
                 f"{'; '.join(busy)} is still under way after {QUIET_WITHIN_S:.0f} s; no file was "
-                "changed"
+                f"changed{_flags_stay(made)}"
             )
         time.sleep(_ASK_EVERY_S)
     say("wait for the flow", f"no run of {application.flow} is under way")
@@ -129,9 +123,10 @@ def change_all(application: Application, journal: Journal, at: datetime) -> str:
     """
     made, run_id = application.made, application.run_id
     scratch = journal.scratch(run_id)
-    prepared = _prepare(application, at, scratch) if made.repository else None
-    manifest = _manifest(application, prepared)
-    git_dir = Tree(made.repository.git_dir, application.around.files) if made.repository else None
+    actor, files = application.desk.actor.name, application.around.files
+    prepared = prepared_commit(made, run_id, author=actor, at=at, scratch=scratch)
+    manifest = manifest_of(made, run_id, prepared, actor=actor, files=files)
+    git_dir = Tree(made.repository.git_dir, files) if made.repository else None
     try:
         # From here on no git command changes the repository; what was changed until then is seen.
         if git_dir is not None and prepared is not None:
@@ -148,7 +143,10 @@ def change_all(application: Application, journal: Journal, at: datetime) -> str:
     try:
         if made.repository is not None:
             _change_files(application, made.repository, manifest, reached)
-        _prove(application)
+        folder = made.repository.root if made.repository else None
+        around, desk = application.around, application.desk
+        if fault := fault_found(desk, application.flow, folder, around.worse, application.say):
+            raise FailedError(fault)
         if made.repository is not None and prepared is not None:
             _commit(application, made.repository, prepared, manifest)
         neutral = [flag for flag in made.plan.flags if flag.when == "after"]
@@ -198,7 +196,7 @@ def _look_again(made: Made, manifest: Manifest) -> None:
     moved = [
         f"{shown_path(kept.path)} was changed"
         for kept in manifest.paths
-        if described(_now(repository, kept.path)) != described(kept.old)
+        if described_now(repository.root, kept.path) != described(kept.old)
     ]
     if repository.head() != head:
         moved.append("HEAD moved")
@@ -221,113 +219,6 @@ def _flags_back(
     set_flags_back(application.desk, flags, application.run_id, only_look=only_look)
 
 
-def has_redeploy(desk: Desk, name: str) -> bool:
-    """Whether a flow has an orchestrator that must be told."""
-    flow = desk.settings.rollback.flows.get(name)
-    return flow is not None and bool(flow.redeploy)
-
-
-def redeploy(desk: Desk, name: str, say: Callable[[str, str, bool], None]) -> bool:
-    """Tells the orchestrator of a flow's new files; whether it took them. Where there is no flow,
-    or none of its own command, there is nothing to tell."""
-    flow = desk.settings.rollback.flows.get(name)
-    if flow is None or not flow.redeploy:
-        return True
-    folder = desk.path(desk.settings.rollback.repository)
-    # Unlike a check it talks to somebody, whose address and key may be in the environment.
-    ended = run_command(flow.redeploy, folder, flow.redeploy_timeout, dict(os.environ))
-    say("redeploy", ended.in_words, ended.well)
-    return ended.well
-
-
-def _prepare(application: Application, at: datetime, scratch: Path) -> Prepared | None:
-    """The commit, as objects that nothing points at yet; None when git's content stays."""
-    made = application.made
-    repository, head = made.repository, made.head
-    assert repository is not None
-    assert head is not None
-    entries = _entries(made)
-    if not entries:
-        return None
-    return prepare(
-        repository,
-        parent=head.oid,
-        entries={path: new for path, (_, new) in entries.items()},
-        message=_message(application),
-        author=application.desk.actor.name,
-        at=at,
-        scratch=scratch,
-    )
-
-
-def _entries(made: Made) -> dict[str, tuple[TreeEntry | None, TreeEntry | None]]:
-    return {
-        each.path: (each.committed_entry, each.then_entry)
-        for each in made.paths
-        if each.committed_entry != each.then_entry and planning.action(each.now, each.then)
-    }
-
-
-def _manifest(application: Application, prepared: Prepared | None) -> Manifest:
-    made, run_id = application.made, application.run_id
-    paths = planning.in_order(made.paths)
-    repository, head = made.repository, made.head
-    tree = Tree(repository.root, application.around.files) if repository else None
-    entries = _entries(made) if prepared else {}
-    return Manifest(
-        run_id=run_id,
-        actor=application.desk.actor.name,
-        repository=str(repository.root) if repository else "",
-        ref=head.ref if head else "",
-        old_commit=head.oid if head else "",
-        new_commit=prepared.oid if prepared else "",
-        entries={
-            path: (
-                [old.mode, old.oid] if old else None,
-                [new.mode, new.oid] if new else None,
-            )
-            for path, (old, new) in entries.items()
-        },
-        paths=tuple(
-            KeptPath(each.path, f".mechexo-{run_id}-{number}", each.now, described(each.then))
-            for number, each in enumerate(paths)
-        ),
-        folders_made=_folders_made(paths, tree) if tree else (),
-        folders_gone=_folders_gone(paths),
-        flags=tuple(
-            {"name": flag.name, "old": flag.old_written, "new": flag.new_written}
-            for flag in made.plan.flags
-            if flag.when == "after"
-        ),
-    )
-
-
-def _folders_made(paths: tuple[planning.PathFacts, ...], tree: Tree) -> tuple[str, ...]:
-    """The folders that are not there yet, the higher ones first."""
-    needed = {
-        "/".join(each.path.split("/")[:depth])
-        for each in paths
-        if each.then is not None
-        for depth in range(1, each.path.count("/") + 1)
-    }
-    return tuple(sorted(folder for folder in needed if not tree.is_folder(folder)))
-
-
-def _folders_gone(paths: tuple[planning.PathFacts, ...]) -> tuple[str, ...]:
-    """The folders in whose place a file comes, with those inside them, the higher ones first."""
-    gone = set()
-    for each in paths:
-        if each.then is None or not each.below:
-            continue
-        gone.add(each.path)
-        for below in each.below:
-            parts = below.rstrip("/").split("/")
-            whole = len(parts) if below.endswith("/") else len(parts) - 1
-            start = each.path.count("/") + 2
-            gone |= {"/".join(parts[:depth]) for depth in range(start, whole + 1)}
-    return tuple(sorted(gone))
-
-
 def _change_files(
     application: Application,
     repository: Repository,
@@ -340,7 +231,7 @@ def _change_files(
     going_first = True
     for kept in manifest.paths:
         content = facts[kept.path].then
-        if described(_now(repository, kept.path)) != described(kept.old):
+        if described_now(repository.root, kept.path) != described(kept.old):
             raise ConflictError(f"{shown_path(kept.path)} was changed at this very moment")
         reached.add(kept.path)
         if content is None:
@@ -357,7 +248,7 @@ def _change_files(
     wrong = [
         shown_path(kept.path)
         for kept in manifest.paths
-        if described(_now(repository, kept.path)) != kept.new
+        if described_now(repository.root, kept.path) != kept.new
     ]
     if wrong:
         raise ConflictError(f"{', '.join(wrong)}: was changed by somebody else at this moment")
@@ -367,30 +258,6 @@ def _change_files(
 def _paths(manifest: Manifest) -> str:
     number = len(manifest.paths)
     return "1 path" if number == 1 else f"each of {number} paths"
-
-
-def _now(repository: Repository, path: str) -> Content | None:
-    return look(repository.root, path, longest_bytes=LONGEST_FILE_BYTES).content
-
-
-def _prove(application: Application) -> None:
-    """The flow's own check in stub mode, then whether the desk is worse than before.
-
-    Raises:
-        FailedError: one of them says no, or does not end.
-    """
-    flow = application.desk.settings.rollback.flows.get(application.flow)
-    repository = application.made.repository
-    if flow is not None and flow.check and repository is not None:
-        ended = run_command(flow.check, repository.root, flow.check_timeout, {"MECHEXO_STUB": "1"})
-        application.say("check", ended.in_words, ended.well)
-        if not ended.well:
-            raise FailedError(f"the check of {application.flow} {ended.in_words}")
-    worse = application.around.worse()
-    if worse:
-        application.say("ops_ok", "; ".join(worse), False)
-        raise FailedError(f"the desk got worse: {'; '.join(worse)}")
-    application.say("ops_ok", "no new reason against it")
 
 
 def _commit(
@@ -409,19 +276,3 @@ def _commit(
     files.reached("ref moved")
     index_lock.install(Tree(repository.git_dir, files), application.run_id)
     application.say("commit", f"{prepared.oid[:12]} on {manifest.ref.removeprefix('refs/heads/')}")
-
-
-def _message(application: Application) -> str:
-    plan, made = application.made.plan, application.made
-    listed = "\n".join(
-        f"  {change.action} {change.path}" for change in sorted(plan.changes, key=lambda c: c.path)
-    )
-    trailers = [
-        f"Mechexo-Plan: {application.run_id}",
-        f"Mechexo-Digest: {plan.digest}",
-        *([f"Mechexo-To: {made.asked.to}"] if made.asked.to else []),
-        *([f"Mechexo-Undoes: {plan.undoes}"] if plan.undoes else []),
-        *([f"Mechexo-Commit: {plan.commit}"] if plan.commit else []),
-    ]
-    subject = f"Take back: {plan.target}" if not plan.undoes else f"Undo rollback {plan.undoes}"
-    return "\n".join([subject[:100], "", listed, "", *trailers]) + "\n"

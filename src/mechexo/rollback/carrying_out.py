@@ -17,7 +17,6 @@ from mechexo.rollback.applying import (
     Surroundings,
     change_all,
     lower_risk_first,
-    redeploy,
 )
 from mechexo.rollback.approval import require_approval
 from mechexo.rollback.ending import record_end
@@ -25,6 +24,7 @@ from mechexo.rollback.journal import Journal
 from mechexo.rollback.locking import only_one, only_one_in
 from mechexo.rollback.making import Asked, Made, make, repository_of
 from mechexo.rollback.operations import plan_by_id, store
+from mechexo.rollback.proving import redeploy
 from mechexo.rollback.recovering import recover_pending
 from mechexo.rollback.restoring import NeedsPersonError
 from mechexo.rollback.undoing import in_git, recorded_paths
@@ -65,7 +65,7 @@ def apply(desk: Desk, plan_id: str, *, confirm: str, around: Surroundings, reaso
         _refuse_spent(desk, plan)
         # Before it is looked at: another desk may work on the same repository.
         if records.assumed_by(desk.state, plan.id)["repository"]:
-            stack.enter_context(only_one_in(desk, repository_of(desk), f"plan {plan.id}"))
+            stack.enter_context(only_one_in(repository_of(desk)))
         return _carry_out(desk, _made_again(desk, plan), plan.id, around, reason)
 
 

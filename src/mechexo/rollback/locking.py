@@ -37,19 +37,7 @@ def only_one(desk: Desk, what: str) -> Iterator[None]:
     Raises:
         BusyError: another one holds it; the text says who, for what and since when.
     """
-    with _held(lock_of(desk), desk, what):
-        yield
-
-
-@contextmanager
-def only_one_in(desk: Desk, repository: Repository, what: str) -> Iterator[None]:
-    """Holds a repository's lock of rollbacks, as `only_one` the desk's."""
-    with _held(repository.common_dir / "mechexo-rollback.lock", desk, what):
-        yield
-
-
-@contextmanager
-def _held(path: Path, desk: Desk, what: str) -> Iterator[None]:
+    path = lock_of(desk)
     with ExitStack() as stack:
         # More than once: a job that only asks whether it is held holds it for that moment.
         for attempt in range(_TRIES):
@@ -60,6 +48,19 @@ def _held(path: Path, desk: Desk, what: str) -> Iterator[None]:
             time.sleep(_BETWEEN_TRIES_S)
         holder = {"actor": desk.actor.name, "what": what, "since": iso_z(desk.clock.now())}
         path.write_text(json.dumps({**holder, "pid": os.getpid()}))
+        yield
+
+
+@contextmanager
+def only_one_in(repository: Repository) -> Iterator[None]:
+    """Holds a repository's lock of rollbacks, which leaves no file there.
+
+    Raises:
+        BusyError: a rollback of another desk works on it.
+    """
+    with held(os.fspath(repository.common_dir), "rollback") as mine:
+        if not mine:
+            raise BusyError(f"another rollback is under way: of another desk, in {repository.root}")
         yield
 
 

@@ -7,7 +7,7 @@ carries out what it just saw only when that has the same digest.
 from __future__ import annotations
 
 import hashlib
-import platform
+import os
 import secrets
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from mechexo.errors import ConfigError, NotFoundError, UsageError, close_names
-from mechexo.rollback import globs, guards, planning, run_records
+from mechexo.rollback import guards, planning, run_records
 from mechexo.rollback.as_of import commit_as_of
 from mechexo.rollback.changed_keys import changed_keys
 from mechexo.rollback.diffing import shown_path
@@ -25,6 +25,7 @@ from mechexo.rollback.git_values import Head, TreeEntry
 from mechexo.rollback.planned_flags import FlagPart, flags_at, flags_of_rearm, flags_of_undo
 from mechexo.rollback.planning import PathFacts
 from mechexo.rollback.surroundings import limits_of, with_second_person, world
+from mechexo.rollback.targets import config_rules, flow_rules
 from mechexo.rollback.undoing import undo_part
 from mechexo.rollback.values import ChangedKey, Plan
 from mechexo.rollback.worktree import LINK
@@ -185,7 +186,6 @@ def _source(
             undo.later_changes,
             undo.flow,
         )
-    rules_of = _flow_rules if asked.kind == "flow" else _config_rules
     resolved, chain = commit_as_of(
         desk,
         repository,
@@ -195,7 +195,11 @@ def _source(
         commit=asked.commit,
     )
     then = committed if resolved.oid == head.oid else repository.entries(resolved.oid)
-    rules = rules_of(desk, asked.name, repository, committed, then)
+    rules = (
+        flow_rules(desk, asked.name, repository, committed, then)
+        if asked.kind == "flow"
+        else config_rules(desk, asked.name, repository, committed)
+    )
     line = [oid for oid, _ in chain]
     spanned = (
         tuple(line[: line.index(resolved.oid)])
@@ -212,73 +216,6 @@ def _source(
         spanned,
         flow=asked.name if asked.kind == "flow" else "",
     )
-
-
-def _flow_rules(
-    desk: Desk,
-    name: str,
-    repository: Repository,
-    committed: Mapping[str, TreeEntry],
-    then: Mapping[str, TreeEntry],
-) -> dict[str, str]:
-    """The files of a flow, then and now, each with the glob that names it."""
-    flow = desk.settings.rollback.flows.get(name)
-    if flow is None:
-        known = desk.settings.rollback.flows
-        raise NotFoundError(
-            f"{name!r} is no flow of [rollback.flows]; "
-            + (close_names(name, known) if known else "none is configured")
-        )
-    rules = {
-        path: rule for path in {*committed, *then} if (rule := globs.matching(path, flow.paths))
-    }
-    if not rules:
-        raise NotFoundError(
-            f"[rollback.flows.{name}] paths: no file of {repository.root} fits "
-            f"{', '.join(flow.paths)}"
-        )
-    return rules
-
-
-def _config_rules(
-    desk: Desk,
-    name: str,
-    repository: Repository,
-    committed: Mapping[str, TreeEntry],
-    _then: Mapping[str, TreeEntry],
-) -> dict[str, str]:
-    """One configured file, with the glob that names it."""
-    path = inside(repository, name)
-    shown = shown_path(path)
-    rule = globs.denied(path)
-    if rule:
-        raise NotFoundError(f"{shown} is never rolled back (rule {rule}); use git itself")
-    configs = desk.settings.rollback.configs
-    if glob := globs.matching(path, configs):
-        return {path: glob}
-    known = [each for each in committed if globs.matching(each, configs)]
-    close = close_names(path, known) if known else ""
-    hint = (
-        close
-        if close.startswith("did you mean")
-        else f"[rollback] configs allows: {', '.join(configs) or 'nothing'}"
-    )
-    raise NotFoundError(f"{shown} is not a file that may be rolled back; {hint}")
-
-
-def inside(repository: Repository, path: str) -> str:
-    """The path relative to the repository, with `/` and without `.` and `..`.
-
-    Raises:
-        UsageError: it is no path of a file inside the repository.
-    """
-    text = path
-    for root in (str(repository.root), str(repository.root.resolve())):
-        text = text.removeprefix(root + "/")
-    parts = [part for part in text.split("/") if part != "."]
-    if not all(parts) or ".." in parts or "\0" in text or not parts:
-        raise UsageError(f"{shown_path(path)!r} is no path of a file inside {repository.root}")
-    return "/".join(parts)
 
 
 def _was_ever(desk: Desk, asked: Asked, paths: tuple[PathFacts, ...]) -> None:
@@ -351,7 +288,7 @@ def _made(
     verdicts = with_second_person(desk, verdicts, adds_risk=asked.kind == "re-arm")
     assumed: dict[str, object] = {
         "schema": "mechexo.rollback_assumed/2",
-        "host": platform.node(),
+        "host": os.uname().nodename,
         "asked": {**asdict(asked), "overrides": list(asked.overrides)},
         "repository": str(repository.root) if repository else "",
         "head": head.oid if head else "",

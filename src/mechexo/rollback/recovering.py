@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 from mechexo.actor import Role
 from mechexo.errors import NotFoundError, UnreachableError, UsageError
 from mechexo.rollback import index_lock, run_records
-from mechexo.rollback.applying import Surroundings, has_redeploy, redeploy
+from mechexo.rollback.applying import Surroundings
 from mechexo.rollback.durable import Tree
 from mechexo.rollback.ending import record_end
 from mechexo.rollback.git import Repository
 from mechexo.rollback.journal import Journal, Stage
 from mechexo.rollback.locking import only_one
 from mechexo.rollback.planned_flags import set_flags_back
+from mechexo.rollback.proving import has_redeploy, redeploy
 from mechexo.rollback.restoring import NeedsPersonError, put_back
 from mechexo.rollback.undoing import run_with
 from mechexo.rollback.values import Run, RunState, Step

@@ -15,15 +15,14 @@ from mechexo.errors import ConflictError
 from mechexo.rollback import index_lock
 from mechexo.rollback.diffing import shown_path
 from mechexo.rollback.durable import Tree
-from mechexo.rollback.git import LONGEST_FILE_BYTES, Repository
+from mechexo.rollback.git import Repository
 from mechexo.rollback.git_values import Head, TreeEntry
 from mechexo.rollback.git_writing import index_with, move_ref
-from mechexo.rollback.undoing import described
-from mechexo.rollback.worktree import look
+from mechexo.rollback.undoing import described, described_now
 
 if TYPE_CHECKING:
     from mechexo.rollback.durable import FileSystem
-    from mechexo.rollback.journal import KeptPath, Manifest
+    from mechexo.rollback.journal import Manifest
 
 
 class FlagsBack(Protocol):
@@ -70,7 +69,7 @@ def _refuse_if_changed(manifest: Manifest, repository: Repository, head: Head | 
     foreign = [
         shown_path(kept.path)
         for kept in manifest.paths
-        if _now(repository, kept) not in (described(kept.old), kept.new)
+        if described_now(repository.root, kept.path) not in (described(kept.old), kept.new)
     ]
     if head is None or head.oid not in (manifest.old_commit, manifest.new_commit):
         foreign.append(f"{manifest.ref} (it has another commit)")
@@ -110,7 +109,7 @@ def _put_paths_back(manifest: Manifest, tree: Tree) -> None:
     for folder in gone:
         tree.make_folder(folder)
     for kept in (*went, *stayed):
-        if _now_in(tree, kept) != described(kept.old):
+        if described_now(tree.root, kept.path) != described(kept.old):
             assert kept.old is not None
             tree.put(kept.path, kept.old, beside=kept.beside)
     for kept in came:
@@ -160,22 +159,13 @@ def _verify(manifest: Manifest, repository: Repository) -> None:
     wrong = [
         shown_path(kept.path)
         for kept in manifest.paths
-        if _now(repository, kept) != described(kept.old)
+        if described_now(repository.root, kept.path) != described(kept.old)
     ]
     if wrong:
         raise NeedsPersonError(
             f"rollback {manifest.run_id}: {', '.join(wrong)} could not be put back as it was; its "
             "journal is kept"
         )
-
-
-def _now(repository: Repository, kept: KeptPath) -> dict[str, Any] | None:
-    found = look(repository.root, kept.path, longest_bytes=LONGEST_FILE_BYTES)
-    return described(found.content)
-
-
-def _now_in(tree: Tree, kept: KeptPath) -> dict[str, Any] | None:
-    return described(look(tree.root, kept.path, longest_bytes=LONGEST_FILE_BYTES).content)
 
 
 def _entry(named: list[str] | None) -> TreeEntry | None:

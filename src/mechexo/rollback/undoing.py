@@ -20,6 +20,8 @@ from mechexo.rollback.values import Run, RunState
 from mechexo.rollback.worktree import Content, look
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from mechexo.desk import Desk
     from mechexo.rollback.planning import PathFacts
 
@@ -72,8 +74,7 @@ def undo_part(
         rules[path] = each["rule"]
         entry = _entry(each["before_entry"])
         wanted[path] = Wanted(entry, _content(desk, blobs, entry, before), True)
-        now = look(repository.root, path, longest_bytes=LONGEST_FILE_BYTES).content
-        if described(now) != after:
+        if described_now(repository.root, path) != after:
             later.append(f"{shown_path(path)}: it was changed since")
         elif _named(committed.get(path)) != each["after_entry"]:
             later.append(f"{shown_path(path)}: a later commit changed it")
@@ -120,6 +121,11 @@ def in_git(content: Content, entry: TreeEntry | None, repository: Repository | N
         and repository is not None
         and git_blob_id(content.data, repository.hash_name) == entry.oid
     )
+
+
+def described_now(root: Path, path: str) -> dict[str, Any] | None:
+    """What lies at a path of a working tree, as `described` has it."""
+    return described(look(root, path, longest_bytes=LONGEST_FILE_BYTES).content)
 
 
 def _content(

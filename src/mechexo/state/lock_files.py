@@ -29,12 +29,14 @@ def is_held(path: str) -> bool:
 @contextmanager
 def held(path: str, what: str) -> Iterator[bool]:
     """Holds a lock until the block ends; False when another program holds it. Waits for nobody.
+    A folder can be the lock as well: then nothing is made.
 
     Raises:
         StateError: the lock file cannot be made; `what` it is for is in the words.
     """
+    flags = os.O_RDONLY if os.path.isdir(path) else os.O_RDWR | os.O_CREAT  # noqa: PTH112
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(path, flags | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise StateError(f"{path}: cannot make the {what} lock file: {error.strerror}") from error
     try:
