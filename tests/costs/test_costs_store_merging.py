@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import random
 from functools import reduce
@@ -14,6 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
+from costs.engine_desks import alike
 from costs.oracle import percentile
 from costs.statistics_oracle import Row
 from costs.statistics_rows import HORIZON, ROWS, UNPAID, priced_frame
@@ -49,20 +49,6 @@ some = settings(max_examples=15, deadline=None)
 RULES = Grouping(zone="America/New_York", tags=())
 ASKED = (("day",), ("symbol",), ("symbol", "hour"), ("source",), ("strategy", "venue"), ())
 QUESTION = Question(ASKED, RULES, (HORIZON,))
-
-
-def alike(first: object, second: object) -> bool:
-    """Equal but for the rounding of floats."""
-    if isinstance(first, float) and isinstance(second, float):
-        return math.isclose(first, second, rel_tol=1e-9, abs_tol=1e-9)
-    if dataclasses.is_dataclass(first) and type(first) is type(second):
-        names = [each.name for each in dataclasses.fields(first)]
-        return all(alike(getattr(first, name), getattr(second, name)) for name in names)
-    if isinstance(first, dict) and isinstance(second, dict):
-        return list(first) == list(second) and all(alike(first[k], second[k]) for k in first)
-    if isinstance(first, tuple) and isinstance(second, tuple):
-        return len(first) == len(second) and all(map(alike, first, second))
-    return first == second
 
 
 class Parts:

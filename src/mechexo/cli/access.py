@@ -8,6 +8,7 @@ import typer
 
 from mechexo.cli import render
 from mechexo.cli.invocation import command_group, open_desk
+from mechexo.cli.options import Json, Reason, Yes
 from mechexo.times import in_zone, parse_duration
 
 if TYPE_CHECKING:
@@ -16,10 +17,6 @@ if TYPE_CHECKING:
 app = command_group("API tokens for the HTTP endpoint.")
 token = command_group("Make, list and revoke API tokens.")
 app.add_typer(token, name="token")
-
-Json = Annotated[bool, typer.Option("--json", help="One JSON document.")]
-Reason = Annotated[str, typer.Option("--reason", help="Why; required on a live desk.")]
-Yes = Annotated[bool, typer.Option("--yes", help="For scripts; nothing is asked here anyway.")]
 
 
 @token.command("create")

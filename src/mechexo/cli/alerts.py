@@ -8,6 +8,7 @@ import typer
 
 from mechexo.cli import alert_words, render
 from mechexo.cli.invocation import command_group, open_desk, pairs
+from mechexo.cli.options import Csv, Json, Reason, Yes
 from mechexo.times import format_duration, parse_duration
 
 if TYPE_CHECKING:
@@ -16,11 +17,7 @@ if TYPE_CHECKING:
 
 app = command_group("The alert list and its actions.")
 
-Json = Annotated[bool, typer.Option("--json", help="One JSON document.")]
-Csv = Annotated[bool, typer.Option("--csv", help="CSV.")]
 AlertId = Annotated[int, typer.Argument(help="The alert's number.", metavar="ID")]
-Reason = Annotated[str, typer.Option("--reason", help="Why; required on a live desk.")]
-Yes = Annotated[bool, typer.Option("--yes", help="For scripts; nothing is asked here anyway.")]
 
 
 @app.command("list")

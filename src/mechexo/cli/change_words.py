@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from mechexo.rollback.diffing import shown_path
-from mechexo.rollback.happenings import Kind
 from mechexo.times import in_zone
 
 if TYPE_CHECKING:
@@ -21,15 +20,6 @@ SUSPECTS_SHOWN = 3
 SUSPECTS_IN_JSON = 20
 FILES_SHOWN = 3
 UNKNOWN = "? UNKNOWN"
-_WORDS = {
-    Kind.EDIT: "edit",
-    Kind.FLAG: "flag",
-    Kind.DEPLOYMENT: "deployment",
-    Kind.COMMIT: "commit",
-    Kind.FLOW_FAILURE: "flow failure",
-    Kind.ALERT: "alert",
-    Kind.ON_CALL: "on call",
-}
 
 
 def body(found: WhatChanged, limit: int) -> dict[str, object]:
@@ -69,7 +59,7 @@ def rows(found: WhatChanged, limit: int) -> Iterator[tuple[object, ...]]:
         each = row.happening
         yield (
             *(row.suspect.rank if row.suspect else None, each.at),
-            "THIS ALERT" if each.key == own else _WORDS[each.kind],
+            "THIS ALERT" if each.key == own else each.kind.word,
             *(each.what, each.who or None, _files(each) or None),
         )
 
@@ -100,7 +90,7 @@ def suspect_lines(desk: Desk, found: WhatChanged, width: int) -> Iterator[str]:
 
 def _suspect(desk: Desk, each: Suspect, width: int) -> Iterator[str]:
     what = each.happening
-    head = f"{in_zone(what.at, desk.zone, named=False)} {_WORDS[what.kind]}: {what.what}"
+    head = f"{in_zone(what.at, desk.zone, named=False)} {what.kind.word}: {what.what}"
     who = f" ({what.who})" if what.who else ""
     yield from _wrapped(f"{each.rank:>3}  ", f"{head}{who}", width)
     for reason in each.reasons:

@@ -17,6 +17,7 @@ from mechexo.cli.costs_options import check_folders, groupings, one_answer
 from mechexo.cli.costs_orders import orders
 from mechexo.cli.costs_sources import sources
 from mechexo.cli.invocation import open_desk
+from mechexo.cli.options import Json, Yes
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -42,7 +43,6 @@ From = Annotated[
     ),
 ]
 To = Annotated[str | None, typer.Option("--to", help="Until; a date is included. Default: now.")]
-Json = Annotated[bool, typer.Option("--json", help="One JSON document.")]
 Parquet = Annotated[
     str | None,
     typer.Option("--parquet", metavar="FILE", help="Every fill with its costs into FILE."),
@@ -85,9 +85,7 @@ def costs(
         typer.Option("--save", help="Keep each whole day: trade_costs, and a file of its fills."),
     ] = False,
     reason: Annotated[str, typer.Option(help="Why it is saved; required on a live desk.")] = "",
-    yes: Annotated[
-        bool, typer.Option("--yes", help="For scripts; nothing is asked here anyway.")
-    ] = False,
+    yes: Yes = False,
 ) -> None:
     """Trading costs by day, symbol and hour: commission, spread, slippage in basis points.
 

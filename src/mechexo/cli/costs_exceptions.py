@@ -9,6 +9,7 @@ import typer
 from mechexo.cli import render
 from mechexo.cli.costs_options import one_answer
 from mechexo.cli.invocation import open_desk
+from mechexo.cli.options import Json, Reason, Yes
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -30,12 +31,10 @@ From = Annotated[
     ),
 ]
 To = Annotated[str | None, typer.Option("--to", help="Until; a date is included. Default: now.")]
-Json = Annotated[bool, typer.Option("--json", help="One JSON document.")]
 FillId = Annotated[str, typer.Argument(help="The fill's id, as listed.")]
 Kinds = Annotated[
     list[str] | None, typer.Option("--kind", help="Only this kind; all that the fill has.")
 ]
-Yes = Annotated[bool, typer.Option("--yes", help="For scripts; nothing is asked here anyway.")]
 
 
 @app.callback()
@@ -95,7 +94,7 @@ def ack(
 def unack(
     ctx: typer.Context,
     fill_id: FillId,
-    reason: Annotated[str, typer.Option(help="Why; required on a live desk.")] = "",
+    reason: Reason = "",
     kind: Kinds = None,
     start: From = None,
     end: To = None,

@@ -9,6 +9,7 @@ import typer
 
 from mechexo.cli import render
 from mechexo.cli.invocation import command_group, open_desk, unopened_desk
+from mechexo.cli.options import Csv, Json, Reason, Yes
 
 if TYPE_CHECKING:
     from mechexo.rollback.flags.operations import UnconfirmedError
@@ -16,9 +17,7 @@ if TYPE_CHECKING:
 
 app = command_group("The desk's flags: look, set, halt, their history.")
 
-Json = Annotated[bool, typer.Option("--json", help="One JSON document.")]
-Csv = Annotated[bool, typer.Option("--csv", help="CSV.")]
-Reason = Annotated[
+ReasonForRisk = Annotated[
     str, typer.Option(help="Why; required on a live desk, but not to lower the risk.")
 ]
 
@@ -50,7 +49,7 @@ def set_(
     ctx: typer.Context,
     name: Annotated[str, typer.Argument(help="The flag.")],
     value: Annotated[str, typer.Argument(help="Its new value, such as false, on, 1000.")],
-    reason: Reason = "",
+    reason: ReasonForRisk = "",
     yes: Annotated[
         bool, typer.Option("--yes", help="For scripts: what adds risk counts as confirmed.")
     ] = False,
@@ -105,10 +104,8 @@ def track(
     off: Annotated[
         bool, typer.Option("--off", help="Keep none any more; what there is stays.")
     ] = False,
-    reason: Annotated[str, typer.Option(help="Why; required on a live desk.")] = "",
-    yes: Annotated[
-        bool, typer.Option("--yes", help="For scripts; nothing is asked here anyway.")
-    ] = False,
+    reason: Reason = "",
+    yes: Yes = False,
     json_: Json = False,
 ) -> None:
     """Keep a history of the flags in their own database, also of changes made by hand."""

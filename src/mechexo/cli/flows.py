@@ -10,11 +10,9 @@ from typer.core import TyperCommand
 
 from mechexo.cli import render
 from mechexo.cli.invocation import command_group, open_desk
+from mechexo.cli.options import Csv, Json, Reason
 
 app = command_group("Flow runs; a wrapper for cron jobs.")
-
-Json = Annotated[bool, typer.Option("--json", help="One JSON document.")]
-Csv = Annotated[bool, typer.Option("--csv", help="CSV.")]
 
 
 class _Wrapper(TyperCommand):
@@ -131,7 +129,7 @@ def deployed(
     commit: Annotated[
         str, typer.Option(help="The commit's id, or the beginning of it; else the checked-out one.")
     ] = "",
-    reason: Annotated[str, typer.Option(help="Why; required on a live desk.")] = "",
+    reason: Reason = "",
     release_hold: Annotated[
         bool, typer.Option("--release-hold", help="Although the commit was rolled back.")
     ] = False,

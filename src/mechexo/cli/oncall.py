@@ -13,15 +13,11 @@ from mechexo.cli.default_command import group_with_default
 from mechexo.cli.invocation import open_desk
 from mechexo.cli.oncall_drill import drill
 from mechexo.cli.oncall_simulate import simulate
+from mechexo.cli.options import Csv, Json, Reason, Yes
 from mechexo.errors import OutputError, UsageError
 from mechexo.times import parse_duration, parse_instant
 
 app = group_with_default("Who is on call.", "now")
-
-Json = Annotated[bool, typer.Option("--json", help="One JSON document.")]
-Csv = Annotated[bool, typer.Option("--csv", help="CSV.")]
-Reason = Annotated[str, typer.Option("--reason", help="Why; required on a live desk.")]
-Yes = Annotated[bool, typer.Option("--yes", help="For scripts; nothing is asked here anyway.")]
 
 
 @app.command("now")

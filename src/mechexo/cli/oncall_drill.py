@@ -8,6 +8,7 @@ import typer
 
 from mechexo.cli import render
 from mechexo.cli.invocation import open_desk
+from mechexo.cli.options import Reason, Yes
 from mechexo.cli.words import harmless
 
 
@@ -16,11 +17,9 @@ def drill(
     channels: Annotated[
         list[str] | None, typer.Argument(metavar="[CHANNEL]...", help="All unless given.")
     ] = None,
-    reason: Annotated[str, typer.Option("--reason", help="Why; required on a live desk.")] = "",
+    reason: Reason = "",
     json_: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
-    yes: Annotated[
-        bool, typer.Option("--yes", help="For scripts; nothing is asked here anyway.")
-    ] = False,
+    yes: Yes = False,
 ) -> None:
     """Send a test message through each channel now, whatever its severities, its limits and the
     quiet hours say. Exit 1 when one did not go out.

@@ -10,6 +10,7 @@ import typer
 
 from mechexo.cli import render
 from mechexo.cli.invocation import command_group, open_desk
+from mechexo.cli.options import Json
 from mechexo.cli.plan_text import history_rows, plan_body, plan_lines
 
 if TYPE_CHECKING:
@@ -25,8 +26,6 @@ app.add_typer(plan_app, name="plan")
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
-Json = Annotated[bool, typer.Option("--json", help="One JSON document.")]
-
 
 To = Annotated[str, typer.Option(help="Back to this moment: 2026-03-08T14:30, ...Z, or -15m.")]
 Commit = Annotated[
@@ -36,7 +35,6 @@ Override = Annotated[
     list[str] | None,
     typer.Option(help="A guard to set aside by its name, such as files; may be repeated."),
 ]
-Reason = Annotated[str, typer.Option(help="Why; required on a live desk.")]
 
 
 @plan_app.command("flow")

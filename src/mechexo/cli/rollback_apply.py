@@ -10,17 +10,16 @@ import typer
 
 from mechexo.cli import render
 from mechexo.cli.invocation import open_desk
+from mechexo.cli.options import Json, Reason, Yes
 
 if TYPE_CHECKING:
     from mechexo.desk import Desk
     from mechexo.rollback.values import Plan, Run, Step
 
-Json = Annotated[bool, typer.Option("--json", help="One JSON document.")]
-Reason = Annotated[str, typer.Option(help="Why; required on a live desk.")]
 Confirm = Annotated[
     str, typer.Option(help="The first 8 characters of the plan's digest; asked for when left out.")
 ]
-Yes = Annotated[
+Confirmed = Annotated[
     bool, typer.Option("--yes", help="For scripts: the named plan counts as confirmed.")
 ]
 PlanId = Annotated[str, typer.Argument(metavar="PLAN", help="The plan's id, or its beginning.")]
@@ -31,7 +30,7 @@ def apply(
     ctx: typer.Context,
     plan_id: PlanId,
     confirm: Confirm = "",
-    yes: Yes = False,
+    yes: Confirmed = False,
     reason: Reason = "",
     json_: Json = False,
 ) -> None:
@@ -46,7 +45,7 @@ def undo(
     ctx: typer.Context,
     run_id: RunId,
     confirm: Confirm = "",
-    yes: Yes = False,
+    yes: Confirmed = False,
     reason: Reason = "",
     override: Annotated[
         list[str] | None, typer.Option(help="A guard to set aside by its name.")
@@ -75,9 +74,7 @@ def recover(
         str, typer.Option(metavar="ID", help="Leave this one as it stands, and its journal.")
     ] = "",
     reason: Reason = "",
-    yes: Annotated[
-        bool, typer.Option("--yes", help="For scripts; nothing is asked here anyway.")
-    ] = False,
+    yes: Yes = False,
     json_: Json = False,
 ) -> None:
     """Finish rollbacks that were cut off: each becomes all old or all new."""
@@ -100,9 +97,7 @@ def redeploy(
     ctx: typer.Context,
     run_id: RunId,
     reason: Reason = "",
-    yes: Annotated[
-        bool, typer.Option("--yes", help="For scripts; nothing is asked here anyway.")
-    ] = False,
+    yes: Yes = False,
     json_: Json = False,
 ) -> None:
     """Tell the orchestrator once more of what a rollback changed."""
@@ -133,9 +128,7 @@ def release(
     ctx: typer.Context,
     what: Annotated[str, typer.Argument(help="A commit on hold, or the rollback that held it.")],
     reason: Reason = "",
-    yes: Annotated[
-        bool, typer.Option("--yes", help="For scripts; nothing is asked here anyway.")
-    ] = False,
+    yes: Yes = False,
 ) -> None:
     """Let commits that were rolled back be deployed again."""
     from mechexo.rollback import operations as rollback

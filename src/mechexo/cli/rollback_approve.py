@@ -10,6 +10,7 @@ import typer
 
 from mechexo.cli import render
 from mechexo.cli.invocation import open_desk
+from mechexo.cli.options import Json, Reason
 from mechexo.cli.plan_text import OK, WARNING, plan_lines, printable
 from mechexo.times import in_zone
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from mechexo.rollback.approval import Judged
     from mechexo.rollback.values import Plan
 
-Json = Annotated[bool, typer.Option("--json", help="One JSON document.")]
 PlanId = Annotated[str, typer.Argument(metavar="PLAN", help="The plan's id, or its beginning.")]
 
 
@@ -42,7 +42,7 @@ def approve(
     yes: Annotated[
         bool, typer.Option("--yes", help="For scripts: the named plan counts as read.")
     ] = False,
-    reason: Annotated[str, typer.Option(help="Why; required on a live desk.")] = "",
+    reason: Reason = "",
     json_: Json = False,
 ) -> None:
     """Approve of a plan that somebody else made, by a signature with your SSH key."""

@@ -14,6 +14,7 @@ import typer
 
 from mechexo.cli import render
 from mechexo.cli.invocation import Invocation, command_group, open_desk
+from mechexo.cli.options import Csv, Json
 from mechexo.cli.streams import data_on_stdout
 from mechexo.clock import SystemClock
 from mechexo.config import Settings, find_config, load_settings
@@ -24,9 +25,6 @@ from mechexo.runbook.operations import find_entry
 from mechexo.runbook.values import Entry, Found, KnownCommand
 
 app = command_group("List, show, search and export the runbook.")
-
-Json = Annotated[bool, typer.Option("--json", help="One JSON document.")]
-Csv = Annotated[bool, typer.Option("--csv", help="CSV.")]
 
 
 def _settings(ctx: typer.Context, *, strict: bool) -> tuple[Settings | None, Path | None]:

@@ -26,6 +26,11 @@ class Kind(StrEnum):
     ALERT = "alert"
     ON_CALL = "on_call"
 
+    @property
+    def word(self) -> str:
+        """As people read it."""
+        return self.value.replace("_", " ")
+
 
 @dataclass(frozen=True, slots=True)
 class Remedy:

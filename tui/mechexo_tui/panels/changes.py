@@ -36,15 +36,6 @@ NARROW = 100
 """Below this width the files stand in the story only."""
 SORT_MARK = 2
 """Cells of the mark behind the title of the column that the list is sorted by."""
-_SAID = {
-    Kind.EDIT: "edit",
-    Kind.FLAG: "flag",
-    Kind.DEPLOYMENT: "deployment",
-    Kind.COMMIT: "commit",
-    Kind.FLOW_FAILURE: "flow failure",
-    Kind.ALERT: "alert",
-    Kind.ON_CALL: "on call",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +62,7 @@ class Told:
             return f"unknown {self.gap.source} {self.gap.reason}" if self.gap else ""
         each = self.happening
         names = (*map(shown_path, each.paths), *each.flows, *each.flags)
-        return " ".join((_SAID[each.kind], each.what, each.who, *names))
+        return " ".join((each.kind.word, each.what, each.who, *names))
 
 
 def told(found: WhatChanged, words: str, *, by_rank: bool = False) -> list[Told]:
@@ -176,7 +167,7 @@ def kind_of(each: Told, look: Look) -> Span:
     """What happened as glyph and word."""
     glyphs, what = look.glyphs, each.happening
     assert what is not None
-    word = _SAID[what.kind]
+    word = what.kind.word
     if each.own:
         return f"{glyphs.closed} THIS ALERT", "title"
     match what.kind:

@@ -18,13 +18,15 @@ from mechexo.config.secrets import redact
 from mechexo.errors import (
     BusyError,
     ConfigError,
-    ConflictError,
-    NotFoundError,
     UnreachableError,
-    UsageError,
-    close_names,
 )
 from mechexo.rollback.flags import postgres_tracking as tracking
+from mechexo.rollback.flags.changing import (
+    chosen,
+    not_tracked,
+    refuse_unless_as_was,
+    to_be_set,
+)
 from mechexo.rollback.flags.picking import Row, picked
 from mechexo.rollback.flags.postgres_tracking import quoted
 from mechexo.rollback.flags.values import (
@@ -33,8 +35,6 @@ from mechexo.rollback.flags.values import (
     FlagsThen,
     FlagValue,
     Scalar,
-    moved,
-    same,
 )
 
 CONNECT_WITHIN_S = 2
@@ -85,7 +85,7 @@ class PostgresStore:
         """See `FlagStore`."""
         with self._transaction(reading=True) as connection:
             if not self._has_history(connection):
-                raise UsageError("flags are not tracked yet; begin with: mechexo flags track")
+                raise not_tracked()
             query = f"SELECT seq, at, how FROM {self._history} ORDER BY seq"
             rows = [Row(*row) for row in connection.execute(query)]
             last = picked(rows, moment)
@@ -107,12 +107,7 @@ class PostgresStore:
             # In one order whoever asks, so that two of us never wait for each other.
             for change in sorted(changes, key=lambda each: each.key):
                 now = self._rows(connection, change.key, as_stored)
-                if len(now) != 1:
-                    said = "is there twice" if now else "is not there any more"
-                    raise ConflictError(f"the flag {change.key} {said}; nothing was changed")
-                version = self._version(connection, change.key)
-                if not same(now[0], change.old.value) or version != change.old.version:
-                    raise ConflictError(moved(change, now[0], version))
+                refuse_unless_as_was(change, now, self._version(connection, change.key))
                 self._set(connection, change.key, change.new, as_stored)
 
     def replace_now(
@@ -121,16 +116,16 @@ class PostgresStore:
         """See `FlagStore`."""
         with self._transaction(actor=actor) as connection:
             as_stored = self._type(connection)
-            now = self._rows(connection, key, as_stored)
-            if not now:
-                query = f"SELECT {self._key}::text FROM {self._table}"
-                known = [str(row[0]) for row in connection.execute(query)]
-                raise NotFoundError(f"there is no flag {key!r}; {close_names(key, known)}")
-            version = self._version(connection, key)
-            changes = tuple(choose(FlagValue(key, value, version)) for value in now)
-            if any(not same(change.old.value, change.new) for change in changes):
-                # Rows of one key cannot be told apart, so all get the last one's value.
-                self._set(connection, key, changes[-1].new, as_stored)
+            query = f"SELECT {self._key}::text FROM {self._table}"
+            changes = chosen(
+                key,
+                self._rows(connection, key, as_stored),
+                self._version(connection, key),
+                choose,
+                lambda: (row[0] for row in connection.execute(query)),
+            )
+            if change := to_be_set(changes):
+                self._set(connection, key, change.new, as_stored)
         return changes
 
     def history(

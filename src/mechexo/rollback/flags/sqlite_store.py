@@ -17,14 +17,16 @@ from mechexo.config.rollback import FlagSettings
 from mechexo.errors import (
     BusyError,
     ConfigError,
-    ConflictError,
-    NotFoundError,
     UnreachableError,
-    UsageError,
-    close_names,
 )
 from mechexo.reading_sqlite import read_database
 from mechexo.rollback.flags import sqlite_tracking as tracking
+from mechexo.rollback.flags.changing import (
+    chosen,
+    not_tracked,
+    refuse_unless_as_was,
+    to_be_set,
+)
 from mechexo.rollback.flags.picking import Row, picked
 from mechexo.rollback.flags.sqlite_tracking import CONTEXT, HISTORY, quoted
 from mechexo.rollback.flags.values import (
@@ -33,8 +35,6 @@ from mechexo.rollback.flags.values import (
     FlagsThen,
     FlagValue,
     Scalar,
-    moved,
-    same,
 )
 from mechexo.times import from_iso_z, iso_z
 
@@ -63,7 +63,7 @@ class SqliteStore:
 
         def look(connection: sqlite3.Connection) -> FlagsThen:
             if not _has_history(connection):
-                raise UsageError("flags are not tracked yet; begin with: mechexo flags track")
+                raise not_tracked()
             query = f"SELECT seq, at, how FROM {HISTORY} ORDER BY seq"
             rows = [Row(seq, from_iso_z(at), how) for seq, at, how in connection.execute(query)]
             last = picked(rows, moment)
@@ -82,13 +82,8 @@ class SqliteStore:
         """See `FlagStore`."""
         with self._transaction(actor) as (connection, at):
             for change in changes:
-                now = self._rows(connection, change.key)
-                if len(now) != 1:
-                    said = "is there twice" if now else "is not there any more"
-                    raise ConflictError(f"the flag {change.key} {said}; nothing was changed")
-                version = _version(connection, change.key)
-                if not same(now[0], change.old.value) or version != change.old.version:
-                    raise ConflictError(moved(change, now[0], version))
+                now, version = self._rows(connection, change.key), _version(connection, change.key)
+                refuse_unless_as_was(change, now, version)
                 self._set(connection, change.key, change.new, at)
 
     def replace_now(
@@ -96,18 +91,16 @@ class SqliteStore:
     ) -> tuple[FlagChange, ...]:
         """See `FlagStore`."""
         with self._transaction(actor) as (connection, at):
-            now = self._rows(connection, key)
-            if not now:
-                known = [
-                    str(row[0])
-                    for row in connection.execute(f"SELECT {self._key} FROM {self._table}")
-                ]
-                raise NotFoundError(f"there is no flag {key!r}; {close_names(key, known)}")
-            version = _version(connection, key)
-            changes = tuple(choose(FlagValue(key, value, version)) for value in now)
-            if any(not same(change.old.value, change.new) for change in changes):
-                # Rows of one key cannot be told apart, so all get the last one's value.
-                self._set(connection, key, changes[-1].new, at)
+            query = f"SELECT {self._key} FROM {self._table}"
+            changes = chosen(
+                key,
+                self._rows(connection, key),
+                _version(connection, key),
+                choose,
+                lambda: (row[0] for row in connection.execute(query)),
+            )
+            if change := to_be_set(changes):
+                self._set(connection, key, change.new, at)
         return changes
 
     def history(
