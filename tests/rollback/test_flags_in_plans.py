@@ -23,6 +23,7 @@ from mechexo.rollback.values import Plan, RunState
 from rollback.carrying import around, carry_out, tree_of
 from rollback.failing_files import FailingFiles, StopBefore, Stopped
 from rollback.histories import History
+from support.program import mechexo
 
 pytestmark = pytest.mark.slow
 
@@ -328,3 +329,22 @@ def test_a_flag_named_like_a_secret_is_neither_shown_nor_set(
     assert "named like a secret" in guard.detail
     desk.state.close()
     assert b"hunter2" not in desk.state.path.read_bytes()
+
+
+def test_a_secret_flag_is_set_without_its_value_being_shown_or_recorded(
+    desk: Desk, history: History, flags: Flags, deployed: datetime
+) -> None:
+    flags.set(api_token="hunter2-old")
+    for words in (
+        ["set", "api_token", "hunter2-new", "--yes"],
+        ["set", "api_token", "hunter2-new", "--yes", "--json"],
+        *(["list"], ["list", "--json"], ["list", "--csv"]),
+        *(["history"], ["history", "--json"], ["history", "--csv"]),
+    ):
+        done = mechexo("flags", *words, config=desk.config_path)
+        assert done.returncode == 0, done.stderr
+        told = done.stdout + done.stderr
+        assert "api_token" in told
+        assert "hunter2" not in told, words
+    assert flags.read()["api_token"] == "hunter2-new"
+    assert not [e for e in desk.audit_entries() if "hunter2" in str(e.payload)]

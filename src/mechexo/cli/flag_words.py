@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from mechexo.cli.words import harmless
 from mechexo.rollback.flags.operations import Flag, FlagSet, words
-from mechexo.rollback.flags.values import FlagEvent, Scalar, shown
+from mechexo.rollback.flags.values import FlagEvent, Scalar, guarded, shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,7 +31,7 @@ def flag_body(flag: Flag) -> dict[str, object]:
     """A flag in JSON; its value with its own type."""
     return {
         "name": flag.key,
-        "value": as_json(flag.value.value),
+        "value": as_json(guarded(flag.key, flag.value.value)),
         "version": flag.value.version,
         "safer": flag.safer,
         "changed_at": flag.last.at if flag.last else None,
@@ -51,7 +51,7 @@ def flag_rows(flags: Iterable[Flag]) -> Rows:
     rows: list[Sequence[object]] = [
         (
             harmless(flag.key),
-            harmless(shown(flag.value.value)),
+            harmless(shown(guarded(flag.key, flag.value.value))),
             _SAFER[flag.safer],
             flag.last.at if flag.last else None,
             _by(flag.last) if flag.last else None,
@@ -67,8 +67,8 @@ def event_body(event: FlagEvent) -> dict[str, object]:
         "seq": event.seq,
         "at": event.at,
         "name": event.key or None,
-        "old": as_json(event.old),
-        "new": as_json(event.new),
+        "old": as_json(guarded(event.key, event.old)),
+        "new": as_json(guarded(event.key, event.new)),
         "how": event.how,
         "actor": event.actor or None,
     }
@@ -86,8 +86,10 @@ def event_rows(events: Iterable[FlagEvent]) -> Rows:
         (
             event.at,
             harmless(event.key) or None,
-            None if _had_none(event) else harmless(shown(event.old)),
-            None if not event.key or event.how == "delete" else harmless(shown(event.new)),
+            None if _had_none(event) else harmless(shown(guarded(event.key, event.old))),
+            None
+            if not event.key or event.how == "delete"
+            else harmless(shown(guarded(event.key, event.new))),
             _WHOLE.get(event.how, event.how),
             None if event.how in ("begin", "end", "seen") else _by(event),
         )
@@ -101,8 +103,8 @@ def set_body(done: FlagSet) -> dict[str, object]:
     change = done.change
     return {
         "name": change.key,
-        "old": as_json(change.old.value),
-        "new": as_json(change.new),
+        "old": as_json(guarded(change.key, change.old.value)),
+        "new": as_json(guarded(change.key, change.new)),
         "direction": change.direction,
         "changed": done.changed,
         "note": done.note,
@@ -111,8 +113,9 @@ def set_body(done: FlagSet) -> dict[str, object]:
 
 def set_line(done: FlagSet) -> str:
     """A flag that was set, for people."""
+    key = done.change.key
     if not done.changed:
-        return harmless(f"{done.change.key} is {shown(done.change.new)} already.")
+        return harmless(f"{key} is {shown(guarded(key, done.change.new))} already.")
     return harmless(f"{words(done.change)}. Done.")
 
 

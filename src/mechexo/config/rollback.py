@@ -83,7 +83,8 @@ class RollbackSettings(Table):
     plan_lifetime: Duration = timedelta(minutes=15)
     """How long a plan can be applied; it can be looked at for ever."""
     second_person: tuple[Exceeded, ...] = ()
-    """Where an override also needs the approval of a second person."""
+    """What also needs the approval of a second person: overrides of these guards; `risk-up` is
+    every plan that sets flags again which add risk."""
     signers: str = ""
     """The file, in the format of OpenSSH's allowed signers, of the keys that may approve."""
     flows: dict[str, RollbackFlowSettings] = field(default_factory=dict)

@@ -21,12 +21,13 @@ from mechexo.rollback.flags.values import (
     FlagValue,
     Scalar,
     from_written,
+    guarded,
     kind,
+    named_like_a_secret,
     same,
     shown,
     written,
 )
-from mechexo.rollback.masking import masked
 from mechexo.rollback.restoring import NeedsPersonError
 from mechexo.rollback.undoing import run_with
 from mechexo.rollback.values import PlannedFlag, RunState
@@ -74,7 +75,7 @@ def flags_at(desk: Desk, moment: datetime, names: Sequence[str] | None = None) -
             conflicts.append(f"{key}: it is NULL {'now' if is_now.value is None else 'then'}")
         elif kind(is_now.value) != kind(was.value):
             conflicts.append(f"{key}: it is {kind(is_now.value)} now, was {kind(was.value)}")
-        elif not same(is_now.value, was.value) and _secret(key):
+        elif not same(is_now.value, was.value) and named_like_a_secret(key):
             conflicts.append(f"{key}: it is named like a secret, which a rollback never shows")
         elif not same(is_now.value, was.value):
             planned.append(_planned(is_now, was.value, desk.settings.rollback.flags.safer))
@@ -135,7 +136,9 @@ def set_flags_back(
         if found is not None and same(found.value, new):
             changes.append(FlagChange(key, found, old, Direction.NEUTRAL))
         elif found is None or not same(found.value, old):
-            foreign.append(f"{key} is {'gone' if found is None else shown(found.value)}")
+            foreign.append(
+                f"{key} is {'gone' if found is None else shown(guarded(key, found.value))}"
+            )
     if foreign:
         raise NeedsPersonError(
             f"rollback {run_id} was cut off, and since then somebody changed a flag: "
@@ -182,11 +185,6 @@ def _planned(now: FlagValue, new: Scalar, safer: Mapping[str, Safer]) -> Planned
 def _turned(flag: PlannedFlag) -> PlannedFlag:
     turned = {"old_written": flag.new_written, "new_written": flag.old_written}
     return PlannedFlag(**{**asdict(flag), **turned})
-
-
-def _secret(key: str) -> bool:
-    line = [f"{key}: value"]
-    return masked(line) != line
 
 
 def _now(flag: PlannedFlag) -> PlannedFlag:

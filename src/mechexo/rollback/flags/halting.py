@@ -17,7 +17,7 @@ from mechexo.rollback.flags import spool
 from mechexo.rollback.flags.direction import direction, fitted
 from mechexo.rollback.flags.spool import Record
 from mechexo.rollback.flags.store import FlagStore
-from mechexo.rollback.flags.values import Direction, FlagChange, FlagValue, same
+from mechexo.rollback.flags.values import Direction, FlagChange, FlagValue, guarded, same
 
 if TYPE_CHECKING:
     from mechexo.config.rollback import Safer
@@ -99,8 +99,8 @@ def record(desk: Desk, change: FlagChange, *, reason: str) -> Recorded:
 def payload(desk: Desk, change: FlagChange, reason: str) -> dict[str, object]:
     """What an audit entry says of a change."""
     return {
-        "before": change.old.value,
-        "after": change.new,
+        "before": guarded(change.key, change.old.value),
+        "after": guarded(change.key, change.new),
         "reason": reason,
         "role": desk.role.label,
         "direction": change.direction,

@@ -16,6 +16,7 @@ from mechexo.rollback.flags.values import (
     FlagChange,
     FlagEvent,
     FlagValue,
+    guarded,
     same,
     shown,
 )
@@ -67,7 +68,8 @@ class UnconfirmedError(NotAllowedError):
 
 def words(change: FlagChange) -> str:
     """A change in words: the flag, its old and its new value, and what is known of the risk."""
-    moves = f"{change.key}: {shown(change.old.value)} -> {shown(change.new)}"
+    key, old, new = change.key, change.old.value, change.new
+    moves = f"{key}: {shown(guarded(key, old))} -> {shown(guarded(key, new))}"
     risk = {
         Direction.UP: "adds risk",
         Direction.DOWN: "lowers the risk",
@@ -130,7 +132,8 @@ def set_flag(
     made = False
     try:
         with desk.operation("flags.set", key, needs=Role.OPERATOR, reason=reason) as operation:
-            operation.before, operation.after = change.old.value, change.new
+            operation.before = guarded(key, change.old.value)
+            operation.after = guarded(key, change.new)
             operation.details["direction"] = change.direction
             store.change([change], actor=desk.actor.name)
             made = True

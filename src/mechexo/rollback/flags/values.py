@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from mechexo.config.secrets import HIDDEN
+from mechexo.rollback.masking import masked
+
 Scalar = str | int | float | bytes | None
 """A value as the database holds it, with its type: "1", 1 and 1.0 are three values; None is NULL.
 Of PostgreSQL a truth value is a `bool`, and what is neither text nor a whole or a binary floating
@@ -119,6 +122,17 @@ def from_written(text: str) -> Scalar:
     raise ValueError(f"{text} is no value of a flag")
 
 
+def named_like_a_secret(key: str) -> bool:
+    """Whether the name of a flag says that its value is a secret."""
+    line = [f"{key}: value"]
+    return masked(line) != line
+
+
+def guarded(key: str, value: Scalar) -> Scalar:
+    """A flag's value as it may be shown and recorded: a secret's may not."""
+    return HIDDEN if value is not None and named_like_a_secret(key) else value
+
+
 def moved(change: FlagChange, now: Scalar, version: int) -> str:
     """What to say of a change whose flag has another value or version by now."""
     if same(now, change.old.value):
@@ -128,6 +142,7 @@ def moved(change: FlagChange, now: Scalar, version: int) -> str:
         )
     types = "" if kind(now) == kind(change.old.value) else f" ({kind(now)})"
     return (
-        f"the flag {change.key} is {shown(now)}{types} by now, not {shown(change.old.value)}; "
+        f"the flag {change.key} is {shown(guarded(change.key, now))}{types} by now, not "
+        f"{shown(guarded(change.key, change.old.value))}; "
         "nothing was changed"
     )
