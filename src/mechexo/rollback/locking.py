@@ -58,7 +58,7 @@ def only_one_in(repository: Repository) -> Iterator[None]:
     Raises:
         BusyError: a rollback of another desk works on it.
     """
-    with held(os.fspath(repository.common_dir), "rollback") as mine:
+    with held(os.fspath(repository.common_dir), "rollback", folder=True) as mine:
         if not mine:
             raise BusyError(f"another rollback is under way: of another desk, in {repository.root}")
         yield

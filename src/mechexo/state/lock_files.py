@@ -27,14 +27,14 @@ def is_held(path: str) -> bool:
 
 
 @contextmanager
-def held(path: str, what: str) -> Iterator[bool]:
+def held(path: str, what: str, *, folder: bool = False) -> Iterator[bool]:
     """Holds a lock until the block ends; False when another program holds it. Waits for nobody.
-    A folder can be the lock as well: then nothing is made.
+    With `folder` an existing folder is the lock itself, and nothing is made.
 
     Raises:
-        StateError: the lock file cannot be made; `what` it is for is in the words.
+        StateError: the lock cannot be made or opened; `what` it is for is in the words.
     """
-    flags = os.O_RDONLY if os.path.isdir(path) else os.O_RDWR | os.O_CREAT  # noqa: PTH112
+    flags = os.O_RDONLY | os.O_DIRECTORY if folder else os.O_RDWR | os.O_CREAT
     try:
         descriptor = os.open(path, flags | os.O_CLOEXEC, 0o600)
     except OSError as error:
