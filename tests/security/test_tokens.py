@@ -46,7 +46,7 @@ def test_no_file_of_the_desk_holds_the_token(desk: Desk) -> None:
     operations.authenticate(desk, text, Scope.ALERTS)
     kept = everything_in(desk.root)
     assert text.encode() not in kept
-    assert text.rpartition("_")[2].encode() not in kept
+    assert text.split("_", 2)[2].encode() not in kept
     assert tokens.digest(text).encode() in kept
 
 
@@ -58,7 +58,7 @@ def test_its_representation_does_not_show_it(desk: Desk) -> None:
 def test_a_token_in_any_text_is_hidden(desk: Desk) -> None:
     text = made(desk)
     shown = redact(f"curl -H 'Authorization: Bearer {text}' failed")
-    assert text.rpartition("_")[2] not in shown
+    assert text.split("_", 2)[2] not in shown
     assert shown.endswith("_***' failed")
 
 
