@@ -116,6 +116,34 @@ def test_a_risk_that_cannot_be_read_counts_as_danger() -> None:
     assert step.risk == "danger"
 
 
+def test_the_exit_codes_of_a_good_run_are_read_and_zero_without_them() -> None:
+    def exits(attribute: str) -> tuple[int, ...]:
+        (step,) = read(f"1. Do.\n\n   ```sh {{id=a{attribute}}}\n   true\n   ```\n").steps
+        return step.exits
+
+    assert exits("") == (0,)
+    assert exits(' exits="0,1"') == (0, 1)
+    assert exits(" exits=0,1,2") == (0, 1, 2)
+
+
+@pytest.mark.parametrize("said", ["256", "-1", "0,,1", "any", "0 1", ""])
+def test_exit_codes_that_cannot_be_read_excuse_no_failure(said: str) -> None:
+    (step,) = read(f'1. Do.\n\n   ```sh {{id=a exits="{said}"}}\n   true\n   ```\n').steps
+    assert step.exits == (0,)
+
+
+def test_a_step_is_known_by_its_id_or_by_its_section_and_number() -> None:
+    text = "## First 60 seconds\n\n1. Do.\n\n   ```sh {id=stop}\n   true\n   ```\n\n2. Phone.\n"
+    assert [step.key for step in read(text).steps] == ["stop", "first-60-seconds#2"]
+
+
+@given(FOREIGN)
+@example("## A\n\n1. x\n\nWords.\n\n1. y\n\n## A\n\n1. z\n")
+def test_no_two_steps_of_an_entry_have_one_key(text: str) -> None:
+    keys = [step.key for step in read(text).steps]
+    assert len(set(keys)) == len(keys)
+
+
 def test_without_front_matter_the_heading_is_the_title_and_the_file_name_the_id() -> None:
     entry = parse("# Node not ready\n\n## Meaning\n\nWords.\n", name="node-not-ready.md")
     assert (entry.id, entry.title, entry.sections) == (

@@ -12,14 +12,14 @@ from mechexo.runbook.commands import OURS, command_problems
 from mechexo.runbook.front_matter import KNOWN_KEYS, FrontMatter, read_front_matter
 from mechexo.runbook.lookup import match_entry
 from mechexo.runbook.outline import Fence, Outline, outline
-from mechexo.runbook.parse import RISKS, SHELLS, STEP_ID
+from mechexo.runbook.parse import RISKS, SHELLS, STEP_ID, exit_codes
 from mechexo.runbook.values import SECTIONS, Entry, Finding, KnownCommand
 from mechexo.runbook.variables import fill
 
 SEVERITIES = ("SEV1", "SEV2", "SEV3")
 ROLES = ("viewer", "responder", "operator", "admin")
 _REQUIRED = ("title", "severity", "owner", "backup_owner", "symptoms", "last_reviewed")
-_ATTRIBUTES = frozenset({"id", "risk", "confirm", "expect", "timeout", "undo"})
+_ATTRIBUTES = frozenset({"id", "risk", "confirm", "expect", "timeout", "undo", "exits"})
 _PLACEHOLDER = re.compile(r"<[A-Za-z][A-Za-z0-9 _.-]*>")
 _INLINE = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 _ENTRY_LINK = re.compile(r"\]\(\.?/?([A-Za-z0-9_-]+)\.md(?:#[^)]*)?\)")
@@ -216,6 +216,8 @@ class _Check:
             yield f"undo names no step of this entry: {attributes['undo']}"
         if not re.fullmatch(r"[1-9][0-9]{0,4}", attributes.get("timeout", "1")):
             yield "timeout must be whole seconds from 1"
+        if exit_codes(attributes.get("exits", "0")) is None:
+            yield "exits must be exit codes from 0 to 255, such as 0,1"
         try:
             re.compile(attributes.get("expect", ""))
         except re.error as error:

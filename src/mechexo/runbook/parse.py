@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path, PurePath
 
 from mechexo.runbook.front_matter import read_front_matter
@@ -13,6 +16,7 @@ from mechexo.runbook.values import Entry, Step
 RISKS = ("read", "change", "danger")
 SHELLS = frozenset({"sh", "bash", "shell"})
 STEP_ID = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+EXITS = re.compile(r"[0-9]{1,3}(?:,[0-9]{1,3})*")
 
 
 def parse(text: str, *, name: str, origin: str = "shipped", path: Path | None = None) -> Entry:
@@ -29,7 +33,7 @@ def parse(text: str, *, name: str, origin: str = "shipped", path: Path | None = 
     head = read_front_matter(lines)
     found = outline(lines[head.lines :], head.lines + 1)
     stem = harmless(PurePath(name).stem).strip() or "unnamed"
-    steps = tuple(step for item in found.items for step in _steps(item))
+    steps = _told_apart(step for item in found.items for step in _steps(item))
     entry_id = head.text("id") or stem
     return Entry(
         id=entry_id,
@@ -54,6 +58,22 @@ def parse(text: str, *, name: str, origin: str = "shipped", path: Path | None = 
         # Last: the readings above add to it.
         problems=tuple(head.problems),
     )
+
+
+def exit_codes(said: str) -> tuple[int, ...] | None:
+    """The exit codes that `exits="0,1"` names; None when it is no list of codes from 0 to 255."""
+    codes = [int(each) for each in said.split(",")] if EXITS.fullmatch(said) else []
+    return tuple(dict.fromkeys(codes)) if codes and max(codes) <= 255 else None
+
+
+def _told_apart(steps: Iterable[Step]) -> tuple[Step, ...]:
+    """The steps with a key of their own each, also where two lists of a section count from 1."""
+    seen: Counter[str] = Counter()
+    told = []
+    for step in steps:
+        seen[step.key] += 1
+        told.append(replace(step, repeat=seen[step.key]))
+    return tuple(told)
 
 
 def _steps(item: Item) -> list[Step]:
@@ -84,4 +104,6 @@ def _step(item: Item, text: str, fence: Fence) -> Step:
         timeout_s=int(timeout) if re.fullmatch(r"[0-9]{1,5}", timeout) else None,
         undo=attributes.get("undo", ""),
         line=fence.line,
+        # Codes that we cannot read excuse nothing.
+        exits=exit_codes(attributes.get("exits", "0")) or (0,),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -21,6 +22,10 @@ SECTIONS = (
     "After",
 )
 """The sections of every entry, in this order."""
+
+
+def _slug(text: str) -> str:
+    return "-".join(re.findall(r"[a-z0-9]+", text.lower()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +49,17 @@ class Step:
     """Where it is in the file, from 1."""
     unset: tuple[str, ...] = ()
     """Variables of the command that the desk has not set: it cannot be run as it stands."""
+    exits: tuple[int, ...] = (0,)
+    """The exit codes of a good run: a diagnosis such as `mechexo status` says with its own how the
+    desk is, and has not failed for that."""
+    repeat: int = 1
+    """How often its name has come up in the entry by here: 1 unless names are used twice."""
+
+    @property
+    def key(self) -> str:
+        """What a tick is kept under: its id, or `first-60-seconds#2` (its section and number)."""
+        name = self.id or f"{_slug(self.section) or 'before'}#{self.number}"
+        return name if self.repeat == 1 else f"{name}#{self.repeat}"
 
 
 @dataclass(frozen=True, slots=True)
