@@ -278,3 +278,53 @@ def test_patience_does_not_reach_back_over_a_gap(gross, clock):
     assert state.detail.startswith("1 of 2 failures, and not known to have been well before: ")
     clock.advance(MINUTE)
     assert health.run_due(desk)[0].status == Status.CRITICAL
+
+
+def changes(desk, clock):
+    found, damaged = health.changes(
+        desk, start=clock.now() - 400 * 24 * 60 * MINUTE, end=clock.now(), most=5000
+    )
+    assert damaged == 0
+    return [(each.before and each.before.value, each.after.value) for each in found]
+
+
+def test_each_change_of_a_probe_is_kept_and_a_look_that_changes_nothing_is_not(gross, clock):
+    desk, put = gross
+    for value in (0.5, 0.5, 0.95, 0.95, 0.5, 0.5):
+        put(value)
+        health.run_due(desk, force=True)
+        clock.advance(MINUTE)
+    assert changes(desk, clock) == [("ok", "warning"), ("warning", "critical"), ("critical", "ok")]
+    assert health.last_change(desk) == 3
+
+
+def test_a_first_look_that_finds_no_good_is_a_change(gross, clock):
+    desk, put = gross
+    put(0.95)
+    health.run_due(desk, force=True)
+    clock.advance(MINUTE)
+    health.run_due(desk, force=True)
+    assert changes(desk, clock) == [("unknown", "critical")]
+
+
+def test_what_was_not_looked_at_for_long_is_told_as_unknown_before(gross, clock):
+    desk, _ = gross
+    health.run_due(desk, force=True)
+    clock.advance(600 * MINUTE)
+    health.run_due(desk, force=True)
+    assert changes(desk, clock) == [("unknown", "ok")]
+
+
+def test_changes_are_kept_within_bounds_the_newest_of_them(gross, clock, monkeypatch):
+    from mechexo.health import change_records
+
+    monkeypatch.setattr(change_records, "KEPT_PER_PROBE", 2)
+    desk, put = gross
+    for value in (0.5, 0.95, 0.95, 0.5, 0.5):
+        put(value)
+        health.run_due(desk, force=True)
+        clock.advance(MINUTE)
+    assert changes(desk, clock) == [("warning", "critical"), ("critical", "ok")]
+    clock.advance(91 * 24 * 60 * MINUTE)
+    health.run_due(desk, force=True)
+    assert changes(desk, clock) == [("unknown", "ok")]

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 
 from mechexo.config import Settings, redact
 from mechexo.errors import NotFoundError, UsageError
-from mechexo.health import records, uptime_records
+from mechexo.health import change_records, records, uptime_records
 from mechexo.health.availability import Sample, Windows, in_ms
 from mechexo.health.error_budget import UPTIME_CARD, lengths, measured, window_states
 from mechexo.health.hysteresis import next_state
 from mechexo.health.roll_up import roll_up
 from mechexo.health.staleness import STANDS_FOR_INTERVALS, as_shown, is_due
-from mechexo.health.values import Card, CheckIn, Outcome, ProbeState, Status, Uptime
+from mechexo.health.values import Card, CheckIn, Outcome, ProbeChange, ProbeState, Status, Uptime
 
 if TYPE_CHECKING:
     from mechexo.desk import Desk
@@ -98,10 +98,9 @@ def run_due(desk: Desk, *, force: bool = False, deadline_s: float = 8.0) -> tupl
                     continue
                 # As a reader sees it: what was well long ago is not known to be well.
                 previous = as_shown(name, stored, settings, now, tick)
-                records.save_state(
-                    transaction,
-                    next_state(previous, outcome, now, settings, latency_ms=latency_ms),
-                )
+                found_now = next_state(previous, outcome, now, settings, latency_ms=latency_ms)
+                records.save_state(transaction, found_now)
+                change_records.note_change(transaction, previous, found_now)
     return probe_states(desk)
 
 
@@ -151,6 +150,19 @@ def history(desk: Desk, probe_name: str, *, since: datetime) -> tuple[tuple[date
             f"there is no probe {probe_name!r}; there is: {', '.join(close) or 'none'}"
         )
     return records.samples(desk.state, probe_name, since)
+
+
+def changes(
+    desk: Desk, *, start: datetime, end: datetime, most: int
+) -> tuple[tuple[ProbeChange, ...], int]:
+    """How probes changed from `start` to `end`, oldest first, at most the first `most`; and how
+    many rows could not be read. They are kept for 90 days, at most 1,000 of each probe."""
+    return change_records.changes_between(desk.state, start, end, most)
+
+
+def last_change(desk: Desk) -> int:
+    """A number that grows whenever a probe changes. Cheap."""
+    return change_records.last_change(desk.state)
 
 
 def check_in(desk: Desk, job: str, *, ok: bool = True, detail: str = "") -> None:

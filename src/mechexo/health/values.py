@@ -80,6 +80,19 @@ class CheckIn:
 
 
 @dataclass(frozen=True, slots=True)
+class ProbeChange:
+    """A probe's status became another."""
+
+    id: int
+    probe: str
+    at: datetime
+    before: Status | None
+    """None at its first look."""
+    after: Status
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class Card:
     """Probes rolled up by worst-of. A card that nothing watches is unknown and says so."""
 
