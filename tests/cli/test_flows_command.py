@@ -17,8 +17,8 @@ from mechexo.desk import Desk
 from mechexo.flows import operations as flows
 from mechexo.flows import records
 from mechexo.flows.values import FlowRun, RunState
-from mechexo.flows.wrappers import this_wrapper
 from mechexo.health.records import check_ins
+from mechexo.processes import this_process
 from support.program import mechexo, one_line
 
 pytestmark = pytest.mark.slow
@@ -43,7 +43,7 @@ def store_run(desk: Desk, flow: str, *, took_s: float) -> None:
     started_at = ended_at - timedelta(seconds=took_s)
     stored = FlowRun(0, flow, RunState.COMPLETED, started_at, ended_at, took_s, 0, "")
     with desk.state.write() as transaction:
-        records.insert(transaction, stored, this_wrapper())
+        records.insert(transaction, stored, this_process())
 
 
 def run(desk: Desk, *words: str) -> str:

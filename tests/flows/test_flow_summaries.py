@@ -16,8 +16,8 @@ from mechexo.flows import operations as flows
 from mechexo.flows import records, spool
 from mechexo.flows.rules import is_overdue, percentile, summarise, why_overdue
 from mechexo.flows.values import FlowRun, RunState
-from mechexo.flows.wrappers import Wrapper, is_alive, this_wrapper
 from mechexo.output_tail import LAST_WORDS_LIMIT, Tail, harmless, last_words
+from mechexo.processes import Process, is_alive, this_process
 
 HOURLY = '[flows.bars]\nlabel = "Daily bars"\nexpect_every = "1h"\n[flows.other]\n'
 
@@ -34,7 +34,7 @@ def record(
     code = 0 if state is RunState.COMPLETED else 1
     run = FlowRun(0, flow, state, started, ended, took_s, code, "")
     with desk.state.write() as transaction:
-        records.insert(transaction, run, this_wrapper())
+        records.insert(transaction, run, this_process())
 
 
 def test_configured_flows_come_first_in_their_order_then_others_by_name(
@@ -118,7 +118,7 @@ def test_a_flow_is_slow_when_its_newest_run_takes_longer_than_usual(
     assert flows.summaries(desk)[0].slow
     run = FlowRun(0, "bars", RunState.RUNNING, clock.now(), None, None, None, "")
     with desk.state.write() as transaction:
-        records.insert(transaction, run, this_wrapper())
+        records.insert(transaction, run, this_process())
     assert not flows.summaries(desk)[0].slow
     clock.advance(timedelta(seconds=21))
     assert flows.summaries(desk)[0].slow
@@ -175,11 +175,11 @@ def test_figures_are_over_the_window_only(
 
 
 def test_a_process_is_told_from_a_later_one_with_its_number() -> None:
-    me = this_wrapper()
+    me = this_process()
     assert is_alive(me)
-    assert not is_alive(Wrapper(me.pid, me.boot_id, "1"))
-    assert not is_alive(Wrapper(me.pid, "another boot", me.started))
-    assert not is_alive(Wrapper(2**22 + 1, me.boot_id, me.started))
+    assert not is_alive(Process(me.pid, me.boot_id, "1"))
+    assert not is_alive(Process(me.pid, "another boot", me.started))
+    assert not is_alive(Process(2**22 + 1, me.boot_id, me.started))
 
 
 def test_a_damaged_waiting_run_is_named(desk: Desk) -> None:

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from mechexo.masking import masked
 from mechexo.rollback.diffing import file_diff, shown_path
-from mechexo.rollback.masking import masked
 from mechexo.rollback.worktree import Content, leads_outside
 
 FILE = "100644"

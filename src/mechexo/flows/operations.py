@@ -14,7 +14,7 @@ from mechexo.flows import child, records, rules, spool
 from mechexo.flows.auditing import Starter, record_end, starter
 from mechexo.flows.reading import as_seen, lost_runs, standings
 from mechexo.flows.values import FlowRun, FlowStanding, FlowSummary, RunState
-from mechexo.flows.wrappers import Wrapper, this_wrapper
+from mechexo.processes import Process, this_process
 from mechexo.times import format_duration
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def execute(
     check_name(name)
     if not command:
         raise UsageError("there is no command to run; write: mechexo flows exec NAME -- CMD")
-    wrapper, by = this_wrapper(), starter(desk)
+    wrapper, by = this_process(), starter(desk)
     run = FlowRun(0, name, RunState.RUNNING, desk.clock.now(), None, None, None, "")
     try:
         with desk.state.write(wait_s=START_WAIT_S) as transaction:
@@ -152,7 +152,7 @@ def _tell_when_cut_off(
     _remark(f"{command[0]} took longer than {longest} and was ended: exit code {child.TIMED_OUT}")
 
 
-def _record_end(desk: Desk, run: FlowRun, wrapper: Wrapper, by: Starter) -> FlowRun:
+def _record_end(desk: Desk, run: FlowRun, wrapper: Process, by: Starter) -> FlowRun:
     try:
         with desk.state.write(wait_s=END_WAIT_S) as transaction:
             return _store_end(transaction, run, wrapper, by, desk.clock.now())
@@ -171,7 +171,7 @@ def _record_end(desk: Desk, run: FlowRun, wrapper: Wrapper, by: Starter) -> Flow
 
 
 def _store_end(
-    transaction: Transaction, run: FlowRun, wrapper: Wrapper, by: Starter, at: datetime
+    transaction: Transaction, run: FlowRun, wrapper: Process, by: Starter, at: datetime
 ) -> FlowRun:
     """Stores an end with its audit entry, unless it is there already: another reader may have
     taken a waiting run over and not removed its file yet."""

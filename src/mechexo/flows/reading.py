@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from mechexo.flows import records, rules
 from mechexo.flows.values import FlowRun, FlowStanding, RunState
-from mechexo.flows.wrappers import is_alive
+from mechexo.processes import is_alive
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from mechexo.flows.values import FlowRun, RunState
-from mechexo.flows.wrappers import Wrapper
+from mechexo.processes import Process
 from mechexo.times import from_iso_z, iso_z
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ _FIGURES = "id, flow, state, started_at, ended_at, duration_s, exit_code"
 _RUN = f"{_FIGURES}, tail"
 
 
-def insert(transaction: Transaction, run: FlowRun, wrapper: Wrapper) -> int:
+def insert(transaction: Transaction, run: FlowRun, wrapper: Process) -> int:
     """Stores a run; its own id is not used. Returns the id it got."""
     cursor = transaction.execute(
         "INSERT INTO flow_run (flow, state, started_at, ended_at, duration_s, exit_code, tail,"
@@ -57,7 +57,7 @@ def prune(transaction: Transaction, flow: str, now: datetime) -> None:
     )
 
 
-def is_stored(transaction: Transaction, run: FlowRun, wrapper: Wrapper) -> bool:
+def is_stored(transaction: Transaction, run: FlowRun, wrapper: Process) -> bool:
     """Whether a run that was written down without an id is here already."""
     found = transaction.execute(
         "SELECT 1 FROM flow_run WHERE flow=? AND started_at=? AND wrapper_pid=?"
@@ -89,13 +89,13 @@ def mark_lost(transaction: Transaction, run_ids: Iterable[int]) -> None:
         )
 
 
-def running(state: State) -> tuple[tuple[int, Wrapper], ...]:
+def running(state: State) -> tuple[tuple[int, Process], ...]:
     """The runs without an end, with who wraps them."""
     found = state.rows(
         "SELECT id, wrapper_pid, wrapper_boot_id, wrapper_started FROM flow_run"
         " WHERE state='running'"
     )
-    return tuple((row[0], Wrapper(row[1], row[2], row[3])) for row in found)
+    return tuple((row[0], Process(row[1], row[2], row[3])) for row in found)
 
 
 def newest(state: State, *, flow: str | None, limit: int | None) -> tuple[FlowRun, ...]:

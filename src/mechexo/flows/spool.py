@@ -15,7 +15,7 @@ from mechexo.actor import Actor, Role
 from mechexo.errors import UnreachableError
 from mechexo.flows.auditing import Starter
 from mechexo.flows.values import FlowRun, RunState
-from mechexo.flows.wrappers import Wrapper
+from mechexo.processes import Process
 from mechexo.times import from_iso_z, iso_z
 
 
@@ -24,7 +24,7 @@ def folder_of(state_path: Path) -> Path:
     return state_path.with_name(state_path.name + ".flow-runs")
 
 
-def keep(state_path: Path, run: FlowRun, wrapper: Wrapper, by: Starter) -> Path:
+def keep(state_path: Path, run: FlowRun, wrapper: Process, by: Starter) -> Path:
     """Writes a run down; `run.id` is 0 when its start is not in the state file either.
 
     Raises:
@@ -55,7 +55,7 @@ def keep(state_path: Path, run: FlowRun, wrapper: Wrapper, by: Starter) -> Path:
     return place
 
 
-def kept(state_path: Path) -> Iterator[tuple[Path, FlowRun, Wrapper, Starter]]:
+def kept(state_path: Path) -> Iterator[tuple[Path, FlowRun, Process, Starter]]:
     """The runs that wait, oldest first, with who wrapped and who started each.
 
     Raises:
@@ -65,7 +65,7 @@ def kept(state_path: Path) -> Iterator[tuple[Path, FlowRun, Wrapper, Starter]]:
         try:
             record = json.loads(place.read_text(encoding="utf-8"))
             by = Starter(Actor(**record["by"]), Role[record["role"]])
-            waiting = place, _run(record), Wrapper(*record["wrapper"]), by
+            waiting = place, _run(record), Process(*record["wrapper"]), by
         except FileNotFoundError:
             continue  # Another process has just taken it over.
         except (OSError, ValueError, KeyError, TypeError) as error:

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from mechexo.config.secrets import HIDDEN
+from mechexo.masking import masked
 from mechexo.rollback import reading_yaml
 from mechexo.rollback.diffing import harmless
-from mechexo.rollback.masking import masked
 from mechexo.rollback.reading_yaml import Scalar
 from mechexo.rollback.values import ChangedKey
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import TYPE_CHECKING
 
-from mechexo.rollback.masking import masked
+from mechexo.masking import masked
 
 if TYPE_CHECKING:
     from mechexo.rollback.worktree import Content

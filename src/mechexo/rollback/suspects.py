@@ -12,10 +12,10 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from mechexo.errors import UnreachableError
+from mechexo.masking import masked
 from mechexo.rollback import globs
 from mechexo.rollback.diffing import shown_path
 from mechexo.rollback.happenings import Happening, Kind, Remedy, Targets, Watch
-from mechexo.rollback.masking import masked
 from mechexo.rollback.values import Change
 
 if TYPE_CHECKING:

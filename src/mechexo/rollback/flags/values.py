@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from mechexo.config.secrets import HIDDEN
-from mechexo.rollback.masking import masked
+from mechexo.masking import masked
 
 Scalar = str | int | float | bytes | None
 """A value as the database holds it, with its type: "1", 1 and 1.0 are three values; None is NULL.

@@ -1,4 +1,4 @@
-"""Which process wraps a run, told apart from a later one that got the same number."""
+"""Which process does a piece of work, told apart from a later one that got the same number."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
-class Wrapper:
+class Process:
     """A process of this machine: its number, the boot it belongs to, and when it started.
 
     `started` is in clock ticks since boot, as the kernel gives it. Both texts are empty where the
@@ -20,22 +20,22 @@ class Wrapper:
     started: str
 
 
-def this_wrapper() -> Wrapper:
+def this_process() -> Process:
     """The present process."""
-    return Wrapper(os.getpid(), _boot_id(), _started(os.getpid()))
+    return Process(os.getpid(), _boot_id(), _started(os.getpid()))
 
 
-def is_alive(wrapper: Wrapper) -> bool:
+def is_alive(process: Process) -> bool:
     """Whether that very process still runs. A zombie has ended."""
-    if wrapper.boot_id != _boot_id():
+    if process.boot_id != _boot_id():
         return False
     try:
-        os.kill(wrapper.pid, 0)
+        os.kill(process.pid, 0)
     except ProcessLookupError:
         return False
     except PermissionError:
         pass  # It runs, as somebody else.
-    return _started(wrapper.pid) == wrapper.started
+    return _started(process.pid) == process.started
 
 
 def _boot_id() -> str:
