@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -11,11 +10,11 @@ from typing import Any
 LARGEST_CHARACTERS = 16_384
 KNOWN_KEYS = frozenset(
     {"id", "title", "severity", "owner", "backup_owner", "alerts", "symptoms", "last_reviewed"}
-    | {"review_every", "last_drilled", "max_minutes", "requires", "schema"}
+    | {"review_every", "last_drilled", "max_minutes", "requires", "schema", "extends"}
 )
 # PyYAML needs seconds for a text that only opens brackets.
 MOST_BRACKETS = 100
-_DEEP_LIST = re.compile(r"(?:-[ \t]+){20}")
+DEEPEST = 5
 _NOTHING = ("", "~", "null")
 
 
@@ -78,27 +77,81 @@ def read_front_matter(lines: Sequence[str]) -> FrontMatter:
     if len(text) > LARGEST_CHARACTERS:
         head.problems.append(f"the front matter is longer than {LARGEST_CHARACTERS} characters")
         return head
-    if text.count("[") + text.count("{") > MOST_BRACKETS or _DEEP_LIST.search(text):
+    if text.count("[") + text.count("{") > MOST_BRACKETS:
         head.problems.append("the front matter is nested too deeply")
         return head
+    try:
+        head.values = _values(text, head.problems)
+    except ValueError as error:
+        head.problems.append(f"the front matter {error}")
+    return head
+
+
+def _values(text: str, problems: list[str]) -> dict[str, Any]:
+    """The keys and their values as texts, lists and mappings, from the parser's events: a tag makes
+    no object, and an alias is not taken, so that a few lines cannot stand for gigabytes.
+
+    Raises:
+        ValueError: it cannot be read; the text goes on after "the front matter".
+    """
     import yaml
 
+    root: list[Any] = []
+    stack: list[tuple[Any, list[str]]] = [(root, [])]
     try:
-        # The base loader makes text, lists and mappings of everything: no types to trip over.
-        document = yaml.load(text, Loader=yaml.BaseLoader)
+        for event in yaml.parse(text, Loader=getattr(yaml, "CBaseLoader", yaml.BaseLoader)):
+            if isinstance(event, yaml.AliasEvent):
+                raise ValueError(f"may not hold an alias (*{event.anchor})")
+            if isinstance(event, yaml.CollectionEndEvent):
+                stack.pop()
+            elif isinstance(event, yaml.NodeEvent):
+                if tag := getattr(event, "tag", None):
+                    raise ValueError(f"may not hold a tag ({tag})")
+                value = _value(event)
+                _put(stack[-1], value, problems)
+                if not isinstance(value, str):
+                    stack.append((value, []))
+                    if len(stack) > DEEPEST:
+                        raise ValueError("is nested too deeply")
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f"line {mark.line + 2}: " if mark else ""
-        head.problems.append(f"the front matter is not YAML: {where}{_reason(error)}")
-        return head
+        raise ValueError(f"is not YAML: {where}{_reason(error)}") from error
     except RecursionError:
-        head.problems.append("the front matter is nested too deeply")
-        return head
-    if isinstance(document, dict):
-        head.values = {str(key): value for key, value in document.items()}
-    elif document not in (None, ""):
-        head.problems.append("the front matter must be `key: value` lines")
-    return head
+        raise ValueError("is nested too deeply") from None
+    return _only_mapping(root)
+
+
+def _value(event: Any) -> Any:
+    import yaml
+
+    if isinstance(event, yaml.ScalarEvent):
+        return event.value
+    return {} if isinstance(event, yaml.MappingStartEvent) else []
+
+
+def _put(place: tuple[Any, list[str]], value: Any, problems: list[str]) -> None:
+    """Puts a value into a list, or takes it as the next key or value of a mapping."""
+    holder, key = place
+    if isinstance(holder, list):
+        holder.append(value)
+    elif not key:
+        if not isinstance(value, str):
+            raise ValueError("has a key that is not plain")
+        key.append(value)
+    else:
+        name = key.pop()
+        if name in holder:
+            problems.append(f"{name} is there twice")
+        holder.setdefault(name, value)
+
+
+def _only_mapping(documents: list[Any]) -> dict[str, Any]:
+    if documents in ([], [""]):
+        return {}
+    if len(documents) != 1 or not isinstance(documents[0], dict):
+        raise ValueError("must be `key: value` lines")
+    return documents[0]
 
 
 def _reason(error: Exception) -> str:

@@ -5,7 +5,6 @@ Nothing here needs the state file: the runbook must open when everything else is
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -14,15 +13,13 @@ from typing import TYPE_CHECKING
 
 import mechexo
 from mechexo.runbook.display import as_shown
+from mechexo.runbook.extending import SHIPPED, extended
+from mechexo.runbook.folder import MOST_FILES, Source, list_markdown, read_text
 from mechexo.runbook.parse import parse
 
 if TYPE_CHECKING:
     from mechexo.config.models import Settings
     from mechexo.runbook.values import Entry
-
-LARGEST_BYTES = 1_048_576
-MOST_FILES = 5_000
-SHIPPED = "shipped"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +57,18 @@ def read_library(settings: Settings | None = None, root: Path | None = None) -> 
 
 
 def _over(own: Entry, below: Entry | None) -> Entry:
-    """The desk's own entry in place of the one it overrides."""
+    """The desk's own entry in place of the one it overrides, or over the one it extends."""
     if below is None:
-        return own
+        if not own.extends:
+            return own
+        return _with_problem(own, f"extends: there is no shipped entry {own.id!r} to extend")
     if below.origin != SHIPPED:
         told = f"{own.path} and {below.path} have the same id {own.id!r}; this is the first of them"
-        return replace(below, problems=(*below.problems, told))
+        return _with_problem(below, told)
+    if own.extends == SHIPPED:
+        return extended(own, below)
+    if own.extends:
+        own = _with_problem(own, f"extends can only be {SHIPPED}, not {own.extends!r}")
     if not own.problems:
         return own
     # Its head could not be read: without the shipped one's names no alert would find it.
@@ -77,60 +80,36 @@ def _over(own: Entry, below: Entry | None) -> Entry:
     )
 
 
+def _with_problem(entry: Entry, told: str) -> Entry:
+    return replace(entry, problems=(*entry.problems, told))
+
+
 def read_folder(folder: Path, *, shipped: bool) -> list[Entry]:
     """Every `*.md` in a folder and below, hidden files and READMEs left out, in order of path.
 
     A file or folder that cannot be read becomes an entry that says so.
     """
     try:
-        paths = _markdown_files(folder)
+        sources = list_markdown(folder)
     except OSError as error:
         return [_unreadable(Path(error.filename or folder), "runbook-folder", error)]
-    return [_read(path, SHIPPED if shipped else str(path)) for path in paths]
+    return [read_entry(each, SHIPPED if shipped else str(each.path)) for each in sources]
 
 
-def _markdown_files(folder: Path) -> list[Path]:
-    found: list[Path] = []
-
-    def fail(error: OSError) -> None:
-        raise error
-
-    for place, below, names in os.walk(folder, onerror=fail):
-        below[:] = sorted(name for name in below if not name.startswith("."))
-        found += [
-            Path(place, name)
-            for name in sorted(names)
-            if name.endswith(".md") and not name.startswith(".") and name.lower() != "readme.md"
-        ]
-        if len(found) > MOST_FILES:
-            raise OSError(f"holds more than {MOST_FILES} markdown files")
-    return found
-
-
-def _read(path: Path, origin: str) -> Entry:
+def read_entry(source: Source, origin: str) -> Entry:
+    """The entry of one file; one that says so when it cannot be read."""
     try:
-        stat = path.stat()
-        if not path.is_file():
-            raise OSError("is not a plain file")
-        return _parsed(path, origin, stat.st_mtime_ns, stat.st_size)
+        if source.refused:
+            raise OSError(source.refused)
+        return _parsed(source.path, origin, source.mtime_ns, source.size)
     except OSError as error:
-        return _unreadable(path, path.stem, error)
+        return _unreadable(source.path, source.path.stem, error)
 
 
 @lru_cache(maxsize=MOST_FILES)
 def _parsed(path: Path, origin: str, mtime_ns: int, size: int) -> Entry:
     """The entry of a file as it was at `mtime_ns`: the console asks for the same ones often."""
-    with path.open("rb") as file:
-        content = file.read(LARGEST_BYTES + 1)
-    told = []
-    if len(content) > LARGEST_BYTES:
-        content = content[:LARGEST_BYTES]
-        told.append(f"only the first {LARGEST_BYTES} bytes are shown")
-    try:
-        text = content.decode()
-    except UnicodeDecodeError as error:
-        text = content.decode(errors="replace")
-        told.append(f"is not UTF-8 text (byte {error.start})")
+    text, told = read_text(path)
     entry = parse(text, name=path.name, origin=origin, path=path)
     return replace(entry, problems=(*told, *entry.problems)) if told else entry
 

@@ -33,7 +33,7 @@ def parse(text: str, *, name: str, origin: str = "shipped", path: Path | None = 
     head = read_front_matter(lines)
     found = outline(lines[head.lines :], head.lines + 1)
     stem = harmless(PurePath(name).stem).strip() or "unnamed"
-    steps = _told_apart(step for item in found.items for step in _steps(item))
+    steps = told_apart(step for item in found.items for step in _steps(item))
     entry_id = head.text("id") or stem
     return Entry(
         id=entry_id,
@@ -55,6 +55,7 @@ def parse(text: str, *, name: str, origin: str = "shipped", path: Path | None = 
         last_drilled=head.day("last_drilled"),
         schema=head.number("schema"),
         source=source,
+        extends=head.text("extends"),
         # Last: the readings above add to it.
         problems=tuple(head.problems),
     )
@@ -66,7 +67,7 @@ def exit_codes(said: str) -> tuple[int, ...] | None:
     return tuple(dict.fromkeys(codes)) if codes and max(codes) <= 255 else None
 
 
-def _told_apart(steps: Iterable[Step]) -> tuple[Step, ...]:
+def told_apart(steps: Iterable[Step]) -> tuple[Step, ...]:
     """The steps with a key of their own each, also where two lists of a section count from 1."""
     seen: Counter[str] = Counter()
     told = []

@@ -92,6 +92,8 @@ class Entry:
     """Why (a part of) the file could not be read; the rest is shown all the same."""
     unset: tuple[str, ...] = ()
     """Variables that it uses and the desk has not set."""
+    extends: str = ""
+    """`shipped` when it is the desk's own and says only what is other than in the shipped one."""
 
 
 @dataclass(frozen=True, slots=True)
