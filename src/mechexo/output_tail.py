@@ -36,6 +36,15 @@ class Tail:
             self._cut = True
             del self._kept[: -self._longest]
 
+    @property
+    def cut(self) -> bool:
+        """Whether the beginning is no longer there."""
+        return self._cut
+
+    def plain(self) -> str:
+        """What is kept as plain lines, secrets not hidden."""
+        return plain_lines(bytes(self._kept), cut=self._cut)
+
     def text(self) -> str:
         """What is kept, as text that moves no cursor, hides nothing and holds no plain secret."""
         return harmless(bytes(self._kept), cut=self._cut)
@@ -47,12 +56,19 @@ def harmless(output: bytes, *, cut: bool = False) -> str:
     A line that was written over (`\\r`, as progress bars do) shows its last state. `cut` says that
     the beginning is missing, so that a character or a line cut in two is left out.
     """
+    return redact(plain_lines(output, cut=cut))
+
+
+def plain_lines(output: bytes, *, cut: bool = False) -> str:
+    """The same before secrets are hidden: for what compares output and keeps none of it."""
     if cut:
         _, newline, rest = output.partition(b"\n")
-        output = rest if newline else output.lstrip(bytes(range(0x80, 0xC0)))
+        # What is left of a word could be the end of a secret that nothing tells any more.
+        rest = rest if newline else output.partition(b" ")[2]
+        output = rest or output.lstrip(bytes(range(0x80, 0xC0)))
     text = _ESCAPES.sub("", output.decode("utf-8", "replace"))
     lines = (_last_state(line) for line in text.replace("\r\n", "\n").split("\n"))
-    return redact("\n".join(lines))
+    return "\n".join(lines)
 
 
 def last_words(tail: str, flow: str = "") -> str:

@@ -107,4 +107,5 @@ def _step(item: Item, text: str, fence: Fence) -> Step:
         line=fence.line,
         # Codes that we cannot read excuse nothing.
         exits=exit_codes(attributes.get("exits", "0")) or (0,),
+        background="keep" if attributes.get("background") == "keep" else "end",
     )

@@ -52,6 +52,8 @@ class Step:
     exits: tuple[int, ...] = (0,)
     """The exit codes of a good run: a diagnosis such as `mechexo status` says with its own how the
     desk is, and has not failed for that."""
+    background: str = "end"
+    """What becomes of what a change leaves running when it ends by itself: `end` or `keep`."""
     repeat: int = 1
     """How often its name has come up in the entry by here: 1 unless names are used twice."""
 

@@ -1,0 +1,198 @@
+"""Where the runbook meets the incidents: following an entry belongs to one."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from mechexo.actor import Role
+from mechexo.errors import NotFoundError, UsageError, close_names
+from mechexo.incidents import operations as incidents
+from mechexo.incidents.values import SEVERITIES
+from mechexo.runbook import following, operations, step_rules
+from mechexo.runbook.following_values import Preview, Progress, StepRun
+
+if TYPE_CHECKING:
+    from mechexo.desk import Desk
+    from mechexo.incidents.values import Incident
+
+_MILDEST = "SEV3"
+
+
+def incident_for(desk: Desk, entry_id: str, incident_id: int | None = None) -> Incident:
+    """The incident that following an entry belongs to: the given one; else the only one of this
+    entry that goes on; else the only one that goes on. Where there is none, one is opened, named
+    like the entry.
+
+    Raises:
+        NotFoundError: there is no such entry or incident.
+        UsageError: it is closed, or several go on and none is given.
+        NotAllowedError: one would have to be opened, and the role is below responder.
+    """
+    entry = operations.entry(desk, entry_id)
+    if incident_id is not None:
+        return _going_on(desk, incident_id)
+    going_on = incidents.list_incidents(desk)
+    for fitting in ([each for each in going_on if each.runbook == entry.id], list(going_on)):
+        if len(fitting) == 1:
+            return fitting[0]
+        if fitting:
+            listed = "; ".join(f"{each.id} {each.title}" for each in fitting)
+            raise UsageError(f"several incidents go on, say which: --incident N ({listed})")
+    severity = entry.severity if entry.severity in SEVERITIES else _MILDEST
+    return incidents.open_incident(
+        desk,
+        title=entry.title,
+        severity=severity,
+        runbook=entry.id,
+        reason="its runbook entry is followed",
+    )
+
+
+def progress(desk: Desk, incident_id: int, entry_id: str) -> Progress:
+    """How far an incident is with an entry: each step with its tick and its newest run.
+
+    Raises:
+        NotFoundError: there is no such incident or entry.
+    """
+    incidents.get(desk, incident_id)
+    return following.progress(desk, incident_id, entry_id)
+
+
+def version(desk: Desk, incident_id: int) -> str:
+    """Changes when a tick or a run of the incident does. Cheap: the console asks every second."""
+    return following.version(desk, incident_id)
+
+
+def tick(
+    desk: Desk, incident_id: int, entry_id: str, step_key: str, *, ticked: bool = True
+) -> Progress:
+    """Ticks a step of an entry, or takes its tick back; whoever does takes part in the incident.
+
+    Raises:
+        NotFoundError: there is no such incident, entry or step.
+        UsageError: the incident is closed.
+        NotAllowedError: the role is below responder.
+    """
+    _going_on(desk, incident_id)
+    done = following.tick(desk, incident_id, entry_id, step_key, ticked=ticked)
+    incidents.join(desk, incident_id)
+    return done
+
+
+def preview(desk: Desk, entry_id: str, step_id: str, incident_id: int | None = None) -> Preview:
+    """Exactly what running a step would do, and where; nothing is run.
+
+    Raises:
+        NotFoundError: there is no such entry or step.
+    """
+    return following.preview(desk, entry_id, step_id, incident_id)
+
+
+def run_step(
+    desk: Desk,
+    incident_id: int,
+    entry_id: str,
+    step_id: str,
+    *,
+    typed: str = "",
+    reason: str = "",
+    on_output: Callable[[str], None] | None = None,
+    cancel: threading.Event | None = None,
+) -> StepRun:
+    """Runs a step for an incident and waits for its end: to be called in a thread of its own.
+
+    `typed` is the step's id once more, where it has to be typed; `on_output` is given what may be
+    shown as it comes, in that thread; `cancel` ends the run when set.
+
+    Raises:
+        NotFoundError: there is no such incident, entry or step.
+        UsageError: the incident is closed, the step cannot be run as it stands, or a change on a
+            live desk has no reason.
+        NotAllowedError: the role is too low, or the id was not typed.
+        BusyError: somebody runs it now.
+        StateError: the start could not be recorded, and nothing was run; or the end could not.
+    """
+    from mechexo.runbook import step_running
+
+    _going_on(desk, incident_id)
+    if desk.role >= Role.RESPONDER:  # Of anybody else the refusal is the step's.
+        incidents.join(desk, incident_id)
+    return step_running.run_step(
+        desk,
+        incident_id,
+        entry_id,
+        step_id,
+        typed=typed,
+        reason=reason,
+        on_output=on_output,
+        cancel=cancel,
+    )
+
+
+def run_reads(
+    desk: Desk,
+    incident_id: int,
+    entry_id: str,
+    *,
+    from_step: str = "",
+    reason: str = "",
+    on_start: Callable[[str], None] | None = None,
+    on_output: Callable[[str], None] | None = None,
+    cancel: threading.Event | None = None,
+) -> tuple[StepRun, ...]:
+    """Runs the steps that only look, in order, from `from_step` on; stops at the first that is not
+    well. Called again from there it resumes. What `skipped_reads` names is passed over.
+
+    Raises:
+        As `run_step`.
+    """
+    entry = operations.entry(desk, entry_id)
+    known = [step.id for step in step_rules.reads(entry)]
+    if from_step and from_step not in known:
+        raise NotFoundError(
+            f"{entry.id} has no step {from_step!r} that only looks; {close_names(from_step, known)}"
+        )
+    done: list[StepRun] = []
+    for step in step_rules.reads(entry, from_step):
+        if step_rules.blocked(step, entry.steps):
+            continue
+        if cancel is not None and cancel.is_set():
+            break
+        if on_start is not None:
+            on_start(step.id)
+        done.append(
+            run_step(
+                desk,
+                incident_id,
+                entry.id,
+                step.id,
+                reason=reason,
+                on_output=on_output,
+                cancel=cancel,
+            )
+        )
+        if not done[-1].well:
+            break
+    return tuple(done)
+
+
+def skipped_reads(desk: Desk, entry_id: str, from_step: str = "") -> tuple[tuple[str, str], ...]:
+    """The steps that `run_reads` passes over, each with what blocks it."""
+    entry = operations.entry(desk, entry_id)
+    found = [
+        (step.id, step_rules.blocked(step, entry.steps))
+        for step in step_rules.reads(entry, from_step)
+    ]
+    return tuple((step_id, why) for step_id, why in found if why)
+
+
+def _going_on(desk: Desk, incident_id: int) -> Incident:
+    incident = incidents.get(desk, incident_id)
+    if incident.is_closed:
+        raise UsageError(
+            f"incident {incident_id} is closed; open it again: mechexo incident reopen "
+            f"{incident_id}"
+        )
+    return incident
