@@ -162,7 +162,7 @@ def test_the_book_was_made_before_the_bad_limit_and_only_the_weights_break_the_m
 def test_the_configuration_is_one_that_mechexo_accepts(paper: Path) -> None:
     settings = load_settings(paper / "mechexo.toml")
     probes = load_probes(settings, paper / "mechexo.toml")
-    assert len(probes) == len(settings.probes) == 19
+    assert len(probes) == len(settings.probes) == 20
     assert {probe.card for probe in settings.probes.values()} == set(settings.cards.show)
     for probe in settings.probes.values():
         assert not probe.suspect or (paper / probe.suspect).is_file()

@@ -195,7 +195,7 @@ def test_moving_the_gateway_keeps_what_a_person_set(paper: Path) -> None:
     text = config.read_text()
     assert 'dashboard = "7m"' in text
     assert str(port) not in text
-    assert text.count("127.0.0.1:1234/health") == 4
+    assert text.count("127.0.0.1:1234/health") == 5
 
 
 def test_a_moved_desk_s_commands_are_those_of_its_new_place(paper: Path, tmp_path: Path) -> None:
@@ -310,7 +310,7 @@ def test_one_pass_runs_every_flow_on_record_and_two_ticks(paper_now: Path) -> No
     desk = Desk.open(paper_now / "mechexo.toml")
     found = {run.flow: run.exit_code for run in runs(desk)}
     assert found == {"data_pipeline": 0, "ml_inference": 0, "reweight": 0, "canary": 0}
-    assert (paper_now / "paper.log").read_text().count("19 probes") == 2
+    assert (paper_now / "paper.log").read_text().count("20 probes") == 2
 
 
 @pytest.mark.slow

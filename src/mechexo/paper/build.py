@@ -19,7 +19,9 @@ from datetime import datetime, time, timedelta
 from pathlib import Path
 
 from mechexo.errors import ConflictError, MechexoError
-from mechexo.paper import files, trading
+from mechexo.paper import credentials, files, trading
+from mechexo.paper.backups import BACKUPS, MODEL, MODEL_BACKUP
+from mechexo.paper.gateway_service import LOG as GATEWAY_LOG
 from mechexo.paper.history import ZONE, commit_history, require_git, versions
 from mechexo.paper.market import (
     SESSION_S,
@@ -88,6 +90,7 @@ def _build(folder: Path, seed: int, now: datetime, say: Callable[[str], None]) -
     say("paper desk: git history of two weeks")
     commit_history(folder, tracked, now)
     _run_flow(folder, "reweight", now)
+    credentials.issue(folder, random.Random(f"{seed} credential"), now)
     write_ci_run(folder, now)
     marker = {"seed": seed, "built_at": trading.stamp(now)}
     (folder / MARKER).write_text(json.dumps(marker) + "\n")
@@ -234,13 +237,24 @@ def write_config(folder: Path, port: int, home: Path | None = None) -> None:
 def _places(home: Path) -> dict[str, str]:
     """What the configuration says of the place where the desk lies: whole paths, so that a
     runbook's command can be pasted in any folder."""
-    tool = _toml(f"python3 {shlex.quote(str(home / 'tools' / 'desk.py'))} ").removesuffix('"')
+    tool = shlex.join([sys.executable, str(home / "tools" / "desk.py")])
     return {
         "@FOLDER@": _toml(str(home)),
         "@DATABASE@": _toml(str(home / trading.DATABASE)),
-        "@BACKUPS@": _toml(str(home / "backups")),
-        "@TOOL@": tool,
+        "@BACKUPS@": _toml(str(home / BACKUPS)),
+        "@MODEL@": _toml(str(home / MODEL)),
+        "@MODEL_BACKUP@": _toml(str(home / MODEL_BACKUP)),
+        "@ARCHIVE@": _toml(str(home / "archive")),
+        "@GATEWAY_LOG@": _toml(f"tail -n 200 {shlex.quote(str(home / GATEWAY_LOG))}"),
+        "@SCHEDULER_LOG@": _toml(f"tail -n 40 {shlex.quote(str(home / 'paper.log'))}"),
+        "@TOOL@": _begun(f"{tool} "),
+        "@RUN@": _begun(f"{tool} run "),
     }
+
+
+def _begun(text: str) -> str:
+    """A TOML string without its last quote: the configuration goes on with it."""
+    return _toml(text).removesuffix('"')
 
 
 def follow_move(folder: Path, old: Path) -> bool:

@@ -14,14 +14,14 @@ from datetime import datetime
 from pathlib import Path
 
 from mechexo.paper import files, trading
-from mechexo.paper.gateway import Gateway
+from mechexo.paper.backups import MODEL
+from mechexo.paper.gateway import QUOTA_BYTES
+from mechexo.paper.gateway_service import GatewayService
 from mechexo.paper.live import LiveMarket
 
 NOTE = "fault.json"
 BALLAST = files.SCRATCH / "core.dump"
-QUOTA_BYTES = 64_000_000
 SLOW_S = 1.4
-MODEL = Path("models/score_model.json")
 BREACH_SYMBOL = "NVDA"
 BREACH_SHARE_OF_CAPITAL = 0.55
 
@@ -32,7 +32,7 @@ class Stage:
 
     folder: Path
     market: LiveMarket
-    gateway: Gateway
+    gateway: GatewayService
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +91,12 @@ def _free_quota(stage: Stage, trace: dict[str, int | str], now: datetime) -> Non
 
 
 def _slow_down(stage: Stage, now: datetime) -> dict[str, int | str]:
-    stage.gateway.delay_s = SLOW_S
+    stage.gateway.slow_down(SLOW_S)
     return {}
 
 
 def _speed_up(stage: Stage, trace: dict[str, int | str], now: datetime) -> None:
-    stage.gateway.delay_s = 0.0
+    stage.gateway.slow_down(0.0)
 
 
 def _halt(stage: Stage, now: datetime) -> dict[str, int | str]:

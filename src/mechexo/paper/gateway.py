@@ -1,25 +1,39 @@
-"""The paper desk's order gateway, as far as anyone can see from outside: a real HTTP endpoint."""
+"""The paper desk's order gateway, as far as anyone can see from outside: a real HTTP endpoint.
+
+A process of its own, started by the desk's runner: `python -m mechexo.paper.gateway FOLDER --fd N`.
+It answers `GET /health` from the desk's files. Lines on its stdin say how slowly (`delay 1.4`);
+it ends on SIGTERM, or when that stdin ends because the runner is gone.
+"""
 
 from __future__ import annotations
 
+import argparse
 import json
+import signal
+import socket
+import sqlite3
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import TextIO
 
-HOST = "127.0.0.1"
+from mechexo.clock import Clock, SystemClock
+from mechexo.paper import credentials, files, trading
+
+QUOTA_BYTES = 64_000_000
 
 
 class Gateway:
     """Answers `GET /health` with what `document` says, `delay_s` later."""
 
-    def __init__(self, port: int, document: Callable[[], Mapping[str, object]]) -> None:
-        """Listens at once.
-
-        Raises:
-            OSError: the port is taken.
-        """
+    def __init__(
+        self, listener: socket.socket, document: Callable[[], Mapping[str, object]]
+    ) -> None:
+        """Takes over a socket that listens already."""
         self.delay_s = 0.0
         self._document = document
         gateway = self
@@ -29,16 +43,21 @@ class Gateway:
                 gateway.answer(self)
 
             def log_message(self, format: str, *args: object) -> None:
-                """Says nothing: the desk's log is for events."""
+                """Says nothing: the gateway's log is for events."""
 
-        self._server = _Server((HOST, port), Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.2,), daemon=True)
-        self._thread.start()
+        address = listener.getsockname()
+        self._server = _Server(address, Handler, bind_and_activate=False)
+        self._server.socket.close()
+        self._server.socket = listener
+        self._server.server_address = address
 
-    @property
-    def port(self) -> int:
-        """The port it listens on."""
-        return int(self._server.server_address[1])
+    def serve(self) -> None:
+        """Answers until `stop`."""
+        self._server.serve_forever(0.2)
+
+    def stop(self) -> None:
+        """Ends `serve`, from another thread."""
+        self._server.shutdown()
 
     def answer(self, handler: BaseHTTPRequestHandler) -> None:
         """Writes one answer."""
@@ -59,15 +78,79 @@ class Gateway:
         except (BrokenPipeError, ConnectionResetError):
             handler.close_connection = True  # whoever asked did not wait for the answer
 
-    def close(self) -> None:
-        """Stops listening."""
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
-    # Another desk's gateway on the same port must be noticed.
-    allow_reuse_port = False
+
+
+def health(folder: Path, ends_at: datetime, now: datetime) -> dict[str, object]:
+    """What the gateway says of itself and of the desk.
+
+    Args:
+        ends_at: when the credential ends that the gateway read as it started.
+    """
+    used = files.bytes_used(folder)
+    return {
+        "at": trading.stamp(now),
+        "gateway": {"status": "up"},
+        "feed": {"age_s": _feed_age_s(folder, now)},
+        "quota": {
+            "used_bytes": used,
+            "limit_bytes": QUOTA_BYTES,
+            "used_pct": round(100 * used / QUOTA_BYTES, 2),
+        },
+        "trading": _trading(folder),
+        "credential": {
+            "ends_at": trading.stamp(ends_at),
+            "days_left": round((ends_at - now).total_seconds() / 86400, 3),
+        },
+    }
+
+
+def _feed_age_s(folder: Path, now: datetime) -> float | None:
+    written = [path.stat().st_mtime for path in (folder / files.QUOTES).glob("*.parquet")]
+    return round(now.timestamp() - max(written), 3) if written else None
+
+
+def _trading(folder: Path) -> dict[str, object]:
+    try:
+        return {"enabled": trading.flag(folder, "trading_enabled") == "true"}
+    except sqlite3.Error as error:
+        # The gateway is up all the same; whether trading is on, it does not know.
+        return {"enabled": None, "error": str(error)}
+
+
+def _obey(gateway: Gateway, orders: TextIO) -> None:
+    """Takes orders until they end."""
+    for line in orders:
+        word, _, value = line.strip().partition(" ")
+        if word == "delay":
+            gateway.delay_s = float(value)
+    gateway.stop()
+
+
+def main(arguments: list[str] | None = None, clock: Clock | None = None) -> int:
+    """The gateway's process."""
+    parser = argparse.ArgumentParser(prog="python -m mechexo.paper.gateway")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--fd", type=int, required=True, help="the socket, which listens already")
+    given = parser.parse_args(arguments)
+    clock = clock or SystemClock()
+    ends_at = credentials.ends_at(given.folder)
+    gateway = Gateway(
+        socket.socket(fileno=given.fd), lambda: health(given.folder, ends_at, clock.now())
+    )
+    ending = threading.Thread(target=_obey, args=(gateway, sys.stdin), daemon=True)
+    ending.start()
+    signal.signal(
+        signal.SIGTERM, lambda *_: threading.Thread(target=gateway.stop, daemon=True).start()
+    )
+    # The runner's own end is told by stdin; a key in its terminal is not meant for the gateway.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    gateway.serve()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

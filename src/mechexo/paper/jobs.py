@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TextIO
 
 STOP_WAIT_S = 3.0
+PAUSE_WAIT_S = 10.0
 LONGEST_S = 120.0
 
 
@@ -22,9 +23,27 @@ class Jobs:
     def __init__(self, folder: Path, log: TextIO) -> None:
         self._folder, self._log = folder, log
         self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._paused = False
+
+    def pause_flows(self) -> bool:
+        """Starts no flow from here on and waits for those that run. Returns whether none does."""
+        self._paused = True
+        for name, process in self._running.items():
+            if name != "tick":
+                try:
+                    process.wait(PAUSE_WAIT_S)
+                except subprocess.TimeoutExpired:
+                    return False
+        return True
+
+    def resume_flows(self) -> None:
+        """Starts flows again."""
+        self._paused = False
 
     def flow(self, name: str, *, wait: bool = False, stop: threading.Event | None = None) -> None:
         """Runs a flow on record, through mechexo's own wrapper."""
+        if self._paused:
+            return
         program = [sys.executable, f"flows/{name}.py"]
         self._start(name, ["flows", "exec", name, "--", *program], wait, stop)
 

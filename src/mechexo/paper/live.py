@@ -35,13 +35,17 @@ class LiveMarket:
     def __init__(self, folder: Path, seed: int, now: datetime) -> None:
         self.folder = folder
         self.feed_is_up = True
+        self.books = True
+        """Whether fills and marks reach the trading database: not without a gateway."""
+        self.reject_share = REJECT_SHARE
+        self.left_alone: frozenset[str] = frozenset()
+        """Symbols that the strategies do not trade by themselves."""
         self._draw = random.Random(f"{seed} live {now.isoformat()}")
         self._draw_orders = random.Random(f"{seed} live orders {now.isoformat()}")
         self._mids = _last_mids(folder)
         self._anchors = dict(self._mids)
         self._day: date | None = None
         self._next_seq = self._next_fill = 0
-        self.last_quote_at = now
 
     def step(self, since: datetime, now: datetime) -> None:
         """The market between two moments: walks, quotes, trades, books."""
@@ -52,11 +56,11 @@ class LiveMarket:
         if day != self._day:
             self._begin(day)
         quotes = [self._quote(instrument, seconds) for instrument in UNIVERSE]
-        fills = self._fills(quotes, seconds) if self._is_trading() else []
+        fills = self._fills(quotes, seconds) if self.books and self._is_trading() else []
         if self.feed_is_up:
             self._write_quotes(sorted(quotes, key=lambda quote: quote.offset_s), since, day)
-            self.last_quote_at = now
-        self._book(fills, since, now, day)
+        if self.books:
+            self._book(fills, since, now, day)
 
     def trade(self, symbol: str, side: str, quantity: int, now: datetime) -> None:
         """One extra execution at the present mid, booked and recorded like any other."""
@@ -114,6 +118,8 @@ class LiveMarket:
         found = []
         for _ in range(count):
             quote = self._draw.choice(quotes)
+            if quote.symbol in self.left_alone:
+                continue
             gap = targets.get(quote.symbol, 0) - held.get(quote.symbol, 0)
             # The further from its target, the surer the side: the book follows the weights.
             towards = 0.5 + 0.5 * math.tanh(gap * quote.mid / 30_000)
@@ -138,7 +144,7 @@ class LiveMarket:
             ):
                 files.append_parquet(frame, files.day_file(self.folder, kind, day))
             self._next_fill += len(fills)
-        rejects = sum(self._draw.random() < REJECT_SHARE for _ in fills)
+        rejects = self._rejects(len(fills))
         trading.book(
             self.folder,
             day=day.isoformat(),
@@ -147,6 +153,11 @@ class LiveMarket:
             now=now,
             rejects=rejects,
         )
+
+    def _rejects(self, filled: int) -> int:
+        """How many orders were rejected beside those that filled, by the share of rejects."""
+        odds = self.reject_share / (1 - self.reject_share)
+        return sum(int(odds) + (self._draw.random() < odds % 1) for _ in range(filled))
 
 
 def _last_mids(folder: Path) -> dict[str, float]:

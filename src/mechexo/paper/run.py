@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import fcntl
 import os
+import random
 import shlex
 import signal
 import sqlite3
@@ -18,6 +19,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import TextIO
@@ -25,7 +27,8 @@ from typing import TextIO
 from mechexo.clock import Clock, SystemClock
 from mechexo.config import load_settings
 from mechexo.errors import BusyError, ConflictError, MechexoError
-from mechexo.paper import faults, files, trading
+from mechexo.paper import credentials, drills, faults, trading
+from mechexo.paper.backups import back_up
 from mechexo.paper.build import (
     follow_move,
     free_port,
@@ -33,9 +36,10 @@ from mechexo.paper.build import (
     move_gateway,
     write_ci_run,
 )
-from mechexo.paper.gateway import Gateway
+from mechexo.paper.gateway_service import GatewayService
 from mechexo.paper.jobs import Jobs, Timetable
 from mechexo.paper.live import LiveMarket
+from mechexo.paper.supervisor import Supervisor
 from mechexo.times import parse_duration
 
 FLOWS = ("data_pipeline", "ml_inference", "reweight", "canary")
@@ -44,6 +48,9 @@ BUSY_DAY_QUOTES, BUSY_DAY_EVERY_S = 40_000, 12.0
 """A day's file is written anew at each step: one left running overnight takes longer steps."""
 FLOW_EVERY_S = {"data_pipeline": 60.0, "ml_inference": 90.0, "reweight": 90.0, "canary": 150.0}
 CI_EVERY_S = 1200.0
+BACKUP_EVERY_S = 600.0
+DRILL_LOOK_EVERY_S = 2.0
+RENEW_BEFORE = timedelta(days=30)
 STEP_S, OPENING_STEP_S = 0.25, 0.05
 SETTLE_S = 3.0
 """Between the two passes of `--once`: over half the probes' interval, so that all are due."""
@@ -55,13 +62,17 @@ class PaperDesk:
     def __init__(self, folder: Path, seed: int, clock: Clock, log: TextIO) -> None:
         self.folder, self.seed, self.clock = folder, seed, clock
         self._log = log
+        self.calm = False
+        """Whether no fault happens by chance."""
         self._follow_move()
+        self._keep_credential()
         self.stop = threading.Event()
         now = clock.now()
         self.market = LiveMarket(folder, seed, now)
         self.gateway = self._open_gateway()
         self.stage = faults.Stage(folder, self.market, self.gateway)
         self.jobs = Jobs(folder, log)
+        self.supervisor = Supervisor(self.stage, self.jobs)
         self._market_at = now
         healed = faults.heal(self.stage, now)
         if healed:
@@ -72,23 +83,6 @@ class PaperDesk:
         self._log.write(f"{trading.stamp(self.clock.now())} {event}\n")
         self._log.flush()
 
-    def health(self) -> dict[str, object]:
-        """What the gateway says of itself and of the desk."""
-        now = self.clock.now()
-        used = files.bytes_used(self.folder)
-        enabled = trading.flag(self.folder, "trading_enabled") == "true"
-        return {
-            "at": trading.stamp(now),
-            "gateway": {"status": "up"},
-            "feed": {"age_s": round((now - self.market.last_quote_at).total_seconds(), 3)},
-            "quota": {
-                "used_bytes": used,
-                "limit_bytes": faults.QUOTA_BYTES,
-                "used_pct": round(100 * used / faults.QUOTA_BYTES, 2),
-            },
-            "trading": {"enabled": enabled},
-        }
-
     def move_market(self) -> None:
         """The market since the last move."""
         now = self.clock.now()
@@ -98,6 +92,7 @@ class PaperDesk:
         waited_s = (now - self._market_at).total_seconds()
         if self.market.quotes_today > BUSY_DAY_QUOTES and waited_s < BUSY_DAY_EVERY_S:
             return
+        self.market.books = self.gateway.running
         self.market.step(self._market_at, now)
         self._market_at = now
 
@@ -123,6 +118,8 @@ class PaperDesk:
         table = Timetable()
         table.add("market", MARKET_EVERY_S, self._careful(self.move_market), first_s=0.0)
         table.add("ci", CI_EVERY_S, self._careful(self._pass_ci), first_s=CI_EVERY_S)
+        table.add("backup", BACKUP_EVERY_S, self._careful(self.back_up), first_s=0.0)
+        table.add("drill", DRILL_LOOK_EVERY_S, self._careful(self._look_at_drill), first_s=0.0)
         table.add("tidy", 3600.0, self._careful(self._tidy), first_s=60.0)
         opening: Iterator[None] | None = self._opening()
         to_come = faults.schedule(self.seed)
@@ -136,11 +133,14 @@ class PaperDesk:
                 self.jobs.tick(wait=True, stop=self.stop)
                 return
             table.run_due(elapsed_s)
+            self._careful(self.serve_requests)()
             if opening and next(opening, self) is self:
                 opening = None
                 self._schedule_jobs(table, elapsed_s)
                 opened()
-            if healing_s is None and elapsed_s >= planned.at_s:
+            if self._spares(healing_s):
+                pass
+            elif healing_s is None and elapsed_s >= planned.at_s:
                 self.begin_fault(planned.name)
                 healing_s = elapsed_s + planned.lasts_s
             elif healing_s is not None and elapsed_s >= healing_s:
@@ -151,6 +151,10 @@ class PaperDesk:
                 )
             self.jobs.reap()
             self.stop.wait(OPENING_STEP_S if opening else STEP_S)
+
+    def _spares(self, healing_s: float | None) -> bool:
+        """Whether no fault begins by chance now: one at a time is enough for a drill."""
+        return healing_s is None and (self.calm or drills.noted(self.folder) is not None)
 
     def _opening(self) -> Iterator[None]:
         """Each flow, then the tick, once the one before has ended; yields while one runs."""
@@ -167,6 +171,30 @@ class PaperDesk:
             table.add(name, every_s, partial(self.jobs.flow, name), now_s + every_s + 2.0 * place)
         tick_s = load_settings(self.folder / "mechexo.toml").refresh.tick.total_seconds()
         table.add("tick", tick_s, self.jobs.tick, first_s=now_s + tick_s)
+
+    def back_up(self) -> None:
+        """A backup of the database and the model; what was left out is in the log."""
+        left_out = back_up(self.folder, self.clock.now())
+        if left_out:
+            self.say(left_out)
+
+    def serve_requests(self) -> None:
+        """What the desk's tools asked for, and whether a drill is over."""
+        for line in self.supervisor.serve(self.clock.now()):
+            self.say(line)
+
+    def _look_at_drill(self) -> None:
+        mended = drills.mended(self.stage, self.clock.now())
+        if mended:
+            self.say(f"{mended}: mended, the drill is over")
+
+    def _keep_credential(self) -> None:
+        """A desk that lay still for months is not met by a key at its end, unless in a drill."""
+        now = self.clock.now()
+        known = (self.folder / credentials.CREDENTIAL).exists()
+        drilled = drills.noted(self.folder) == "ending_credential"
+        if not known or (not drilled and credentials.ends_at(self.folder) - now < RENEW_BEFORE):
+            credentials.issue(self.folder, random.Random(f"{self.seed} {now}"), now)
 
     def _pass_ci(self) -> None:
         write_ci_run(self.folder, self.clock.now())
@@ -200,7 +228,7 @@ class PaperDesk:
         """Heals, stops the jobs, stops listening."""
         self.jobs.close()
         self.heal_fault()
-        self.gateway.close()
+        self.gateway.stop()
 
     def _follow_move(self) -> None:
         """Writes where the desk lies now into its configuration, when it was moved."""
@@ -209,17 +237,17 @@ class PaperDesk:
         if old not in ("", str(self.folder)) and follow_move(self.folder, Path(old)):
             self.say(f"the desk was moved here from {old}; its runbook's commands follow")
 
-    def _open_gateway(self) -> Gateway:
+    def _open_gateway(self) -> GatewayService:
         """Listens on the configured port; when that is taken, on another, written into the file."""
         probe = load_settings(self.folder / "mechexo.toml").probes["tcp_gateway"]
         port = int(probe.options["port"])
         try:
-            return Gateway(port, self.health)
+            return GatewayService(self.folder, port, self.clock)
         except OSError as error:
             other = free_port()
             self.say(f"port {port} cannot be used ({error.strerror}); the gateway moves to {other}")
             move_gateway(self.folder, port, other)
-            return Gateway(other, self.health)
+            return GatewayService(self.folder, other, self.clock)
 
 
 @contextmanager
@@ -260,6 +288,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--for", dest="lasting", help="end after this long, like 60s")
     parser.add_argument("--once", action="store_true", help="each flow once, two ticks, end")
+    parser.add_argument("--calm", action="store_true", help="no fault by chance, only by drill")
     parser.add_argument("--parent", type=int, default=os.getppid(), help="end when it is gone")
     given = parser.parse_args(arguments)
     try:
@@ -267,6 +296,7 @@ def main(arguments: list[str] | None = None) -> int:
         with running(given.folder.absolute(), given.seed, SystemClock()) as desk:
             for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
                 signal.signal(number, lambda *_: desk.stop.set())
+            desk.calm = given.calm
             _print("ready")
             if given.once:
                 desk.once()
