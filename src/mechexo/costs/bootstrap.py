@@ -29,7 +29,7 @@ BLOCKS = 5_000
 
 _DRAWN_AT_ONCE = 2_000_000
 _WORD = 2**32
-_STILL = 1e-11
+STILL = 1e-11
 """A standard error under this share of the figures is rounding, and no spread."""
 
 
@@ -72,11 +72,11 @@ def difference_interval(first: Sample, second: Sample, how: Resampling) -> Inter
     assert second.bps is not None
     estimate = second.bps - first.bps
     error, acceleration = _influence(first, second)
-    if error <= _STILL * max(1.0, abs(first.bps), abs(second.bps)):
+    if error <= STILL * max(1.0, abs(first.bps), abs(second.bps)):
         return Interval(estimate, estimate, note="the same for every fill of a side")
     dice = random.Random(how.seed)
     drawn = _drawn(second, how.resamples, dice) - _drawn(first, how.resamples, dice)
-    return _interval(drawn.sort(), estimate, acceleration, how.confidence)
+    return interval_of(drawn.sort(), estimate, acceleration, how.confidence)
 
 
 def _influence(first: Sample, second: Sample) -> tuple[float, float]:
@@ -133,9 +133,11 @@ def _words(dice: random.Random, count: int) -> pl.Series:
     return pl.Series([dice.randbytes(4 * count)]).bin.reinterpret(dtype=kind).explode()
 
 
-def _interval(
+def interval_of(
     drawn: pl.Series, estimate: float, acceleration: float, confidence: float
 ) -> Interval:
+    """The BCa interval of the drawn values, which are sorted; that of their percentiles where BCa
+    has none."""
     normal = NormalDist()
     tails = ((1 - confidence) / 2, (1 + confidence) / 2)
     ranked = drawn.to_list()
