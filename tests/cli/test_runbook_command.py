@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
@@ -78,6 +79,21 @@ def test_the_state_file_is_never_needed(desk: Desk, damage: str) -> None:
     assert sorted(state.parent.iterdir()) == before
 
 
+def test_an_entry_opens_while_somebody_locks_everybody_out_of_the_state_file(desk: Desk) -> None:
+    for path in desk.state.path.parent.glob(f"{desk.state.path.name}*"):
+        path.unlink()
+    holder = sqlite3.connect(desk.state.path, isolation_level=None)
+    try:
+        holder.execute("CREATE TABLE t (a)")
+        holder.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            sqlite3.connect(desk.state.path, timeout=0).execute("SELECT * FROM t")
+        for words in (["list"], ["show", "disk-full"], ["search", "disk"], ["match", "disk_quota"]):
+            assert run(*words, config=desk.config_path).exit_code == 0
+    finally:
+        holder.close()
+
+
 def test_show_fills_in_the_desks_names_and_names_those_that_lack(
     desk: Desk, tmp_path: Path
 ) -> None:
@@ -112,6 +128,12 @@ def test_search_says_why_and_exits_1_when_nothing_fits() -> None:
     assert found[0]["id"] == "disk-full"
     assert found[0]["why"]
     assert run("search", "xyzzy").exit_code == 1
+
+
+def test_search_says_the_best_n_only() -> None:
+    found = json.loads(run("search", "trading", "--limit", "2", "--json").stdout)["found"]
+    assert len(found) == 2
+    assert len(json.loads(run("search", "trading", "--json").stdout)["found"]) > 2
 
 
 def test_lists_come_as_csv() -> None:
@@ -207,7 +229,7 @@ def test_reading_an_entry_imports_nothing_heavy() -> None:
         "import sys; from typer.testing import CliRunner; from mechexo.cli import app;"
         "CliRunner().invoke(app, ['runbook', 'show', 'disk-full']);"
         "print([m for m in ('pydantic','polars','textual','apprise','httpx','git','markdown_it',"
-        "'sqlite_utils') if m in sys.modules])"
+        "'sqlite_utils','rapidfuzz') if m in sys.modules])"
     )
     result = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True

@@ -27,6 +27,8 @@ ENTRIES = read_library().entries
         ("databse corupted", "database-corruption", "read as"),
         ("lattency", "high-latency", "“lattency” read as “latency”"),
         ("sequence numbers", "broker-disconnect", "text"),
+        ("seqence numbers", "broker-disconnect", "“seqence” read as “sequence”"),
+        ("dsik full", "disk-full", "“dsik” read as “disk”"),
         ("margin", "risk-breach", "symptoms"),
     ],
 )

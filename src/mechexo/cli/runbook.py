@@ -15,12 +15,15 @@ import typer
 from mechexo.cli import render
 from mechexo.cli.invocation import Invocation, command_group, open_desk
 from mechexo.cli.options import Csv, Json
+from mechexo.cli.runbook_step import register as register_following
 from mechexo.cli.streams import data_on_stdout
 from mechexo.clock import SystemClock
 from mechexo.config import Settings, find_config, load_settings
 from mechexo.errors import ConfigError, NotFoundError
+from mechexo.runbook.catalogue import Catalogue, read_catalogue
 from mechexo.runbook.library import Library, read_library
-from mechexo.runbook.lookup import match_entry, name_of_key, search_entries
+from mechexo.runbook.lookup import match as match_alert
+from mechexo.runbook.lookup import name_of_key, search_cards
 from mechexo.runbook.operations import find_entry
 from mechexo.runbook.values import Entry, Found, KnownCommand
 
@@ -49,6 +52,11 @@ def _settings(ctx: typer.Context, *, strict: bool) -> tuple[Settings | None, Pat
 def _library(ctx: typer.Context, *, strict: bool = False) -> Library:
     settings, path = _settings(ctx, strict=strict)
     return read_library(settings, path.parent if path else None)
+
+
+def _catalogue(ctx: typer.Context) -> Catalogue:
+    settings, path = _settings(ctx, strict=False)
+    return read_catalogue(settings, path.parent if path else None)
 
 
 @app.command("list")
@@ -89,7 +97,8 @@ def show(
     json_: Json = False,
 ) -> None:
     """One entry, with the desk's own names filled in."""
-    entry = find_entry(_library(ctx).entries, entry_id)
+    catalogue = _catalogue(ctx)
+    entry = catalogue.entry(find_entry(catalogue.cards, entry_id).id)
     if json_:
         return render.json_document("runbook_entry", SystemClock().now(), _whole(entry))
     if raw:
@@ -120,11 +129,12 @@ def _show(entry: Entry) -> None:
 def search(
     ctx: typer.Context,
     words: Annotated[list[str], typer.Argument(help="What you see, in your own words.")],
+    limit: Annotated[int, typer.Option(min=1, help="The best N.")] = 20,
     json_: Json = False,
     csv: Csv = False,
 ) -> None:
     """Entries that fit the words, best first, each with the reason; exit 1 when none does."""
-    found = search_entries(_library(ctx).entries, " ".join(words))
+    found = _catalogue(ctx).search(" ".join(words), limit)
     if json_:
         render.json_document("runbook_search", SystemClock().now(), {"found": _found(found)})
     else:
@@ -147,13 +157,14 @@ def match(
 ) -> None:
     """The entry for an alert."""
     settings, path = _settings(ctx, strict=False)
-    entries = read_library(settings, path.parent if path else None).entries
+    catalogue = read_catalogue(settings, path.parent if path else None)
     name, named = _alert(ctx, alert, settings)
-    found = match_entry(entries, name, runbook or named)
-    if found is None:
-        near = [each.entry.id for each in search_entries(entries, name)[:3]]
+    hit = match_alert(catalogue.cards, name, runbook or named)
+    if hit is None:
+        near = [each.found.id for each in search_cards(catalogue.cards, name)[:3]]
         hint = f"nearest: {', '.join(near)}" if near else "see mechexo runbook list"
         raise NotFoundError(f"no runbook entry for the alert {name!r}; {hint}")
+    found = Found(catalogue.entry(hit.found.id), hit.score, hit.why)
     if json_:
         return render.json_document("runbook_match", SystemClock().now(), _found((found,))[0])
     return render.text(f"{found.entry.id}  {found.entry.title}  ({found.why})")
@@ -280,3 +291,6 @@ def _found(found: tuple[Found, ...]) -> list[dict[str, object]]:
     return [
         {"id": f.entry.id, "title": f.entry.title, "score": f.score, "why": f.why} for f in found
     ]
+
+
+register_following(app)

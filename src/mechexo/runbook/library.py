@@ -37,6 +37,11 @@ def shipped_folder() -> Path:
     return installed if installed.is_dir() else package.parents[1] / "runbooks"
 
 
+def own_folder(settings: Settings, root: Path | None) -> Path:
+    """Where the desk's own entries are."""
+    return (root or Path()) / Path(settings.runbook.folder).expanduser()
+
+
 def read_library(settings: Settings | None = None, root: Path | None = None) -> Library:
     """Reads every entry.
 
@@ -49,14 +54,20 @@ def read_library(settings: Settings | None = None, root: Path | None = None) -> 
     if settings is not None:
         variables = settings.runbook.variables
         if settings.runbook.folder:
-            folder = (root or Path()) / Path(settings.runbook.folder).expanduser()
-            for own in read_folder(folder, shipped=False):
-                entries[own.id] = _over(own, entries.get(own.id))
+            for own in read_folder(own_folder(settings, root), shipped=False):
+                entries[own.id] = over(own, entries.get(own.id))
     ordered = sorted(entries.values(), key=lambda entry: (entry.severity or "~", entry.id))
-    return Library(tuple(as_shown(entry, variables) for entry in ordered), variables)
+    names = tuple(sorted(variables.items()))
+    return Library(tuple(shown(entry, names) for entry in ordered), variables)
 
 
-def _over(own: Entry, below: Entry | None) -> Entry:
+@lru_cache(maxsize=MOST_FILES)
+def shown(entry: Entry, variables: tuple[tuple[str, str], ...]) -> Entry:
+    """`as_shown`, kept: the console asks for the same entries often."""
+    return as_shown(entry, dict(variables))
+
+
+def over(own: Entry, below: Entry | None) -> Entry:
     """The desk's own entry in place of the one it overrides, or over the one it extends."""
     if below is None:
         if not own.extends:

@@ -5,18 +5,20 @@ The functions that take a `Library` serve the command line, which must answer wi
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from mechexo.errors import NotFoundError
+from mechexo.runbook.catalogue import read_catalogue
 from mechexo.runbook.library import Library, read_library
-from mechexo.runbook.lookup import entries_for, match_entry, search_entries
+from mechexo.runbook.lookup import Named, all_for, entries_for, match_entry
 
 if TYPE_CHECKING:
     from mechexo.desk import Desk
     from mechexo.runbook.values import Entry, Exported, Found
+
+N = TypeVar("N", bound=Named)
 
 
 def library(desk: Desk) -> Library:
@@ -38,10 +40,12 @@ def entry(desk: Desk, entry_id: str) -> Entry:
     return find_entry(entries(desk), entry_id)
 
 
-def search(desk: Desk, words: str | Sequence[str]) -> tuple[Found, ...]:
-    """Entries that fit the words, best first."""
+def search(
+    desk: Desk, words: str | Sequence[str], *, limit: int | None = None
+) -> tuple[Found, ...]:
+    """Entries that fit the words, best first; at most `limit`."""
     query = words if isinstance(words, str) else " ".join(words)
-    return search_entries(entries(desk), query)
+    return read_catalogue(desk.settings, desk.root).search(query, limit)
 
 
 def match(desk: Desk, alert_name: str, runbook_id: str = "") -> Entry | None:
@@ -70,8 +74,9 @@ def export(desk: Desk, out: Path, *, format: str = "md") -> Exported:
     return export_entries(entries(desk), out, format)
 
 
-def find_entry(known: Sequence[Entry], entry_id: str) -> Entry:
-    """One of the entries by its id, in any case, or by an unmistakable beginning of it.
+def find_entry(known: Sequence[N], entry_id: str) -> N:
+    """One of the entries, or of their cards, by its id in any case, or by an unmistakable beginning
+    of it.
 
     Raises:
         NotFoundError: none, or several begin so.
@@ -83,12 +88,14 @@ def find_entry(known: Sequence[Entry], entry_id: str) -> Entry:
     beginning = [each for name, each in by_id.items() if wanted and name.startswith(wanted)]
     if len(beginning) == 1:
         return beginning[0]
-    if not beginning and (leading := entries_for(known, wanted)):
-        at = leading[0].entry.id
+    if not beginning and (leading := all_for(known, wanted)):
+        at = leading[0].found.id
         raise NotFoundError(
             f"no runbook entry {entry_id!r}; an alert of that name leads to {at}: "
             f"mechexo runbook show {at}"
         )
+    import difflib
+
     close = [each.id for each in beginning] or difflib.get_close_matches(wanted, by_id, 3, 0.5)
     hint = f"did you mean {' or '.join(close)}?" if close else f"known: {', '.join(sorted(by_id))}"
     raise NotFoundError(f"no runbook entry {entry_id!r}; {hint}")
