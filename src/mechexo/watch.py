@@ -234,6 +234,9 @@ def _tick(desk: Desk, deadline_s: float) -> TickReport:
 
     observed = this.run("alerts", this.left_s(keeping_s=sending_s + closing_s), observe)
     changed, unguided = observed or ((), ())
+    if desk.settings.incidents.open_on:
+        open_s = this.left_s(keeping_s=sending_s + closing_s)
+        this.run("incidents", open_s, lambda: _open_incidents(desk))
     entries: dict[str, str] = {}
     if unguided:
         look_up_s = min(LOOK_UP_S, this.left_s(keeping_s=sending_s + closing_s))
@@ -308,6 +311,13 @@ def _costs_judged(desk: Desk) -> tuple[CostJudgement, datetime | None]:
     days = trailing_days(desk, before=None, limit=2 * limits.baseline_days + 1)
     newest = days[-1] if days else None
     return judge_day(newest, days[:-1], limits), newest.computed_at if newest else None
+
+
+def _open_incidents(desk: Desk) -> tuple[int, ...]:
+    """The incidents that alerts open by themselves."""
+    from mechexo import incident_opening
+
+    return incident_opening.open_due(desk)
 
 
 def _entries_for(desk: Desk, alert_names: Iterable[str]) -> dict[str, str]:

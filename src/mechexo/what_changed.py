@@ -86,10 +86,10 @@ def around(
             gaps.append(Gap.of(source, error))
 
     targets = happened.targets_of(desk)
-    ask(RUNS, lambda: _failures(desk, moment, first, end))
+    ask(RUNS, lambda: failures(desk, moment, first, end))
     ask(ALERTS, lambda: _alerts(desk, watch, targets, first, end, gaps))
     # What is to come has changed nothing yet.
-    ask(ON_CALL, lambda: _hand_overs(desk, first, min(end, desk.clock.now()), gaps))
+    ask(ON_CALL, lambda: hand_overs(desk, first, min(end, desk.clock.now()), gaps))
     watch = replace(watch, own=_own(alert, happenings))
     suspects = _suspects(desk, watch, happenings, gaps)
     ranked = {each.happening.key: each for each in suspects}
@@ -191,7 +191,9 @@ def _own(alert: Alert | None, happenings: Iterable[Happening]) -> tuple[str, ...
     return tuple(own)
 
 
-def _failures(desk: Desk, moment: datetime, start: datetime, end: datetime) -> Iterable[Happening]:
+def failures(desk: Desk, moment: datetime, start: datetime, end: datetime) -> Iterable[Happening]:
+    """The runs that failed from `start` to `end`: the newest up to a moment between, the newest
+    after it."""
     from mechexo.flow_words import CARD
     from mechexo.flows import reading
 
@@ -248,7 +250,8 @@ def _alerts(
         )
 
 
-def _hand_overs(desk: Desk, start: datetime, end: datetime, gaps: list[Gap]) -> Iterable[Happening]:
+def hand_overs(desk: Desk, start: datetime, end: datetime, gaps: list[Gap]) -> Iterable[Happening]:
+    """Who took over from whom after `start` and up to `end`; what is not known joins `gaps`."""
     from mechexo.alerts import oncall
 
     for each in oncall.handovers(desk, start, end):

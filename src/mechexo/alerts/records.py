@@ -41,7 +41,7 @@ _PLACE_OF_LABELS = _COLUMNS.index("labels")
 _PLACE_OF_STATE = _COLUMNS.index("state")
 _read_labels = json.JSONDecoder().raw_decode
 _STATES = {state.value: state for state in AlertState}
-_SELECT = f"SELECT {', '.join(_COLUMNS)} FROM alert"  # noqa: S608
+SELECT = f"SELECT {', '.join(_COLUMNS)} FROM alert"  # noqa: S608
 _UPSERT = (
     f"INSERT INTO alert ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))}) "  # noqa: S608
     "ON CONFLICT (id) DO UPDATE SET "
@@ -67,17 +67,17 @@ def alert_by_id(connection: sqlite3.Connection, alert_id: int) -> Alert | None:
     """One alert, open or resolved."""
     if abs(alert_id) > LARGEST:
         return None
-    row = connection.execute(f"{_SELECT} WHERE id = ?", (alert_id,)).fetchone()
-    return _alert(row) if row else None
+    row = connection.execute(f"{SELECT} WHERE id = ?", (alert_id,)).fetchone()
+    return alert_of_row(row) if row else None
 
 
 def alerts_by_id(connection: sqlite3.Connection, ids: Collection[int]) -> dict[int, Alert]:
     """These alerts, open or resolved; those that do not exist are not in it."""
     rows = connection.execute(
-        f"{_SELECT} WHERE id IN (SELECT value FROM json_each(?))",  # noqa: S608
+        f"{SELECT} WHERE id IN (SELECT value FROM json_each(?))",  # noqa: S608
         (json.dumps(list(ids)),),
     )
-    return {alert.id: alert for alert in map(_alert, rows)}
+    return {alert.id: alert for alert in map(alert_of_row, rows)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,7 @@ _CONDITIONS = (
 
 # Each condition repeats that of its index, which would not be used without it.
 _OPEN_ALERTS = (
-    f"{_SELECT} WHERE id IN ("  # noqa: S608
+    f"{SELECT} WHERE id IN ("  # noqa: S608
     + " UNION ALL ".join(
         f"SELECT id FROM alert WHERE state <> 'resolved' AND {each}"  # noqa: S608
         for each in _CONDITIONS
@@ -143,7 +143,7 @@ def open_alerts(connection: sqlite3.Connection, wanted: Wanted) -> dict[str, Ale
             "thorough": int(wanted.thorough),
         },
     )
-    return {alert.key: alert for alert in map(_alert, rows)}
+    return {alert.key: alert for alert in map(alert_of_row, rows)}
 
 
 def open_with_one_of(
@@ -168,9 +168,9 @@ def open_with_one_of(
     if not conditions:
         return ()
     rows = connection.execute(
-        f"{_SELECT} WHERE state <> 'resolved' AND ({' OR '.join(conditions)})", values
+        f"{SELECT} WHERE state <> 'resolved' AND ({' OR '.join(conditions)})", values
     )
-    return tuple(sorted(map(_alert, rows), key=lambda alert: alert.id))
+    return tuple(sorted(map(alert_of_row, rows), key=lambda alert: alert.id))
 
 
 def openings(
@@ -206,8 +206,8 @@ def last_ends(
 
 def all_open_alerts(connection: sqlite3.Connection) -> dict[str, Alert]:
     """Every open alert by its key: for a silence, which may cover any of them."""
-    rows = connection.execute(f"{_SELECT} WHERE state <> 'resolved'")
-    return {alert.key: alert for alert in map(_alert, rows)}
+    rows = connection.execute(f"{SELECT} WHERE state <> 'resolved'")
+    return {alert.key: alert for alert in map(alert_of_row, rows)}
 
 
 def alerts_in(
@@ -219,20 +219,20 @@ def alerts_in(
     wanted, left = [state.value for state in states], -1 if limit is None else min(limit, LARGEST)
     if AlertState.RESOLVED in states:
         rows = connection.execute(
-            f"{_SELECT} WHERE state IN ({marks}) ORDER BY {_FIRING_FIRST}, {_WORST_FIRST} LIMIT ?",
+            f"{SELECT} WHERE state IN ({marks}) ORDER BY {_FIRING_FIRST}, {_WORST_FIRST} LIMIT ?",
             (*wanted, left),
         )
-        return tuple(map(_alert, rows.fetchall()))
+        return tuple(map(alert_of_row, rows.fetchall()))
     # The index of the open alerts has each severity in this order already: nothing is sorted.
     of_one = (
-        f"{_SELECT} WHERE state <> 'resolved' AND state IN ({marks}) AND severity = ? "
+        f"{SELECT} WHERE state <> 'resolved' AND state IN ({marks}) AND severity = ? "
         "ORDER BY started_at DESC, id DESC LIMIT ?"
     )
     found: list[Alert] = []
     for severity in SEVERITIES:
         rest = left if left < 0 else left - len(found)
         rows = connection.execute(of_one, (*wanted, severity, rest))
-        found += map(_alert, rows.fetchall())
+        found += map(alert_of_row, rows.fetchall())
     return tuple(found)
 
 
@@ -337,11 +337,11 @@ def started_between(
     none."""
     order = "DESC" if last else "ASC"
     rows = connection.execute(
-        f"{_SELECT} WHERE started_at BETWEEN ? AND ? AND source <> ? "
+        f"{SELECT} WHERE started_at BETWEEN ? AND ? AND source <> ? "
         f"ORDER BY started_at {order}, id {order} LIMIT ?",
         (iso_z(start), iso_z(end), NOTICE_SOURCE, limit),
     )
-    return tuple(sorted(map(_alert, rows), key=lambda alert: (alert.started_at, alert.id)))
+    return tuple(sorted(map(alert_of_row, rows), key=lambda alert: (alert.started_at, alert.id)))
 
 
 def as_json(value: Mapping[str, str]) -> str:
@@ -361,7 +361,8 @@ def _row(alert: Alert) -> tuple[Any, ...]:
     return tuple(map(stored, _COLUMNS))
 
 
-def _alert(row: sqlite3.Row) -> Alert:
+def alert_of_row(row: sqlite3.Row) -> Alert:
+    """A row of `SELECT`."""
     # By position: a list of thousands of alerts shall be on the screen at once.
     values: list[Any] = [*row]
     for place in _PLACES_OF_MOMENTS:

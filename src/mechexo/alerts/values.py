@@ -120,6 +120,34 @@ class AlertEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class AlertMoment:
+    """One line of an alert's timeline, or one attempt to tell somebody of it."""
+
+    id: int
+    alert_id: int
+    at: datetime
+    kind: str
+    """Of an attempt its outcome: `sent`, `refused`, `rejected`, `unanswered` or `lost`."""
+    detail: str
+    actor: str
+    channel: str = ""
+    """Of an attempt; "" otherwise."""
+    message: str = ""
+    """The kind of message that was tried: `page`, `reminder`; "" otherwise."""
+    number: int = 0
+    """Which attempt it was, from 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class AlertCourse:
+    """Alerts, oldest first, what happened to them, oldest first, and what cannot be told."""
+
+    alerts: tuple[Alert, ...]
+    moments: tuple[AlertMoment, ...]
+    gaps: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Delivery:
     """One message to one channel: due, sent, failed or cancelled."""
 

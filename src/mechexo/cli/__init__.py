@@ -31,6 +31,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "rollback": ("rollback", "Plan a rollback: a diff that changes nothing."),
     "changes": ("changes", "What changed, in time order."),
     "runbook": ("runbook", "List, show, search and export the runbook."),
+    "incident": ("incident", "Incidents: their timeline, notes, postmortem, statistics."),
     "flows": ("flows", "Flow runs; a wrapper for cron jobs."),
     "report": ("report", "The shift report."),
     "audit": ("audit", "Read and verify the audit log."),

@@ -15,6 +15,7 @@ from mechexo.config.alerting import (
     SuppressionSettings,
 )
 from mechexo.config.costs import CostAlertSettings, CostSettings
+from mechexo.config.incidents import IncidentSettings
 from mechexo.config.loading import find_config, load_settings
 from mechexo.config.market import MarketSettings
 from mechexo.config.models import (
@@ -51,6 +52,7 @@ __all__ = [
     "EscalationSettings",
     "FlagSettings",
     "FlowSettings",
+    "IncidentSettings",
     "LayerSettings",
     "LevelSettings",
     "MaintenanceSettings",

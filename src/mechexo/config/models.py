@@ -35,6 +35,7 @@ from mechexo.config.fields import (
     between,
     text,
 )
+from mechexo.config.incidents import IncidentSettings
 from mechexo.config.market import MarketSettings
 from mechexo.config.rollback import RollbackSettings
 
@@ -232,6 +233,7 @@ class Settings(Table):
     rollback: RollbackSettings = field(default_factory=RollbackSettings)
     market: MarketSettings = field(default_factory=MarketSettings)
     runbook: RunbookSettings = field(default_factory=RunbookSettings)
+    incidents: IncidentSettings = field(default_factory=IncidentSettings)
     flows: dict[str, FlowSettings] = field(default_factory=dict)
     uptime: UptimeSettings = field(default_factory=UptimeSettings)
     watchdog: WatchdogSettings = field(default_factory=WatchdogSettings)

@@ -25,7 +25,15 @@ from mechexo.config import models
 from mechexo.config.models import Settings
 
 _KEPT_AT_MOST = 20
-_SHAPE = ("models.py", "alerting.py", "costs.py", "fields.py", "market.py", "rollback.py")
+_SHAPE = (
+    "models.py",
+    "alerting.py",
+    "costs.py",
+    "fields.py",
+    "incidents.py",
+    "market.py",
+    "rollback.py",
+)
 
 
 def recall(path: Path, source: bytes) -> Settings | None:

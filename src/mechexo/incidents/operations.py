@@ -282,6 +282,12 @@ def linked_alerts(desk: Desk, incident_id: int) -> tuple[int, ...]:
         return records.linked_alerts(desk.state.reader(), incident_id)
 
 
+def without_incident(desk: Desk, alert_ids: Sequence[int]) -> tuple[int, ...]:
+    """Those of these alerts that belong to no incident."""
+    with desk.state.explained():
+        return records.unlinked(desk.state.reader(), alert_ids)
+
+
 def version(desk: Desk, incident_id: int) -> str:
     """Changes when anything of an incident did. Cheap: the console asks every second."""
     with desk.state.explained():

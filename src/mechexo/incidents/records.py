@@ -122,6 +122,14 @@ def not_closed_for(connection: sqlite3.Connection, alert_key: str, runbook: str)
     return None if row[0] is None else int(row[0])
 
 
+def opened_by(connection: sqlite3.Connection, name: str) -> tuple[int, ...]:
+    """The incidents that somebody opened and that are not closed, oldest first."""
+    rows = connection.execute(
+        "SELECT id FROM incident WHERE status <> 'closed' AND opened_by = ? ORDER BY id", (name,)
+    )
+    return tuple(row[0] for row in rows)
+
+
 def by_id(connection: sqlite3.Connection, incident_id: int) -> Incident | None:
     """One incident.
 

@@ -127,3 +127,5 @@ class Opening:
     began_at: datetime
     parent_id: int | None = None
     """The alert that causes it: this one then joins the incident of that one and opens none."""
+    joins_only: bool = False
+    """Whether it opens none either way: it comes and goes."""

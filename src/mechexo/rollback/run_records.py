@@ -90,6 +90,34 @@ def newest(state: State, limit: int) -> tuple[Run, ...]:
     return tuple(_run(state, row, steps=False) for row in found)
 
 
+def between(
+    state: State, start: datetime, end: datetime, most: int
+) -> tuple[tuple[Run, ...], int, bool]:
+    """The runs under way at any time from `start` to `end`, oldest first, with their steps, at most
+    the first `most`; how many rows could not be read; and whether there were more."""
+    rows = state.rows(
+        f"SELECT {_COLUMNS} FROM rollback_run WHERE started_at <= ? "  # noqa: S608
+        "AND coalesce(ended_at, started_at) >= ? ORDER BY started_at, rowid LIMIT ?",
+        (iso_z(end), iso_z(start), most + 1),
+    )
+    found, damaged = [], 0
+    for row in rows[:most]:
+        try:
+            found.append(_run(state, row))
+        except ValueError:
+            damaged += 1
+    return tuple(found), damaged, len(rows) > most
+
+
+def last_change(state: State) -> str:
+    """Changes whenever a run begins, takes a step or ends, or something is deployed."""
+    row = state.row(
+        "SELECT (SELECT max(rowid) FROM rollback_run), (SELECT max(rowid) FROM rollback_step), "
+        "(SELECT max(ended_at) FROM rollback_run), (SELECT max(seq) FROM deployment)"
+    )
+    return ".".join(str(each or 0) for each in (row or ()))
+
+
 def unfinished(state: State) -> tuple[str, ...]:
     """The ids of runs that have not ended, oldest first."""
     found = state.rows(

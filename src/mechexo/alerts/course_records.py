@@ -1,0 +1,83 @@
+"""Many alerts and what happened to them, for whoever reads afterwards. A row that cannot be read is
+counted and hides no other. Every function works inside its caller's transaction."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Collection, Iterable
+from datetime import datetime
+
+from mechexo.alerts.records import SELECT, alert_of_row
+from mechexo.alerts.values import NOTICE_SOURCE, Alert, AlertMoment
+from mechexo.times import from_iso_z, iso_z
+
+
+def started(
+    connection: sqlite3.Connection, start: datetime, end: datetime, most: int
+) -> tuple[tuple[Alert, ...], tuple[int, ...], bool]:
+    """The alerts that started from `start` to `end`, oldest first, at most the first `most`; the
+    ids of rows that cannot be read; and whether there were more. Notices are none."""
+    rows = connection.execute(
+        f"{SELECT} WHERE started_at BETWEEN ? AND ? AND source <> ? "
+        "ORDER BY started_at, id LIMIT ?",
+        (iso_z(start), iso_z(end), NOTICE_SOURCE, most + 1),
+    ).fetchall()
+    return (*_readable(rows[:most]), len(rows) > most)
+
+
+def with_ids(
+    connection: sqlite3.Connection, ids: Collection[int]
+) -> tuple[tuple[Alert, ...], tuple[int, ...]]:
+    """These alerts, oldest first, and the ids of rows that cannot be read; those that are not kept
+    any more are in neither."""
+    rows = connection.execute(
+        f"{SELECT} WHERE id IN (SELECT value FROM json_each(?)) ORDER BY started_at, id",  # noqa: S608
+        (json.dumps(list(ids)),),
+    )
+    return _readable(rows)
+
+
+def moments_of(
+    connection: sqlite3.Connection, ids: Collection[int], most: int
+) -> tuple[tuple[AlertMoment, ...], int, bool]:
+    """What happened to these alerts, sending attempts included, oldest first, at most the first
+    `most`; how many rows cannot be read; and whether there were more."""
+    rows = connection.execute(
+        """
+        SELECT id, alert_id, at, kind, detail, actor, '' AS channel, '' AS message, 0 AS number
+        FROM alert_event WHERE alert_id IN (SELECT value FROM json_each(:ids))
+        UNION ALL
+        SELECT attempt.id, delivery.alert_id, attempt.at, attempt.outcome, attempt.detail, '',
+               delivery.channel, delivery.kind, attempt.number
+        FROM delivery JOIN delivery_attempt AS attempt ON attempt.delivery_id = delivery.id
+        WHERE delivery.alert_id IN (SELECT value FROM json_each(:ids))
+        ORDER BY 3, 9, 1 LIMIT :most
+        """,
+        {"ids": json.dumps(list(ids)), "most": most + 1},
+    ).fetchall()
+    found, damaged = [], 0
+    for row in rows[:most]:
+        try:
+            found.append(AlertMoment(row[0], row[1], from_iso_z(row[2]), *row[3:]))
+        except (ValueError, TypeError):
+            damaged += 1
+    return tuple(found), damaged, len(rows) > most
+
+
+def last_change(connection: sqlite3.Connection) -> tuple[int, int]:
+    """Numbers that grow whenever something happens to any alert."""
+    row = connection.execute(
+        "SELECT (SELECT max(id) FROM alert_event), (SELECT max(id) FROM delivery_attempt)"
+    ).fetchone()
+    return int(row[0] or 0), int(row[1] or 0)
+
+
+def _readable(rows: Iterable[sqlite3.Row]) -> tuple[tuple[Alert, ...], tuple[int, ...]]:
+    found, damaged = [], []
+    for row in rows:
+        try:
+            found.append(alert_of_row(row))
+        except (ValueError, TypeError, KeyError):
+            damaged.append(int(row["id"]))
+    return tuple(found), tuple(damaged)

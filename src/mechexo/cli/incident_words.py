@@ -1,0 +1,98 @@
+"""Incidents as words and cells of tables."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+import typer
+
+from mechexo.cli import render
+from mechexo.incidents.values import IncidentStatus
+from mechexo.times import format_duration, in_zone, parse_instant
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from mechexo.desk import Desk
+    from mechexo.incidents.values import Incident, Moment
+
+COLUMNS = (
+    *("id", "severity", "status", "title", "commander", "runbook", "alert_id", "flows"),
+    *("began_at", "opened_at", "opened_by", "mitigated_at", "closed_at", "closed_by", "attendees"),
+)
+
+
+def cells(incident: Incident) -> list[object]:
+    """A row of the CSV."""
+    found = [getattr(incident, name) for name in COLUMNS]
+    return [" ".join(each) if isinstance(each, tuple) else each for each in found]
+
+
+def line(desk: Desk, incident: Incident) -> Sequence[object]:
+    """A row of the list."""
+    end = incident.closed_at or desk.clock.now()
+    return (
+        *(incident.id, incident.severity, incident.status.word, incident.title),
+        *(incident.commander or "nobody", incident.began_at),
+        format_duration(end - incident.began_at),
+    )
+
+
+def facts(desk: Desk, incident: Incident) -> list[tuple[str, object]]:
+    """What is known of one incident."""
+    alert = "none" if incident.alert_id is None else f"alert {incident.alert_id}"
+    mitigated = incident.mitigated_at or "no"
+    closed: object = "no"
+    if incident.closed_at is not None:
+        closed = f"{in_zone(incident.closed_at, desk.zone)} by {incident.closed_by}"
+    if incident.status is IncidentStatus.CLOSED and incident.mitigated_at is None:
+        mitigated = "not said"
+    return [
+        ("title", incident.title),
+        ("severity", incident.severity),
+        ("status", incident.status.word),
+        ("commander", incident.commander or "nobody"),
+        ("attendees", ", ".join(incident.attendees) or "nobody"),
+        ("runbook", incident.runbook or "none"),
+        ("alert", alert),
+        ("flows", ", ".join(incident.flows) or "none named"),
+        ("began", incident.began_at),
+        ("opened", f"{in_zone(incident.opened_at, desk.zone)} by {incident.opened_by}"),
+        ("mitigated", mitigated),
+        ("closed", closed),
+    ]
+
+
+def print_moments(desk: Desk, moments: Sequence[Moment], gaps: Iterable[str], title: str) -> None:
+    """A timeline as a table, and what is missing from it."""
+    rows = [(m.at, m.kind.replace("_", " "), m.who, m.text) for m in moments]
+    render.table(title, ("at", "what", "who", "said"), rows, zone=desk.zone)
+    note_gaps(gaps)
+
+
+def note_gaps(gaps: Iterable[str]) -> None:
+    """What is missing, on stderr."""
+    for gap in gaps:
+        render.note(f"not known: {gap}")
+
+
+def moment(desk: Desk, text: str) -> datetime | None:
+    """A time that a person gave, if any."""
+    return parse_instant(text, desk.zone, desk.clock.now()).at if text else None
+
+
+def said(text: str) -> str:
+    """The words themselves, or standard input for `-`; no more of it than a note may be long."""
+    from mechexo.incidents.rules import LONGEST_NOTE
+
+    return sys.stdin.read(LONGEST_NOTE + 1) if text == "-" else text
+
+
+def complain(damaged: Sequence[str]) -> None:
+    """Says which incidents cannot be read: an answer that is not whole must not pass for one."""
+    for each in damaged:
+        render.note(each)
+    if damaged:
+        raise typer.Exit(5)
