@@ -11,7 +11,7 @@ from mechexo.errors import NotFoundError, UsageError, close_names
 from mechexo.incidents import operations as incidents
 from mechexo.incidents.values import SEVERITIES
 from mechexo.runbook import following, operations, step_rules
-from mechexo.runbook.following_values import Preview, Progress, StepRun
+from mechexo.runbook.following_values import Preview, Progress, StepRun, StepState
 
 if TYPE_CHECKING:
     from mechexo.desk import Desk
@@ -20,42 +20,85 @@ if TYPE_CHECKING:
 _MILDEST = "SEV3"
 
 
-def incident_for(desk: Desk, entry_id: str, incident_id: int | None = None) -> Incident:
+def incident_for(
+    desk: Desk, entry_id: str, incident_id: int | None = None, *, opens: bool = True
+) -> Incident:
     """The incident that following an entry belongs to: the given one; else the only one of this
     entry that goes on; else the only one that goes on. Where there is none, one is opened, named
     like the entry.
 
     Raises:
-        NotFoundError: there is no such entry or incident.
+        NotFoundError: there is no such entry or incident, or (unless `opens`) none goes on.
         UsageError: it is closed, or several go on and none is given.
         NotAllowedError: one would have to be opened, and the role is below responder.
     """
     entry = operations.entry(desk, entry_id)
     if incident_id is not None:
-        return _going_on(desk, incident_id)
-    going_on = incidents.list_incidents(desk)
-    for fitting in ([each for each in going_on if each.runbook == entry.id], list(going_on)):
-        if len(fitting) == 1:
-            return fitting[0]
-        if fitting:
-            listed = "; ".join(f"{each.id} {each.title}" for each in fitting)
-            raise UsageError(f"several incidents go on, say which: --incident N ({listed})")
-    severity = entry.severity if entry.severity in SEVERITIES else _MILDEST
+        return _still_going_on(desk, incident_id)
+    found = going_on(desk, entry.id)
+    if found is not None:
+        return found
+    if not opens:
+        raise NotFoundError("no incident goes on; name one: --incident N")
+    return open_for(desk, entry.id)
+
+
+def open_for(
+    desk: Desk, entry_id: str, *, title: str = "", alert_id: int | None = None
+) -> Incident:
+    """Opens an incident in which an entry is followed: as bad as the entry says, named like it
+    unless a title is given, begun when the alert did.
+
+    Raises:
+        NotFoundError: there is no such entry or alert.
+        ConflictError: the alert belongs to an incident already.
+        NotAllowedError: the role is below responder.
+    """
+    from mechexo.alerts.operations import get_alert
+
+    entry = operations.entry(desk, entry_id)
+    alert = None if alert_id is None else get_alert(desk, alert_id)
     return incidents.open_incident(
         desk,
-        title=entry.title,
-        severity=severity,
+        title=title or entry.title,
+        severity=entry.severity if entry.severity in SEVERITIES else _MILDEST,
         runbook=entry.id,
+        alert_id=alert_id,
+        alert_key=alert.key if alert else "",
+        began_at=alert.started_at if alert else None,
         reason="its runbook entry is followed",
     )
 
 
-def progress(desk: Desk, incident_id: int, entry_id: str) -> Progress:
-    """How far an incident is with an entry: each step with its tick and its newest run.
+def going_on(desk: Desk, entry_id: str, incident_id: int | None = None) -> Incident | None:
+    """The given incident, closed or not; else the only one of this entry that goes on, or the only
+    one at all; None when none goes on.
+
+    Raises:
+        NotFoundError: there is no such entry or incident.
+        UsageError: several go on.
+    """
+    entry = operations.entry(desk, entry_id)
+    if incident_id is not None:
+        return incidents.get(desk, incident_id)
+    every = incidents.list_incidents(desk)
+    fitting = [each for each in every if each.runbook == entry.id] or list(every)
+    if len(fitting) > 1:
+        listed = "; ".join(f"{each.id} {each.title}" for each in fitting)
+        raise UsageError(f"several incidents go on, say which: --incident N ({listed})")
+    return fitting[0] if fitting else None
+
+
+def progress(desk: Desk, incident_id: int | None, entry_id: str) -> Progress:
+    """How far an incident is with an entry: each step with its tick and its newest run. Of no
+    incident at all, none is ticked and none was run.
 
     Raises:
         NotFoundError: there is no such incident or entry.
     """
+    if incident_id is None:
+        entry = operations.entry(desk, entry_id)
+        return Progress(0, entry, tuple(StepState(step) for step in entry.steps))
     incidents.get(desk, incident_id)
     return following.progress(desk, incident_id, entry_id)
 
@@ -75,7 +118,7 @@ def tick(
         UsageError: the incident is closed.
         NotAllowedError: the role is below responder.
     """
-    _going_on(desk, incident_id)
+    _still_going_on(desk, incident_id)
     done = following.tick(desk, incident_id, entry_id, step_key, ticked=ticked)
     incidents.join(desk, incident_id)
     return done
@@ -116,7 +159,7 @@ def run_step(
     """
     from mechexo.runbook import step_running
 
-    _going_on(desk, incident_id)
+    _still_going_on(desk, incident_id)
     if desk.role >= Role.RESPONDER:  # Of anybody else the refusal is the step's.
         incidents.join(desk, incident_id)
     return step_running.run_step(
@@ -143,31 +186,25 @@ def run_reads(
     cancel: threading.Event | None = None,
 ) -> tuple[StepRun, ...]:
     """Runs the steps that only look, in order, from `from_step` on; stops at the first that is not
-    well. Called again from there it resumes. What `skipped_reads` names is passed over.
+    well. Called again from there it resumes. What `reads` says cannot be
+    run is passed over.
 
     Raises:
         As `run_step`.
     """
-    entry = operations.entry(desk, entry_id)
-    known = [step.id for step in step_rules.reads(entry)]
-    if from_step and from_step not in known:
-        raise NotFoundError(
-            f"{entry.id} has no step {from_step!r} that only looks; {close_names(from_step, known)}"
-        )
+    wanted, _ = reads(desk, entry_id, from_step)
     done: list[StepRun] = []
-    for step in step_rules.reads(entry, from_step):
-        if step_rules.blocked(step, entry.steps):
-            continue
+    for step_id in wanted:
         if cancel is not None and cancel.is_set():
             break
         if on_start is not None:
-            on_start(step.id)
+            on_start(step_id)
         done.append(
             run_step(
                 desk,
                 incident_id,
-                entry.id,
-                step.id,
+                entry_id,
+                step_id,
                 reason=reason,
                 on_output=on_output,
                 cancel=cancel,
@@ -178,17 +215,27 @@ def run_reads(
     return tuple(done)
 
 
-def skipped_reads(desk: Desk, entry_id: str, from_step: str = "") -> tuple[tuple[str, str], ...]:
-    """The steps that `run_reads` passes over, each with what blocks it."""
+def reads(
+    desk: Desk, entry_id: str, from_step: str = ""
+) -> tuple[list[str], tuple[tuple[str, str], ...]]:
+    """The ids of the steps that `run_reads` runs, in order; and those that it passes over, each
+    with what blocks it.
+
+    Raises:
+        NotFoundError: there is no such entry, or no such step among those that only look.
+    """
     entry = operations.entry(desk, entry_id)
-    found = [
-        (step.id, step_rules.blocked(step, entry.steps))
-        for step in step_rules.reads(entry, from_step)
-    ]
-    return tuple((step_id, why) for step_id, why in found if why)
+    found = step_rules.reads(entry, from_step)
+    if from_step and not found:
+        known = [step.id for step in step_rules.reads(entry)]
+        raise NotFoundError(
+            f"{entry.id} has no step {from_step!r} that only looks; {close_names(from_step, known)}"
+        )
+    why = {step.id: step_rules.blocked(step, entry.steps) for step in found}
+    return [name for name in why if not why[name]], tuple((n, w) for n, w in why.items() if w)
 
 
-def _going_on(desk: Desk, incident_id: int) -> Incident:
+def _still_going_on(desk: Desk, incident_id: int) -> Incident:
     incident = incidents.get(desk, incident_id)
     if incident.is_closed:
         raise UsageError(

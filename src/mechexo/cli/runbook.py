@@ -16,6 +16,7 @@ from mechexo.cli import render
 from mechexo.cli.invocation import Invocation, command_group, open_desk
 from mechexo.cli.options import Csv, Json
 from mechexo.cli.runbook_step import register as register_following
+from mechexo.cli.runbook_step import register as register_following
 from mechexo.cli.streams import data_on_stdout
 from mechexo.clock import SystemClock
 from mechexo.config import Settings, find_config, load_settings
@@ -291,6 +292,9 @@ def _found(found: tuple[Found, ...]) -> list[dict[str, object]]:
     return [
         {"id": f.entry.id, "title": f.entry.title, "score": f.score, "why": f.why} for f in found
     ]
+
+
+register_following(app)
 
 
 register_following(app)

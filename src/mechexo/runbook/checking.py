@@ -19,7 +19,9 @@ from mechexo.runbook.variables import fill
 SEVERITIES = ("SEV1", "SEV2", "SEV3")
 ROLES = ("viewer", "responder", "operator", "admin")
 _REQUIRED = ("title", "severity", "owner", "backup_owner", "symptoms", "last_reviewed")
-_ATTRIBUTES = frozenset({"id", "risk", "confirm", "expect", "timeout", "undo", "exits"})
+_ATTRIBUTES = frozenset(
+    {"id", "risk", "confirm", "expect", "timeout", "undo", "exits", "background"}
+)
 _PLACEHOLDER = re.compile(r"<[A-Za-z][A-Za-z0-9 _.-]*>")
 _INLINE = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 _ENTRY_LINK = re.compile(r"\]\(\.?/?([A-Za-z0-9_-]+)\.md(?:#[^)]*)?\)")
@@ -218,6 +220,10 @@ class _Check:
             yield "timeout must be whole seconds from 1"
         if exit_codes(attributes.get("exits", "0")) is None:
             yield "exits must be exit codes from 0 to 255, such as 0,1"
+        if attributes.get("background", "end") not in ("end", "keep"):
+            yield "background is end or keep"
+        elif attributes.get("background") == "keep" and risk == "read":
+            yield "a step that only looks leaves nothing behind: background=keep is for changes"
         try:
             re.compile(attributes.get("expect", ""))
         except re.error as error:

@@ -190,7 +190,7 @@ def _remarks(ended: step_process.Ended, shown: Preview, step: Step) -> list[str]
         said.append(f"did not end within {format_duration(shown.timeout_s)} and was ended")
     if ended.how == "ended" and ended.exit_code not in step.exits:
         good = " or ".join(map(str, step.exits))
-        said.append(f"exit code {ended.exit_code}, a good run ends with {good}")
+        said.append(f"a good run ends with {good}")
     if ended.left and step.background == "keep" and step.risk != "read":
         said.append(f"still runs in the background: {', '.join(ended.left)}")
     elif ended.left:
