@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable
 from datetime import datetime
 
 from mechexo.alerts.records import SELECT, alert_of_row
-from mechexo.alerts.values import NOTICE_SOURCE, Alert, AlertMoment
+from mechexo.alerts.values import NOTICE_SOURCE, Alert, AlertMoment, AnsweredAlert
 from mechexo.times import from_iso_z, iso_z
 
 
@@ -81,3 +81,39 @@ def _readable(rows: Iterable[sqlite3.Row]) -> tuple[tuple[Alert, ...], tuple[int
         except (ValueError, TypeError, KeyError):
             damaged.append(int(row["id"]))
     return tuple(found), tuple(damaged)
+
+
+def answered(
+    connection: sqlite3.Connection, start: datetime, end: datetime
+) -> tuple[tuple[AnsweredAlert, ...], int]:
+    """When the alerts that started from `start` to before `end` were acknowledged and resolved,
+    oldest first; and how many rows could not be read. Notices are none."""
+    rows = connection.execute(
+        "SELECT severity, started_at, acknowledged_at, resolved_at FROM alert "
+        "INDEXED BY alert_started WHERE started_at >= ? AND started_at < ? AND source <> ? "
+        "ORDER BY started_at, id",
+        (iso_z(start), iso_z(end), NOTICE_SOURCE),
+    )
+    found, damaged = [], 0
+    for severity, *moments in rows:
+        try:
+            began, known, over = (None if each is None else from_iso_z(each) for each in moments)
+        except (ValueError, TypeError):
+            damaged += 1
+            continue
+        if began is not None:
+            found.append(AnsweredAlert(severity, began, known, over))
+    return tuple(found), damaged
+
+
+def noisiest_keys(
+    connection: sqlite3.Connection, start: datetime, end: datetime, most: int
+) -> tuple[tuple[str, int], ...]:
+    """The keys that started most often from `start` to before `end`, and how often, most first."""
+    rows = connection.execute(
+        "SELECT key, COUNT(*) AS alerts FROM alert INDEXED BY alert_started "
+        "WHERE started_at >= ? AND started_at < ? AND source <> ? "
+        "GROUP BY key ORDER BY alerts DESC, key LIMIT ?",
+        (iso_z(start), iso_z(end), NOTICE_SOURCE, most),
+    )
+    return tuple((row[0], row[1]) for row in rows)

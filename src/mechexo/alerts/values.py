@@ -139,6 +139,16 @@ class AlertMoment:
 
 
 @dataclass(frozen=True, slots=True)
+class AnsweredAlert:
+    """When an alert began, was acknowledged and was resolved; None is never."""
+
+    severity: str
+    started_at: datetime
+    acknowledged_at: datetime | None
+    resolved_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class AlertCourse:
     """Alerts, oldest first, what happened to them, oldest first, and what cannot be told."""
 

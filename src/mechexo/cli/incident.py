@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mechexo.cli import incident_words, render
+from mechexo.cli.incident_cost import cost
 from mechexo.cli.invocation import command_group, open_desk
 from mechexo.cli.options import Csv, Json, Reason, Yes
 
@@ -238,6 +240,56 @@ def close(
     for alert in open_:
         render.note(f"still open: alert {alert.id} ({alert.severity} {alert.name})")
     return None
+
+
+@app.command("postmortem")
+def postmortem_(
+    ctx: typer.Context,
+    incident_id: IncidentId,
+    out: Annotated[Path | None, typer.Option(help="Write it here instead of to stdout.")] = None,
+    format_: Annotated[str, typer.Option("--format", help="md or html.")] = "md",
+    json_: Json = False,
+) -> None:
+    """The postmortem, from the records only."""
+    from mechexo.incident_postmortem import postmortem
+
+    desk = open_desk(ctx)
+    text = postmortem(desk, incident_id, format=format_)
+    incident_words.written(out, text)
+    if json_:
+        body = {"incident_id": incident_id, "format": format_, "text": text}
+        render.json_document("incident_postmortem", desk.clock.now(), body)
+    elif out is None:
+        render.text(text.rstrip())
+
+
+app.command("cost")(cost)
+
+
+@app.command("stats")
+def stats(
+    ctx: typer.Context,
+    from_: Annotated[str, typer.Option("--from", help="Since when.")] = "-28d",
+    to: Annotated[str, typer.Option("--to", help="Until when.")] = "now",
+    json_: Json = False,
+    csv: Csv = False,
+) -> None:
+    """Time to acknowledge and to resolve by severity and week, alerts per shift, noisiest keys."""
+    from mechexo.incident_statistics import statistics
+
+    desk = open_desk(ctx)
+    start, end = incident_words.moment(desk, from_), incident_words.moment(desk, to)
+    found = statistics(desk, start=start, end=end)
+    if json_:
+        body = {"statistics": found}
+        render.json_document("incident_statistics", desk.clock.now(), body)
+    elif csv:
+        columns = ("of", "week", "severity", "measure", "n", "never", "median_s", "p90_s")
+        rows = ([getattr(each, name) for name in columns] for each in found.times)
+        render.csv_rows(columns, rows)
+    else:
+        incident_words.print_statistics(desk, found)
+    incident_words.note_gaps(found.gaps)
 
 
 def _print_one(desk: Desk, incident: Incident, line: str, json_: bool) -> None:

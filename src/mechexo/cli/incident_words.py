@@ -9,13 +9,17 @@ from typing import TYPE_CHECKING
 import typer
 
 from mechexo.cli import render
+from mechexo.errors import UsageError
+from mechexo.files import write_whole
 from mechexo.incidents.values import IncidentStatus
 from mechexo.times import format_duration, in_zone, parse_instant
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from pathlib import Path
 
     from mechexo.desk import Desk
+    from mechexo.incident_statistics import Statistics
     from mechexo.incidents.values import Incident, Moment
 
 COLUMNS = (
@@ -72,6 +76,24 @@ def print_moments(desk: Desk, moments: Sequence[Moment], gaps: Iterable[str], ti
     note_gaps(gaps)
 
 
+def print_statistics(desk: Desk, found: Statistics) -> None:
+    """How fast people answered, how many alerts a shift had, what was noisiest."""
+    span = f"{in_zone(found.start, desk.zone)} to {in_zone(found.end, desk.zone)}"
+    columns = ("of", "week", "severity", "measure", ">n", ">never", ">median", ">p90")
+    rows = [
+        (
+            *(each.of, each.week, each.severity, each.measure, each.n, each.never),
+            *(None if s is None else format_duration(s) for s in (each.median_s, each.p90_s)),
+        )
+        for each in found.times
+    ]
+    render.table(f"Response times, {span}", columns, rows)
+    shifts = [(s.starts_at, s.ends_at, s.who or "nobody", s.alerts) for s in found.shifts]
+    title = f"Alerts per shift, by {found.shifts_by}"
+    render.table(title, ("from", "until", "who", ">alerts"), shifts, zone=desk.zone)
+    render.table("Noisiest keys", ("key", ">alerts"), found.noisiest)
+
+
 def note_gaps(gaps: Iterable[str]) -> None:
     """What is missing, on stderr."""
     for gap in gaps:
@@ -88,6 +110,17 @@ def said(text: str) -> str:
     from mechexo.incidents.rules import LONGEST_NOTE
 
     return sys.stdin.read(LONGEST_NOTE + 1) if text == "-" else text
+
+
+def written(out: Path | None, text: str) -> None:
+    """Writes a document to a file, if one is named, and says so."""
+    if out is None:
+        return
+    try:
+        write_whole(out, text.encode(), mode=0o600)
+    except OSError as error:
+        raise UsageError(f"{out}: cannot be written: {error.strerror or error}") from error
+    render.note(f"written: {out}")
 
 
 def complain(damaged: Sequence[str]) -> None:

@@ -117,6 +117,15 @@ def damaged(desk: Desk) -> tuple[str, ...]:
         return records.every(desk.state.reader(), closed=True, limit=None)[1]
 
 
+def opened_between(
+    desk: Desk, start: datetime, end: datetime
+) -> tuple[tuple[Incident, ...], tuple[str, ...]]:
+    """The incidents that were opened from `start` to before `end`, oldest first; and what is wrong
+    with those that cannot be read."""
+    with desk.state.explained():
+        return records.opened_between(desk.state.reader(), start, end)
+
+
 def note(desk: Desk, incident_id: int, text: str) -> Moment:
     """Adds a note, to a closed incident too: afterwards one knows more.
 

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from mechexo.errors import ConflictError, UsageError
 from mechexo.incidents.values import SEVERITIES, Incident, IncidentStatus
+from mechexo.masking import masked
 from mechexo.output_tail import harmless
 
 LONGEST_TITLE = 200
@@ -106,7 +107,8 @@ def clean_text(text: str) -> str:
     # Cleaning may bring together what was apart, so until nothing is left to clean.
     before, cleaned = "", text
     while cleaned != before:
-        before, cleaned = cleaned, harmless(cleaned.encode("utf-8", "replace"))
+        plain = harmless(cleaned.encode("utf-8", "replace"))
+        before, cleaned = cleaned, "\n".join(masked(plain.split("\n")))
     return "\n".join(line.rstrip() for line in cleaned.replace("\t", "    ").splitlines()).strip()
 
 

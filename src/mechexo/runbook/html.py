@@ -59,6 +59,19 @@ def as_html(entries: Sequence[Entry], title: str = "Runbook") -> str:
     )
 
 
+def page_of(text: str, title: str) -> str:
+    """Any markdown as one page of the same kind."""
+    return (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta http-equiv="Content-Security-Policy" '
+        "content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        '<meta name="referrer" content="no-referrer">\n'
+        f"<title>{escape(title)}</title>\n<style>\n{_STYLE}\n</style>\n</head>\n<body>\n"
+        f"{_renderer(set()).render(text)}\n</body>\n</html>\n"
+    )
+
+
 def _article(entry: Entry, render: MarkdownIt) -> str:
     from mechexo.runbook.export import facts, without_title
 
