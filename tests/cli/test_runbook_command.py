@@ -200,11 +200,44 @@ def test_names_that_are_not_set_are_remarks_each_told_once_and_leave_the_check_w
     assert result.exit_code == 0
     *remarks, answer = result.stdout.splitlines()
     assert answer == f"● no findings in 10 entries; {len(remarks)} remarks"
-    assert all(line.startswith("▲ $") for line in remarks)
+    assert all(line.startswith("▲ ") for line in remarks)
+    assert len(set(remarks)) == len(remarks)
     (halt,) = [line for line in remarks if line.startswith("▲ $HALT_COMMAND is not set")]
     assert "broker-disconnect:" in halt
     assert "trading-halted:" in halt
     assert not [line for line in remarks if "$DATABASE is" in line]
+
+
+def test_what_the_shipped_entries_name_beyond_this_desk_are_remarks(desk: Desk) -> None:
+    desk.config_path.write_text('[desk]\nname = "t"\n[flows.reweight]\n')
+    result = run("check", config=desk.config_path)
+    assert result.exit_code == 0
+    assert "▲ the flow data_pipeline has no table in the configuration" in result.stdout
+    assert "the flow reweight has no table" not in result.stdout
+    assert "▲ nothing at this desk raises " in result.stdout
+
+
+def test_a_new_desks_copies_of_the_shipped_entries_have_no_findings(tmp_path: Path) -> None:
+    assert CliRunner().invoke(app, ["init", str(tmp_path / "new")]).exit_code == 0
+    result = run("check", config=tmp_path / "new" / "mechexo.toml")
+    assert "no findings in 10 entries" in result.stdout
+    assert result.exit_code == 0
+
+
+def test_an_own_entry_for_an_alert_that_nothing_raises_fails_the_check(desk: Desk) -> None:
+    folder = desk.root / "ours"
+    folder.mkdir()
+    (folder / "disk-full.md").write_text(
+        "---\nid: disk-full\nextends: shipped\nalerts: [nas_full]\n---\n## After\n\nRest.\n"
+    )
+    text = '[desk]\nname = "t"\n[runbook]\nfolder = "ours"\n'
+    desk.config_path.write_text(text)
+    result = run("check", config=desk.config_path)
+    assert result.exit_code == 1
+    (told,) = [line for line in result.stdout.splitlines() if line.startswith("✖ /")]
+    assert "disk-full.md:4: nothing raises the alert nas_full" in told
+    desk.config_path.write_text(text + 'alerts_from_outside = ["nas_*"]\n')
+    assert run("check", config=desk.config_path).exit_code == 0
 
 
 def test_the_words_of_a_check_agree_with_its_exit_code(desk: Desk) -> None:

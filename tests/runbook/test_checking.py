@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from mechexo.runbook.checking import check_entries, check_probes
+from mechexo.runbook.checking import check_entries
 from mechexo.runbook.commands import command_problems
+from mechexo.runbook.coverage import check_probes
 from mechexo.runbook.display import as_shown
+from mechexo.runbook.extending import extended
 from mechexo.runbook.parse import parse
 from mechexo.runbook.values import Finding, KnownCommand
 from runbook.entries import HEAD, REVIEWED, step, whole
@@ -159,6 +161,27 @@ def test_commands_that_exist(command: str) -> None:
 )
 def test_commands_that_do_not_exist(command: str, told: str) -> None:
     assert told in "\n".join(command_problems(command, TREE, lambda name: None))
+
+
+def test_a_usual_tool_that_this_host_lacks_is_a_remark_when_the_desk_is_known() -> None:
+    text = whole(Diagnosis=step("df -h | there"))
+    (finding,) = findings(text, variables={})
+    assert (finding.level, finding.message) == ("warning", "df is not found on PATH of this host")
+    assert findings(text) == ()
+
+
+def test_an_entry_that_extends_needs_only_what_is_other() -> None:
+    below = parse(whole(Mitigation=step("there", "id=stop")), name="sample.md")
+    text = (
+        "---\nid: sample\nextends: shipped\n---\n## Diagnosis\n\n"
+        "1. Do it.\n\n   ```sh {id=own undo=stop}\n   there\n   ```\n"
+    )
+    own = extended(parse(text, name="sample.md", path=Path("sample.md")), below)
+    found = check_entries([own], today=REVIEWED, root=TREE, on_path=lambda name: True)
+    assert found == ()
+    gone = extended(parse(text.replace("undo=stop", "undo=gone"), name="sample.md"), below)
+    (finding,) = check_entries([gone], today=REVIEWED, root=TREE, on_path=lambda name: True)
+    assert "undo names no step" in finding.message
 
 
 def test_a_probe_without_an_entry_is_found_in_the_configuration() -> None:

@@ -16,13 +16,12 @@ from mechexo.cli import render
 from mechexo.cli.invocation import Invocation, command_group, open_desk
 from mechexo.cli.options import Csv, Json
 from mechexo.cli.runbook_step import register as register_following
-from mechexo.cli.runbook_step import register as register_following
 from mechexo.cli.streams import data_on_stdout
 from mechexo.clock import SystemClock
 from mechexo.config import Settings, find_config, load_settings
 from mechexo.errors import ConfigError, NotFoundError
 from mechexo.runbook.catalogue import Catalogue, read_catalogue
-from mechexo.runbook.library import Library, read_library
+from mechexo.runbook.library import Library, read_folder, read_library, shipped_folder
 from mechexo.runbook.lookup import match as match_alert
 from mechexo.runbook.lookup import name_of_key, search_cards
 from mechexo.runbook.operations import find_entry
@@ -205,22 +204,26 @@ def export(
 def check(ctx: typer.Context, json_: Json = False) -> None:
     """Hold every entry to its rules; exit 1 on findings (✖), each with file and line.
 
-    A remark (▲) is no finding: the entry can be used, but names what [runbook.variables] lacks.
+    A remark (▲) is no finding: the entry can be used, but names what this desk does not have.
     """
     from mechexo.cli.runbook_words import check_lines
-    from mechexo.runbook.checking import check_entries, check_probes
+    from mechexo.desk_names import desk_names
+    from mechexo.runbook.checking import check_entries
+    from mechexo.runbook.coverage import check_names, check_probes
 
     settings, path = _settings(ctx, strict=True)
     library = read_library(settings, path.parent if path else None)
     now = SystemClock().now()
     known = library.variables if settings else None
-    findings = check_entries(
-        library.entries, today=now.date(), root=command_tree(), variables=known
-    )
+    tree = command_tree()
+    findings = check_entries(library.entries, today=now.date(), root=tree, variables=known)
     if settings and path:
         probes = {name: probe.runbook for name, probe in settings.probes.items()}
         flows = {name: flow.runbook for name, flow in settings.flows.items()}
         findings += check_probes(library.entries, probes, str(path), path.read_text(), flows=flows)
+        shipped = read_folder(shipped_folder(), shipped=True)
+        names = desk_names(settings)
+        findings += check_names(library.entries, names, root=tree, shipped=shipped)
     errors = [finding for finding in findings if finding.level == "error"]
     if json_:
         render.json_document("runbook_check", now, {"ok": not errors, "findings": findings})
@@ -292,9 +295,6 @@ def _found(found: tuple[Found, ...]) -> list[dict[str, object]]:
     return [
         {"id": f.entry.id, "title": f.entry.title, "score": f.score, "why": f.why} for f in found
     ]
-
-
-register_following(app)
 
 
 register_following(app)

@@ -139,6 +139,10 @@ class RunbookSettings(Table):
     """The desk's own entries; they override the shipped ones by id."""
     variables: dict[str, str] = field(default_factory=dict)
     """Names that the entries may use, as `$NAME`."""
+    owners: tuple[str, ...] = ()
+    """The owners that an entry may name; with none listed any will do."""
+    alerts_from_outside: tuple[str, ...] = ()
+    """Names, or patterns with `*`, of alerts that others send in; for `runbook check`."""
 
 
 @dataclass(frozen=True, kw_only=True)

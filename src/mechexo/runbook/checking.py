@@ -6,13 +6,13 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from itertools import pairwise
-from types import MappingProxyType
 
-from mechexo.runbook.commands import OURS, command_problems
+from mechexo.runbook.commands import OURS, command_problems, tools_missing
 from mechexo.runbook.front_matter import KNOWN_KEYS, FrontMatter, read_front_matter
-from mechexo.runbook.lookup import match_entry
+from mechexo.runbook.links import link_problems
 from mechexo.runbook.outline import Fence, Outline, outline
 from mechexo.runbook.parse import RISKS, SHELLS, STEP_ID, exit_codes
+from mechexo.runbook.text_places import PLACEHOLDER, inline_code, line_of
 from mechexo.runbook.values import SECTIONS, Entry, Finding, KnownCommand
 from mechexo.runbook.variables import fill
 
@@ -22,9 +22,6 @@ _REQUIRED = ("title", "severity", "owner", "backup_owner", "symptoms", "last_rev
 _ATTRIBUTES = frozenset(
     {"id", "risk", "confirm", "expect", "timeout", "undo", "exits", "background"}
 )
-_PLACEHOLDER = re.compile(r"<[A-Za-z][A-Za-z0-9 _.-]*>")
-_INLINE = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
-_ENTRY_LINK = re.compile(r"\]\(\.?/?([A-Za-z0-9_-]+)\.md(?:#[^)]*)?\)")
 
 Which = Callable[[str], object]
 
@@ -51,36 +48,6 @@ def check_entries(
         findings += _Check(entry, today, root, variables, on_path).run()
     findings += _among(entries)
     return tuple(sorted(findings, key=lambda each: (each.path, each.line)))
-
-
-def check_probes(
-    entries: Sequence[Entry],
-    probes: Mapping[str, str],
-    config: str,
-    source: str,
-    *,
-    flows: Mapping[str, str] = MappingProxyType({}),
-) -> tuple[Finding, ...]:
-    """Whether every probe's and every flow's alert leads to an entry.
-
-    Args:
-        entries: as read.
-        probes: probe name -> the entry it names, or an empty text; `flows` alike.
-        config: the configuration file, for the findings, and `source` its text.
-    """
-    ids = {entry.id for entry in entries}
-    findings = []
-    named = [(f"[probes.{name}]", name, wanted) for name, wanted in probes.items()]
-    named += [(f"[flows.{name}]", f"{name}_failed", wanted) for name, wanted in flows.items()]
-    for table, alert, wanted in named:
-        if wanted and wanted not in ids:
-            message = f"{table} runbook = {wanted!r}: there is no such entry"
-        elif match_entry(entries, alert, wanted) is None:
-            message = f"{table}: no entry lists the alert {alert}; write one or set runbook = ID"
-        else:
-            continue
-        findings.append(Finding(config, _line_of(source, table), message))
-    return tuple(findings)
 
 
 class _Check:
@@ -111,12 +78,13 @@ class _Check:
             yield from self._fence(fence)
         yield from self._prose()
         yield from self._unset()
+        yield from self._tools()
 
     def _finding(self, line: int, message: str, level: str = "error") -> Finding:
         return Finding(str(self.entry.path or self.entry.id), max(line, 1), message, level)
 
     def _key_line(self, key: str) -> int:
-        return _line_of("\n".join(self.lines[: self.head.lines]), f"{key}:")
+        return line_of("\n".join(self.lines[: self.head.lines]), f"{key}:")
 
     def _front_matter(self) -> Iterator[Finding]:
         entry = self.entry
@@ -128,7 +96,7 @@ class _Check:
             return
         for key in self.head.values.keys() - KNOWN_KEYS:
             yield self._finding(self._key_line(key), f"{key} is not a key of the front matter")
-        for key in _REQUIRED:
+        for key in () if entry.extends else _REQUIRED:
             if not self.head.values.get(key):
                 yield self._finding(1, f"{key} is missing in the front matter")
         if entry.schema != 1:
@@ -161,8 +129,9 @@ class _Check:
     def _sections(self) -> Iterator[Finding]:
         found = [each for each in self.outline.headings if each.level == 2]
         names = [each.text for each in found]
+        # What extends a shipped entry has the others from there.
         for name in SECTIONS:
-            if name not in names:
+            if name not in (self.entry.sections if self.entry.extends else names):
                 yield self._finding(len(self.lines), f"the section {name!r} is missing")
         known = [each for each in found if each.text in SECTIONS]
         for before, after in pairwise(known):
@@ -185,12 +154,12 @@ class _Check:
         if fence.attributes:
             for message in self._attributes(fence, fence.attributes):
                 yield self._finding(fence.line, message)
-            if _PLACEHOLDER.search(content):
+            if PLACEHOLDER.search(content):
                 yield self._finding(fence.line, "a runnable step may not hold a <placeholder>")
         if fence.language in SHELLS:
             # A placeholder of a block for reading only stands for some word.
             for message in command_problems(
-                _PLACEHOLDER.sub("placeholder", content), self.root, **self.on_path
+                PLACEHOLDER.sub("placeholder", content), self.root, **self.on_path
             ):
                 yield self._finding(fence.line + 1, message)
 
@@ -214,7 +183,8 @@ class _Check:
             yield "a danger step needs confirm=typed and undo=STEP"
         if attributes.get("confirm", "typed") != "typed":
             yield "confirm can only be typed"
-        if attributes.get("undo") and attributes["undo"] not in ids:
+        steps = {*ids, *(step.id for step in self.entry.steps)}
+        if attributes.get("undo") and attributes["undo"] not in steps:
             yield f"undo names no step of this entry: {attributes['undo']}"
         if not re.fullmatch(r"[1-9][0-9]{0,4}", attributes.get("timeout", "1")):
             yield "timeout must be whole seconds from 1"
@@ -232,12 +202,23 @@ class _Check:
     def _prose(self) -> Iterator[Finding]:
         """Commands of ours that stand in the text: a reader types those too."""
         for number in self.outline.content_lines:
-            for span in _INLINE.findall(self.lines[number - 1]):
+            for span in inline_code(self.lines[number - 1]):
                 words = span.split()
                 if words[:1] and words[0] in OURS and not span.endswith("…"):
                     # Names in capitals stand for a value; the number of them is not held to it.
-                    for message in command_problems(_PLACEHOLDER.sub("x", span), self.root):
+                    for message in command_problems(PLACEHOLDER.sub("x", span), self.root):
                         yield self._finding(number, message)
+
+    def _tools(self) -> Iterator[Finding]:
+        """Usual tools that this very host lacks: an entry may name them, but they will not run."""
+        if self.variables is None:
+            return
+        for fence in self.outline.fences:
+            if fence.language in SHELLS and fence.closed:
+                content = PLACEHOLDER.sub("placeholder", "\n".join(fence.content))
+                for name in tools_missing(content, **self.on_path):
+                    message = f"{name} is not found on PATH of this host"
+                    yield self._finding(fence.line + 1, message, "warning")
 
     def _unset(self) -> Iterator[Finding]:
         if self.variables is None:
@@ -253,26 +234,14 @@ class _Check:
 
 def _among(entries: Sequence[Entry]) -> Iterator[Finding]:
     """What holds between entries: one entry for an alert, and links that lead somewhere."""
-    ids = {entry.id for entry in entries}
+    by_id = {entry.id: entry for entry in entries}
     first: dict[str, str] = {}
     for entry in entries:
         path = str(entry.path or entry.id)
         for alert in entry.alerts:
             other = first.setdefault(alert, entry.id)
             if other != entry.id:
-                line = _line_of(entry.source, alert)
+                line = line_of(entry.source, alert)
                 yield Finding(path, line, f"the alert {alert} already leads to {other}")
-        for number, text in enumerate(entry.source.split("\n"), 1):
-            for link in _ENTRY_LINK.findall(text):
-                if link not in ids:
-                    yield Finding(path, number, f"the link to {link}.md leads nowhere")
-
-
-def _line_of(source: str, text: str) -> int:
-    """The first line that begins with or holds `text`; 1 when none does."""
-    lines = source.split("\n")
-    for fits in (str.startswith, str.__contains__):
-        for number, line in enumerate(lines, 1):
-            if fits(line.strip() if fits is str.startswith else line, text):
-                return number
-    return 1
+        for number, message in link_problems(entry, by_id):
+            yield Finding(path, number, message)

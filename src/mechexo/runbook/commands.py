@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import shlex
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -28,6 +29,18 @@ _OF_THE_SHELL = (
 _BUILTINS = frozenset(_OF_THE_SHELL.split())
 _SPLITS = frozenset({"|", "||", "&", "&&", ";", "|&", "(", ")"})
 _LEADING = frozenset({"then", "do", "else", "if", "while", "until", "!", "{", "sudo"})
+_NAMED: Mapping[str, Mapping[int | str, str]] = {
+    "flags set": {0: "flags"},
+    "flags history": {0: "flags"},
+    "rollback plan flags": {0: "flags"},
+    "rollback plan flow": {0: "deployments"},
+    "flows exec": {0: "flows"},
+    "flows ping": {0: "flows"},
+    "flows deployed": {0: "flows"},
+    "flows runs": {"--flow": "flows"},
+}
+"""By command of ours, which argument (from 0) or option is the name of what."""
+_PLAIN_NAME = re.compile(r"(?=.*[a-z])[A-Za-z0-9_][A-Za-z0-9_./:-]*")
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=.*", re.DOTALL)
 _REDIRECTION = re.compile(r"[<>]+&?|&>+")
 
@@ -85,33 +98,89 @@ def _simple_commands(text: str) -> Iterator[list[str]]:
                 words.append(token)
 
 
+def tools_missing(text: str, on_path: Callable[[str], object] = shutil.which) -> list[str]:
+    """The usual tools of a shell text that are not on this host."""
+    try:
+        used = dict.fromkeys(words[0] for words in _simple_commands(text))
+    except ValueError:
+        return []
+    return [name for name in used if name in USUAL_TOOLS and not on_path(name)]
+
+
+def names_in(text: str, root: KnownCommand) -> list[tuple[str, str]]:
+    """The flags and flows that mechexo's own commands in a shell text name: (kind, name), the kind
+    being a field of `DeskNames`. What is no plain name (a variable, NAME) is left out."""
+    try:
+        simple = list(_simple_commands(text))
+    except ValueError:
+        return []
+    found = []
+    for words in simple:
+        if words[0] not in OURS:
+            continue
+        read = _read(words, root)
+        for place, kind in _NAMED.get(read.path.partition(" ")[2], {}).items():
+            if isinstance(place, str):
+                names = read.options.get(place, ())
+            else:
+                names = tuple(read.arguments[place : place + 1])
+            found += [(kind, name) for name in names if _PLAIN_NAME.fullmatch(name)]
+    return found
+
+
+@dataclass(slots=True)
+class _Read:
+    """One `mechexo …` command, held to the tree."""
+
+    command: KnownCommand
+    path: str
+    arguments: list[str] = field(default_factory=list)
+    options: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    problem: str = ""
+
+
 def _ours(words: Sequence[str], root: KnownCommand) -> list[str]:
-    """Holds one `mechexo …` command to the tree: names, options, number of arguments."""
-    current, path, rest = root, words[0], list(words[1:])
-    arguments = 0
-    while rest:
+    read = _read(words, root)
+    if read.problem:
+        return [read.problem]
+    return _count_problems(read.command, read.path, len(read.arguments))
+
+
+def _read(words: Sequence[str], root: KnownCommand) -> _Read:
+    """Names, options and arguments of a command, up to the first that does not fit."""
+    read, rest = _Read(root, words[0]), list(words[1:])
+    while rest and not read.problem:
         word = rest.pop(0)
+        known = read.command.options
         if word == "--":
-            arguments += len(rest)
+            read.arguments += rest
             break
-        name, has_value, _ = word.partition("=")
-        if word.startswith("--") or (word in current.options and word.startswith("-")):
-            if name not in current.options:
-                known = ", ".join(sorted(current.options)) or "none"
-                return [f"`{path}` has no option {name} (it has {known})"]
-            if current.options[name] and not has_value:
-                if not rest:
-                    return [f"`{path}` {name} needs a value"]
-                rest.pop(0)
+        if word.startswith("--") or (word in known and word.startswith("-")):
+            _take_option(read, word, rest)
         elif word.startswith("-") and len(word) > 1 and not word[1].isdigit():
-            return [f"`{path}` has no option {word}"]
-        elif current.subcommands:
-            if word not in current.subcommands:
-                return [f"`{path} {word}` is not a command of mechexo"]
-            current, path = current.subcommands[word], f"{path} {word}"
+            read.problem = f"`{read.path}` has no option {word}"
+        elif read.command.subcommands:
+            if word not in read.command.subcommands:
+                read.problem = f"`{read.path} {word}` is not a command of mechexo"
+            else:
+                read.command = read.command.subcommands[word]
+                read.path = f"{read.path} {word}"
         else:
-            arguments += 1
-    return _count_problems(current, path, arguments)
+            read.arguments.append(word)
+    return read
+
+
+def _take_option(read: _Read, word: str, rest: list[str]) -> None:
+    name, has_value, value = word.partition("=")
+    known = read.command.options
+    if name not in known:
+        listed = ", ".join(sorted(known)) or "none"
+        read.problem = f"`{read.path}` has no option {name} (it has {listed})"
+    elif known[name]:
+        if not has_value and not rest:
+            read.problem = f"`{read.path}` {name} needs a value"
+            return
+        read.options[name] = (*read.options.get(name, ()), value if has_value else rest.pop(0))
 
 
 def _count_problems(command: KnownCommand, path: str, arguments: int) -> list[str]:

@@ -135,6 +135,20 @@ class KnownCommand:
 
 
 @dataclass(frozen=True, slots=True)
+class DeskNames:
+    """What a desk's configuration has a name for, as far as entries can name it too."""
+
+    alerts: frozenset[str] = frozenset()
+    """The alerts that can be raised here; patterns with `*` among them."""
+    flows: frozenset[str] = frozenset()
+    deployments: frozenset[str] = frozenset()
+    """The flows that can be rolled back."""
+    flags: frozenset[str] = frozenset()
+    owners: frozenset[str] = frozenset()
+    """Who may own an entry; none: the configuration does not say."""
+
+
+@dataclass(frozen=True, slots=True)
 class Exported:
     """What an export wrote, with the SHA-256 of each file."""
 
