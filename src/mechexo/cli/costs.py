@@ -16,6 +16,7 @@ from mechexo.cli.costs_ingest import ingest
 from mechexo.cli.costs_options import check_folders, groupings, one_answer
 from mechexo.cli.costs_orders import orders
 from mechexo.cli.costs_sources import sources
+from mechexo.cli.incident_cost import window
 from mechexo.cli.invocation import open_desk
 from mechexo.cli.options import Json, Yes
 
@@ -292,3 +293,4 @@ app.command("impact")(impact)
 app.command("import")(import_files)
 app.command("sources")(sources)
 app.command("bench")(bench)
+app.command("incident")(window)

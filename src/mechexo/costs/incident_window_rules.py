@@ -307,7 +307,7 @@ def _warnings(
         overlap = _overlap(measured, names, dimension, grouping)
         if overlap < ALIKE:
             yield (
-                f"within the symbols only {overlap:.0%} of the notional has {_WORDS[dimension]} "
+                f"only {overlap:.0%} of the notional has {_WORDS[dimension]} "
                 "that the baseline has: the difference may be theirs"
             )
 
@@ -318,21 +318,22 @@ def _overlap(
     dimension: str,
     grouping: Grouping,
 ) -> float:
-    """Within each symbol the sum over the dimension's values of the smaller share of notional; over
-    symbols with the window's notional as weight."""
+    """The sum over the dimension's values of the smaller of the two shares of notional, where both
+    sides trade each symbol as much as the window does: a mix that is matched anyway is no other."""
     window, baseline = (
         _shares(side.filter(pl.col("symbol").is_in(symbols)), dimension, grouping)
         for side in measured
     )
-    alike = whole = 0.0
+    own: dict[str, float] = {}
+    usual: dict[str, float] = {}
     for symbol, parts in sorted(window.items()):
-        own, other = sum(parts.values()), sum(baseline[symbol].values())
-        whole += own
-        alike += sum(
-            min(amount, own * baseline[symbol].get(key, 0.0) / other)
-            for key, amount in sorted(parts.items())
-        )
-    return alike / whole
+        traded, other = sum(parts.values()), sum(baseline[symbol].values())
+        for key, amount in sorted(parts.items()):
+            own[key] = own.get(key, 0.0) + amount
+        for key, amount in sorted(baseline[symbol].items()):
+            usual[key] = usual.get(key, 0.0) + amount * traded / other
+    alike = sum(min(amount, usual.get(key, 0.0)) for key, amount in sorted(own.items()))
+    return alike / sum(own.values())
 
 
 def _shares(
