@@ -162,7 +162,7 @@ async def test_what_is_said_takes_the_lines_it_needs(busy_desk: Desk, show: Show
 
 async def test_a_list_says_that_there_is_more_of_it(busy_desk: Desk, show: Show) -> None:
     async with show(busy_desk, 80, 24) as pilot:
-        await press(pilot, "b")
+        await press(pilot, "question_mark")
         assert "▾" in screen_text(pilot)
         assert "▴" not in screen_text(pilot)
         await press(pilot, "G")

@@ -16,13 +16,14 @@ SCREENS = (
     ("6", "risk", "Risk, trading and capital", ("trading",)),
     ("7", "runbook", "The runbook", ("runbooks",)),
     ("8", "messages", "Messages sent, and who did what", ("log",)),
+    ("9", "incidents", "Incidents and their timelines", ()),
 )
 """Key, name, text and other names of every screen."""
 
 LISTS = frozenset({"overview", "alerts"})
 CHANGES = frozenset({"changes"})
 """The time line of what changed, opened from another screen."""
-OF_ALERTS = LISTS | CHANGES | {"entry", "diff", "resources", "risk"}
+OF_ALERTS = LISTS | CHANGES | {"entry", "step", "step-by-hand", "diff", "resources", "risk"}
 """Screens on which an alert may be chosen: in a list, or because one came from it."""
 ANYWHERE: frozenset[str] = frozenset()
 
@@ -64,8 +65,15 @@ NAMES = {
 }
 """Textual's names of keys to the ones on the keyboard."""
 
-TEXTS = frozenset({"entry", "diff", "help", "tail"})
+TEXTS = frozenset({"diff", "help", "tail"})
 """Screens of plain text, opened from another one."""
+
+STEPS = frozenset({"step", "step-by-hand", "step-running"})
+"""The screen of one step of a runbook entry, by what can be done with it now."""
+FOLLOWED = STEPS | {"entry"}
+"""A runbook entry that is followed, and one of its steps."""
+INCIDENTS = frozenset({"incident", "incident-closed"})
+"""The screen of one incident, by how it stands."""
 
 PLANS = frozenset(
     {
@@ -80,7 +88,10 @@ ROLLBACK = PLANS | {"rollback"}
 COSTS = frozenset({"costs", "costs-fills", "costs-fill", "costs-plots", "costs-exceptions"})
 """The costs screen by what it shows: groups, fills, one fill, plots, exceptions."""
 
-ALL_SCREENS = frozenset(name for _, name, _, _ in SCREENS) | TEXTS | COSTS | CHANGES | ROLLBACK
+ALL_SCREENS = (
+    frozenset(name for _, name, _, _ in SCREENS)
+    | TEXTS | COSTS | CHANGES | ROLLBACK | FOLLOWED | INCIDENTS
+)  # fmt: skip
 
 COST_LISTS = frozenset({"costs", "costs-fills", "costs-exceptions"})
 COST_SORTED = frozenset({"costs", "costs-fills"})
@@ -116,8 +127,42 @@ ACTIONS: tuple[Action, ...] = (
     Action("runbook", ("b",), "Open the runbook entry of the alert", OF_ALERTS - {"entry"},
            "runbook", on_alert=True, words=("entry",)),
     Action("open", ("enter",), "Open the chosen row",
-           frozenset({"flows", "runbook", "resources", "risk", "messages", "rollback"}) | COST_LISTS
-           | CHANGES, "open"),
+           frozenset({"flows", "runbook", "resources", "risk", "messages", "rollback", "incidents"})
+           | COST_LISTS | CHANGES | INCIDENTS, "open"),
+    Action("open", ("enter",), "Show what the chosen step would run; nothing is run yet",
+           frozenset({"entry"}), "step"),
+    Action("run-step", ("enter",), "Run the step, after it was asked for as its risk demands",
+           frozenset({"step"}), "run", changes=True, needs=Role.RESPONDER, words=("run",)),
+    Action("end-step", ("e",), "End the run, with all that it started",
+           frozenset({"step-running"}), "end it", words=("end",)),
+    Action("tick", ("space",), "Tick the step, or take the tick back",
+           frozenset({"entry", "step", "step-by-hand"}), "tick", changes=True,
+           needs=Role.RESPONDER, words=("tick",)),
+    Action("run-reads", ("e",), "Run the steps that only read, from here on, until one fails",
+           frozenset({"entry"}), "run reads", changes=True, needs=Role.RESPONDER, words=("reads",)),
+    Action("note", ("n",), "Write a note into the incident's timeline",
+           frozenset({"entry"}) | INCIDENTS, "note", changes=True, needs=Role.RESPONDER,
+           words=("note",)),
+    Action("incident", ("i",), "Show the incident that the entry is followed for",
+           frozenset({"entry"}), "incident", words=("incident",)),
+    Action("open-incident", ("n",), "Open a new incident by hand", frozenset({"incidents"}), "new",
+           changes=True, needs=Role.RESPONDER, words=("new",)),
+    Action("join", ("a",), "Say that you take part", frozenset({"incident"}), "join",
+           changes=True, needs=Role.RESPONDER, words=("join",)),
+    Action("lead", ("v",), "Say who leads", frozenset({"incident"}), "lead", changes=True,
+           needs=Role.RESPONDER, words=("lead",)),
+    Action("severity", ("s",), "Say how bad it is", INCIDENTS, "severity", changes=True,
+           needs=Role.RESPONDER, words=("severity",)),
+    Action("mitigated", ("t",), "Say that it does no more harm", frozenset({"incident"}),
+           "mitigated", changes=True, needs=Role.RESPONDER, words=("mitigated",)),
+    Action("close", ("d",), "Say that it is over", frozenset({"incident"}), "close",
+           changes=True, needs=Role.RESPONDER, words=("close",)),
+    Action("reopen", ("u",), "Say that it is open again", INCIDENTS, changes=True,
+           needs=Role.RESPONDER, words=("reopen",)),
+    Action("postmortem", ("m",), "Write the postmortem, from the records, and show it", INCIDENTS,
+           "postmortem", words=("postmortem",)),
+    Action("cost", ("c",), "Show what it cost, against the same hours before", INCIDENTS, "cost",
+           words=("cost",)),
     Action("type-time", ("t",), "Type the time to go back to", frozenset({"rollback"}), "time",
            words=("time",)),
     Action("next-panel", ("tab",), "From what to when and back", frozenset({"rollback"}), "when"),
@@ -181,12 +226,16 @@ ACTIONS: tuple[Action, ...] = (
     Action("export-costs", ("e",), "Write all that is shown into a CSV file", COSTS, "export",
            words=("csv",)),
     Action("filter", ("slash",), "Keep rows with these words; ! in front keeps the others",
-           frozenset({"overview", "alerts", "flows", "resources", "risk", "runbook", "messages"})
-           | COST_LISTS | CHANGES | {"rollback"}, "filter"),
+           frozenset({"overview", "alerts", "flows", "resources", "risk", "messages", "incidents"})
+           | COST_LISTS | CHANGES | INCIDENTS | {"rollback"}, "filter"),
+    Action("filter", ("slash",), "Search as you type: id, alert, symptom, any words",
+           frozenset({"runbook"}), "search"),
     Action("next-panel", ("tab",), "From the list to the alert's story and back",
            frozenset({"alerts"}), "story"),
     Action("next-panel", ("tab",), "From the list to the story of the row and back", CHANGES,
            "story"),
+    Action("next-panel", ("tab",), "From the checklist to the text and back",
+           frozenset({"entry"}), "text"),
     Action("sort-rank", ("S",), "Sort by suspicion, the likeliest first", CHANGES),
     Action("sort-when", ("T",), "Sort by time, the newest first", CHANGES),
     Action("reasons", ("o",), "Show every reason why ops_ok does not hold",
@@ -196,8 +245,7 @@ ACTIONS: tuple[Action, ...] = (
            words=("help",)),
     Action("quit", ("q",), "Leave the console", frozenset({"overview"}), "quit"),
     Action("back", ("q", "escape", "h", "backspace"), "Go back",
-           frozenset(name for _, name, _, _ in SCREENS if name != "overview") | TEXTS | COSTS
-           | CHANGES | ROLLBACK, "back"),
+           ALL_SCREENS - {"overview"}, "back"),
     Action("clear", ("escape", "h", "backspace"), "Clear the filter", frozenset({"overview"})),
     *(Action(f"show-{name}", (key,), text, words=(name, *others))
       for key, name, text, others in SCREENS),

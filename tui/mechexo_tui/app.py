@@ -43,7 +43,16 @@ class MechexoApp(App[int]):
     # Read once: a style that a screen brings costs a pass over all styles when it first opens.
     CSS_PATH: ClassVar = [
         f"screens/{name}.tcss"
-        for name in ("base", "overview", "alerts", "changes", "costs", "rollback")
+        for name in (
+            "base",
+            "overview",
+            "alerts",
+            "changes",
+            "costs",
+            "rollback",
+            "entry",
+            "incident",
+        )
     ]
     ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar = []  # all keys are in the table of actions
@@ -71,6 +80,8 @@ class MechexoApp(App[int]):
         self.came_from = ""
         """The page that led to the one in front, where that was not a person's choice of page."""
         self.under_way: set[threading.Thread] = set()
+        self.running_steps: set[threading.Event] = set()
+        """One for each step that runs: set to end it."""
         self.crash: BaseException | None = None
 
     # What screens ask for

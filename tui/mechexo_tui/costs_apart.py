@@ -71,11 +71,21 @@ class Written:
 
 
 @dataclass(frozen=True, slots=True)
+class IncidentCosted:
+    """What an incident cost against its baseline."""
+
+    incident_id: int
+
+
+What = Reported | Priced | Looked | Written | IncidentCosted
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """Something to be done, at a moment of the desk's clock."""
 
     number: int
-    what: Reported | Priced | Looked | Written
+    what: What
     now: datetime
 
 
@@ -158,6 +168,15 @@ class CostsApart:
         found: Exported = self._held(period, Written(period, asked, target))  # type: ignore[assignment]
         return found
 
+    def incident(self, incident_id: int) -> str:
+        """What an incident cost, as markdown.
+
+        Raises:
+            UnreachableError: it could not be worked out; the text is the reason.
+        """
+        found: str = self._ask(IncidentCosted(incident_id)).value  # type: ignore[assignment]
+        return found
+
     def stop(self) -> None:
         """Ends the process, so that nobody has to wait for it to leave the console."""
         with self._starting:
@@ -173,7 +192,7 @@ class CostsApart:
             self._ask(Priced(period))
         raise UnreachableError("another period was asked for meanwhile")
 
-    def _ask(self, what: Reported | Priced | Looked | Written) -> Done:
+    def _ask(self, what: What) -> Done:
         kind = "viewing" if isinstance(what, Looked) else "pricing"
         with self._turns[kind]:
             for attempt in range(2):
@@ -228,9 +247,7 @@ class _Child:
         """Whether nothing more can be asked of it."""
         threading.Thread(target=self._listen, name="costs", daemon=True).start()
 
-    def ask(
-        self, what: Reported | Priced | Looked | Written, now: datetime, longest_s: float
-    ) -> Done:
+    def ask(self, what: What, now: datetime, longest_s: float) -> Done:
         """What came of a job. A process that takes longer than its limit is killed."""
         answer: Future[Done] = Future()
         with self._lock:

@@ -23,6 +23,7 @@ from mechexo.desk import Desk
 from mechexo.errors import MechexoError
 from mechexo_tui.costs_apart import (
     Done,
+    IncidentCosted,
     Job,
     Looked,
     Priced,
@@ -78,6 +79,10 @@ class Server:
                     self._wanted = period
                     self._price(desk, period, anew=anew)
                     return Done(job.number)
+                case IncidentCosted(number):
+                    from mechexo.incident_cost import incident_cost, markdown
+
+                    return Done(job.number, markdown(incident_cost(desk, number)))
                 case Looked() | Written():
                     return self._answer(desk, job.number, job.what)
         except MechexoError as error:

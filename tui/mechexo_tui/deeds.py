@@ -13,12 +13,11 @@ from mechexo.state.store import LOCK_WAIT_S
 from mechexo.times import stamps_in_zone
 from mechexo_tui.panels.plan import Undoing, plan_lines
 from mechexo_tui.screens.dry_run import DryRunScreen
+from mechexo_tui.screens.entry import EntryScreen
 from mechexo_tui.screens.text import TextScreen
 from mechexo_tui.terminal import clipboard_sequence
 from mechexo_tui.widgets import format as shown_as
-from mechexo_tui.widgets.format import ASCII
 from mechexo_tui.widgets.lines import Row, rows_of, wrapped
-from mechexo_tui.widgets.markdown import markdown_lines
 
 if TYPE_CHECKING:
     from mechexo.alerts.values import Alert
@@ -32,11 +31,14 @@ NEAR_ENOUGH = 0.4
 ROLLBACK = "rollback"
 """The name of the thread that carries a rollback out."""
 
+STEP = "step"
+"""The name of a thread that runs steps of a runbook entry."""
+
 
 def open_runbook(app: MechexoApp, alert: Alert) -> None:
-    """Opens the entry of an alert; without one opens the list, at the nearest entry."""
-    reading = [Row((("  reading", "dim"),))]
-    screen = TextScreen("entry", f"runbook > {alert.name}", reading, alert=alert.id)
+    """Opens the entry of an alert, which stays in sight above it; without one opens the list, at
+    the nearest entry."""
+    screen = EntryScreen(f"runbook > {alert.name}", alert=alert.id)
     app.open_screen(screen)
 
     def read() -> None:
@@ -48,25 +50,17 @@ def open_runbook(app: MechexoApp, alert: Alert) -> None:
             near = found[0] if found and found[0].score >= NEAR_ENOUGH else None
             app.call_later(_list_instead, app, screen, alert, near)
         else:
-            app.call_later(screen.become, _entry_rows(app, entry))
+            app.call_later(screen.become, entry)
 
-    in_background(app, read, failed=lambda text: screen.become(_trouble(text)))
+    in_background(app, read, failed=screen.say_instead)
 
 
 def open_entry(app: MechexoApp, entry: Entry) -> None:
     """Opens a runbook entry."""
-    app.open_screen(TextScreen("entry", f"runbook > {entry.id}", _entry_rows(app, entry)))
+    app.open_screen(EntryScreen(f"runbook > {entry.id}", entry))
 
 
-def _entry_rows(app: MechexoApp, entry: Entry) -> Callable[[int], list[Row]]:
-    """An entry as rows for any width; lines of text longer than 100 cells are hard to read."""
-    body = entry.body.lstrip()
-    text = body if body.startswith("# ") else f"# {entry.title}\n\n{body}"
-    ascii_only = app.glyphs is ASCII
-    return lambda width: rows_of(markdown_lines(text, min(width - 2, 100), ascii_only=ascii_only))
-
-
-def _list_instead(app: MechexoApp, screen: TextScreen, alert: Alert, near: Found | None) -> None:
+def _list_instead(app: MechexoApp, screen: EntryScreen, alert: Alert, near: Found | None) -> None:
     if app.screen is screen:
         app.go_back()
     page = app.front.title_id
@@ -231,8 +225,13 @@ def in_background(
 
 
 def leave(app: MechexoApp) -> None:
-    """Leaves the console; while a rollback is under way asks before."""
-    if not any(thread.name == ROLLBACK for thread in app.under_way):
+    """Leaves the console; while a rollback or a step is under way asks before."""
+    running = {thread.name for thread in app.under_way}
+    if ROLLBACK in running:
+        said, hint = "a rollback is under way", "the next tick finishes it or puts it back"
+    elif STEP in running:
+        said, hint = "a step is running", "the step is ended with all that it started"
+    else:
         app.exit()
         return
 
@@ -240,12 +239,14 @@ def leave(app: MechexoApp) -> None:
         if text is not None:
             app.exit()
 
-    hint = "enter leaves: the next tick finishes it or puts it back; esc stays"
-    app.front.ask("a rollback is under way; leave? ", answered, hint=hint)
+    app.front.ask(f"{said}; leave? ", answered, hint=f"enter leaves: {hint}; esc stays")
 
 
 def finish(app: MechexoApp) -> None:
-    """Waits for what was begun, as long as a write may wait for its turn."""
+    """Ends the steps that run, and waits for what was begun, as long as a write may wait for its
+    turn."""
+    for cancel in tuple(app.running_steps):
+        cancel.set()
     deadline = time.monotonic() + LOCK_WAIT_S + 1.0
     for thread in tuple(app.under_way):
         thread.join(max(0.0, deadline - time.monotonic()))

@@ -24,12 +24,15 @@ if TYPE_CHECKING:
     from mechexo.desk_status import DeskStatus
     from mechexo.flows.values import FlowRun, FlowSummary
     from mechexo.health.values import ProbeState
+    from mechexo.incidents.values import Incident
     from mechexo.runbook.values import Entry
     from mechexo.state import AuditEntry
     from mechexo_tui.mailbox import MailboxMessage
 
 KEPT_VALUES = 40
 """How many values of each probe are kept for its small plot."""
+
+MOST_INCIDENTS = 500
 
 PLOTTED = timedelta(hours=6)
 """How far back the small plots of probes reach."""
@@ -73,6 +76,7 @@ class Overview:
     """The last numbers of each probe, oldest first."""
     costs: Part[CostReport] = Part()
     entries: Part[tuple[Entry, ...]] = Part()
+    incidents: Part[tuple[Incident, ...]] = Part()
     audit: Part[tuple[AuditEntry, ...]] = Part()
     messages: Part[tuple[MailboxMessage, ...]] = Part()
 
@@ -165,6 +169,12 @@ def _entries(desk: Desk) -> tuple[Entry, ...]:
     return operations.entries(desk)
 
 
+def _incidents(desk: Desk) -> tuple[Incident, ...]:
+    from mechexo.incidents import operations
+
+    return operations.list_incidents(desk, all=True, limit=MOST_INCIDENTS)
+
+
 def _audit(desk: Desk) -> tuple[AuditEntry, ...]:
     return tuple(reversed(desk.audit_entries(200)))
 
@@ -189,6 +199,7 @@ LOADERS: Loaders = {
     "probes": _probes,
     "history": _history,
     "entries": _entries,
+    "incidents": _incidents,
     "audit": _audit,
     "messages": _messages,
 }
@@ -203,7 +214,8 @@ FIRST = ("status", "alerts", "probes", "statistics", "flows")
 ALERTED = ("alerts", FOLLOWING, "status", "silences")
 """What a person who has just done something to an alert looks at."""
 
-STATE = (*FIRST, FOLLOWING, "hours", "channels", "history", "runs", "silences", "audit")
+STATE = (*FIRST, FOLLOWING, "hours", "channels", "history", "runs", "silences", "incidents",
+         "audit")  # fmt: skip
 """What changes when the state file changes."""
 
 JUDGED = ("status", "probes")
