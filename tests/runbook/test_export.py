@@ -12,7 +12,7 @@ from mechexo.desk import Desk
 from mechexo.errors import UnreachableError, UsageError
 from mechexo.runbook import operations
 from mechexo.runbook.display import as_shown
-from mechexo.runbook.export import export_entries
+from mechexo.runbook.export import as_markdown, export_entries
 from mechexo.runbook.html import as_html
 from mechexo.runbook.library import read_library
 from mechexo.runbook.parse import parse
@@ -87,6 +87,17 @@ def test_every_link_inside_the_page_leads_somewhere() -> None:
     assert len(page.ids) == len(set(page.ids))
 
 
+def test_links_to_headings_lead_to_those_of_their_entry() -> None:
+    first = parse("## Meaning\n\n[a](#meaning) [b](second.md#roll-back--undo)\n", name="first.md")
+    second = parse("## Roll back / undo\n\n[c](first.md) [d](#gone)\n", name="second.md")
+    page = Page(as_html([first, second]))
+    links = [value for name, value in page.attributes if name == "href"]
+    inside = ["#first--meaning", "#second--roll-back--undo", "#first", "#second"]
+    assert links == ["#first", "#second", *inside]
+    assert {"first--meaning", "second--roll-back--undo"} <= set(page.ids)
+    assert "[a](#first) [b](#second)" in as_markdown([first, second])
+
+
 def test_a_dangerous_command_is_marked_on_the_page() -> None:
     assert "# stop: DANGER, think first; undone by start" in as_html(ENTRIES)
 
@@ -139,7 +150,7 @@ def test_an_entrys_id_cannot_lead_out_of_the_folder(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("out", "format", "told"),
     [
-        ("x", "pdf", "one of md, html, folder"),
+        ("x", "docx", "one of md, html, pdf, folder"),
         ("no/where", "md", "no folder"),
         (".", "md", "folder"),
     ],

@@ -186,10 +186,10 @@ def _alert(ctx: typer.Context, said: str, settings: Settings | None) -> tuple[st
 def export(
     ctx: typer.Context,
     out: Annotated[Path, typer.Option(help="The file or folder to write.")],
-    format_: Annotated[str, typer.Option("--format", help="md, html or folder.")] = "md",
+    format_: Annotated[str, typer.Option("--format", help="md, html, pdf or folder.")] = "md",
     json_: Json = False,
 ) -> None:
-    """Write all entries as one markdown, one HTML page, or a folder with checksums."""
+    """Write all entries as one markdown, HTML page or PDF, or a folder with SHA256SUMS."""
     from mechexo.runbook.export import export_entries
 
     written = export_entries(_library(ctx, strict=True).entries, out, format_)

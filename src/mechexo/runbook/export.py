@@ -1,6 +1,7 @@
-"""The runbook on paper: one markdown, one HTML page, or a folder with its checksums.
+"""The runbook on paper: one markdown, one HTML page, the same as PDF, or a folder with checksums.
 
-The same entries give the same bytes. No file is ever half-written.
+The same entries give the same bytes, but for PDF, which carries its date. No file is ever
+half-written.
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ from mechexo.errors import UnreachableError, UsageError
 from mechexo.files import write_whole
 from mechexo.runbook.values import Entry, Exported
 
-FORMATS = ("md", "html", "folder")
+FORMATS = ("md", "html", "pdf", "folder")
 MANIFEST = "SHA256SUMS"
 _LINK = re.compile(r"\]\(\.?/?([a-z0-9-]+)\.md(#[^)\s]*)?\)")
+_HEADING_LINK = re.compile(r"\]\(#[^)\s]+\)")
 _UNSAFE_NAME = re.compile(r"[^A-Za-z0-9._-]+")
 
 
@@ -44,9 +46,9 @@ def as_markdown(entries: Sequence[Entry]) -> str:
     known = {entry.id for entry in entries}
     parts = ["# Runbook\n", *(f"- [{e.id}](#{e.id}): {_line(e)}" for e in entries), ""]
     for entry in entries:
-        body = _LINK.sub(
-            lambda link: f"](#{link[1]})" if link[1] in known else link[0], without_title(entry)
-        )
+        # Headings of one name are in every entry: a link to one leads to the top of its own.
+        body = _HEADING_LINK.sub(f"](#{entry.id})", without_title(entry))
+        body = _LINK.sub(lambda link: f"](#{link[1]})" if link[1] in known else link[0], body)
         parts += [
             f'<a id="{entry.id}"></a>\n\n# {entry.title}\n',
             facts(entry),
@@ -79,12 +81,17 @@ def without_title(entry: Entry) -> str:
     return rest.strip("\n") if first.startswith("# ") else entry.body
 
 
-def _whole(entries: Sequence[Entry], format: str) -> str:
+def _whole(entries: Sequence[Entry], format: str) -> bytes:
     if format == "md":
-        return as_markdown(entries)
+        return as_markdown(entries).encode()
     from mechexo.runbook.html import as_html
 
-    return as_html(entries)
+    page = as_html(entries)
+    if format == "html":
+        return page.encode()
+    from mechexo.runbook.pdf import as_pdf
+
+    return as_pdf(page)
 
 
 def _write_folder(entries: Sequence[Entry], folder: Path) -> list[tuple[str, str]]:
@@ -98,19 +105,19 @@ def _write_folder(entries: Sequence[Entry], folder: Path) -> list[tuple[str, str
     before = _listed(manifest)
     folder.mkdir(exist_ok=True)
     manifest.unlink(missing_ok=True)
-    files = {"index.md": as_markdown(entries), "index.html": _whole(entries, "html")}
+    files = {name: _whole(entries, name.partition(".")[2]) for name in ("index.md", "index.html")}
     for entry in entries:
         name = _UNSAFE_NAME.sub("-", entry.id).lstrip(".-") or "unnamed"
         text = f"# {entry.title}\n\n{facts(entry)}\n\n{without_title(entry)}\n"
-        files[_free(f"{name}.md", files)] = text
-    written = [(name, _write(folder / name, text)) for name, text in sorted(files.items())]
+        files[_free(f"{name}.md", files)] = text.encode()
+    written = [(name, _write(folder / name, content)) for name, content in sorted(files.items())]
     for name in before - files.keys():
         (folder / name).unlink(missing_ok=True)
-    _write(manifest, "".join(f"{digest}  {name}\n" for name, digest in written))
+    _write(manifest, "".join(f"{digest}  {name}\n" for name, digest in written).encode())
     return written
 
 
-def _free(name: str, taken: dict[str, str]) -> str:
+def _free(name: str, taken: dict[str, bytes]) -> str:
     number, free = 2, name
     while free in taken:
         free, number = f"{name.removesuffix('.md')}-{number}.md", number + 1
@@ -125,8 +132,7 @@ def _listed(manifest: Path) -> set[str]:
     return {name for name in names if name and "/" not in name and not name.startswith(".")}
 
 
-def _write(path: Path, text: str) -> str:
+def _write(path: Path, content: bytes) -> str:
     """Writes a file whole or not at all; returns the SHA-256 of its bytes."""
-    content = text.encode()
     write_whole(path, content)
     return hashlib.sha256(content).hexdigest()

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import MutableMapping, Sequence
+from collections.abc import Sequence
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from mechexo.runbook.anchors import headings, markdown, slugs_of
 
 if TYPE_CHECKING:
-    from markdown_it import MarkdownIt
+    from markdown_it.token import Token
 
     from mechexo.runbook.values import Entry
 
-_ENTRY_LINK = re.compile(r"\.?/?([a-z0-9-]+)\.md(?:#.*)?")
+_ENTRY_LINK = re.compile(r"(?:\.?/?([a-z0-9-]+)\.md)?(?:#(.*))?")
 
 _STYLE = """
 :root{color-scheme:light dark;--ink:#1b1f24;--paper:#fff;--quiet:#59636e;--line:#d1d9e0;
@@ -34,14 +36,19 @@ table{border-collapse:collapse;width:100%;margin:1rem 0}
 th,td{border:1px solid var(--line);padding:.4rem .6rem;text-align:left;vertical-align:top}
 li{margin:.4rem 0}
 .facts{color:var(--quiet)}
-@media print{body{max-width:none;padding:0;font-size:11pt}nav{page-break-after:always}
-article{page-break-before:always;margin:0}pre,tr,li{page-break-inside:avoid}a{color:inherit}}
+@page{size:A4;margin:17mm 16mm;@bottom-right{content:counter(page);font:9pt system-ui,sans-serif}}
+@media print{:root{color-scheme:light;--ink:#000;--paper:#fff;--quiet:#444;--line:#888;--code:#fff;
+--link:#000}body{max-width:none;padding:0;font-size:10.5pt}nav{break-after:page}
+article{break-before:page;margin:0;border:0}nav+article{break-before:auto}
+h1,h2,h3{break-after:avoid}pre,tr,li{break-inside:avoid}thead{display:table-header-group}
+pre{border:1px solid var(--line);border-left-width:4px;overflow:visible}p{orphans:3;widows:3}
+a[href^="http"]::after,a[href^="mailto"]::after{content:" (" attr(href) ")";overflow-wrap:anywhere}}
 """.strip()
 
 
 def as_html(entries: Sequence[Entry], title: str = "Runbook") -> str:
     """All entries as one page. HTML inside entries is shown as the text it is, images as links."""
-    render = _renderer({entry.id for entry in entries})
+    render = _Renderer(entries)
     listed = "\n".join(
         f'<li><a href="#{escape(e.id)}">{escape(e.title)}</a> {escape(e.severity)}</li>'
         for e in entries
@@ -61,6 +68,7 @@ def as_html(entries: Sequence[Entry], title: str = "Runbook") -> str:
 
 def page_of(text: str, title: str) -> str:
     """Any markdown as one page of the same kind."""
+    body = _Renderer(()).text(text, "")
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta http-equiv="Content-Security-Policy" '
@@ -68,39 +76,50 @@ def page_of(text: str, title: str) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta name="referrer" content="no-referrer">\n'
         f"<title>{escape(title)}</title>\n<style>\n{_STYLE}\n</style>\n</head>\n<body>\n"
-        f"{_renderer(set()).render(text)}\n</body>\n</html>\n"
+        f"{body}\n</body>\n</html>\n"
     )
 
 
-def _article(entry: Entry, render: MarkdownIt) -> str:
+def _article(entry: Entry, render: _Renderer) -> str:
     from mechexo.runbook.export import facts, without_title
 
     return (
         f'<article id="{escape(entry.id)}">\n<h1>{escape(entry.title)}</h1>\n'
-        f'<div class="facts">{render.render(facts(entry))}</div>\n'
-        f"{render.render(without_title(entry))}</article>"
+        f'<div class="facts">{render.text(facts(entry), entry.id)}</div>\n'
+        f"{render.text(without_title(entry), entry.id)}</article>"
     )
 
 
-def _renderer(known: set[str]) -> MarkdownIt:
-    from markdown_it import MarkdownIt
-    from markdown_it.renderer import RendererHTML
-    from markdown_it.token import Token
+class _Renderer:
+    """Markdown to HTML: headings become places, links between entries lead to them."""
 
-    class Renderer(RendererHTML):
-        def image(self, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
-            token = tokens[index]
-            return f"[{escape(token.content)}: {escape(str(token.attrs.get('src', '')))}]"
+    def __init__(self, entries: Sequence[Entry]) -> None:
+        self._markdown = markdown()
+        self._slugs = {entry.id: slugs_of(entry.body) for entry in entries}
 
-        def link_open(self, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
-            token = tokens[index]
-            entry = _ENTRY_LINK.fullmatch(str(token.attrs.get("href", "")))
-            if entry is not None and entry[1] in known:
-                token.attrs["href"] = f"#{entry[1]}"
-            else:
-                token.attrs["rel"] = "noopener noreferrer"
-            return self.renderToken(tokens, index, options, env)
+    def text(self, body: str, entry_id: str) -> str:
+        tokens = self._markdown.parse(body)
+        for heading, slug in headings(tokens):
+            heading.attrs["id"] = _place(entry_id, slug)
+        for token in tokens:
+            for child in token.children or ():
+                if child.type == "link_open":
+                    self._lead(child, entry_id)
+                elif child.type == "image":
+                    # Nothing is loaded: an image is told as the link that it is.
+                    child.type, child.tag = "text", ""
+                    child.content = f"[{child.content}: {child.attrs.get('src', '')}]"
+        return str(self._markdown.renderer.render(tokens, self._markdown.options, {}))
 
-    options: MutableMapping[str, Any] = {"html": False, "linkify": False, "typographer": False}
-    markdown = MarkdownIt("commonmark", options, renderer_cls=Renderer)
-    return markdown.enable(["table", "strikethrough"])
+    def _lead(self, link: Token, entry_id: str) -> None:
+        target = _ENTRY_LINK.fullmatch(str(link.attrs.get("href", "")))
+        name = (target[1] or entry_id) if target is not None else ""
+        if target is None or name not in self._slugs:
+            link.attrs["rel"] = "noopener noreferrer"
+            return
+        slug = (target[2] or "").lower()
+        link.attrs["href"] = f"#{_place(name, slug) if slug in self._slugs[name] else name}"
+
+
+def _place(entry_id: str, slug: str) -> str:
+    return f"{entry_id}--{slug}" if entry_id else slug

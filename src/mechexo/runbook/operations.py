@@ -63,11 +63,12 @@ def unmistakable(desk: Desk, alert_names: Iterable[str]) -> dict[str, str]:
 
 
 def export(desk: Desk, out: Path, *, format: str = "md") -> Exported:
-    """Writes all entries as one markdown (`md`), one HTML page (`html`), or a `folder`.
+    """Writes all entries as one markdown (`md`), one HTML page (`html`), the same
+    printed (`pdf`), or a `folder`.
 
     Raises:
         UsageError: an unknown format, or `out` cannot take it.
-        UnreachableError: it cannot be written.
+        UnreachableError: it cannot be written, or nothing on this host makes PDF.
     """
     from mechexo.runbook.export import export_entries
 
