@@ -141,7 +141,9 @@ async def test_the_postmortem_is_shown_and_written(
         await until(pilot, "Summary")
         await settled(pilot)
     written = busy_desk.state.path.parent / "reports" / f"postmortem-{incident.id}.md"
-    assert "Over the gross limit" in written.read_text()
+    text = written.read_text()
+    assert "Over the gross limit" in text
+    assert "too few fills" in text
 
 
 async def test_what_it_cost_is_shown_or_why_that_is_not_known(

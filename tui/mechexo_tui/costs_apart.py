@@ -72,9 +72,10 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class IncidentCosted:
-    """What an incident cost against its baseline."""
+    """What an incident cost against its baseline: in full, or as the lines of its postmortem."""
 
     incident_id: int
+    in_brief: bool = False
 
 
 What = Reported | Priced | Looked | Written | IncidentCosted
@@ -176,6 +177,15 @@ class CostsApart:
         """
         found: str = self._ask(IncidentCosted(incident_id)).value  # type: ignore[assignment]
         return found
+
+    def incident_lines(self, incident_id: int) -> tuple[str, ...] | None:
+        """What an incident cost, as lines of its postmortem; None where no fills are configured.
+
+        Raises:
+            UnreachableError: it could not be worked out; the text is the reason.
+        """
+        done = self._ask(IncidentCosted(incident_id, in_brief=True))
+        return done.value  # type: ignore[return-value]
 
     def stop(self) -> None:
         """Ends the process, so that nobody has to wait for it to leave the console."""

@@ -79,10 +79,8 @@ class Server:
                     self._wanted = period
                     self._price(desk, period, anew=anew)
                     return Done(job.number)
-                case IncidentCosted(number):
-                    from mechexo.incident_cost import incident_cost, markdown
-
-                    return Done(job.number, markdown(incident_cost(desk, number)))
+                case IncidentCosted(number, in_brief):
+                    return Done(job.number, _incident(desk, number, in_brief=in_brief))
                 case Looked() | Written():
                     return self._answer(desk, job.number, job.what)
         except MechexoError as error:
@@ -145,6 +143,15 @@ class Server:
         view = held.viewer.answer(what.asked, known)
         seen = Seen(view, held.viewer.head, held.number, held.priced_at, held.complaint)
         return Done(number, seen)
+
+
+def _incident(desk: Desk, incident_id: int, *, in_brief: bool) -> str | tuple[str, ...] | None:
+    from mechexo.incident_cost import incident_cost, markdown
+    from mechexo.incident_postmortem import cost_lines
+
+    if in_brief:
+        return cost_lines(desk, incident_id)
+    return markdown(incident_cost(desk, incident_id))
 
 
 def serve(server: Server, jobs: int, answers: IO[bytes], idle_s: float) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from mechexo.errors import MechexoError
 from mechexo.incidents.values import SEVERITIES
 from mechexo_tui.actions import completed
 from mechexo_tui.deeds import in_background
@@ -177,11 +178,18 @@ def _stand(screen: IncidentScreen, status: str, question: str) -> None:
 def postmortem(screen: IncidentScreen) -> None:
     """Shows the postmortem, and writes it beside the state file."""
 
+    apart = screen.console_app.facts.costs_apart
+
     def make(desk: Desk) -> str:
         from mechexo.files import write_whole
         from mechexo.incident_postmortem import postmortem
 
-        text = postmortem(desk, screen.incident_id)
+        cost: tuple[str, ...] | None
+        try:
+            cost = apart.incident_lines(screen.incident_id)
+        except MechexoError as error:
+            cost = (f"Cost: not known: {error}",)
+        text = postmortem(desk, screen.incident_id, cost=cost)
         folder = desk.state.path.parent / "reports"
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"postmortem-{screen.incident_id}.md"
