@@ -41,6 +41,21 @@ def flows_of(desk: Desk, alert: Alert) -> tuple[str, ...]:
     return tuple(name for name in named if name in known)
 
 
+def check_flows(desk: Desk, flows: Sequence[str]) -> None:
+    """Refuses a flow that is not configured: as a rule a slip of the keys.
+
+    Raises:
+        UsageError: there is no such flow; names those close to it.
+    """
+    from mechexo.errors import UsageError, close_names
+
+    known = sorted({*desk.settings.flows, *desk.settings.rollback.flows})
+    for flow in flows:
+        if flow not in known:
+            near = close_names(flow, known) if known else "none is configured"
+            raise UsageError(f"there is no flow {flow!r}; {near}")
+
+
 def began_at(alert: Alert) -> datetime:
     """When the trouble of an alert began, as far as its source says so."""
     return min(alert.started_at, alert.began_at or alert.started_at)
@@ -157,13 +172,9 @@ def opened_by_hand(
         ConflictError: the alert belongs to an incident already.
         NotAllowedError: the role is below responder.
     """
-    from mechexo.errors import UsageError, close_names
+    from mechexo.errors import UsageError
 
-    known = sorted({*desk.settings.flows, *desk.settings.rollback.flows})
-    for flow in flows:
-        if flow not in known:
-            near = close_names(flow, known) if known else "none is configured"
-            raise UsageError(f"there is no flow {flow!r}; {near}")
+    check_flows(desk, flows)
     if alert_id is not None:
         return open_for_alert(
             desk,

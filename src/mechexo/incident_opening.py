@@ -33,13 +33,13 @@ def open_due(desk: Desk) -> tuple[int, ...]:
     ]
     if not alerts:
         return ()
-    entries = _entries(desk, alerts)
+    entries, remark = _entries(desk, alerts)
     # Oldest first: the first of several is what the incident is called after.
     ordered = sorted(alerts, key=lambda alert: (alert.started_at, alert.id))
-    return opening.open_due(desk, [_opening(desk, alert, entries) for alert in ordered])
+    return opening.open_due(desk, [_opening(desk, alert, entries, remark) for alert in ordered])
 
 
-def _opening(desk: Desk, alert: Alert, entries: dict[str, str]) -> Opening:
+def _opening(desk: Desk, alert: Alert, entries: dict[str, str], remark: str) -> Opening:
     return Opening(
         alert_id=alert.id,
         alert_key=alert.key,
@@ -50,11 +50,13 @@ def _opening(desk: Desk, alert: Alert, entries: dict[str, str]) -> Opening:
         began_at=began_at(alert),
         parent_id=alert.suppressed_by,
         joins_only=alert.flapping_until is not None,
+        remark="" if alert.runbook else remark,
     )
 
 
-def _entries(desk: Desk, alerts: list[Alert]) -> dict[str, str]:
-    """The runbook entries of the alerts that name none and belong to no incident yet."""
+def _entries(desk: Desk, alerts: list[Alert]) -> tuple[dict[str, str], str]:
+    """The runbook entries of the alerts that name none and belong to no incident yet; and why they
+    could not be looked up. A runbook that cannot be read keeps no incident from opening."""
     from mechexo.errors import MechexoError
     from mechexo.incidents import operations as incidents
     from mechexo.runbook import operations as runbook
@@ -62,10 +64,8 @@ def _entries(desk: Desk, alerts: list[Alert]) -> dict[str, str]:
     free = incidents.without_incident(desk, [alert.id for alert in alerts if not alert.runbook])
     names = dict.fromkeys(alert.name for alert in alerts if alert.id in free)
     if not names:
-        return {}
+        return {}, ""
     try:
-        return runbook.unmistakable(desk, names)
-    except MechexoError:
-        # A runbook that cannot be read keeps no incident from opening; the incident says that it
-        # follows none, and `mechexo runbook check` says why.
-        return {}
+        return runbook.unmistakable(desk, names), ""
+    except MechexoError as error:
+        return {}, f"the runbook cannot be read: {error}"

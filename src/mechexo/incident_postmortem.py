@@ -58,6 +58,29 @@ def postmortem(
     return page_of(text, f"Postmortem of incident {incident_id}")
 
 
+def cost_lines(desk: Desk, incident_id: int) -> tuple[str, ...] | None:
+    """What an incident cost, as lines of markdown; None when no source of fills is configured. One
+    that cannot be computed says why. Loads Polars, and reads the fills of weeks.
+
+    Raises:
+        NotFoundError: there is no such incident.
+    """
+    from mechexo.incidents import operations as incidents
+
+    incidents.get(desk, incident_id)
+    if not desk.settings.costs.fills:
+        return None
+    from mechexo.costs.incident_window_words import summary
+    from mechexo.incident_cost import incident_cost, when
+
+    try:
+        found = incident_cost(desk, incident_id)
+    except MechexoError as error:
+        return (f"Cost: not known: {cell(str(error))}",)
+    said = [when(found), *summary(found.cost), *found.cost.warnings]
+    return tuple(f"- {cell(line)}" for line in said)
+
+
 def markdown(desk: Desk, found: Timeline, cost: Sequence[str] | None = None) -> str:
     """A timeline as a postmortem."""
     incident = found.incident

@@ -58,6 +58,8 @@ def test_from_opening_to_closing(program: Program) -> None:
     assert program("severity", "1", "SEV2") == (0, "incident 1 is SEV2\n")
     assert program("commander", "1", "second") == (0, "incident 1: second leads\n")
     assert program("join", "1")[0] == 0
+    assert program("flows", "1") == (0, "incident 1 affects no flow\n")
+    assert program("flows", "1", "reweight") == (0, "incident 1 affects reweight\n")
     assert program("mitigated", "1", "--text", "ticks are back") == (
         0,
         "incident 1 is mitigated\n",

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from conftest import START
+from conftest import START, MakeDesk
 from mechexo import incident_alerts
 from mechexo.alerts import operations as alerts
 from mechexo.alerts.acknowledging import acknowledge, resolve
@@ -18,7 +18,7 @@ from mechexo.alerts.values import Observation
 from mechexo.clock import VirtualClock
 from mechexo.desk import Desk
 from mechexo.errors import NotFoundError, UsageError
-from mechexo.incident_postmortem import markdown, postmortem
+from mechexo.incident_postmortem import cost_lines, markdown, postmortem
 from mechexo.incident_timeline import Timeline, timeline
 from mechexo.incidents import operations as incidents
 from mechexo.incidents.markdown import block, cell
@@ -106,6 +106,21 @@ def test_the_cost_that_is_given_stands_under_impact(desk: Desk) -> None:
     assert "It cost 12 bps of 40 fills." in section(text, "Impact")
     assert "what it cost is not known" not in text
     assert "Cost: not known" in postmortem(desk, number)
+
+
+def test_a_cost_that_cannot_be_computed_says_why(make_desk: MakeDesk) -> None:
+    desk = make_desk()
+    assert cost_lines(desk, opened(desk)) is None
+    desk = make_desk('[costs]\nfills = "nowhere.csv"\n')
+    lines = cost_lines(desk, 1)
+    assert lines is not None
+    assert lines[0].startswith("Cost: not known: ")
+
+
+def opened(desk: Desk) -> int:
+    return incidents.open_incident(
+        desk, title="t", severity="SEV1", began_at=desk.clock.now() - 60 * MINUTE
+    ).id
 
 
 def test_an_unknown_incident_or_format_is_refused(desk: Desk) -> None:

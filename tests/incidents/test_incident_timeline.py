@@ -262,6 +262,22 @@ def test_what_another_alert_causes_opens_none_and_joins_the_cause(make_desk: Mak
     assert incidents.linked_alerts(desk, number) == (cause, child)
 
 
+def test_a_runbook_that_cannot_be_read_keeps_no_incident_from_opening(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mechexo.errors import UnreachableError
+    from mechexo.runbook import operations as runbook
+
+    def fails(*_: object) -> dict[str, str]:
+        raise UnreachableError("runbooks: permission denied")
+
+    monkeypatch.setattr(runbook, "unmistakable", fails)
+    raised(desk)
+    (number,) = incident_opening.open_due(desk)
+    said = incidents.own_moments(desk, number)[0].text
+    assert said.endswith("(the runbook cannot be read: runbooks: permission denied)")
+
+
 def test_a_storm_opens_no_more_than_people_can_lead(desk: Desk) -> None:
     from mechexo.incidents.opening import MOST_OPEN
 

@@ -186,6 +186,26 @@ def severity(
     _print_one(desk, found, f"incident {incident_id} is {found.severity}", json_)
 
 
+@app.command("flows")
+def flows(
+    ctx: typer.Context,
+    incident_id: IncidentId,
+    names: Annotated[list[str] | None, typer.Argument(help="All that it affects.")] = None,
+    reason: Reason = "",
+    json_: Json = False,
+    yes: Yes = False,
+) -> None:
+    """Say which flows it affects."""
+    from mechexo.incident_alerts import check_flows
+    from mechexo.incidents import operations as incidents
+
+    desk = open_desk(ctx)
+    check_flows(desk, names or ())
+    found = incidents.set_flows(desk, incident_id, names or (), reason=reason)
+    affected = ", ".join(found.flows) or "no flow"
+    _print_one(desk, found, f"incident {incident_id} affects {affected}", json_)
+
+
 @app.command("mitigated")
 def mitigated(
     ctx: typer.Context,
@@ -248,13 +268,15 @@ def postmortem_(
     incident_id: IncidentId,
     out: Annotated[Path | None, typer.Option(help="Write it here instead of to stdout.")] = None,
     format_: Annotated[str, typer.Option("--format", help="md or html.")] = "md",
+    cost: Annotated[bool, typer.Option(help="Also what it cost: reads weeks of fills.")] = True,
     json_: Json = False,
 ) -> None:
     """The postmortem, from the records only."""
-    from mechexo.incident_postmortem import postmortem
+    from mechexo.incident_postmortem import cost_lines, postmortem
 
     desk = open_desk(ctx)
-    text = postmortem(desk, incident_id, format=format_)
+    costs = cost_lines(desk, incident_id) if cost else None
+    text = postmortem(desk, incident_id, format=format_, cost=costs)
     incident_words.written(out, text)
     if json_:
         body = {"incident_id": incident_id, "format": format_, "text": text}

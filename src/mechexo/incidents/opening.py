@@ -90,5 +90,6 @@ def _open(connection: sqlite3.Connection, opening: Opening, now: datetime) -> in
     )
     records.link(connection, opening.alert_id, opening.alert_key, made.id, now)
     said = f"opened by itself for alert {opening.alert_id}, {made.severity}: {made.title}"
+    said += f" ({rules.clean_line(opening.remark)})" if opening.remark else ""
     records.append(connection, made.id, now, EventKind.OPENED, "", said)
     return made.id

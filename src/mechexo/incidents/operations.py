@@ -8,8 +8,21 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from mechexo.actor import Role
-from mechexo.errors import ConflictError, NotFoundError, UsageError
+from mechexo.errors import ConflictError, UsageError
 from mechexo.incidents import records, rules
+from mechexo.incidents.reading import (
+    as_moment,
+    damaged,
+    get,
+    known,
+    linked_alerts,
+    list_incidents,
+    opened_between,
+    own_history,
+    own_moments,
+    version,
+    without_incident,
+)
 from mechexo.incidents.values import (
     SEVERITIES,
     EventKind,
@@ -24,8 +37,25 @@ if TYPE_CHECKING:
 
     from mechexo.desk import Desk
 
-_NEAR_NAMED = 8
-"""How many open incidents, the newest, are named beside a number that is none."""
+__all__ = [
+    "close",
+    "damaged",
+    "get",
+    "join",
+    "linked_alerts",
+    "list_incidents",
+    "note",
+    "open_incident",
+    "opened_between",
+    "own_history",
+    "own_moments",
+    "set_commander",
+    "set_flows",
+    "set_severity",
+    "set_status",
+    "version",
+    "without_incident",
+]
 
 
 def open_incident(
@@ -61,7 +91,7 @@ def open_incident(
         commander=_name(commander),
         runbook=_name(runbook),
         alert_id=alert_id,
-        flows=tuple(dict.fromkeys(_name(flow) for flow in flows if flow.strip())),
+        flows=_names(flows),
         began_at=began_at or now,
         opened_at=now,
         opened_by=name,
@@ -85,45 +115,7 @@ def open_incident(
         said = f"{made.severity}: {made.title}" + (f" ({why})" if why else "")
         records.append(connection, made.id, now, EventKind.OPENED, name, said)
         operation.after = _summary(made)
-        return _known(connection, made.id)
-
-
-def get(desk: Desk, incident_id: int) -> Incident:
-    """One incident.
-
-    Raises:
-        NotFoundError: there is none with this id.
-        StateError: it is damaged.
-    """
-    with desk.state.explained():
-        return _known(desk.state.reader(), incident_id)
-
-
-def list_incidents(
-    desk: Desk,
-    *,
-    all: bool = False,
-    limit: int | None = None,
-) -> tuple[Incident, ...]:
-    """Those that go on, worst severity first, then newest; with `all` the closed ones after them,
-    newest first. `damaged` says which could not be read."""
-    with desk.state.explained():
-        return records.every(desk.state.reader(), closed=all, limit=limit)[0]
-
-
-def damaged(desk: Desk) -> tuple[str, ...]:
-    """What is wrong with the incidents that cannot be read."""
-    with desk.state.explained():
-        return records.every(desk.state.reader(), closed=True, limit=None)[1]
-
-
-def opened_between(
-    desk: Desk, start: datetime, end: datetime
-) -> tuple[tuple[Incident, ...], tuple[str, ...]]:
-    """The incidents that were opened from `start` to before `end`, oldest first; and what is wrong
-    with those that cannot be read."""
-    with desk.state.explained():
-        return records.opened_between(desk.state.reader(), start, end)
+        return known(connection, made.id)
 
 
 def note(desk: Desk, incident_id: int, text: str) -> Moment:
@@ -139,11 +131,11 @@ def note(desk: Desk, incident_id: int, text: str) -> Moment:
         "incident.note", str(incident_id), needs=Role.RESPONDER, reason=_first_line(said)
     ) as operation:
         connection = operation.transaction.connection
-        _known(connection, incident_id)
+        known(connection, incident_id)
         at = _at(desk, connection, incident_id)
         line = records.append(connection, incident_id, at, EventKind.NOTE, name, said)
         operation.after = {"line": line, "characters": len(said)}
-    return _moment(line, at, EventKind.NOTE, name, said)
+    return as_moment(line, at, EventKind.NOTE, name, said)
 
 
 def join(desk: Desk, incident_id: int) -> Incident:
@@ -159,7 +151,7 @@ def join(desk: Desk, incident_id: int) -> Incident:
         "incident.join", str(incident_id), needs=Role.RESPONDER, reason="joined"
     ) as operation:
         connection = operation.transaction.connection
-        incident = _known(connection, incident_id)
+        incident = known(connection, incident_id)
         if name in incident.attendees:
             operation.unchanged = True
             return incident
@@ -167,7 +159,7 @@ def join(desk: Desk, incident_id: int) -> Incident:
         at = _at(desk, connection, incident_id)
         records.attend(connection, incident_id, name, at)
         records.append(connection, incident_id, at, EventKind.JOINED, name, f"{name} joined")
-        return _known(connection, incident_id)
+        return known(connection, incident_id)
 
 
 def set_severity(desk: Desk, incident_id: int, severity: str, *, reason: str = "") -> Incident:
@@ -210,6 +202,26 @@ def set_commander(desk: Desk, incident_id: int, name: str, *, reason: str = "") 
         return f"{wanted or 'nobody'} leads{was}"
 
     return _change(desk, incident_id, "commander", EventKind.COMMANDER, change, said, reason)
+
+
+def set_flows(desk: Desk, incident_id: int, flows: Sequence[str], *, reason: str = "") -> Incident:
+    """Says which flows it affects, in place of those said before; afterwards too.
+
+    Raises:
+        UsageError: a name cannot be used.
+        NotFoundError: there is no such incident.
+        NotAllowedError: the role is below responder.
+    """
+    wanted = _names(flows)
+
+    def change(incident: Incident, _: datetime) -> Incident:
+        return replace(incident, flows=wanted)
+
+    def said(before: Incident) -> str:
+        was = f", was {', '.join(before.flows)}" if before.flows else ""
+        return f"affects {', '.join(wanted) or 'no flow'}{was}"
+
+    return _change(desk, incident_id, "flows", EventKind.FLOWS, change, said, reason)
 
 
 def set_status(desk: Desk, incident_id: int, status: IncidentStatus, *, text: str = "") -> Incident:
@@ -263,46 +275,6 @@ def close(
     return _change(desk, incident_id, "close", EventKind.CLOSED, change, said, text)
 
 
-def own_moments(desk: Desk, incident_id: int) -> tuple[Moment, ...]:
-    """What people, and the tick, did about an incident, oldest first.
-
-    Raises:
-        NotFoundError: there is no such incident.
-    """
-    return own_history(desk, incident_id)[0]
-
-
-def own_history(desk: Desk, incident_id: int) -> tuple[tuple[Moment, ...], tuple[str, ...]]:
-    """As `own_moments`, and what is wrong with the lines that cannot be read.
-
-    Raises:
-        NotFoundError: there is no such incident.
-    """
-    with desk.state.explained():
-        connection = desk.state.reader()
-        _known(connection, incident_id)
-        events, gaps = records.events_of(connection, incident_id)
-    return tuple(_moment(e.id, e.at, e.kind, e.who, e.text) for e in events), gaps
-
-
-def linked_alerts(desk: Desk, incident_id: int) -> tuple[int, ...]:
-    """The ids of the alerts that belong to an incident, oldest first."""
-    with desk.state.explained():
-        return records.linked_alerts(desk.state.reader(), incident_id)
-
-
-def without_incident(desk: Desk, alert_ids: Sequence[int]) -> tuple[int, ...]:
-    """Those of these alerts that belong to no incident."""
-    with desk.state.explained():
-        return records.unlinked(desk.state.reader(), alert_ids)
-
-
-def version(desk: Desk, incident_id: int) -> str:
-    """Changes when anything of an incident did. Cheap: the console asks every second."""
-    with desk.state.explained():
-        return records.version(desk.state.reader(), incident_id)
-
-
 def _change(
     desk: Desk,
     incident_id: int,
@@ -321,7 +293,7 @@ def _change(
         reason=_first_line(why) or action,
     ) as operation:
         connection = operation.transaction.connection
-        before = _known(connection, incident_id)
+        before = known(connection, incident_id)
         at = _at(desk, connection, incident_id)
         after = change(before, at)
         if after == before:
@@ -333,20 +305,11 @@ def _change(
         text = said(before) + (f": {why}" if why else "")
         records.append(connection, incident_id, at, kind, desk.actor.name, text)
         operation.before, operation.after = _summary(before), _summary(after)
-        return _known(connection, incident_id)
+        return known(connection, incident_id)
 
 
 def _at(desk: Desk, connection: sqlite3.Connection, incident_id: int) -> datetime:
     return rules.next_moment(desk.clock.now(), records.last_event_at(connection, incident_id))
-
-
-def _known(connection: sqlite3.Connection, incident_id: int) -> Incident:
-    found = records.by_id(connection, incident_id)
-    if found is not None:
-        return found
-    near = sorted(each.id for each in records.every(connection, closed=False, limit=None)[0])
-    named = ", ".join(map(str, near[-_NEAR_NAMED:]))
-    raise NotFoundError(f"there is no incident {incident_id}; not closed: {named or 'none'}")
 
 
 def _refuse_taken(connection: sqlite3.Connection, alert_id: int) -> None:
@@ -362,6 +325,10 @@ def _name(text: str) -> str:
     return rules.read_line(text, "a name", rules.LONGEST_NAME) if text.strip() else ""
 
 
+def _names(texts: Sequence[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(_name(text) for text in texts if text.strip()))
+
+
 def _first_line(text: str) -> str:
     return text.partition("\n")[0]
 
@@ -374,11 +341,7 @@ def _summary(incident: Incident) -> dict[str, object]:
         "severity": incident.severity,
         "status": incident.status.value,
         "commander": incident.commander,
+        "flows": list(incident.flows),
         "alert": incident.alert_id,
         "closed_at": None if closed_at is None else iso_z(closed_at),
     }
-
-
-def _moment(line: int, at: datetime, kind: str, who: str, text: str) -> Moment:
-    first, _, rest = text.partition("\n")
-    return Moment(at, kind, who, first, rest, "incident", "", f"incident:{line}")

@@ -39,10 +39,10 @@ def insert(connection: sqlite3.Connection, incident: Incident) -> Incident:
 def update(connection: sqlite3.Connection, incident: Incident) -> None:
     """Stores how an incident stands now."""
     connection.execute(
-        "UPDATE incident SET severity = ?, status = ?, commander = ?, mitigated_at = ?, "
+        "UPDATE incident SET severity = ?, status = ?, commander = ?, flows = ?, mitigated_at = ?, "
         "closed_at = ?, closed_by = ? WHERE id = ?",
         (
-            *(incident.severity, incident.status, incident.commander),
+            *(incident.severity, incident.status, incident.commander, json.dumps(incident.flows)),
             *(_text(incident.mitigated_at), _text(incident.closed_at), incident.closed_by),
             incident.id,
         ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from mechexo.config import redact
 from mechexo.errors import ConflictError, UsageError
 from mechexo.incidents.values import SEVERITIES, Incident, IncidentStatus
 from mechexo.masking import masked
@@ -107,7 +108,9 @@ def clean_text(text: str) -> str:
     # Cleaning may bring together what was apart, so until nothing is left to clean.
     before, cleaned = "", text
     while cleaned != before:
-        plain = harmless(cleaned.encode("utf-8", "replace"))
+        # Nearly all of thousands of lines are plain already: only secrets are looked for then.
+        is_plain = cleaned.isascii() and cleaned.isprintable()
+        plain = redact(cleaned) if is_plain else harmless(cleaned.encode("utf-8", "replace"))
         before, cleaned = cleaned, "\n".join(masked(plain.split("\n")))
     return "\n".join(line.rstrip() for line in cleaned.replace("\t", "    ").splitlines()).strip()
 

@@ -42,6 +42,7 @@ class EventKind(StrEnum):
     JOINED = "joined"
     COMMANDER = "commander"
     SEVERITY = "severity"
+    FLOWS = "flows"
     MITIGATED = "mitigated"
     REOPENED = "reopened"
     CLOSED = "closed"
@@ -129,3 +130,5 @@ class Opening:
     """The alert that causes it: this one then joins the incident of that one and opens none."""
     joins_only: bool = False
     """Whether it opens none either way: it comes and goes."""
+    remark: str = ""
+    """What else its line shall say: that the runbook could not be read."""
