@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -20,12 +20,12 @@ from mechexo.cli.streams import data_on_stdout
 from mechexo.clock import SystemClock
 from mechexo.config import Settings, find_config, load_settings
 from mechexo.errors import ConfigError, NotFoundError
-from mechexo.runbook.catalogue import Catalogue, read_catalogue
 from mechexo.runbook.library import Library, read_folder, read_library, shipped_folder
-from mechexo.runbook.lookup import match as match_alert
-from mechexo.runbook.lookup import name_of_key, search_cards
-from mechexo.runbook.operations import find_entry
+from mechexo.runbook.opening import open_directly
 from mechexo.runbook.values import Entry, Found, KnownCommand
+
+if TYPE_CHECKING:
+    from mechexo.runbook.catalogue import Catalogue
 
 app = command_group("List, show, search and export the runbook.")
 
@@ -55,6 +55,8 @@ def _library(ctx: typer.Context, *, strict: bool = False) -> Library:
 
 
 def _catalogue(ctx: typer.Context) -> Catalogue:
+    from mechexo.runbook.catalogue import read_catalogue
+
     settings, path = _settings(ctx, strict=False)
     return read_catalogue(settings, path.parent if path else None)
 
@@ -97,8 +99,15 @@ def show(
     json_: Json = False,
 ) -> None:
     """One entry, with the desk's own names filled in."""
-    catalogue = _catalogue(ctx)
-    entry = catalogue.entry(find_entry(catalogue.cards, entry_id).id)
+    settings, path = _settings(ctx, strict=False)
+    root = path.parent if path else None
+    entry = open_directly(settings, root, entry_id)
+    if entry is None:
+        from mechexo.runbook.catalogue import read_catalogue
+        from mechexo.runbook.operations import find_entry
+
+        catalogue = read_catalogue(settings, root)
+        entry = catalogue.entry(find_entry(catalogue.cards, entry_id).id)
     if json_:
         return render.json_document("runbook_entry", SystemClock().now(), _whole(entry))
     if raw:
@@ -156,6 +165,10 @@ def match(
     json_: Json = False,
 ) -> None:
     """The entry for an alert."""
+    from mechexo.runbook.catalogue import read_catalogue
+    from mechexo.runbook.lookup import match as match_alert
+    from mechexo.runbook.lookup import search_cards
+
     settings, path = _settings(ctx, strict=False)
     catalogue = read_catalogue(settings, path.parent if path else None)
     name, named = _alert(ctx, alert, settings)
@@ -177,6 +190,8 @@ def _alert(ctx: typer.Context, said: str, settings: Settings | None) -> tuple[st
 
         found = get_alert(open_desk(ctx), int(said))
         return found.name, found.runbook
+    from mechexo.runbook.lookup import name_of_key
+
     name = name_of_key(said)
     probe = settings.probes.get(name) if settings and said.startswith("probe:") else None
     return name, probe.runbook if probe else ""
