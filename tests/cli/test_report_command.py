@@ -38,7 +38,10 @@ def test_it_has_every_part_also_on_an_empty_desk(desk: Desk) -> None:
     report = shift_report(desk)
     assert report.startswith("# Shift report: test (paper)\n")
     titles = [line[3:] for line in report.splitlines() if line.startswith("## ")]
-    assert titles == ["Status", "How it went", "Alerts", "Flows", "Costs", "Actions"]
+    assert titles == [
+        *("Status", "Open items", "Handover notes", "How it went", "Incidents", "Steps run"),
+        *("Alerts", "Flows", "Costs", "Actions"),
+    ]
     assert "**ops_ok: no** · 7 cards unknown\n" in section(report, "Status")
     assert "No tick ran: nothing is known of these hours." in section(report, "How it went")
 

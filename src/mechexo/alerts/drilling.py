@@ -1,4 +1,4 @@
-"""A drill: a real message through each channel."""
+"""A message that a person asked for, now: a drill through each channel, or news for one."""
 
 from __future__ import annotations
 
@@ -45,23 +45,43 @@ def drill(desk: Desk, channels: Collection[str] = (), *, reason: str = "") -> tu
     Raises:
         NotFoundError: there is no such channel, or none at all.
     """
+    return send_now(
+        desk,
+        channels or tuple(desk.settings.channels),
+        action="oncall.drill",
+        name="channel drill",
+        summary=f"A test by {desk.actor.name}: this channel works, and nothing is the matter.",
+        reason=reason,
+    )
+
+
+def send_now(
+    desk: Desk,
+    channels: Collection[str],
+    *,
+    action: str,
+    name: str,
+    summary: str,
+    reason: str = "",
+) -> tuple[Drilled, ...]:
+    """Sends a notice through each of these channels and waits for what becomes of it. A person asks
+    for it, so severities, limits and quiet hours do not hold it; each channel is tried once.
+
+    Raises:
+        NotFoundError: there is no such channel, or none at all.
+        NotAllowedError: the role is below responder.
+        UsageError: a live desk was given no reason.
+    """
     from mechexo.alerts.sender import deliver_these
 
-    known = desk.settings.channels
-    wanted = tuple(dict.fromkeys(channels)) or tuple(known)
-    for name in wanted:
-        if name not in known:
-            said = close_names(name, sorted(known)) if known else "none is configured"
-            raise NotFoundError(f"there is no channel {name!r}; {said}")
-    if not wanted:
-        raise NotFoundError("no channel is configured; add a table like [channels.mail]")
+    wanted = _configured(desk, channels)
     with desk.operation(
-        "oncall.drill", ", ".join(wanted), needs=Role.RESPONDER, reason=clean(reason)
+        action, ", ".join(wanted), needs=Role.RESPONDER, reason=clean(reason)
     ) as operation:
         made = notices.add_notice(
             operation.transaction.connection,
-            name="channel drill",
-            summary=f"A test by {desk.actor.name}: this channel works, and nothing is the matter.",
+            name=name,
+            summary=summary,
             channels=wanted,
             now=desk.clock.now(),
             actor=desk.actor.name,
@@ -78,6 +98,18 @@ def drill(desk: Desk, channels: Collection[str] = (), *, reason: str = "") -> tu
     return tuple(
         Drilled(each.channel, each.state == "sent", _words(each), each.alert_id) for each in ended
     )
+
+
+def _configured(desk: Desk, channels: Collection[str]) -> tuple[str, ...]:
+    known = desk.settings.channels
+    wanted = tuple(dict.fromkeys(channels))
+    for name in wanted:
+        if name not in known:
+            said = close_names(name, sorted(known)) if known else "none is configured"
+            raise NotFoundError(f"there is no channel {name!r}; {said}")
+    if not wanted:
+        raise NotFoundError("no channel is configured; add a table like [channels.mail]")
+    return wanted
 
 
 def _wait(desk: Desk, made: Collection[Delivery], until_s: float) -> None:

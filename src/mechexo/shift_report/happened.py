@@ -1,4 +1,4 @@
-"""The shift report: what the next person on call should know, as markdown."""
+"""What happened in the shift: how the desk was, alerts, flows, costs, actions."""
 
 from __future__ import annotations
 
@@ -10,68 +10,29 @@ from typing import TYPE_CHECKING
 from mechexo import tick_log
 from mechexo.alerts.values import Alert, AlertState
 from mechexo.desk import Desk
-from mechexo.desk_status import STALE_AFTER_TICKS, DeskStatus, card_words, read_status
-from mechexo.errors import MechexoError, UsageError
+from mechexo.desk_status import STALE_AFTER_TICKS, card_words, read_status
 from mechexo.flows.values import FlowRun, RunState
+from mechexo.shift_report.values import Block, Items, Line, Shift, table
 from mechexo.tick_log import Span
-from mechexo.times import format_duration, from_iso_z, stamps_in_zone
+from mechexo.times import format_duration, from_iso_z
 
 if TYPE_CHECKING:
     from mechexo.state import AuditEntry
 
-LONGEST_HOURS = 24 * 31
 _MOST_AUDIT_ENTRIES = 5000
-_SHOWN_ROWS = 200
 _JOB_RUN = "flows.exec"
 
 
-def shift_report(desk: Desk, *, hours: int = 12) -> str:
-    """The report of the last `hours` hours, times in the desk's zone.
-
-    A part that cannot be read says so in its place; the others are there.
-
-    Raises:
-        UsageError: `hours` is not between 1 and `LONGEST_HOURS`.
-    """
-    if not 1 <= hours <= LONGEST_HOURS:
-        raise UsageError(f"--hours {hours}: a shift has 1 to {LONGEST_HOURS} hours")
-    end = desk.clock.now()
-    start = end - timedelta(hours=hours)
-    shown = _local(desk)
-    head = [
-        f"# Shift report: {_cell(desk.settings.desk.name)} ({desk.settings.desk.mode})",
-        "",
-        f"{shown(start)} to {shown(end)} ({desk.zone.key}), written for {_cell(desk.actor.name)}.",
-    ]
-    parts: tuple[tuple[str, Callable[[], Iterable[str]]], ...] = (
-        ("Status", lambda: _status(read_status(desk), shown)),
-        ("How it went", lambda: _course(desk, start, end, shown)),
-        ("Alerts", lambda: _alerts(desk, start, shown)),
-        ("Flows", lambda: _flows(desk, start, shown)),
-        ("Costs", lambda: _costs(desk, start, end)),
-        ("Actions", lambda: _actions(desk, start, shown)),
-    )
-    for title, part in parts:
-        head += ["", f"## {title}", "", *_readable(part)]
-    return stamps_in_zone("\n".join(head) + "\n", desk.zone)
-
-
-def _readable(part: Callable[[], Iterable[str]]) -> list[str]:
-    try:
-        return list(part())
-    except MechexoError as error:
-        return [f"Not readable: {_cell(str(error))}"]
-
-
-def _status(status: DeskStatus, shown: Callable[[datetime], str]) -> Iterable[str]:
+def status(shift: Shift) -> Iterable[Block]:
+    """How the desk is now."""
+    status, shown = read_status(shift.desk), shift.shown
     cards = card_words(status.cards)
-    yield f"**ops_ok: {'yes' if status.ops_ok else 'no'}**" + (f" · {cards}" if cards else "")
-    yield from (f"- {_cell(reason)}" for reason in status.reasons)
+    yield Line(f" · {cards}" if cards else "", f"ops_ok: {'yes' if status.ops_ok else 'no'}")
+    if status.reasons:
+        yield Items(tuple(status.reasons))
     tick = shown(status.last_tick_at) if status.last_tick_at else "never"
-    yield ""
-    yield f"On call: {_cell(status.oncall.level1 or 'nobody')}. Last tick: {tick}."
-    yield ""
-    yield from _table(
+    yield Line(f"On call: {status.oncall.level1 or 'nobody'}. Last tick: {tick}.")
+    yield table(
         ("card", "status", "summary", "observed"),
         (
             (
@@ -85,26 +46,25 @@ def _status(status: DeskStatus, shown: Callable[[datetime], str]) -> Iterable[st
     )
 
 
-def _course(
-    desk: Desk, start: datetime, end: datetime, shown: Callable[[datetime], str]
-) -> Iterable[str]:
+def course(shift: Shift) -> Iterable[Block]:
+    """When the desk was well, when not, and when nobody looked."""
+    desk, start, end = shift.desk, shift.start, shift.end
     stands_for = STALE_AFTER_TICKS * desk.settings.refresh.tick
     ticks = tick_log.between(desk.state, start - stands_for, end)
     spans = tick_log.course(ticks, start, end, stands_for)
     seen = [span for span in spans if span.ops_ok is not None]
     if not seen:
-        yield "No tick ran: nothing is known of these hours."
+        yield Line("No tick ran: nothing is known of these hours.")
         return
     own = [tick for tick in ticks if tick.at >= start]
     well = sum(tick.ops_ok for tick in own)
     watched, well_for = _length(seen), _length(span for span in seen if span.ops_ok)
     share = f", with ops_ok for {100 * (well_for / watched):.1f} % of it" if watched else ""
-    yield (
+    yield Line(
         f"{len(own)} {'tick' if len(own) == 1 else 'ticks'}, {well} of them with ops_ok. "
         f"Watched for {format_duration(watched)} of {format_duration(end - start)}{share}."
     )
-    yield ""
-    yield from _table(("from", "the desk was", "because"), _changes(spans, shown))
+    yield table(("from", "the desk was", "because"), _changes(spans, shift.shown))
 
 
 def _length(spans: Iterable[Span]) -> timedelta:
@@ -124,19 +84,20 @@ def _changes(
             yield shown(span.start), words[span.ops_ok], why or None
 
 
-def _alerts(desk: Desk, start: datetime, shown: Callable[[datetime], str]) -> Iterable[str]:
-    from mechexo.alerts import operations as alerts
+def alerts(shift: Shift) -> Iterable[Block]:
+    """The alerts that are open, or changed in the shift."""
+    from mechexo.alerts.operations import list_alerts
 
-    every = alerts.list_alerts(desk, states=tuple(AlertState))
+    desk, start, shown = shift.desk, shift.start, shift.shown
+    every = list_alerts(desk, states=tuple(AlertState))
     touched = [alert for alert in every if alert.is_open or _last_change(alert) >= start]
-    yield (
+    yield Line(
         f"{sum(alert.started_at >= start for alert in touched)} opened, "
         f"{sum(_since(alert.acknowledged_at, start) for alert in touched)} acknowledged, "
         f"{sum(_since(alert.resolved_at, start) for alert in touched)} resolved, "
         f"{sum(alert.is_open for alert in touched)} open now."
     )
-    yield ""
-    yield from _table(
+    yield table(
         ("id", "severity", "alert", "state", "started", "acknowledged", "lasted", "summary"),
         (
             (
@@ -170,12 +131,14 @@ def _last_change(alert: Alert) -> datetime:
     )
 
 
-def _flows(desk: Desk, start: datetime, shown: Callable[[datetime], str]) -> Iterable[str]:
-    from mechexo.flows import operations as flows
+def flows(shift: Shift) -> Iterable[Block]:
+    """Each flow's runs of the shift."""
+    from mechexo.flows import operations
 
-    summaries = flows.summaries(desk)
-    runs = [run for run in flows.runs(desk, limit=None) if run.started_at >= start]
-    yield from _table(
+    desk, start, shown = shift.desk, shift.start, shift.shown
+    summaries = operations.summaries(desk)
+    runs = [run for run in operations.runs(desk, limit=None) if run.started_at >= start]
+    yield table(
         ("flow", "runs", "failed", "last run", "how it ended", "overdue"),
         (
             (
@@ -195,15 +158,16 @@ def _failed(run: FlowRun) -> bool:
     return run.state not in (RunState.RUNNING, RunState.COMPLETED)
 
 
-def _costs(desk: Desk, start: datetime, end: datetime) -> Iterable[str]:
-    if not desk.settings.costs.fills:
-        yield "No fills are configured ([costs] fills)."
+def costs(shift: Shift) -> Iterable[Block]:
+    """What the shift's fills cost."""
+    if not shift.desk.settings.costs.fills:
+        yield Line("No fills are configured ([costs] fills).")
         return
-    from mechexo.costs import operations as costs
+    from mechexo.costs import operations
 
-    report = costs.report(desk, start=start, end=end, by=("symbol",))
+    report = operations.report(shift.desk, start=shift.start, end=shift.end, by=("symbol",))
     totals = report.totals
-    yield (
+    yield Line(
         f"{totals.fills} fills, {totals.priced} of them priced, notional "
         f"{totals.notional:,.0f} {report.currency}: total {_bps(totals.total_bps)} "
         f"(commission {_bps(totals.commission_bps)}, slippage {_bps(totals.slippage_bps)}), "
@@ -215,8 +179,11 @@ def _bps(value: float | None) -> str:
     return "not known" if value is None else f"{value:.2f} bps"
 
 
-def _actions(desk: Desk, start: datetime, shown: Callable[[datetime], str]) -> Iterable[str]:
-    yield from _job_runs(desk, start)
+def actions(shift: Shift) -> Iterable[Block]:
+    """What people did, from the audit log."""
+    desk, start, shown = shift.desk, shift.start, shift.shown
+    if jobs := tuple(_job_runs(desk, start)):
+        yield Items(jobs)
     entries = desk.audit_entries(_MOST_AUDIT_ENTRIES, without=[_JOB_RUN])
     rows = [
         (
@@ -232,9 +199,10 @@ def _actions(desk: Desk, start: datetime, shown: Callable[[datetime], str]) -> I
         if (at := _moment(entry)) is None or at >= start
     ]
     if len(entries) == _MOST_AUDIT_ENTRIES and len(rows) == len(entries):
-        yield f"Only the newest {_MOST_AUDIT_ENTRIES} actions are listed; see: mechexo audit log"
-        yield ""
-    yield from _table(("at", "who", "action", "target", "outcome", "reason"), rows)
+        yield Line(
+            f"Only the newest {_MOST_AUDIT_ENTRIES} actions are listed; see: mechexo audit log"
+        )
+    yield table(("at", "who", "action", "target", "outcome", "reason"), rows)
 
 
 def _job_runs(desk: Desk, start: datetime) -> Iterable[str]:
@@ -246,9 +214,7 @@ def _job_runs(desk: Desk, start: datetime) -> Iterable[str]:
         bad = [f"{count} {how}" for how, count in numbers.items() if how != RunState.COMPLETED]
         runs = sum(numbers.values())
         said = ", ".join([f"{runs} {'run' if runs == 1 else 'runs'}", *bad])
-        yield f"- {_cell(flow)}: {_cell(said)}"
-    if endings:
-        yield ""
+        yield f"{flow}: {said}"
 
 
 def _moment(entry: AuditEntry) -> datetime | None:
@@ -256,31 +222,3 @@ def _moment(entry: AuditEntry) -> datetime | None:
         return from_iso_z(entry.at)
     except (ValueError, TypeError):
         return None
-
-
-def _table(columns: Sequence[str], rows: Iterable[Sequence[str | None]]) -> Iterable[str]:
-    """A markdown table; one line that says `none` instead of an empty one."""
-    every = list(rows)
-    if not every:
-        yield "None."
-        return
-    yield "| " + " | ".join(columns) + " |"
-    yield "| " + " | ".join("---" for _ in columns) + " |"
-    for row in every[:_SHOWN_ROWS]:
-        yield "| " + " | ".join("–" if cell is None else _cell(cell) for cell in row) + " |"
-    if len(every) > _SHOWN_ROWS:
-        yield ""
-        yield f"{len(every) - _SHOWN_ROWS} more are not listed here."
-
-
-def _cell(text: str) -> str:
-    """Foreign text as markdown that stays text: one line, no markup, no control codes."""
-    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    for mark in "\\`*_[]<>|#":
-        line = line.replace(mark, f"\\{mark}")
-    return line
-
-
-def _local(desk: Desk) -> Callable[[datetime], str]:
-    zone = desk.zone
-    return lambda moment: moment.astimezone(zone).strftime("%Y-%m-%d %H:%M")
