@@ -103,6 +103,18 @@ def test_every_change_changes_the_version(
     assert incidents.version(desk, number) != before
 
 
+def test_whoever_does_something_takes_part_and_whoever_looks_back_later_does_not(
+    desk: Desk,
+) -> None:
+    number = opened(desk)
+    incidents.note(desk.acting_as(replace(ME, name="noting")), number, "x")
+    incidents.set_severity(desk.acting_as(replace(ME, name="judging")), number, "SEV1")
+    incidents.close(desk.acting_as(replace(ME, name="closing")), number)
+    incidents.note(desk.acting_as(replace(ME, name="later")), number, "x")
+    found = incidents.get(desk, number).attendees
+    assert found == ("tester", "noting", "judging", "closing")
+
+
 def test_a_viewer_may_read_and_changes_nothing(desk: Desk) -> None:
     number = opened(desk)
     viewer = desk.acting_as(Actor(999_999, "guest"))

@@ -71,7 +71,7 @@ def facts(desk: Desk, incident: Incident) -> list[tuple[str, object]]:
 
 def print_moments(desk: Desk, moments: Sequence[Moment], gaps: Iterable[str], title: str) -> None:
     """A timeline as a table, and what is missing from it."""
-    rows = [(m.at, m.kind.replace("_", " "), m.who, m.text) for m in moments]
+    rows = [(m.at, m.kind.replace("_", " "), m.who, _said(m)) for m in moments]
     render.table(title, ("at", "what", "who", "said"), rows, zone=desk.zone)
     note_gaps(gaps)
 
@@ -92,6 +92,13 @@ def print_statistics(desk: Desk, found: Statistics) -> None:
     title = f"Alerts per shift, by {found.shifts_by}"
     render.table(title, ("from", "until", "who", ">alerts"), shifts, zone=desk.zone)
     render.table("Noisiest keys", ("key", ">alerts"), found.noisiest)
+
+
+def _said(moment: Moment) -> str:
+    """A note with all its lines; of an output only that there is one."""
+    if moment.kind == "note":
+        return "\n".join(filter(None, [moment.text, moment.detail]))
+    return f"{moment.text} (output: --json)" if moment.detail else moment.text
 
 
 def note_gaps(gaps: Iterable[str]) -> None:

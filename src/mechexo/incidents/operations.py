@@ -131,8 +131,9 @@ def note(desk: Desk, incident_id: int, text: str) -> Moment:
         "incident.note", str(incident_id), needs=Role.RESPONDER, reason=_first_line(said)
     ) as operation:
         connection = operation.transaction.connection
-        known(connection, incident_id)
+        incident = known(connection, incident_id)
         at = _at(desk, connection, incident_id)
+        _attend(connection, incident, name, at)
         line = records.append(connection, incident_id, at, EventKind.NOTE, name, said)
         operation.after = {"line": line, "characters": len(said)}
     return as_moment(line, at, EventKind.NOTE, name, said)
@@ -300,12 +301,19 @@ def _change(
             operation.unchanged = True
             return before
         records.update(connection, after)
+        _attend(connection, before, desk.actor.name, at)
         if after.commander and after.commander != before.commander:
             records.attend(connection, incident_id, after.commander, at)
         text = said(before) + (f": {why}" if why else "")
         records.append(connection, incident_id, at, kind, desk.actor.name, text)
         operation.before, operation.after = _summary(before), _summary(after)
         return known(connection, incident_id)
+
+
+def _attend(connection: sqlite3.Connection, incident: Incident, name: str, at: datetime) -> None:
+    """Whoever does something about an incident takes part in it, while it goes on."""
+    if not incident.is_closed:
+        records.attend(connection, incident.id, name, at)
 
 
 def _at(desk: Desk, connection: sqlite3.Connection, incident_id: int) -> datetime:
