@@ -181,17 +181,23 @@ def _about(preview: Preview | None, step_id: str, look: Look) -> list[Line]:
     return lines
 
 
+def run_line(run: StepRun | None, running: bool, look: Look) -> Line:
+    """How the last run ended, or that one is under way: stays in sight above a long output."""
+    if running:
+        return (" Running", "title"), (f" {look.glyphs.dot} e ends it", "dim")
+    if run is None:
+        return ((" Not run yet", "dim"),)
+    text, style = outcome(run, look.glyphs)
+    took = shown_as.duration(run.duration_s, look.glyphs)
+    words = f"  {run.by}, {shown_as.exact(run.started_at, look)}, took {took}"
+    return (" Last run  ", "title"), (text, style), (words, "dim")
+
+
 def _run(run: StepRun | None, live: Sequence[str] | None, look: Look) -> list[Line]:
-    if live is not None:
-        said: Sequence[str] = live
-        head: Line = ((" Running", "title"), (f" {look.glyphs.dot} e ends it", "dim"))
-    else:
-        assert run is not None
-        text, style = outcome(run, look.glyphs)
-        took = shown_as.duration(run.duration_s, look.glyphs)
-        words = f"  {run.by}, {shown_as.exact(run.started_at, look)}, took {took}"
-        head = ((" Last run  ", "title"), (text, style), (words, "dim"))
-        said = run.output.split("\n") if run.output else []
+    said: Sequence[str] = live or ()
+    if live is None and run is not None:
+        said = run.output.split("\n") if run.output else ()
+    head: Line = ((" Output", "title"), ("" if live is None else " so far", "dim"))
     lines: list[Line] = [(), head]
     if run is not None and run.why and live is None:
         lines += [

@@ -131,7 +131,10 @@ class StepScreen(ConsoleScreen):
         screen, look = self.entry_screen, self.look
         aside = incidents.in_brief(screen.incident, look)
         name = screen.entry.id if screen.entry else ""
-        self.query_one("#head", LineBlock).show([title(f"{name} {self.key}", look, aside=aside)])
+        head = [title(f"{name} {self.key}", look, aside=aside)]
+        if self.state.step.id:
+            head.append(steps.run_line(self.state.run, self.cancel is not None, look))
+        self.query_one("#head", LineBlock).show(head)
         live = self.live.lines() if self.cancel is not None else None
         shown = steps.story(self.state, self.preview, self._trouble, live, look)
         rows = self.query_one("#rows", LineList)
