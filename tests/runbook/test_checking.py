@@ -80,6 +80,8 @@ def test_a_finding_names_file_and_line() -> None:
         (whole(Diagnosis=step("there", "id=look confirm=yes")), "confirm can only be typed"),
         (whole(Diagnosis=step("there", 'id=look expect="("')), "no regular expression"),
         (whole(Diagnosis=step("there", 'id=look exits="0,256"')), "exit codes from 0 to 255"),
+        (whole(Diagnosis=step("there", "id=look background=stay")), "background is end or keep"),
+        (whole(Diagnosis=step("there", "id=look background=keep")), "leaves nothing behind"),
         (whole(Diagnosis=step("there", "id=look")[3:]), "inside an item"),
         (whole(Diagnosis=step("there", "id=")), "cannot be read"),
         (whole(Impact=step("there"), Diagnosis=step("there")), "is used 2 times"),

@@ -17,7 +17,7 @@ from mechexo import following
 from mechexo.actor import Actor
 from mechexo.clock import VirtualClock
 from mechexo.desk import Desk
-from mechexo.errors import BusyError, NotAllowedError, NotFoundError, UsageError
+from mechexo.errors import BusyError, NotAllowedError, NotFoundError, StateError, UsageError
 from mechexo.incidents import operations as incidents
 from mechexo.processes import this_process
 from mechexo.runbook import following as followed_entries
@@ -325,6 +325,34 @@ def test_a_run_that_is_over_its_time_is_not_believed_to_go_on(
     clock.advance(timedelta(minutes=3))
     (one,) = followed_entries.runs(desk, number)
     assert one.outcome is StepOutcome.UNKNOWN
+
+
+@slow
+def test_an_end_that_cannot_be_recorded_is_told_with_how_it_ended(
+    make_desk: MakeDesk, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mechexo.runbook.step_running.END_WAIT_S", 0.2)
+    command = "touch started; while [ ! -e held ]; do sleep 0.05; done"
+    desk = following_desk(make_desk, (command, "id=look"))
+    number, over = incident_of(desk), threading.Event()
+
+    def hold() -> None:
+        until(lambda: (desk.root / "started").exists())
+        with desk.state.write():
+            (desk.root / "held").touch()
+            over.wait(PATIENCE_S)
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    try:
+        with pytest.raises(StateError, match=r"was run \(ok, exit code 0\), but its end is not"):
+            following.run_step(desk, number, "sample", "look")
+    finally:
+        over.set()
+        holder.join(PATIENCE_S)
+    clock.advance(timedelta(minutes=5))
+    (run,) = followed_entries.runs(desk, number)
+    assert run.outcome is StepOutcome.UNKNOWN
 
 
 @slow

@@ -10,8 +10,9 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from urllib.parse import quote
 
-from mechexo.config.addresses import SHORTEST_PIECE, forms, secrets_of_references
+from mechexo.config.addresses import secrets_of_references
 from mechexo.config.secrets import redact
 from mechexo.errors import ConfigError
 from mechexo.masking import masked
@@ -23,7 +24,7 @@ LONGEST_SHOWN_BYTES = 16_384
 _CONTEXT_LINES = 100
 """Lines before the new ones that may say what these are: the beginning of a key, a heading."""
 _SHORTEST_VALUE = 6
-"""A shorter value of the environment is as likely an everyday word."""
+"""A shorter value is as likely an everyday word."""
 _REFERENCE = re.compile(r"\$\{(?:env|file):[^}]+\}")
 
 
@@ -101,7 +102,6 @@ def known_secrets(config: Path, environ: Mapping[str, str] | None = None) -> tup
         environ: the environment; this process's own unless given.
     """
     found: list[str] = []
-    values: list[str] = []
     try:
         text = config.read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -114,11 +114,8 @@ def known_secrets(config: Path, environ: Mapping[str, str] | None = None) -> tup
     for name, value in (os.environ if environ is None else environ).items():
         line = [f"{name}: value"]
         if masked(line) != line and not os.path.exists(value):  # noqa: PTH110
-            values += [line for line in _lines(value) if len(line) >= _SHORTEST_VALUE]
-    referred = forms(line for secret in found for line in _lines(secret))
-    return (*sorted(form for form in referred if len(form) >= SHORTEST_PIECE), *values)
-
-
-def _lines(secret: str) -> list[str]:
-    """What is hidden is looked for line by line."""
-    return [line.strip() for line in secret.splitlines()]
+            found.append(value)
+    # As wholes, line by line: the pieces of an address are everyday words.
+    lines = {line.strip() for secret in found for line in secret.splitlines()}
+    forms = {form for line in lines for form in (line, quote(line, safe=""), quote(line))}
+    return tuple(sorted(form for form in forms if len(form) >= _SHORTEST_VALUE))
