@@ -178,14 +178,13 @@ def _touched(shift: Shift) -> list[Incident]:
 
 def steps_run(shift: Shift) -> Iterable[Block]:
     """The commands of runbook steps that were run in the shift, and how they ended."""
-    from mechexo.runbook import records
+    from mechexo.runbook.following import runs as runs_of
 
-    now = shift.desk.clock.now()
     runs = sorted(
         (
             run
             for incident in _touched(shift)
-            for run in records.runs(shift.desk.state, incident.id, now)
+            for run in runs_of(shift.desk, incident.id)
             if shift.start <= run.started_at <= shift.end
         ),
         key=lambda run: (run.started_at, run.id),
