@@ -7,10 +7,11 @@ import re
 import tracemalloc
 from collections.abc import Callable
 from datetime import date
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mechexo.desk import Desk
@@ -18,6 +19,7 @@ from mechexo.runbook import operations
 from mechexo.runbook.folder import LARGEST_BYTES, list_markdown, read_text
 from mechexo.runbook.front_matter import read_front_matter
 from mechexo.runbook.library import read_folder
+from mechexo.runbook.outline import outline
 from mechexo.runbook.parse import parse
 
 FOREIGN = Path(__file__).parents[1] / "data" / "runbooks_foreign"
@@ -144,13 +146,14 @@ def test_a_head_of_nothing_but_openings_is_read_to_its_end(text: str) -> None:
     assert parse(head(text), name="x.md").title == "Title"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "body",
     [
         "> " * 20_000 + "deep",
-        "\n".join(" " * n + "- x" for n in range(2_000)),
-        "[" * 50_000,
-        "*" * 50_000 + "a",
+        "\n".join(" " * n + "- x" for n in range(800)),
+        "[" * 20_000,
+        "*" * 20_000 + "a",
         "```" * 20_000,
         "1. " * 20_000,
         "\x00" * 10_000 + "# After NUL",
@@ -165,6 +168,50 @@ def test_a_deep_or_odd_body_is_read_exported_and_obeyed_by_no_terminal(body: str
     assert not [step for step in entry.steps if step.id]
     for shown in (entry.body, as_html([entry])):
         assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f]", shown)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "text",
+    [
+        "# a" + " " * 200_000 + "x",
+        "# a" + " #" * 100_000 + "x",
+        "](a.md#" * 30_000,
+        "](#a" * 50_000,
+        "\x1b]" * 100_000,
+        "```sh {" + "a=b " * 50_000,
+        "[a](#b) " + "<a " * 60_000,
+        "`a " * 60_000,
+        "$A" * 100_000,
+        "<!--" * 50_000,
+    ],
+)
+def test_a_line_made_to_take_long_takes_no_longer_than_others(text: str) -> None:
+    """Nothing is timed: what takes the square of a line's length would be at it for minutes."""
+    from mechexo.runbook.display import as_shown
+    from mechexo.runbook.export import as_markdown
+    from mechexo.runbook.links import link_problems
+
+    entry = as_shown(parse(text, name="x.md"), {})
+    assert as_markdown([entry])
+    assert list(link_problems(entry, {"x": entry})) is not None
+
+
+@given(st.text(st.sampled_from(" \t#ab"), max_size=14))
+@example("# a ##  ")
+@example("#\t#")
+@example("## ##a #")
+def test_headings_are_read_as_the_standards_own_reader_does(line: str) -> None:
+    from mechexo.runbook.anchors import markdown
+
+    tokens = markdown().parse(line.lstrip("\t"))
+    wanted = [
+        (int(opening.tag[1:]), inline.content)
+        for opening, inline in pairwise(tokens)
+        if opening.type == "heading_open"
+    ]
+    found = outline([line.lstrip("\t")]).headings
+    assert [(each.level, each.text) for each in found] == wanted
 
 
 PLAIN = st.text(

@@ -17,8 +17,8 @@ from mechexo.runbook.values import Entry, Exported
 
 FORMATS = ("md", "html", "pdf", "folder")
 MANIFEST = "SHA256SUMS"
-_LINK = re.compile(r"\]\(\.?/?([a-z0-9-]+)\.md(#[^)\s]*)?\)")
-_HEADING_LINK = re.compile(r"\]\(#[^)\s]+\)")
+_LINK = re.compile(r"\]\(\.?/?([a-z0-9-]+)\.md(#[^()\[\]\s]*)?\)")
+_HEADING_LINK = re.compile(r"\]\(#[^()\[\]\s]+\)")
 _UNSAFE_NAME = re.compile(r"[^A-Za-z0-9._-]+")
 
 

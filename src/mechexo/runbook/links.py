@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _ELSEWHERE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|//")
 _UNDEFINED = re.compile(r"(?<![\w\])])\[[^\[\]]+\]\[([^\[\]]+)\]")
-_PLACE_IN_HTML = re.compile(r"""<[^>]+\s(?:id|name)=["']([^"']+)["']""")
+_PLACE_IN_HTML = re.compile(r"""<[^<>]{1,200}?\s(?:id|name)=["']([^"']+)["']""")
 
 
 def link_problems(entry: Entry, known: Mapping[str, Entry]) -> Iterator[tuple[int, str]]:

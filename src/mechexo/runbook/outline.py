@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-_HEADING = re.compile(r" {0,3}(#{1,6})(?:[ \t]+(.*?))??(?:[ \t]+#+)?[ \t]*")
+_HEADING = re.compile(r" {0,3}(#{1,6})(?:[ \t](.*))?")
 _FENCE = re.compile(r"([ \t]*)(`{3,}|~{3,})[ \t]*(.*)")
 _ITEM = re.compile(r"( {0,3})(\d{1,9})([.)])([ \t]+|$)(.*)")
 _BULLET = re.compile(r"[ \t]*[-*+](?:[ \t]|$)")
@@ -121,7 +121,7 @@ class _Scan:
         match = _HEADING.fullmatch(line)
         if match is None:
             return False
-        heading = Heading(len(match[1]), (match[2] or "").strip(), number)
+        heading = Heading(len(match[1]), _without_closing(match[2] or ""), number)
         self.found.headings.append(heading)
         self._item, self._listed = None, False
         if heading.level <= 2:
@@ -170,6 +170,13 @@ class _Scan:
             self._item.fences.append(fence)
         self._fence, self._mark, self._indent = fence, match[2], indent
         return True
+
+
+def _without_closing(text: str) -> str:
+    """A heading's text less the row of `#` that may close it."""
+    text = text.strip()
+    rest = text.rstrip("#")
+    return rest.rstrip() if rest == "" or rest[-1] in " \t" else text
 
 
 def read_info(info: str) -> tuple[str, Mapping[str, str] | None]:
