@@ -64,7 +64,7 @@ CASES = (
         "damaged_database",
         "database_integrity",
         ("halt", "stop-writers"),
-        ("copy", "restore", "halt-again", "start-writers"),
+        ("copy", "restore", "halt-again", "start-writers", "rerun-flows"),
     ),
     Case("halted_trading", "trading_enabled", ("cancel-all",), ()),
     Case("risk_breach", "gross_exposure", ("halt", "cancel-all"), ("reduce",)),

@@ -1,6 +1,6 @@
 """The paper desk's order gateway, as far as anyone can see from outside: a real HTTP endpoint.
 
-A process of its own, started by the desk's runner: `python -m mechexo.paper.gateway FOLDER --fd N`.
+A process of its own, started by the desk's runner: `python -m mechexo.paper.gateway FOLDER --fd N --key-ends TIME`.
 It answers `GET /health` from the desk's files. Lines on its stdin say how slowly (`delay 1.4`);
 it ends on SIGTERM, or when that stdin ends because the runner is gone.
 """
@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import TextIO
 
 from mechexo.clock import Clock, SystemClock
-from mechexo.paper import credentials, files, trading
+from mechexo.paper import files, trading
 
 QUOTA_BYTES = 64_000_000
 
@@ -88,7 +88,7 @@ def health(folder: Path, ends_at: datetime, now: datetime) -> dict[str, object]:
     """What the gateway says of itself and of the desk.
 
     Args:
-        ends_at: when the credential ends that the gateway read as it started.
+        ends_at: when the key ends that was in place as the gateway started.
     """
     used = files.bytes_used(folder)
     return {
@@ -135,11 +135,11 @@ def main(arguments: list[str] | None = None, clock: Clock | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m mechexo.paper.gateway")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--fd", type=int, required=True, help="the socket, which listens already")
+    parser.add_argument("--key-ends", type=datetime.fromisoformat, required=True)
     given = parser.parse_args(arguments)
     clock = clock or SystemClock()
-    ends_at = credentials.ends_at(given.folder)
     gateway = Gateway(
-        socket.socket(fileno=given.fd), lambda: health(given.folder, ends_at, clock.now())
+        socket.socket(fileno=given.fd), lambda: health(given.folder, given.key_ends, clock.now())
     )
     ending = threading.Thread(target=_obey, args=(gateway, sys.stdin), daemon=True)
     ending.start()

@@ -62,12 +62,14 @@ class GatewayService:
         if self.running:
             return
         now = self._clock.now()
+        # A key that comes later counts from the next start.
+        self.ends_at = credentials.ends_at(self.folder)
         # Bound here, so that a taken port is known at once and nobody waits for the process.
         with socket.create_server((HOST, self.port)) as listener, self._log() as log:
             self._process = subprocess.Popen(
                 [
                     *(sys.executable, "-P", "-m", "mechexo.paper.gateway", str(self.folder)),
-                    *("--fd", str(listener.fileno())),
+                    *("--fd", str(listener.fileno()), "--key-ends", stamp(self.ends_at)),
                 ],
                 stdin=subprocess.PIPE,
                 stdout=log,
@@ -76,8 +78,6 @@ class GatewayService:
                 pass_fds=(listener.fileno(),),
                 start_new_session=True,
             )
-        # As the process reads it: a credential that comes later counts from the next start.
-        self.ends_at = credentials.ends_at(self.folder)
         self.delay_s, self._since = 0.0, now
         self.say(f"started, process {self._process.pid}, port {self.port}")
 

@@ -74,6 +74,8 @@ class Supervisor:
                     return False, "the gateway is stopped, but a flow still runs; ask again"
                 return True, "the gateway and the flows are stopped: nothing writes"
             case ["writers", "start"]:
+                # As programs do that own a database: a restored one may have another mode.
+                trading.keep_log(self._stage.folder)
                 self._jobs.resume_flows()
                 self._connect()
                 return True, f"the flows are on again; {gateway.status()}"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -68,9 +68,8 @@ def trading(folder: Path) -> Iterator[sqlite3.Connection]:
 
 def create(folder: Path, now: datetime) -> None:
     """Makes the database: flags up, the mandate's limits, nothing used."""
+    keep_log(folder)
     connection = sqlite3.connect(folder / DATABASE)
-    # Write-ahead log: the desk's writers never hold up a probe that reads.
-    connection.execute("PRAGMA journal_mode = WAL")
     connection.executescript(SCHEMA)
     with connection:
         at = stamp(now)
@@ -86,6 +85,12 @@ def create(folder: Path, now: datetime) -> None:
             [("capital", CAPITAL, at), ("margin_used", 0.0, at)],
         )
     connection.close()
+
+
+def keep_log(folder: Path) -> None:
+    """Has the database write ahead into a log: its writers never hold up a probe that reads."""
+    with closing(sqlite3.connect(folder / DATABASE, timeout=5)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
 
 
 def stamp(moment: datetime) -> str:
