@@ -18,10 +18,11 @@ from mechexo.alerts.handover_notes import NOTE_LIMIT
 from mechexo.clock import VirtualClock
 from mechexo.desk import Desk
 from mechexo.errors import ConflictError, NotAllowedError, NotFoundError, UsageError
-from mechexo.following import tick
+from mechexo.following import run_step, tick
 from mechexo.incidents import operations as incidents
 from mechexo.shift_report import collect, html, markdown, message, shift_report
 from mechexo.shift_report.values import Items, Part, ShiftReport
+from runbook.followed import following_desk
 from support.program import document, mechexo, one_line
 
 pytestmark = pytest.mark.slow
@@ -111,6 +112,25 @@ def test_incidents_that_were_over_before_the_shift_are_not_in_it(
     told = section(shift_report(desk), "Incidents")
     assert "of this shift" in told
     assert "long over" not in told
+
+
+def test_the_steps_that_were_run_are_told_with_how_they_ended(
+    make_desk: Callable[..., Desk], clock: VirtualClock
+) -> None:
+    desk = following_desk(
+        make_desk, ("echo well", "id=look risk=read"), ("exit 3", "id=fails risk=read")
+    )
+    opened = incidents.open_incident(desk, title="odd", severity="SEV3", runbook="sample")
+    run_step(desk, opened.id, "sample", "look")
+    clock.advance(timedelta(hours=1))
+    run_step(desk, opened.id, "sample", "fails")
+    told = section(shift_report(desk), "Steps run")
+    assert "| 1 | sample/look | tester | ● ok | 0 | echo well |" in told
+    assert "| 1 | sample/fails | tester | ✖ failed | 3 | exit 3 |" in told
+    clock.advance(timedelta(minutes=30))
+    later = section(shift_report(desk, hours=1), "Steps run")
+    assert "sample/look" not in later
+    assert "sample/fails" in later
 
 
 def test_a_silence_that_ends_in_the_next_shift_is_told_and_a_longer_one_is_not(

@@ -5,6 +5,10 @@ the window from all of them, those of the baseline within their symbol. Of n ord
 (Rao and Wu 1988), without which many symbols of few orders would make the interval too narrow. The
 ends are BCa's, as in `costs/bootstrap.py`, and more than `BLOCKS` orders are put together likewise.
 
+Of orders of uneven size an interval of 95 % held the truth 93 times in 100 with 20 orders of one
+symbol on each side, and 94 to 96 times with 30 or more, also as two orders of each of 15 symbols
+(400 experiments each).
+
 What a whole day does to all its orders is not in the interval: a handful of days cannot tell it.
 The days of the baseline are listed for that.
 """
