@@ -1,5 +1,4 @@
-"""What was changed during an incident, by whatever hand, and what rollbacks did, as it is told of."""
-its postmortem."""
+"""What was changed during an incident, by whatever hand, and what a rollback did, as it is told."""
 
 from __future__ import annotations
 
