@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,9 +14,6 @@ from mechexo.runbook.library import over, own_folder, read_entry, shipped_folder
 if TYPE_CHECKING:
     from mechexo.config.models import Settings
     from mechexo.runbook.values import Entry
-
-MOST_OWN = 100
-"""With more files of its own a desk has an index, which is quicker."""
 
 
 def open_directly(settings: Settings | None, root: Path | None, entry_id: str) -> Entry | None:
@@ -31,8 +29,6 @@ def open_directly(settings: Settings | None, root: Path | None, entry_id: str) -
         files = [(each, SHIPPED) for each in list_markdown(shipped_folder())]
         if settings is not None and settings.runbook.folder:
             own = list_markdown(own_folder(settings, root))
-            if len(own) >= MOST_OWN:
-                return None
             files += [(each, str(each.path)) for each in own]
     except OSError:
         return None
@@ -52,8 +48,11 @@ def _may_be(source: Source, wanted: str) -> bool:
     if source.path.stem == wanted or source.refused:
         return True
     try:
-        with source.path.open("rb") as file:
-            head = file.read(4 * LARGEST_CHARACTERS).partition(b"\n---")[0]
+        descriptor = os.open(source.path, os.O_RDONLY | os.O_NONBLOCK)
+        try:
+            head = os.read(descriptor, 4 * LARGEST_CHARACTERS).partition(b"\n---")[0]
+        finally:
+            os.close(descriptor)
     except OSError:
         return True
     # An escape of YAML could hide it.
