@@ -97,7 +97,7 @@ def test_the_footer_leaves_out_what_needs_an_alert_when_none_is_chosen() -> None
 
 def test_the_command_line_knows_screens_and_deeds() -> None:
     words = command_words("overview")
-    assert {"alerts", "costs", "home", "refresh", "export", "quit", "ack", "help"} <= set(words)
+    assert {"alerts", "costs", "home", "refresh", "report", "quit", "ack", "help"} <= set(words)
 
 
 def test_completion_goes_as_far_as_it_is_sure() -> None:

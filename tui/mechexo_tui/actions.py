@@ -258,7 +258,7 @@ ACTIONS: tuple[Action, ...] = (
       for key, (what, text, where) in COST_SORTS.items()),
     Action("refresh", ("r", "ctrl+r"), "Read everything again now", words=("refresh",)),
     Action("pause", ("p",), "Stop refreshing, or go on", ALL_SCREENS - PLANS, words=("pause",)),
-    Action("export", ("R",), "Write the shift report to a file", words=("export", "report")),
+    Action("report", ("R",), "Show the shift report, and write it to a file", words=("report",)),
     Action("copy", ("y",), "Copy the chosen row to the terminal's clipboard", words=("copy",)),
     Action("down", ("j", "down"), "Down"),
     Action("up", ("k", "up"), "Up"),

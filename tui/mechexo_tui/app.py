@@ -175,7 +175,7 @@ class MechexoApp(App[int]):
                 "refresh": lambda: self.facts.refresh_all(self),
                 "pause": self._pause,
                 "raise": lambda: alert_deeds.raise_alert(self),
-                "export": lambda: deeds.export_report(self),
+                "report": lambda: deeds.show_report(self),
                 "copy": lambda: deeds.copy(self),
                 "reasons": lambda: deeds.show_reasons(self),
                 "suspend": self.action_suspend_process,

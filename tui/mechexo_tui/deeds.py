@@ -17,6 +17,7 @@ from mechexo_tui.screens.entry import EntryScreen
 from mechexo_tui.screens.text import TextScreen
 from mechexo_tui.terminal import clipboard_sequence
 from mechexo_tui.widgets import format as shown_as
+from mechexo_tui.widgets.format import ASCII
 from mechexo_tui.widgets.lines import Row, rows_of, wrapped
 
 if TYPE_CHECKING:
@@ -133,21 +134,37 @@ ABOUT: Mapping[str, Callable[..., None]] = {
 """What can be shown of an alert, and of now where none is chosen."""
 
 
-def export_report(app: MechexoApp) -> None:
-    """Writes the shift report beside the state file and says where."""
+def show_report(app: MechexoApp) -> None:
+    """Shows the shift report, and writes it beside the state file."""
+    screen = TextScreen("tail", "shift report", [Row((("  collecting", "dim"),))])
+    app.open_screen(screen)
 
     def write() -> str:
         from mechexo.files import write_whole
-        from mechexo.shift_report import shift_report
+        from mechexo.shift_report import collect, markdown
 
-        text = shift_report(app.desk)
+        text = markdown(collect(app.desk, rotation=True))
+        app.call_later(screen.become, as_markdown(app, text))
         folder = app.desk.state.path.parent / "reports"
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"shift-{app.desk.clock.now().astimezone(app.desk.zone):%Y%m%d-%H%M%S}.md"
         write_whole(path, text.encode(), mode=0o600)
         return f"the shift report is in {path}"
 
-    in_background(app, write)
+    def failed(text: str) -> None:
+        if screen.is_waiting:
+            screen.become(_trouble(f"? UNKNOWN  {text}"))
+        app.front.say(text, bad=True)
+
+    in_background(app, write, failed=failed)
+
+
+def as_markdown(app: MechexoApp, text: str) -> Callable[[int], list[Row]]:
+    """A markdown text as rows for any width."""
+    from mechexo_tui.widgets.markdown import markdown_lines
+
+    ascii_only = app.glyphs is ASCII
+    return lambda width: rows_of(markdown_lines(text, width - 2, ascii_only=ascii_only))
 
 
 def copy(app: MechexoApp) -> None:

@@ -8,11 +8,9 @@ from typing import TYPE_CHECKING
 from mechexo.errors import MechexoError
 from mechexo.incidents.values import SEVERITIES
 from mechexo_tui.actions import completed
-from mechexo_tui.deeds import in_background
+from mechexo_tui.deeds import as_markdown, in_background
 from mechexo_tui.screens.text import TextScreen
-from mechexo_tui.widgets.format import ASCII
-from mechexo_tui.widgets.lines import Row, rows_of
-from mechexo_tui.widgets.markdown import markdown_lines
+from mechexo_tui.widgets.lines import Row
 
 if TYPE_CHECKING:
     from mechexo.desk import Desk
@@ -215,11 +213,7 @@ def _read(screen: IncidentScreen, what: str, make: Callable[[Desk], str]) -> Non
 
     def work() -> None:
         made = make(app.desk)
-        ascii_only = app.glyphs is ASCII
-        app.call_later(
-            text.become,
-            lambda width: rows_of(markdown_lines(made, width - 2, ascii_only=ascii_only)),
-        )
+        app.call_later(text.become, as_markdown(app, made))
 
     def failed(said: str) -> None:
         text.become([Row(((f"  ? UNKNOWN  {said}", ""),))])

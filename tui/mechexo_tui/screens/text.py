@@ -31,6 +31,8 @@ class TextScreen(ConsoleScreen):
         self.crumbs = crumbs
         self._rows = rows
         self._made: tuple[int, Sequence[Row]] = (0, ())
+        self.is_waiting = True
+        """Whether nothing came in place of the first text yet."""
 
     @property
     def chosen_alert(self) -> int | None:
@@ -52,5 +54,5 @@ class TextScreen(ConsoleScreen):
 
     def become(self, rows: Sequence[Row] | Callable[[int], Sequence[Row]]) -> None:
         """Shows another text, once it is there."""
-        self._rows, self._made = rows, (0, ())
+        self._rows, self._made, self.is_waiting = rows, (0, ()), False
         self.show_now()
