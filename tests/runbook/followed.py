@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 
+from mechexo import following
 from mechexo.desk import Desk
 from runbook.entries import whole
 
+PATIENCE_S = 60.0
 FOLDER = '[runbook]\nfolder = "entries"\n'
 
 
@@ -38,3 +41,21 @@ def write(root: Path, text: str) -> None:
     folder = root / "entries"
     folder.mkdir(exist_ok=True)
     (folder / "sample.md").write_text(text)
+
+
+def until(holds: Callable[[], object]) -> None:
+    """Waits, generously, until something holds."""
+    begin = time.monotonic()
+    while not holds():
+        assert time.monotonic() - begin < PATIENCE_S, "it never came to be"
+        time.sleep(0.01)
+
+
+def incident_of(desk: Desk) -> int:
+    """The incident in which the entry is followed."""
+    return following.incident_for(desk, "sample").id
+
+
+def entries_of(desk: Desk, action: str) -> list[tuple[str, str]]:
+    """Target and outcome of each audit entry of an action."""
+    return [(e.target, e.outcome) for e in desk.audit_entries() if e.action == action]

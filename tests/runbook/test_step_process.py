@@ -8,7 +8,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -16,19 +15,11 @@ import pytest
 
 from mechexo.runbook.step_output import StepOutput
 from mechexo.runbook.step_process import Ended, run
+from runbook.followed import PATIENCE_S, until
 
 pytestmark = pytest.mark.slow
 
-PATIENCE_S = 60.0
 GRACE_S = 0.5
-
-
-def until(holds: Callable[[], object]) -> None:
-    """Waits, generously, until something holds."""
-    begin = time.monotonic()
-    while not holds():
-        assert time.monotonic() - begin < PATIENCE_S, "it never came to be"
-        time.sleep(0.01)
 
 
 def run_it(
@@ -124,6 +115,27 @@ if os.fork() == 0:
     os._exit(0)
 os.wait()
 """
+
+
+FORKS_ON = """
+import os, time
+forks = 0
+while True:
+    if os.fork():
+        os._exit(0)
+    forks += 1
+    with open("forks.new", "w") as file:
+        file.write(str(forks))
+    os.rename("forks.new", "forks")
+"""
+
+
+def test_what_forks_and_exits_all_the_time_is_ended(tmp_path: Path) -> None:
+    (tmp_path / "on.py").write_text(FORKS_ON)
+    run_it(f"{sys.executable} on.py; while [ ! -e forks ]; do sleep 0.05; done", tmp_path)
+    forks = (tmp_path / "forks").read_text()
+    time.sleep(0.2)
+    assert (tmp_path / "forks").read_text() == forks
 
 
 @pytest.mark.parametrize("hangs", [False, True], ids=["at its end", "at its time"])

@@ -23,6 +23,8 @@ _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 _CALLER = 0
 _SETTLE_S = 0.1
 """How long what the command left behind may take to end by itself before it counts as left."""
+_BURST = 200
+_RESTLESS = "what forks and exits all the time"
 KILL_S = 5.0
 """How long processes may take to be gone after SIGKILL."""
 _HEEDED = (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -85,10 +87,11 @@ class _Watch:
     def left_behind(self) -> list[str]:
         """What the command left running, after a moment to end by itself."""
         until_s = time.monotonic() + _SETTLE_S
-        while (names := self._living()) and time.monotonic() < until_s:
+        while not self._all_gone():
+            if time.monotonic() > until_s:
+                return sorted(self._living().values()) or [_RESTLESS]
             time.sleep(0.01)
-            self._reap()
-        return sorted(names.values())
+        return []
 
     def end_all(self, grace_s: float) -> list[str]:
         """SIGTERM, then SIGKILL to every process; returns what could not be ended."""
@@ -96,18 +99,32 @@ class _Watch:
             _send(pid, signal.SIGTERM)
             _send(pid, signal.SIGCONT)
         until_s = time.monotonic() + grace_s
-        while self._living() and time.monotonic() < until_s:
+        while not self._all_gone() and time.monotonic() < until_s:
             time.sleep(0.01)
-            self._reap()
         until_s = time.monotonic() + KILL_S
-        while names := self._living():
-            for pid in names:
+        while not self._all_gone():
+            for pid in self._living():
                 _send(pid, signal.SIGKILL)
+            # One that forks and exits all the time is gone before a look at all processes ends.
+            for _ in range(_BURST):
+                for pid in _children():
+                    _send(pid, signal.SIGKILL)
             if time.monotonic() > until_s:
-                return sorted(names.values())
+                return sorted(self._living().values()) or [_RESTLESS]
             time.sleep(0.005)
-            self._reap()
         return []
+
+    def _all_gone(self) -> bool:
+        """Whether nothing is left. A look at all processes can miss one that comes and goes; that
+        we have no child any more is certain, for whatever loses its parent becomes ours."""
+        self._reap()
+        if not self._adopts:
+            return not self._living()
+        try:
+            os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        except ChildProcessError:
+            return True
+        return False
 
     def _wait(self, left_s: float) -> None:
         for descriptor, _ in self._poll.poll(min(left_s * 1000 + 1, 60_000)):
@@ -181,6 +198,16 @@ def _become(command: str) -> NoReturn:
         os.write(2, f"cannot be started: {error}\n".encode())
     finally:
         os._exit(126)
+
+
+def _children() -> list[int]:
+    """Our children as they are now; none where the kernel does not list them."""
+    me = os.getpid()
+    try:
+        with open(f"/proc/{me}/task/{me}/children", "rb") as file:  # noqa: PTH123
+            return [int(pid) for pid in file.read().split()]
+    except OSError:
+        return []
 
 
 def _send(pid: int, number: int) -> None:
