@@ -211,11 +211,22 @@ def test_without_any_commission_the_slippage_is_compared() -> None:
 
 def test_other_sides_sizes_or_hours_are_a_warning() -> None:
     baseline = many(30, Row(side=1, minute=0))
-    assert judged(many(30, Row(side=1, minute=20)), baseline).warnings == ()
+    alike = judged(many(30, Row(side=1, minute=20)), baseline)
+    assert not any("the difference may be theirs" in line for line in alike.warnings)
     for other, word in ((Row(side=-1), "sides"), (Row(minute=45), "half hours")):
         assert any(word in line for line in judged(many(30, other), baseline).warnings), word
     large = judged(many(30, Row(notional=500_000.0)), baseline)
     assert any("sizes" in line for line in large.warnings)
+
+
+def test_a_baseline_of_one_day_is_a_warning() -> None:
+    day = 24 * 60
+    rows = [replace(row, minute=place % 2 * day) for place, row in enumerate(noisy(60, 2, 2))]
+    window = noisy(30, 2, 1)
+    assert any("one day" in line for line in judged(window, noisy(60, 2, 2)).warnings)
+    two = judged(window, rows)
+    assert [each.measured for each in two.days] == [30, 30]
+    assert not any("one day" in line for line in two.warnings)
 
 
 def test_the_same_seed_gives_the_same_interval_and_another_seed_another() -> None:

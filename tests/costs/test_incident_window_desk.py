@@ -187,4 +187,5 @@ def test_the_commands_print_and_give_documents(desk: Desk) -> None:
 def test_a_mix_of_symbols_does_not_make_other_sides_of_them() -> None:
     window = many(30, Row("AAA", side=1)) + many(10, Row("BBB", side=-1))
     baseline = many(10, Row("AAA", side=1)) + many(90, Row("BBB", side=-1))
-    assert judged(window, baseline).warnings == ()
+    found = judged(window, baseline).warnings
+    assert not any("the difference may be theirs" in line for line in found)

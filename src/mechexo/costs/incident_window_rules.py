@@ -76,6 +76,7 @@ def judge(
         _side(usual, sides[1], orders[1], rejected[1]),
     )
     why_not = _lacking(both, matched, weeks)
+    days = _days(usual, sides[1], grouping)
     likely = None
     if matched is not None and not why_not:
         likely = _likely(rows, orders, matched, resampling)
@@ -83,13 +84,13 @@ def judge(
         measure=measure,
         window=both[0],
         baseline=both[1],
-        days=_days(usual, sides[1], grouping),
+        days=days,
         symbols=rows,
         matched=matched,
         likely=likely,
         verdict=_verdict(likely),
         why_not=why_not,
-        warnings=tuple(_warnings(both, sides, rows, matched, measure, grouping)),
+        warnings=tuple(_warnings(both, sides, rows, matched, measure, grouping, days)),
     )
 
 
@@ -287,6 +288,7 @@ def _warnings(
     matched: Matched | None,
     measure: str,
     grouping: Grouping,
+    days: Sequence[BaselineDay],
 ) -> Iterator[str]:
     for label, side in zip(("the window", "the baseline"), both, strict=True):
         outside = side.fills - side.measured
@@ -302,6 +304,8 @@ def _warnings(
             f"{1 - matched.share:.0%} of the window's notional has no baseline and is in no "
             f"difference: {', '.join(alone[:5])}{' and others' if len(alone) > 5 else ''}"
         )
+    if sum(day.measured > 0 for day in days) == 1:
+        yield "the baseline is one day: whatever else was special about it is in the difference"
     names = [row.symbol for row in rows if row.difference_ccy is not None]
     for dimension in NOT_MATCHED:
         overlap = _overlap(measured, names, dimension, grouping)
