@@ -183,6 +183,21 @@ def test_a_step_that_is_blocked_runs_nothing(make_desk: MakeDesk) -> None:
     assert not (desk.root / "ran").exists()
 
 
+@slow
+def test_an_error_of_whoever_shows_the_output_ends_the_run_on_record(make_desk: MakeDesk) -> None:
+    desk = following_desk(make_desk, ("echo hello; sleep 1000", "id=look"))
+    number = incident_of(desk)
+
+    def fail(_text: str) -> None:
+        raise RuntimeError("no screen")
+
+    with pytest.raises(RuntimeError, match="no screen"):
+        following.run_step(desk, number, "sample", "look", on_output=fail)
+    (run,) = followed_entries.runs(desk, number)
+    assert (run.outcome, run.output) == (StepOutcome.CANCELLED, "hello")
+    assert "RuntimeError" in run.why
+
+
 DANGER = ("echo >ran", "id=act risk=danger confirm=typed undo=act")
 
 

@@ -84,7 +84,8 @@ def run_step(
         )
         output.close()
     except BaseException as error:
-        why = f"ended because of {type(error).__name__} in mechexo"
+        by_hand = isinstance(error, KeyboardInterrupt)
+        why = "interrupted" if by_hand else f"{type(error).__name__} in mechexo, so it was ended"
         _end(desk, replace(run, outcome=StepOutcome.CANCELLED, output=output.text(), why=why))
         raise
     good = ended.how == "ended" and ended.exit_code in step.exits
