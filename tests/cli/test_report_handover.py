@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sqlite3
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -191,6 +192,16 @@ def test_a_note_of_nothing_or_too_much_is_refused(desk: Desk, text: str) -> None
     with pytest.raises(UsageError):
         handover_notes.leave(desk, text)
     assert handover_notes.notes(desk) == ()
+
+
+@pytest.mark.parametrize(
+    "statement", ["UPDATE handover_note SET text = 'other'", "DELETE FROM handover_note"]
+)
+def test_what_a_note_says_is_never_changed_or_lost(desk: Desk, statement: str) -> None:
+    handover_notes.leave(desk, "vendor calls at nine")
+    with pytest.raises(sqlite3.IntegrityError), desk.state.write() as transaction:
+        transaction.execute(statement)
+    assert [each.text for each in handover_notes.notes(desk)] == ["vendor calls at nine"]
 
 
 def test_a_viewer_leaves_no_note(make_desk: Callable[..., Desk]) -> None:
