@@ -87,6 +87,13 @@ def test_a_name_in_a_command_that_the_desk_does_not_have_is_told(command: str, t
     assert {each.level for each in found(own(text), shipped=(own(text, "shipped"),))} == {"warning"}
 
 
+def test_a_command_over_several_lines_is_one_and_is_told_at_its_first() -> None:
+    text = whole(Diagnosis=step("true\n   mechexo flows runs \\\n     --flow nothing"))
+    (finding,) = found(own(text))
+    assert "[flows.nothing]" in finding.message
+    assert text.split("\n")[finding.line - 1].strip() == "mechexo flows runs \\"
+
+
 @pytest.mark.parametrize(
     "command",
     [

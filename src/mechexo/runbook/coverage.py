@@ -141,8 +141,13 @@ def _commands(entry: Entry) -> Iterator[tuple[int, str]]:
     found = outline(lines)
     for fence in found.fences:
         if fence.language in SHELLS and fence.closed:
-            for offset, line in enumerate(fence.content):
-                yield fence.line + 1 + offset, line
+            begun: list[str] = []
+            for number, line in enumerate(fence.content, fence.line + 1):
+                begun.append(line.removesuffix("\\"))
+                if not line.endswith("\\"):
+                    # A command over several lines is told at its first.
+                    yield number - len(begun) + 1, " ".join(begun)
+                    begun = []
     for number in found.content_lines:
         for span in inline_code(lines[number - 1]):
             if span.split()[:1] and span.split()[0] in OURS:
