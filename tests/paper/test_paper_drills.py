@@ -101,6 +101,13 @@ def test_one_drill_at_a_time(live: PaperDesk) -> None:
     assert not stands(live, "full_quota")
 
 
+def test_a_drill_ends_the_fault_that_came_by_chance(live: PaperDesk) -> None:
+    live.begin_fault("full_quota")
+    ask(live, "drill stale_feed")
+    assert not stands(live, "full_quota")
+    assert stands(live, "stale_feed")
+
+
 def test_what_nobody_does_is_refused(live: PaperDesk) -> None:
     for words in (["drill", "earthquake"], ["gateway", "explode"], []):
         assert live.supervisor.do(words, live.clock.now())[0] is False

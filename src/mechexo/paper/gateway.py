@@ -1,8 +1,8 @@
 """The paper desk's order gateway, as far as anyone can see from outside: a real HTTP endpoint.
 
-A process of its own, started by the desk's runner: `python -m mechexo.paper.gateway FOLDER --fd N --key-ends TIME`.
-It answers `GET /health` from the desk's files. Lines on its stdin say how slowly (`delay 1.4`);
-it ends on SIGTERM, or when that stdin ends because the runner is gone.
+A process of its own, started by the desk's runner (`gateway_service.py`) with its socket. It
+answers `GET /health` from the desk's files. Lines on its stdin say how slowly (`delay 1.4`); it
+ends on SIGTERM, or when that stdin ends because the runner is gone.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ import random
 import sqlite3
 from datetime import datetime
 
-from mechexo.paper import credentials, drills, trading
+from mechexo.paper import credentials, drills, faults, trading
 from mechexo.paper.faults import Stage
 from mechexo.paper.jobs import Jobs
 from mechexo.paper.live import REJECT_SHARE
@@ -112,5 +112,7 @@ class Supervisor:
         standing = drills.noted(self._stage.folder)
         if standing:
             return False, f"the drill {standing} is not over; its runbook entry mends it"
+        # One that came by chance would heal in the middle, and mix its traces with the drill's.
+        faults.heal(self._stage, now)
         drills.begin(self._stage, name, now)
         return True, f"drill: {drills.DRILLS[name].says}"
