@@ -53,7 +53,7 @@ def test_the_readme_calls_the_screens_by_their_names() -> None:
     from mechexo_tui.actions import SCREENS
 
     text = " ".join((REPOSITORY / "README.md").read_text().split())
-    listed = re.search(r"`1` to `8` switch screens: ([\w, ]+)", text)
+    listed = re.search(r"`1` to `9` switch screens: ([\w, ]+)", text.replace(" (or `:log`)", ""))
     assert listed
     assert listed[1].strip() == ", ".join(name for _, name, _, _ in SCREENS)
     assert "messages (or `:log`)" in text

@@ -160,11 +160,15 @@ def _stand(screen: IncidentScreen, status: str, question: str) -> None:
             _do(screen, lambda desk: work(desk, text.strip()))
 
     def work(desk: Desk, text: str) -> str:
+        from mechexo import incident_alerts
         from mechexo.incidents import operations
         from mechexo.incidents.values import IncidentStatus
 
         if status == "closed":
-            operations.close(desk, screen.incident_id, text=text)
+            _, still_open = incident_alerts.close(desk, screen.incident_id, text=text)
+            if still_open:
+                names = ", ".join(f"{each.id} {each.name}" for each in still_open)
+                return f"incident {screen.incident_id} is closed; still open: {names}"
         else:
             operations.set_status(desk, screen.incident_id, IncidentStatus(status), text=text)
         return f"incident {screen.incident_id} is {status}"

@@ -12,9 +12,11 @@ from mechexo_tui.deeds import STEP, in_background
 from mechexo_tui.screens.step import StepScreen
 
 if TYPE_CHECKING:
+    from mechexo.alerts.values import Alert
     from mechexo.desk import Desk
     from mechexo.incidents.values import Incident
     from mechexo.runbook.following_values import Preview, StepRun, StepState
+    from mechexo.runbook.values import Entry
     from mechexo_tui.screens.base import ConsoleScreen
     from mechexo_tui.screens.entry import EntryScreen
 
@@ -68,16 +70,7 @@ def with_incident(
         if text.isdecimal():
             incident = operations.get(app.desk, int(text))
         else:
-            incident = operations.open_incident(
-                app.desk,
-                title=text,
-                severity=severity,
-                runbook=entry.id,
-                alert_id=alert.id if alert else None,
-                alert_key=alert.key if alert else "",
-                began_at=alert.started_at if alert else None,
-                reason="its runbook entry is followed",
-            )
+            incident = _opened(app.desk, entry, text, severity, alert)
         app.call_later(_go_on, screen, incident, then)
 
     front.ask(
@@ -86,6 +79,20 @@ def with_incident(
         text=alert.summary if alert else entry.title,
         hint=f"or the number of one that goes on: {others}" if others else "enter opens it",
         judge=lambda text: "" if text.strip() else "a title, or the number of one; esc leaves",
+    )
+
+
+def _opened(desk: Desk, entry: Entry, title: str, severity: str, alert: Alert | None) -> Incident:
+    from mechexo import incident_alerts
+    from mechexo.incidents import operations
+
+    why = "its runbook entry is followed"
+    if alert is None:
+        return operations.open_incident(
+            desk, title=title, severity=severity, runbook=entry.id, reason=why
+        )
+    return incident_alerts.open_for_alert(
+        desk, alert.id, title=title, severity=severity, runbook=entry.id, reason=why
     )
 
 
