@@ -33,11 +33,18 @@ def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def drilled(pristine: Path, tmp_path: Path) -> Iterator[DrilledDesk]:
+def still(pristine: Path, tmp_path: Path) -> DrilledDesk:
+    """A desk that nobody runs."""
     folder = tmp_path / "desk"
     shutil.copytree(pristine, folder)
     write_config(folder, free_port())
-    config = folder / "mechexo.toml"
+    return DrilledDesk(folder)
+
+
+@pytest.fixture
+def drilled(still: DrilledDesk) -> Iterator[DrilledDesk]:
+    """A desk that runs, with the fault of a drill as its only one."""
+    folder, config = still.folder, still.config
     text = re.sub(r'(?m)^every = ".*"$', 'every = "1s"', config.read_text())
     # The drill ticks by itself, and this machine's load is not what it is about.
     text = text.replace('tick = "15s"', 'tick = "1h"')
@@ -57,7 +64,7 @@ def drilled(pristine: Path, tmp_path: Path) -> Iterator[DrilledDesk]:
     try:
         assert runner.stdout is not None
         assert [runner.stdout.readline() for _ in range(2)] == ["ready\n", "opened\n"]
-        yield DrilledDesk(folder)
+        yield still
     finally:
         runner.terminate()
         runner.wait(30)
