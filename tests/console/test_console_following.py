@@ -355,3 +355,21 @@ def test_of_a_flood_only_the_last_lines_are_kept() -> None:
     assert lines[-2] == f"line {MOST_LINES * 3 - 1}"
     assert len(lines) <= MOST_LINES + 1
     assert lines[0].endswith("lines before)")
+
+
+async def test_a_long_command_is_shown_whole_and_says_where_a_line_goes_on(
+    followed_desk: Desk, show: Show
+) -> None:
+    path = followed_desk.root / "own" / "gateway-lost.md"
+    long = "echo " + "-".join(f"part{number}" for number in range(30)) + "  two  spaces"
+    path.write_text(ENTRY.replace("echo made safe > safe.txt; echo done", long))
+    async with show(followed_desk, 60, 40) as pilot:
+        await opened(pilot, "safe")
+        await press(pilot, "enter")
+        await until(pilot, "at most")
+        lines = screen_text(pilot).splitlines()
+        first = next(at for at, line in enumerate(lines) if line.startswith("    echo part0"))
+        shown = [lines[first][4:], *(line[4:] for line in lines[first + 1 :])]
+        last = next(at for at, line in enumerate(lines) if line.startswith("  risk")) - 1
+        assert all(line.startswith("  … ") for line in lines[first + 1 : last])
+        assert "".join(shown[: last - first]) == long

@@ -124,7 +124,7 @@ SORTS = {
 
 ACTIONS: tuple[Action, ...] = (
     Action("open", ("enter",), "Open the alert's runbook entry, or the section", LISTS, "open"),
-    Action("runbook", ("b",), "Open the runbook entry of the alert", OF_ALERTS - {"entry"},
+    Action("runbook", ("b",), "Open the runbook entry of the alert", OF_ALERTS - FOLLOWED,
            "runbook", on_alert=True, words=("entry",)),
     Action("open", ("enter",), "Open the chosen row",
            frozenset({"flows", "runbook", "resources", "risk", "messages", "rollback", "incidents"})

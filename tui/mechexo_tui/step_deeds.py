@@ -98,7 +98,10 @@ def _opened(desk: Desk, entry: Entry, title: str, severity: str, alert: Alert | 
 
 def _go_on(screen: EntryScreen, incident: Incident, then: Callable[[Incident], None]) -> None:
     screen.incident = incident
-    screen.console_app.front.say(f"incident {incident.id} is open")
+    front = screen.console_app.front
+    if isinstance(front, StepScreen):
+        front.look_ahead()  # What a run is told of its incident is another thing now.
+    front.say(f"incident {incident.id} is open")
     then(incident)
 
 

@@ -139,10 +139,8 @@ def story(
     if not step.command:
         return [*lines, (), (("  This step is done by a person; space ticks it.", "dim"),)]
     lines += [(), ((" What would run", "title"),)]
-    lines += [
-        ((f"    {text}", "bold cyan"),)
-        for text in (preview.command if preview else step.command).split("\n")
-    ]
+    for text in (preview.command if preview else step.command).split("\n"):
+        lines += _whole(text, "    ", "bold cyan", look)
     lines += _about(preview, step.id, look)
     if live is not None or state.run is not None:
         lines += _run(state.run, live, look)
@@ -155,7 +153,6 @@ def _about(preview: Preview | None, step_id: str, look: Look) -> list[Line]:
     if preview is None:
         return []
     text, style = risk(preview.risk, look.glyphs)
-    set_too = " ".join(f"{name}={value}" for name, value in preview.environment)
     facts: list[tuple[str, Span]] = [
         ("risk", (text, style)),
         ("where", (f"{preview.folder} on {preview.host}", "")),
@@ -167,18 +164,29 @@ def _about(preview: Preview | None, step_id: str, look: Look) -> list[Line]:
         facts.append(("and says", (preview.expect, "")))
     if preview.undo:
         facts.append(("undone by", (preview.undo, "")))
-    if set_too:
-        facts.append(("set for it", (set_too, "dim")))
     lines: list[Line] = [()]
     for name, (value, how) in facts:
         for at, piece in enumerate(wrapped(harmless(value), look.width - 16)):
             lines.append(((f"  {'' if at else name:<11} ", "dim"), (piece, how)))
+    for at, (name, value) in enumerate(preview.environment):
+        head = f"  {'' if at else 'set for it':<11} "
+        lines += _whole(f"{name}={value}", head, "dim", look)
     if preview.blocked:
         lines.append(())
         for at, piece in enumerate(wrapped(harmless(preview.blocked), look.width - 18)):
             sign = f"  {look.glyphs.critical} cannot be run: " if not at else " " * 19
             lines.append(((sign, "critical"), (piece, "")))
     return lines
+
+
+def _whole(text: str, head: str, style: str, look: Look) -> list[Line]:
+    """A text with nothing left out and no space changed, in as many lines as it takes; those that
+    go on carry a mark."""
+    text = harmless(text)
+    room = max(8, look.width - len(head) - 3)
+    pieces = [text[at : at + room] for at in range(0, len(text), room)] or [""]
+    mark = " " * (len(head) - 2) + f"{look.glyphs.cut} "
+    return [((mark if at else head, "dim"), (piece, style)) for at, piece in enumerate(pieces)]
 
 
 def run_line(run: StepRun | None, running: bool, look: Look) -> Line:
