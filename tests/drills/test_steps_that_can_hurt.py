@@ -121,3 +121,12 @@ def test_a_log_that_cannot_be_read_is_not_an_empty_one(
     done = do(still, entry, step)
     assert done.returncode != 0
     assert "none" not in done.stdout
+
+
+def test_the_check_finds_nothing_and_every_name_is_set_on_the_paper_desk(
+    still: DrilledDesk,
+) -> None:
+    done = still.run("runbook", "check")
+    assert done.returncode == 0, done.stdout
+    assert "no findings in 10 entries" in done.stdout
+    assert "is not set in" not in done.stdout
