@@ -14,7 +14,7 @@ from mechexo.errors import MechexoError, UsageError
 from mechexo.incident_timeline import Timeline, timeline
 from mechexo.incidents.markdown import block, cell, table
 from mechexo.incidents.response import ResponseTime, response_times
-from mechexo.times import format_duration, in_zone
+from mechexo.times import format_duration, in_zone, stamps_in_zone
 
 if TYPE_CHECKING:
     from mechexo.alerts.values import Alert
@@ -102,7 +102,7 @@ def markdown(desk: Desk, found: Timeline, cost: Sequence[str] | None = None) -> 
     lines = [f"# Postmortem of incident {incident.id}: {cell(incident.title)}"]
     for title, part in parts:
         lines += ["", f"## {title}", "", *part]
-    return "\n".join(lines) + "\n"
+    return stamps_in_zone("\n".join(lines) + "\n", desk.zone)
 
 
 def _summary(desk: Desk, found: Timeline, shown: Shown) -> Iterable[str]:
@@ -247,7 +247,8 @@ def _questions(
         (cost is None, "what it cost is not known"),
     )
     asked += [said for missing, said in facts if missing]
-    lost = [moment for moment in found.moments if "outcome unknown" in moment.text]
+    ended = (moment for moment in found.moments if moment.kind == "step_ended")
+    lost = [moment for moment in ended if ": outcome unknown" in moment.text]
     asked += [f"nobody knows the outcome of {moment.ref}" for moment in lost]
     asked += [f"alert {a.id} ({a.name}) is {a.state.value}" for a in _open(found)]
     asked += [f"not known: {gap}" for gap in found.gaps]

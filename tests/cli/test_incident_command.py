@@ -174,3 +174,13 @@ def test_a_damaged_incident_makes_the_list_fail_and_shows_the_others(program: Pr
     assert code == 5
     assert "whole" in out
     assert "incident 1 is damaged" in program.said
+
+
+def test_recorded_stamps_are_told_in_the_desks_zone(program: Program) -> None:
+    path = program.desk.config_path
+    path.write_text(path.read_text().replace('zone = "UTC"', 'zone = "America/New_York"'))
+    incidents.open_incident(program.desk, title="t", severity="SEV2")
+    incidents.note(program.desk, 1, "held until 2026-11-27T11:00:00.000000Z")
+    for words in (["timeline", "1"], ["postmortem", "1", "--no-cost"]):
+        said = program(*words)[1]
+        assert "held until 2026-11-27 06:00:00 EST" in said, words

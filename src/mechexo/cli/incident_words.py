@@ -12,7 +12,7 @@ from mechexo.cli import render
 from mechexo.errors import UsageError
 from mechexo.files import write_whole
 from mechexo.incidents.values import IncidentStatus
-from mechexo.times import format_duration, in_zone, parse_instant
+from mechexo.times import format_duration, in_zone, parse_instant, stamps_in_zone
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -71,7 +71,10 @@ def facts(desk: Desk, incident: Incident) -> list[tuple[str, object]]:
 
 def print_moments(desk: Desk, moments: Sequence[Moment], gaps: Iterable[str], title: str) -> None:
     """A timeline as a table, and what is missing from it."""
-    rows = [(m.at, m.kind.replace("_", " "), m.who, _said(m)) for m in moments]
+    rows = [
+        (m.at, m.kind.replace("_", " "), m.who, stamps_in_zone(_said(m), desk.zone))
+        for m in moments
+    ]
     render.table(title, ("at", "what", "who", "said"), rows, zone=desk.zone)
     note_gaps(gaps)
 
