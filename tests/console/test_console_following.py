@@ -208,6 +208,7 @@ async def test_a_step_that_reads_runs_on_one_confirmation_and_shows_what_it_said
         await until(pilot, "Last run")
         await until(pilot, "● ok")
         assert "seen red" in screen_text(pilot)
+        assert "exit code 0" in screen_text(pilot)
         await press(pilot, "q")
         await until(pilot, "● ok")
     run = following.progress(followed_desk, 1, "gateway-lost").steps[2].run

@@ -197,7 +197,8 @@ def run_line(run: StepRun | None, running: bool, look: Look) -> Line:
         return ((" Not run yet", "dim"),)
     text, style = outcome(run, look.glyphs)
     took = shown_as.duration(run.duration_s, look.glyphs)
-    words = f"  {run.by}, {shown_as.exact(run.started_at, look)}, took {took}"
+    code = "" if run.exit_code is None else f", exit code {run.exit_code}"
+    words = f"  {run.by}, {shown_as.exact(run.started_at, look)}, took {took}{code}"
     return (" Last run  ", "title"), (text, style), (words, "dim")
 
 
