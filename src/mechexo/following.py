@@ -6,7 +6,6 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from mechexo.actor import Role
 from mechexo.errors import NotFoundError, UsageError, close_names
 from mechexo.incidents import operations as incidents
 from mechexo.incidents.values import SEVERITIES
@@ -55,6 +54,7 @@ def open_for(
         NotAllowedError: the role is below responder.
     """
     from mechexo.alerts.operations import get_alert
+    from mechexo.incident_alerts import began_at
 
     entry = operations.entry(desk, entry_id)
     alert = None if alert_id is None else get_alert(desk, alert_id)
@@ -65,7 +65,8 @@ def open_for(
         runbook=entry.id,
         alert_id=alert_id,
         alert_key=alert.key if alert else "",
-        began_at=alert.started_at if alert else None,
+        # A clock that was set back since must not keep anybody from opening one.
+        began_at=min(began_at(alert), desk.clock.now()) if alert else None,
         reason="its runbook entry is followed",
     )
 
@@ -133,6 +134,21 @@ def preview(desk: Desk, entry_id: str, step_id: str, incident_id: int | None = N
     return following.preview(desk, entry_id, step_id, incident_id)
 
 
+def check_step(
+    desk: Desk, entry_id: str, step_id: str, *, typed: str = "", reason: str = ""
+) -> None:
+    """Refuses what `run_step` would, before an incident is opened for it or another step is run.
+
+    Raises:
+        NotFoundError: there is no such entry or step.
+        UsageError: the step cannot be run as it stands, or a change on a live desk has no reason.
+        NotAllowedError: the role is too low, or the id was not typed.
+    """
+    from mechexo.runbook import step_running
+
+    step_running.check(desk, entry_id, step_id, typed=typed, reason=reason)
+
+
 def run_step(
     desk: Desk,
     incident_id: int,
@@ -160,8 +176,8 @@ def run_step(
     from mechexo.runbook import step_running
 
     _still_going_on(desk, incident_id)
-    if desk.role >= Role.RESPONDER:  # Of anybody else the refusal is the step's.
-        incidents.join(desk, incident_id)
+    step_running.check(desk, entry_id, step_id, typed=typed, reason=reason)
+    incidents.join(desk, incident_id)
     return step_running.run_step(
         desk,
         incident_id,

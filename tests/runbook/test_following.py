@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from mechexo import following
 from mechexo.actor import Actor
+from mechexo.alerts import operations as alerts
 from mechexo.clock import VirtualClock
 from mechexo.desk import Desk
 from mechexo.errors import NotAllowedError, NotFoundError, UsageError
@@ -196,6 +198,33 @@ def test_an_error_of_whoever_shows_the_output_ends_the_run_on_record(make_desk: 
     (run,) = followed_entries.runs(desk, number)
     assert (run.outcome, run.output) == (StepOutcome.CANCELLED, "hello")
     assert "RuntimeError" in run.why
+
+
+@slow
+def test_a_screen_that_fails_after_the_command_ended_does_not_change_how_it_ended(
+    make_desk: MakeDesk,
+) -> None:
+    # Without a newline it is shown only once the command has ended.
+    desk = following_desk(make_desk, ("printf changed", "id=look"))
+    number = incident_of(desk)
+
+    def fail(_text: str) -> None:
+        raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError):
+        following.run_step(desk, number, "sample", "look", on_output=fail)
+    (run,) = followed_entries.runs(desk, number)
+    assert (run.outcome, run.exit_code, run.output) == (StepOutcome.OK, 0, "changed")
+
+
+def test_an_alert_from_before_the_clock_was_set_back_can_be_followed(
+    make_desk: MakeDesk, clock: VirtualClock
+) -> None:
+    desk = following_desk(make_desk, ("true", "id=look"))
+    alert = alerts.raise_alert(desk, key="k", severity="high", name="n", summary="s", labels={})
+    clock.advance(-timedelta(hours=1))
+    opened = following.open_for(desk, "sample", alert_id=alert.id)
+    assert (opened.began_at, opened.alert_id) == (clock.now(), alert.id)
 
 
 DANGER = ("echo >ran", "id=act risk=danger confirm=typed undo=act")

@@ -19,6 +19,7 @@ from mechexo.processes import this_process
 from mechexo.runbook import following as followed_entries
 from mechexo.runbook import records
 from mechexo.runbook.following_values import StepOutcome, StepRun
+from mechexo.shift_report import shift_report
 from runbook.followed import PATIENCE_S, entries_of, following_desk, incident_of, until
 
 MakeDesk = Callable[..., Desk]
@@ -47,6 +48,22 @@ def test_a_step_that_somebody_runs_is_not_started_twice(make_desk: MakeDesk) -> 
         cancel.set()
         runner.join(PATIENCE_S)
     assert [run.outcome for run in found] == [StepOutcome.CANCELLED]
+
+
+def test_a_damaged_run_is_named_and_costs_the_shift_report_only_its_place(
+    make_desk: MakeDesk,
+) -> None:
+    desk = following_desk(make_desk, ("true", "id=look"))
+    number = incident_of(desk)
+    with desk.state.write() as transaction:
+        run = StepRun(0, number, "sample", "look", "true", "/", "host", "x", desk.clock.now())
+        records.insert_run(transaction, run, this_process(), ends_by=desk.clock.now())
+        transaction.execute("UPDATE step_runs SET started_at = 'never'")
+    with pytest.raises(StateError, match="run 1 of step sample/look is damaged"):
+        following.progress(desk, number, "sample")
+    report = shift_report(desk)
+    assert "Not readable: run 1 of step sample/look is damaged" in report
+    assert "## Actions" in report
 
 
 RUNNER = """

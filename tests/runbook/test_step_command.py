@@ -63,6 +63,19 @@ def test_a_danger_needs_its_id_typed_besides_a_yes(config: Path) -> None:
     assert (done.returncode, ran(config)) == (0, ["acted"])
 
 
+@pytest.mark.parametrize("mode", ["paper", "live"])
+def test_a_refused_step_among_them_opens_no_incident_and_lets_none_run(
+    make_desk: MakeDesk, mode: str
+) -> None:
+    config = following_desk(make_desk, *COMMANDS, mode=mode).config_path
+    typed = ["--typed", "act"] if mode == "live" else []
+    done = mechexo("runbook", "step", "sample", "look", "act", "--yes", *typed, config=config)
+    one_line(done.__class__(done.args, done.returncode, "", done.stderr), "sample/act")
+    assert done.returncode == (2 if mode == "live" else 3)
+    assert ran(config) == []
+    assert document(mechexo("incident", "list", "--json", config=config))["incidents"] == []
+
+
 def test_steps_stop_at_the_first_that_fails(config: Path) -> None:
     done = mechexo("runbook", "step", "sample", "fail", "look", "--yes", config=config)
     assert done.returncode == 1

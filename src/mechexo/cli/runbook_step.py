@@ -62,6 +62,10 @@ def step(
                 render.text("\n".join(preview_lines(each)) + "\n")
         raise typer.Exit(1 if any(each.blocked for each in previews) else 0)
     said = _confirmed(desk, previews, yes=yes, typed=typed or [])
+    for each in previews:
+        # All of them, before an incident is opened or the first is run.
+        typed_id = said.get(each.step_id, "")
+        following.check_step(desk, entry_id, each.step_id, typed=typed_id, reason=reason)
     found = following.incident_for(desk, entry_id, incident)
     for name, why in skipped:
         render.note(f"▲ {name} is passed over: {why}")

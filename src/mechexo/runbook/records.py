@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from mechexo.errors import StateError
 from mechexo.processes import Process, is_alive
 from mechexo.runbook.following_values import StepOutcome, StepRun, Tick
 from mechexo.times import from_iso_z, iso_z
@@ -153,10 +154,25 @@ def lost(transaction: Transaction, found: Iterable[StepRun], now: datetime) -> S
 
 
 def _tick(row: sqlite3.Row) -> Tick:
-    return Tick(row["step_key"], bool(row["ticked"]), from_iso_z(row["at"]), row["by"])
+    try:
+        return Tick(row["step_key"], bool(row["ticked"]), from_iso_z(row["at"]), row["by"])
+    except (ValueError, TypeError) as error:
+        raise StateError(
+            f"a tick of step {row['step_key']} is damaged in the state file: {error}"
+        ) from error
 
 
 def _run(row: sqlite3.Row, now: datetime) -> StepRun:
+    try:
+        return _read(row, now)
+    except (ValueError, TypeError) as error:
+        raise StateError(
+            f"run {row['id']} of step {row['entry_id']}/{row['step_id']} is damaged in the state "
+            f"file ({error}): what became of it is not known"
+        ) from error
+
+
+def _read(row: sqlite3.Row, now: datetime) -> StepRun:
     run = StepRun(
         id=row["id"],
         incident_id=row["incident_id"],

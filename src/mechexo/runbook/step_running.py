@@ -16,7 +16,7 @@ from mechexo.runbook.following import find_step, preview
 from mechexo.runbook.following_values import Preview, StepOutcome, StepRun
 from mechexo.runbook.step_expecting import misfit
 from mechexo.runbook.step_output import StepOutput, known_secrets
-from mechexo.runbook.values import Step
+from mechexo.runbook.values import Entry, Step
 from mechexo.state import audit as audit_log
 from mechexo.times import format_duration, in_zone
 
@@ -61,14 +61,7 @@ def run_step(
         BusyError: somebody runs it now.
         StateError: the start could not be recorded, and nothing was run; or the end could not.
     """
-    entry = operations.entry(desk, entry_id)
-    step = find_step(entry, step_id)
-    target = f"{entry.id}/{step.id or step.key}"
-    if why := step_rules.blocked(step, entry.steps):
-        raise UsageError(f"{target} cannot be run: {why}")
-    desk.require(ACTION, target, step_rules.needed_role(step, entry))
-    if step_rules.confirmation(step) == "typed" and typed != step.id:
-        raise NotAllowedError(f"{target} needs its id typed: --typed {step.id}")
+    entry, step = check(desk, entry_id, step_id, typed=typed, reason=reason)
     shown = preview(desk, entry.id, step.id, incident_id)
     run = _begin(desk, incident_id, step, shown, reason)
     output = StepOutput(on_output, known_secrets(desk.config_path))
@@ -82,24 +75,54 @@ def run_step(
             cancel=cancel,
             keep=step.background == "keep" and step.risk != "read",
         )
-        output.close()
     except BaseException as error:
         by_hand = isinstance(error, KeyboardInterrupt)
         why = "interrupted" if by_hand else f"{type(error).__name__} in mechexo, so it was ended"
         _end(desk, replace(run, outcome=StepOutcome.CANCELLED, output=output.text(), why=why))
         raise
+    try:
+        output.close()
+    except Exception:  # The screen is gone; what the command did is not: the end is recorded.
+        _end(desk, _ended(run, ended, shown, step, output))
+        raise
+    return _end(desk, _ended(run, ended, shown, step, output))
+
+
+def check(
+    desk: Desk, entry_id: str, step_id: str, *, typed: str = "", reason: str = ""
+) -> tuple[Entry, Step]:
+    """Refuses, before anything is done, what `run_step` would refuse for want of words or a role.
+
+    Raises:
+        NotFoundError: there is no such entry or step.
+        UsageError: the step cannot be run as it stands, or a reason is missing.
+        NotAllowedError: the role is too low, or the id was not typed.
+    """
+    entry = operations.entry(desk, entry_id)
+    step = find_step(entry, step_id)
+    target = f"{entry.id}/{step.id or step.key}"
+    if why := step_rules.blocked(step, entry.steps):
+        raise UsageError(f"{target} cannot be run: {why}")
+    desk.require(ACTION, target, step_rules.needed_role(step, entry))
+    if step_rules.confirmation(step) == "typed" and typed != step.id:
+        raise NotAllowedError(f"{target} needs its id typed: --typed {step.id}")
+    if desk.is_live and step.risk != "read" and not reason.strip():
+        raise UsageError(f"{target} on a live desk needs a reason: add --reason TEXT")
+    return entry, step
+
+
+def _ended(
+    run: StepRun, ended: step_process.Ended, shown: Preview, step: Step, output: StepOutput
+) -> StepRun:
     good = ended.how == "ended" and ended.exit_code in step.exits
     unlike = misfit(step.expect, output.plain()) if good else ""
-    return _end(
-        desk,
-        replace(
-            run,
-            outcome=step_rules.outcome(ended.how, ended.exit_code, step.exits, expected=not unlike),
-            exit_code=ended.exit_code,
-            duration_s=round(ended.duration_s, 3),
-            output=output.text(),
-            why="; ".join(filter(None, [unlike, *_remarks(ended, shown, step)])),
-        ),
+    return replace(
+        run,
+        outcome=step_rules.outcome(ended.how, ended.exit_code, step.exits, expected=not unlike),
+        exit_code=ended.exit_code,
+        duration_s=round(ended.duration_s, 3),
+        output=output.text(),
+        why="; ".join(filter(None, [unlike, *_remarks(ended, shown, step)])),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from datetime import timedelta
 
 from mechexo.desk import Desk
@@ -96,3 +97,6 @@ def _part(title: str, own: Collector, shift: Shift) -> Part:
         return Part(title, tuple(own(shift)))
     except MechexoError as error:
         return Part(title, unreadable=str(error))
+    except (ValueError, TypeError, KeyError, sqlite3.Error) as error:
+        # A damaged row of a wing that reads them all at once must not cost the whole report.
+        return Part(title, unreadable=f"damaged ({type(error).__name__}: {error})")
