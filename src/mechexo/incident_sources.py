@@ -126,13 +126,15 @@ def _run_moments(run: StepRun) -> Iterator[Moment]:
             at, end = run.started_at, f"{key}:end"
             yield Moment(at, "step_ended", run.by, text, "", "runbook", ref, end)
         return
-    facts = [run.outcome.value.replace("_", " ")]
+    unknown = run.outcome.value == "unknown"
+    facts = ["outcome unknown" if unknown else run.outcome.value.replace("_", " ")]
     facts += [f"exit code {run.exit_code}"] if run.exit_code is not None else []
     facts += [f"after {run.duration_s:.1f} s"] if run.duration_s is not None else []
     facts += [run.why] if run.why else []
     text, output = clean_line(f"{name} ended: {', '.join(facts)}"), clean_text(run.output)
     key = f"{key}:end"
-    yield Moment(run.ended_at, "step_ended", run.by, text, output, "runbook", ref, key)
+    at = max(run.ended_at, run.started_at)  # A clock set back puts no end before its start.
+    yield Moment(at, "step_ended", run.by, text, output, "runbook", ref, key)
 
 
 def of_rollbacks(asked: Asked) -> Iterator[Moment]:

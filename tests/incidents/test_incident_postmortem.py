@@ -23,6 +23,9 @@ from mechexo.incident_timeline import Timeline, timeline
 from mechexo.incidents import operations as incidents
 from mechexo.incidents.markdown import block, cell
 from mechexo.incidents.values import IncidentStatus, Moment
+from mechexo.processes import Process
+from mechexo.runbook import records as steps
+from mechexo.runbook.following_values import StepRun
 from mechexo.times import in_zone
 
 MINUTE = timedelta(minutes=1)
@@ -121,6 +124,20 @@ def opened(desk: Desk) -> int:
     return incidents.open_incident(
         desk, title="t", severity="SEV1", began_at=desk.clock.now() - 60 * MINUTE
     ).id
+
+
+def test_a_run_that_nobody_saw_end_is_an_open_question_also_once_it_was_run_again(
+    desk: Desk, clock: VirtualClock
+) -> None:
+    number = incidents.open_incident(desk, title="t", severity="SEV1").id
+    incidents.note(desk, number, "the broker says: outcome unknown")
+    run = StepRun(0, number, "disk-full", "look", "df -h", "/", "host", "tester", clock.now())
+    assert "nobody knows the outcome" not in postmortem(desk, number)
+    with desk.state.write() as transaction:
+        steps.insert_run(transaction, run, Process(1, "boot", "0"), ends_by=clock.now())
+        steps.lost(transaction, steps.running(transaction, "disk-full", "look", START), START)
+    questions = section(postmortem(desk, number), "Open questions")
+    assert "- nobody knows the outcome of disk-full/look" in questions
 
 
 def test_an_unknown_incident_or_format_is_refused(desk: Desk) -> None:

@@ -335,7 +335,7 @@ def test_damaged_rows_are_gaps_and_the_rest_is_told(desk: Desk) -> None:
     assert f"alert {broken} is damaged" in said
     assert "lines of their timelines are damaged" in said
     assert "probes: 1 changes are damaged" in said
-    assert "runbook: cannot be read" in said
+    assert "runbook: a tick of step s is damaged" in said
 
 
 def test_an_alert_that_is_not_kept_any_more_is_a_gap(desk: Desk) -> None:
