@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+_MARKS = "\\`*_[]<>|#~&"
+
 SHOWN_ROWS = 200
 """The most rows of a table."""
 
@@ -11,9 +13,10 @@ SHOWN_ROWS = 200
 def cell(text: str) -> str:
     """Foreign text as markdown that stays text: one line, no markup, no control codes."""
     line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    for mark in "\\`*_[]<>|#":
+    for mark in _MARKS:
         line = line.replace(mark, f"\\{mark}")
-    return line
+    # A line that begins so would become a list or a rule.
+    return f"\\{line}" if line[:1] in ("-", "+", "=") else line
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str | None]]) -> Iterator[str]:

@@ -5,17 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from mechexo.incidents.rules import clean_line, clean_text
-
-_MARKS = "\\`*_[]<>|#~&"
+from mechexo.markdown_text import cell as escaped
 
 
 def cell(text: str) -> str:
-    """Text as one line without markup: what looks like markdown or HTML is shown as it is."""
-    line = clean_line(text)
-    for mark in _MARKS:
-        line = line.replace(mark, f"\\{mark}")
-    # A line that begins so would become a list or a rule.
-    return f"\\{line}" if line[:1] in ("-", "+", "=") else line
+    """Text as one line without markup: what looks like markdown or HTML is shown as
+    it is."""
+    return escaped(clean_line(text))
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
