@@ -13,6 +13,7 @@ from mechexo import following
 from mechexo.desk import Desk
 from mechexo.incidents import operations as incidents
 from mechexo.runbook.following_values import StepOutcome, StepRun
+from support.serving import until
 from support.tmux import Tmux
 
 pytestmark = [pytest.mark.slow, pytest.mark.terminal]
@@ -99,6 +100,10 @@ def test_a_step_that_hears_no_signal_is_ended_at_its_timeout(desk: Desk, console
     console.wait_for("timed out", timeout_s=60)
     assert run_of(desk, "deaf").outcome is StepOutcome.TIMED_OUT
     deaf = STEPS["deaf"][0]
-    assert not [
-        p for p in psutil.process_iter(["cmdline"]) if deaf in " ".join(p.info["cmdline"] or ())
-    ]
+    until(lambda: not any(deaf in words for words in command_lines()), "an end of all of it")
+
+
+def command_lines() -> list[str]:
+    """What runs on this machine."""
+    every = psutil.process_iter(["cmdline"])
+    return [" ".join(each.info["cmdline"] or ()) for each in every]
