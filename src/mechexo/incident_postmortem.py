@@ -5,6 +5,7 @@ Every statement is taken from a record: what no record tells is an open question
 
 from __future__ import annotations
 
+import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
@@ -180,6 +181,10 @@ def _changed(desk: Desk, found: Timeline, shown: Shown) -> Iterable[str]:
         known = what_changed.around(desk, incident.began_at, first)
     except MechexoError as error:
         yield f"Not known: {cell(str(error))}"
+        return
+    except (ValueError, TypeError, KeyError, sqlite3.Error) as error:
+        # A damaged row in a wing that reads them all at once.
+        yield f"Not known: {cell(f'{type(error).__name__}: {error}')}"
         return
     suspects = [one for one in known.suspects if one.happening.at <= incident.began_at]
     rows = [

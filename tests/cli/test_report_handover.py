@@ -204,6 +204,31 @@ def test_what_a_note_says_is_never_changed_or_lost(desk: Desk, statement: str) -
     assert [each.text for each in handover_notes.notes(desk)] == ["vendor calls at nine"]
 
 
+def test_a_damaged_note_keeps_its_words_and_hides_no_other(desk: Desk) -> None:
+    handover_notes.leave(desk, "vendor calls at nine")
+    handover_notes.leave(desk, "the feed is slow")
+    with desk.state.write() as transaction:
+        transaction.execute("DROP TRIGGER handover_note_is_done_once")
+        transaction.execute("UPDATE handover_note SET at = 'never' WHERE id = 1")
+    told = section(shift_report(desk), "Handover notes")
+    assert "Not readable: note 1 is damaged in the state file" in told
+    assert "vendor calls at nine" in told
+    assert "the feed is slow" in told
+    listed = mechexo("report", "note", config=desk.config_path)
+    assert listed.returncode == 5
+    assert "the feed is slow" in listed.stdout
+    assert "vendor calls at nine" in listed.stderr
+
+
+def test_a_damaged_incident_is_no_absence_of_open_ones(desk: Desk) -> None:
+    incidents.open_incident(desk, title="t", severity="SEV1")
+    with desk.state.write() as transaction:
+        transaction.execute("UPDATE incident SET began_at = 'never'")
+    told = section(shift_report(desk), "Open incidents")
+    assert "Not readable: incident 1 is damaged" in told
+    assert "None." not in told
+
+
 def test_a_viewer_leaves_no_note(make_desk: Callable[..., Desk]) -> None:
     toml = '[access]\nowner_is_admin = false\nothers = "viewer"\n'
     desk = make_desk(toml, actor=Actor(54321, "guest"))

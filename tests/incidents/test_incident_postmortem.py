@@ -140,6 +140,18 @@ def test_a_run_that_nobody_saw_end_is_an_open_question_also_once_it_was_run_agai
     assert "- nobody knows the outcome of disk-full/look" in questions
 
 
+def test_a_damaged_alert_costs_the_postmortem_a_part_and_not_the_whole(
+    desk: Desk, clock: VirtualClock
+) -> None:
+    number = whole_night(desk, clock)
+    with desk.state.write() as transaction:
+        transaction.execute("UPDATE alert SET labels = '{'")
+    text = postmortem(desk, number)
+    assert section(text, "What changed before").strip().startswith("Not known: ")
+    assert "alert 1 is damaged" in section(text, "Open questions")
+    assert "restarted the handler" in section(text, "Timeline")
+
+
 def test_an_unknown_incident_or_format_is_refused(desk: Desk) -> None:
     with pytest.raises(NotFoundError):
         postmortem(desk, 9)

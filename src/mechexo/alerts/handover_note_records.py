@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from mechexo.alerts.records import LARGEST
+from mechexo.errors import StateError
 from mechexo.times import from_iso_z, iso_z
 
 _SELECT = "SELECT id, at, by, text, done_at, done_by FROM handover_note"
@@ -25,9 +26,18 @@ class HandoverNote:
     done_by: str = ""
 
 
-def open_notes(connection: sqlite3.Connection) -> tuple[HandoverNote, ...]:
-    """Those that are not done, oldest first."""
-    return tuple(map(_note, connection.execute(f"{_SELECT} WHERE done_at IS NULL ORDER BY id")))
+def open_notes(
+    connection: sqlite3.Connection,
+) -> tuple[tuple[HandoverNote, ...], tuple[str, ...]]:
+    """Those that are not done, oldest first; and what is wrong with, and said by, those that
+    cannot be read."""
+    found, damaged = [], []
+    for row in connection.execute(f"{_SELECT} WHERE done_at IS NULL ORDER BY id"):
+        try:
+            found.append(_note(row))
+        except StateError as error:
+            damaged.append(str(error))
+    return tuple(found), tuple(damaged)
 
 
 def note_by_id(connection: sqlite3.Connection, note_id: int) -> HandoverNote | None:
@@ -55,6 +65,15 @@ def mark_done(connection: sqlite3.Connection, note_id: int, at: datetime, by: st
 
 
 def _note(row: sqlite3.Row) -> HandoverNote:
+    try:
+        return _read(row)
+    except (ValueError, TypeError) as error:
+        raise StateError(
+            f"note {row['id']} is damaged in the state file ({error}); it says: {row['text']}"
+        ) from error
+
+
+def _read(row: sqlite3.Row) -> HandoverNote:
     return HandoverNote(
         id=row["id"],
         at=from_iso_z(row["at"]),

@@ -14,16 +14,22 @@ from mechexo.times import in_zone
 if TYPE_CHECKING:
     from mechexo.desk import Desk
 
-__all__ = ["NOTE_LIMIT", "HandoverNote", "done", "leave", "notes"]
+__all__ = ["NOTE_LIMIT", "HandoverNote", "damaged", "done", "leave", "notes"]
 
 NOTE_LIMIT = 2_000
 """Characters of a note."""
 
 
 def notes(desk: Desk) -> tuple[HandoverNote, ...]:
-    """The notes that are not done, oldest first."""
+    """The notes that are not done, oldest first. `damaged` says which could not be read."""
     with desk.state.explained():
-        return records.open_notes(desk.state.reader())
+        return records.open_notes(desk.state.reader())[0]
+
+
+def damaged(desk: Desk) -> tuple[str, ...]:
+    """What is wrong with the notes that cannot be read, and what they say."""
+    with desk.state.explained():
+        return records.open_notes(desk.state.reader())[1]
 
 
 def leave(desk: Desk, text: str) -> HandoverNote:

@@ -10,6 +10,7 @@ import typer
 
 from mechexo.cli import render
 from mechexo.cli.default_command import group_with_default
+from mechexo.cli.incident_words import complain
 from mechexo.cli.invocation import open_desk
 from mechexo.cli.options import Json, Reason, Yes
 from mechexo.errors import UnreachableError, UsageError
@@ -107,11 +108,14 @@ def note(
     if text is not None and done is not None:
         raise UsageError("give either a text or --done ID")
     if text is None and done is None:
-        found = handover_notes.notes(desk)
+        found, damaged = handover_notes.notes(desk), handover_notes.damaged(desk)
         if json_:
-            return render.json_document("handover_notes", desk.clock.now(), {"notes": found})
-        rows = [(each.id, each.at, each.by, each.text) for each in found]
-        return render.table("Handover notes", (">id", "at", "by", "note"), rows, zone=desk.zone)
+            body = {"notes": found, "damaged": damaged}
+            render.json_document("handover_notes", desk.clock.now(), body)
+        else:
+            rows = [(each.id, each.at, each.by, each.text) for each in found]
+            render.table("Handover notes", (">id", "at", "by", "note"), rows, zone=desk.zone)
+        return complain(damaged)
     if done is not None:
         one = handover_notes.done(desk, done, reason=reason)
     else:

@@ -34,8 +34,10 @@ def _alert(alert: Alert, shift: Shift) -> str:
 
 def open_incidents(shift: Shift) -> Iterable[Block]:
     """The incidents that go on, with the steps that come next."""
-    found = incidents.list_incidents(shift.desk)
-    if not found:
+    found, damaged = incidents.list_incidents(shift.desk), incidents.damaged(shift.desk)
+    if damaged:  # Whether it goes on is not known, so it may.
+        yield Items(tuple(f"Not readable: {why}" for why in damaged))
+    elif not found:
         yield Line("None.")
     for each in found:
         yield Line(f" {_incident(each, shift)}", f"{each.id} {each.severity}")
@@ -135,8 +137,10 @@ def notes(shift: Shift) -> Iterable[Block]:
     """What people left for the next shift, and did not say is done."""
     from mechexo.alerts import handover_notes
 
-    found = handover_notes.notes(shift.desk)
-    if not found:
+    found, damaged = handover_notes.notes(shift.desk), handover_notes.damaged(shift.desk)
+    if damaged:
+        yield Items(tuple(f"Not readable: {why}" for why in damaged))
+    if not found and not damaged:
         yield Line("None. Leave one with: mechexo report note TEXT")
         return
     yield Items(
