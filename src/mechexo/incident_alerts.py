@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from mechexo.incidents import operations as incidents
+from mechexo.times import in_zone
 
 if TYPE_CHECKING:
     from mechexo.alerts.values import Alert
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 LEAD = timedelta(minutes=15)
 """So long before the trouble began its timeline begins."""
 MOST_ALERTS = 1_000
+FARTHEST = timedelta(days=366)
+"""A beginning that is given and farther back is a slip of the keys; nothing can mend it later."""
 
 
 def window_of(incident: Incident, now: datetime) -> tuple[datetime, datetime]:
@@ -167,7 +170,8 @@ def opened_by_hand(
     `SEV2` unless said otherwise.
 
     Raises:
-        UsageError: neither a title nor an alert is given, or a flow is not known.
+        UsageError: neither a title nor an alert is given, a flow is not known, or it is to begin
+            more than a year ago.
         NotFoundError: there is no such alert.
         ConflictError: the alert belongs to an incident already.
         NotAllowedError: the role is below responder.
@@ -175,6 +179,9 @@ def opened_by_hand(
     from mechexo.errors import UsageError
 
     check_flows(desk, flows)
+    if began is not None and desk.clock.now() - began > FARTHEST:
+        at = in_zone(began, desk.zone)
+        raise UsageError(f"an incident cannot begin at {at}: that is more than a year ago")
     if alert_id is not None:
         return open_for_alert(
             desk,

@@ -145,6 +145,8 @@ def test_without_a_quote_a_fill_is_unpriced_and_not_free(desk: Desk, clock: Virt
 
 def test_a_window_that_is_none_is_refused(desk: Desk) -> None:
     traded(desk, each_minute(NOW, 3, 9.0))
+    with pytest.raises(UsageError, match="at most 366"):
+        window_cost(desk, datetime(1, 1, 2, tzinfo=UTC), NOW)
     with pytest.raises(UsageError, match="is empty"):
         window_cost(desk, NOW, NOW)
     with pytest.raises(UsageError, match="--weeks 0"):

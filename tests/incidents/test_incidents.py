@@ -5,12 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from sqlite3 import IntegrityError
 
 import pytest
 
 from conftest import ME, START, MakeDesk
+from mechexo import incident_alerts
 from mechexo.actor import Actor
 from mechexo.clock import VirtualClock
 from mechexo.desk import Desk
@@ -191,6 +192,24 @@ def test_an_opening_that_cannot_be_used_is_refused(
     with pytest.raises(UsageError, match=wrong):
         incidents.open_incident(desk, **{"title": "t", "severity": "SEV1", **words})  # type: ignore[arg-type]
     assert incidents.list_incidents(desk, all=True) == ()
+
+
+def test_a_beginning_that_is_a_slip_of_the_keys_is_refused(desk: Desk, clock: VirtualClock) -> None:
+    def open_(began: datetime) -> int:
+        words = {"title": "t", "severity": "SEV2", "runbook": "", "commander": "", "reason": ""}
+        return incident_alerts.opened_by_hand(
+            desk, alert_id=None, flows=(), began=began, **words
+        ).id
+
+    for began in (datetime(1, 1, 1, tzinfo=UTC), clock.now() - timedelta(days=367)):
+        with pytest.raises(UsageError, match="a year ago"):
+            open_(began)
+    assert open_(clock.now() - timedelta(days=365)) == 1
+
+
+def test_no_limit_is_too_large_to_list(desk: Desk) -> None:
+    assert opened(desk) == 1
+    assert len(incidents.list_incidents(desk, limit=10**20)) == 1
 
 
 def test_a_note_that_is_too_long_is_refused_with_both_numbers(desk: Desk) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from mechexo.costs.findings import Resampling
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 MOST_WEEKS = 52
 """The farthest that a baseline reaches back."""
+LONGEST = timedelta(days=366)
+"""The longest window."""
 
 
 def window_cost(
@@ -38,7 +40,8 @@ def window_cost(
     window takes no more memory than a day.
 
     Raises:
-        UsageError: the window is empty, or `weeks` is not between 1 and `MOST_WEEKS`.
+        UsageError: the window is empty or longer than `LONGEST`, or `weeks` is not between 1 and
+            `MOST_WEEKS`.
         ConfigError: no source is configured, or it does not fit its mapping.
         UnreachableError: a source cannot be read.
     """
@@ -47,6 +50,8 @@ def window_cost(
     if start >= end:
         first, last = (in_zone(moment, desk.zone) for moment in (start, end))
         raise UsageError(f"the window from {first} to {last} is empty: it must end after its start")
+    if end - start > LONGEST:
+        raise UsageError(f"the window has {(end - start).days} days: at most {LONGEST.days}")
     from mechexo.costs.incident_window_rules import judge
 
     zone = exchange_zone(desk)

@@ -154,7 +154,7 @@ def every(
         f"SELECT {_COLUMNS} FROM incident WHERE ? OR status <> 'closed' "  # noqa: S608
         "ORDER BY status = 'closed', CASE status WHEN 'closed' THEN '' ELSE severity END, "
         "opened_at DESC, id DESC LIMIT ?",
-        (closed, -1 if limit is None else limit),
+        (closed, -1 if limit is None else min(limit, LARGEST)),
     )
     return _readable(rows.fetchall())
 
