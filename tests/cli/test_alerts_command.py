@@ -14,8 +14,8 @@ import pytest
 from conftest import MakeDesk
 from mechexo.alerts import operations as alerts
 from mechexo.alerts.values import AlertState
-from mechexo.cli import main
 from mechexo.desk import Desk
+from support.in_process import Program
 
 pytestmark = pytest.mark.slow
 
@@ -24,33 +24,12 @@ RAISE = ["raise", "--key", "feed", "--severity", "high", "--name", "feed_stale"]
 RAISE += ["--summary", "stale"]
 
 
-class Program:
-    """Runs `mechexo alerts …` in this process and keeps what it printed."""
-
-    def __init__(
-        self, desk: Desk, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-    ) -> None:
-        self.desk = desk
-        self.said = ""
-        self._patch = monkeypatch
-        self._capsys = capsys
-
-    def __call__(self, *words: str, group: str = "alerts") -> tuple[int, str]:
-        config = str(self.desk.config_path)
-        self._patch.setattr(sys, "argv", ["mechexo", "--config", config, group, *words])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        printed = self._capsys.readouterr()
-        self.said = printed.err
-        return int(ended.value.code or 0), printed.out
-
-
 @pytest.fixture
 def program(
     make_desk: MakeDesk, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Program:
     # By the machine's clock, as the program itself.
-    return Program(Desk.open(make_desk(BOX).config_path), monkeypatch, capsys)
+    return Program(Desk.open(make_desk(BOX).config_path), "alerts", monkeypatch, capsys)
 
 
 def test_raise_stores_the_alert_and_leaves_the_sending_to_the_tick(program: Program) -> None:
@@ -354,7 +333,7 @@ def test_an_open_maintenance_window_is_among_the_silences(
 ) -> None:
     window = '[maintenance.move]\nmatch = { name = "feed_*" }\nreason = "moving the feed"\n'
     window += 'since = "2020-01-01T00:00"\nuntil = "2100-01-01T00:00"\n'
-    program = Program(make_desk(BOX + window), monkeypatch, capsys)
+    program = Program(make_desk(BOX + window), "alerts", monkeypatch, capsys)
     code, out = program("silences")
     assert code == 0
     assert "[maintenance.move]" in out

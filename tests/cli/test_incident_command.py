@@ -12,32 +12,11 @@ import pytest
 
 from conftest import MakeDesk
 from mechexo.alerts import operations as alerts
-from mechexo.cli import main
 from mechexo.desk import Desk
 from mechexo.incidents import operations as incidents
+from support.in_process import Program
 
 pytestmark = pytest.mark.slow
-
-
-class Program:
-    """Runs `mechexo incident …` in this process and keeps what it printed."""
-
-    def __init__(
-        self, desk: Desk, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-    ) -> None:
-        self.desk = desk
-        self.said = ""
-        self.patch = monkeypatch
-        self._capsys = capsys
-
-    def __call__(self, *words: str) -> tuple[int, str]:
-        config = str(self.desk.config_path)
-        self.patch.setattr(sys, "argv", ["mechexo", "--config", config, "incident", *words])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        printed = self._capsys.readouterr()
-        self.said = printed.err
-        return int(ended.value.code or 0), printed.out
 
 
 @pytest.fixture
@@ -46,7 +25,7 @@ def program(
 ) -> Program:
     # By the machine's clock, as the program itself.
     made = make_desk("[quiet_hours]\nenabled = false\n[flows.reweight]\n")
-    return Program(Desk.open(made.config_path), monkeypatch, capsys)
+    return Program(Desk.open(made.config_path), "incident", monkeypatch, capsys)
 
 
 def test_from_opening_to_closing(program: Program) -> None:

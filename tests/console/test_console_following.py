@@ -134,6 +134,17 @@ async def answered(pilot: Pilot[int], text: str = "") -> None:
     await press(pilot, *text, "enter")
 
 
+async def waiting(pilot: Pilot[int]) -> None:
+    """The step that waits, under way."""
+    await opened(pilot, "wait")
+    await press(pilot, "enter")
+    await until(pilot, "at most")
+    await pilot.press("enter")
+    await until(pilot, "run wait (it changes the desk)?")
+    await pilot.press("enter")
+    await until(pilot, "│ waiting")
+
+
 async def test_the_alert_stays_in_sight_above_its_entry(followed_desk: Desk, show: Show) -> None:
     async with show(followed_desk, 100, 34) as pilot:
         await opened(pilot)
@@ -260,13 +271,7 @@ async def test_a_run_can_be_ended_and_the_keys_stay_alive_meanwhile(
 ) -> None:
     incidents.open_incident(followed_desk, title="t", severity="SEV2", runbook="gateway-lost")
     async with show(followed_desk, 100, 40) as pilot:
-        await opened(pilot, "wait")
-        await press(pilot, "enter")
-        await until(pilot, "at most")
-        await pilot.press("enter")
-        await until(pilot, "run wait (it changes the desk)?")
-        await pilot.press("enter")
-        await until(pilot, "│ waiting")
+        await waiting(pilot)
         await pilot.press("question_mark")
         await until(pilot, "End the run")
         await pilot.press("q")
@@ -281,13 +286,7 @@ async def test_leaving_while_a_step_runs_asks_and_then_ends_it(
 ) -> None:
     incidents.open_incident(followed_desk, title="t", severity="SEV2", runbook="gateway-lost")
     async with show(followed_desk, 100, 40) as pilot:
-        await opened(pilot, "wait")
-        await press(pilot, "enter")
-        await until(pilot, "at most")
-        await pilot.press("enter")
-        await until(pilot, "run wait")
-        await pilot.press("enter")
-        await until(pilot, "│ waiting")
+        await waiting(pilot)
         await pilot.press("q", "q", "1", "q")
         await until(pilot, "a step is running; leave?")
         await pilot.press("enter")

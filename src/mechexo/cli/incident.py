@@ -14,7 +14,7 @@ from mechexo.cli.options import Csv, Json, Reason, Yes
 
 if TYPE_CHECKING:
     from mechexo.desk import Desk
-    from mechexo.incidents.values import Incident
+    from mechexo.incidents.values import Incident, IncidentStatus
 
 app = command_group("Incidents: their timeline, notes, postmortem, statistics.")
 
@@ -215,12 +215,9 @@ def mitigated(
     yes: Yes = False,
 ) -> None:
     """Say that it does no more harm."""
-    from mechexo.incidents import operations as incidents
     from mechexo.incidents.values import IncidentStatus
 
-    desk = open_desk(ctx)
-    found = incidents.set_status(desk, incident_id, IncidentStatus.MITIGATED, text=text)
-    _print_one(desk, found, f"incident {incident_id} is {found.status}", json_)
+    _stand(ctx, incident_id, IncidentStatus.MITIGATED, text, json_)
 
 
 @app.command("reopen")
@@ -232,11 +229,18 @@ def reopen(
     yes: Yes = False,
 ) -> None:
     """Say that it goes on after all."""
-    from mechexo.incidents import operations as incidents
     from mechexo.incidents.values import IncidentStatus
 
+    _stand(ctx, incident_id, IncidentStatus.OPEN, text, json_)
+
+
+def _stand(
+    ctx: typer.Context, incident_id: int, status: IncidentStatus, text: str, json_: bool
+) -> None:
+    from mechexo.incidents import operations as incidents
+
     desk = open_desk(ctx)
-    found = incidents.set_status(desk, incident_id, IncidentStatus.OPEN, text=text)
+    found = incidents.set_status(desk, incident_id, status, text=text)
     _print_one(desk, found, f"incident {incident_id} is {found.status}", json_)
 
 
