@@ -121,15 +121,19 @@ async def settled(pilot: Pilot[int], *, costs: bool = False) -> None:
     at_rest, deadline = 0, time.monotonic() + LONGEST_S
     while at_rest < 3:
         await pilot.pause(0.01)
-        at_rest = 0 if _busy(cast("MechexoApp", pilot.app), costs=costs) else at_rest + 1
-        assert time.monotonic() < deadline, f"never came to rest:\n{screen_text(pilot)}"
+        busy = _busy(cast("MechexoApp", pilot.app), costs=costs)
+        at_rest = 0 if busy else at_rest + 1
+        assert time.monotonic() < deadline, (
+            f"never came to rest, at last for {busy}:\n{screen_text(pilot)}"
+        )
 
 
-def _busy(app: MechexoApp, *, costs: bool) -> bool:
-    reading = any(costs or worker.group != "costs" for worker in app.workers)
+def _busy(app: MechexoApp, *, costs: bool) -> list[object]:
+    reading = [worker for worker in app.workers if costs or worker.group != "costs"]
     pumps = (app, app.screen, *app.screen.query())
-    queued = any(pump.message_queue_size for pump in pumps)
-    return reading or queued or bool(app.under_way) or app.painting.holding
+    queued = [pump for pump in pumps if pump.message_queue_size]
+    holding = ["painting held"] if app.painting.holding else []
+    return [*reading, *queued, *app.under_way, *holding]
 
 
 async def press(pilot: Pilot[int], *keys: str) -> None:
