@@ -25,6 +25,7 @@ from mechexo_tui.sources import (
     read_part,
     read_parts,
 )
+from mechexo_tui.timers import once_after
 from mechexo_tui.widgets.header import Heading
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ class Facts:
         every = self.desk.settings.refresh.dashboard
         self.next_at = self.desk.clock.now() + every
         app.set_interval(every.total_seconds(), lambda: self._refresh_in_time(app))
-        app.set_timer(0.2, lambda: self.refresh_groups(app, GROUPS))
+        once_after(app, 0.2, lambda: self.refresh_groups(app, GROUPS))
         watch = threading.Thread(target=self._watch, args=(app,), name="state-watch", daemon=True)
         watch.start()
 

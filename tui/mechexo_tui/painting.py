@@ -6,6 +6,8 @@ import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
+from mechexo_tui.timers import once_after
+
 if TYPE_CHECKING:
     from textual.app import App
     from textual.screen import Screen
@@ -34,12 +36,12 @@ class HeldPainting:
         if not self.holding:
             self.holding = True
             self._held.enter_context(self._app.batch_update())
-            self._app.set_timer(LOOK_S, self._look)
+            once_after(self._app, LOOK_S, self._look)
 
     def _look(self) -> None:
         screen = self._app.screen
         if time.monotonic() < self._until and not _at_rest(screen):
-            self._app.set_timer(LOOK_S, self._look)
+            once_after(self._app, LOOK_S, self._look)
             return
         self.holding = False
         self._held.close()

@@ -12,6 +12,7 @@ from textual.screen import Screen
 
 from mechexo_tui.actions import Situation, action_for, all_keys, why_disabled
 from mechexo_tui.panels.alerts import in_words
+from mechexo_tui.timers import once_after
 from mechexo_tui.widgets.footer import Footer
 from mechexo_tui.widgets.header import Header
 from mechexo_tui.widgets.line_list import LineList
@@ -173,7 +174,7 @@ class ConsoleScreen(Screen[None]):
             return
         footer = self.query_one(Footer)
         footer.say(text, bad=bad)
-        self.set_timer(8.0, self._fall_silent)
+        once_after(self, 8.0, self._fall_silent)
 
     def _fall_silent(self) -> None:
         self.query_one(Footer).fall_silent()

@@ -17,6 +17,7 @@ from mechexo_tui.panels.costs_shown import empty_line, head_lines, row_maker, te
 from mechexo_tui.screens.base import ConsoleScreen
 from mechexo_tui.screens.costs_known import Known, Question
 from mechexo_tui.screens.costs_levels import Level, crumbs
+from mechexo_tui.timers import once_after
 from mechexo_tui.widgets.line_block import LineBlock
 from mechexo_tui.widgets.line_list import LineList
 from mechexo_tui.widgets.lines import rows_of
@@ -243,7 +244,7 @@ class CostsScreen(ConsoleScreen):
         self._trail.append(Known(level))
         self.words = level.words
         self._patient = True
-        self.set_timer(PATIENCE_S, self._be_impatient)
+        once_after(self, PATIENCE_S, self._be_impatient)
         self.show_now()
 
     def _be_impatient(self) -> None:
