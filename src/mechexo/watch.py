@@ -1,7 +1,7 @@
 """The tick: probes, then alerts, then messages, then how the desk is. One pass for cron.
 
-The meeting place of the health, flows, costs, alerts and runbook wings, which know nothing of each
-other.
+The meeting place of the health, flows (with CI), costs, alerts and runbook wings, which know
+nothing of each other.
 Each stage runs in its own thread with its share of the deadline, so that one that hangs or fails
 is recorded and shown but keeps no later stage, least of all the sending, from its work.
 """
@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, TypeVar
 
-from mechexo import hearing, rolling_back, tick_log
+from mechexo import ci_words, hearing, rolling_back, tick_log
 from mechexo.alerts.values import Alert, Delivery, Observation
 from mechexo.desk import Desk
 from mechexo.desk_status import DeskStatus, status_after_tick
@@ -88,6 +88,11 @@ class _Pass:
 
     def run(self, name: str, limit_s: float, work: Callable[[], Result]) -> Result | None:
         """The stage's result; None when it failed or did not end, with the reason recorded."""
+        return self.begin(name, work)(limit_s)
+
+    def begin(self, name: str, work: Callable[[], Result]) -> Callable[[float], Result | None]:
+        """Begins a stage beside those that follow; what it returns waits for it so long, and is
+        called once."""
         result: list[Result] = []
         failure: list[BaseException] = []
 
@@ -102,17 +107,21 @@ class _Pass:
         started = time.monotonic()
         thread = threading.Thread(target=guarded, name=f"tick-{name}", daemon=True)
         thread.start()
-        thread.join(limit_s)
-        # Taken once: a thread that ends just after its limit changes nothing of what we say.
-        found, failed = tuple(result), tuple(failure)
-        took = round(time.monotonic() - started, 3)
-        if failed:
-            self.stages.append(Stage(name, False, _in_words(failed[0]), took))
-        elif not found:
-            self.stages.append(Stage(name, False, f"did not end within {limit_s:.1f} s", took))
-        else:
-            self.stages.append(Stage(name, True, "", took))
-        return found[0] if found else None
+
+        def finish(limit_s: float) -> Result | None:
+            thread.join(limit_s)
+            # Taken once: a thread that ends just after its limit changes nothing of what we say.
+            found, failed = tuple(result), tuple(failure)
+            took = round(time.monotonic() - started, 3)
+            if failed:
+                self.stages.append(Stage(name, False, _in_words(failed[0]), took))
+            elif not found:
+                self.stages.append(Stage(name, False, f"did not end within {limit_s:.1f} s", took))
+            else:
+                self.stages.append(Stage(name, True, "", took))
+            return found[0] if found else None
+
+        return finish
 
 
 SAME_TICK = 0.9
@@ -182,6 +191,7 @@ def _tick(desk: Desk, deadline_s: float) -> TickReport:
     from mechexo.alerts import handing_over
     from mechexo.alerts import operations as alerts
     from mechexo.flows import operations as flows
+    from mechexo.flows.ci import operations as ci
     from mechexo.health import operations as health
     from mechexo.rollback.flags import spool
 
@@ -194,6 +204,10 @@ def _tick(desk: Desk, deadline_s: float) -> TickReport:
 
     # The probes get a little less than their stage, to store what they found.
     look_s = PROBES_SHARE * deadline_s
+    # Beside the probes: systems outside are slow, and cost the tick no time of its own.
+    asking = None
+    if desk.settings.ci:
+        asking = this.begin("ci", lambda: ci.look(desk, deadline_s=look_s * 0.93))
     probes = this.run("probes", look_s, lambda: health.run_due(desk, deadline_s=look_s * 0.93))
     if probes is not None:
         observations += probe_observations(probes, desk.settings.probes, desk.clock.now())
@@ -201,6 +215,10 @@ def _tick(desk: Desk, deadline_s: float) -> TickReport:
     standings = this.run("flows", flows_s, lambda: flows.settled_standings(desk))
     if standings is not None:
         observations += flow_observations(standings, desk.settings.flows)
+    if asking is not None:
+        ci_s = this.left_s(keeping_s=alerting_s + sending_s + closing_s)
+        known = asking(ci_s)
+        observations += ci_words.observations(known or (), desk.settings, desk.clock.now())
     costs_s = this.left_s(keeping_s=alerting_s + sending_s + closing_s)
     judged = this.run("costs", costs_s, lambda: _costs_judged(desk)) if _has_limits(desk) else None
     if judged is not None:
