@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from mechexo.config import CiSettings, Settings
 
 CARD = "ci"
+SOURCE = "ci-runs"
+"""Whose alerts these are. Not `ci`: that is what a desk's own CI calls itself that sends alerts."""
 STANDS_FOR = 3
 """Intervals after which what was learnt no longer stands."""
 UNKNOWN_AFTER = timedelta(minutes=30)
@@ -173,7 +175,7 @@ def _observed(
         severity=settings.severity if trouble == "failed" else _milder(settings.severity),
         name=f"{standing.name}_ci_{trouble}",
         summary=f"{standing.repository}: {detail}" + (f" {link}" if link else ""),
-        source="ci",
+        source=SOURCE,
         labels=labels,
         runbook=settings.runbook,
         observed_at=standing.good_at if trouble == "failed" else None,

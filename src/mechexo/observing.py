@@ -230,7 +230,7 @@ def gone(
                 watched, name = settings.probes, alert.labels.get("probe", "")
             case "flow":
                 watched, name = settings.flows, alert.labels.get("flow", "")
-            case "ci":
+            case "ci-runs":
                 watched, name = settings.ci, alert.labels.get("ci", "")
             case _:
                 continue

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -382,3 +383,96 @@ def test_an_answer_of_no_documented_shape_names_what_is_wrong(tmp_path: Path) ->
     bad = json.loads('{"workflow_runs": [{"id": 1, "status": "queued", "created_at": "soon"}]}')
     with pytest.raises(ShapeError, match="the start of a run is no moment: 'soon'"):
         runs_of(bad, question)
+
+
+PLUG_IN = """
+from datetime import UTC, datetime
+
+from mechexo.flows.ci.systems import CiAnswer
+from mechexo.flows.ci.values import CiLook, CiPage, CiRun, CiState
+
+
+def look(settings, question):
+    at = datetime(2026, 3, 2, tzinfo=UTC)
+    run = CiRun("1", "own", "main", CiState.FAILED, "x", "x", "", "", "", "", 1, 1, at, at)
+    if question.resolve(settings.token) == "breaks":
+        raise RuntimeError("sent breaks to the server")
+    return CiAnswer(CiLook((CiPage("/", "", (run,)),)))
+"""
+
+
+def plugged_in(folder: Path, monkeypatch: pytest.MonkeyPatch, module: str) -> None:
+    """A package with an entry point, as pip leaves it."""
+    made = folder / "plugged_ci-1.0.dist-info"
+    made.mkdir(parents=True)
+    (made / "METADATA").write_text("Metadata-Version: 2.1\nName: plugged-ci\nVersion: 1.0\n")
+    (made / "entry_points.txt").write_text("[mechexo.ci_sources]\nown_ci = plugged_ci\n")
+    (folder / "plugged_ci.py").write_text(module)
+    monkeypatch.syspath_prepend(folder)
+    monkeypatch.delitem(sys.modules, "plugged_ci", raising=False)
+
+
+OWN = '[ci.strategies]\nkind = "own_ci"\nrepository = "x"\ntoken = "${env:CI_TOKEN}"\n'
+
+
+def test_another_package_can_add_a_kind(
+    make_desk: MakeDesk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plugged_in(tmp_path / "site", monkeypatch, PLUG_IN)
+    monkeypatch.setenv("CI_TOKEN", "fine")
+    (badge,) = looked(make_desk(OWN)).badges
+    assert (badge.workflow, badge.state) == ("own", CiState.FAILED)
+
+
+def test_a_plug_in_that_breaks_is_its_sources_failure_and_shows_no_token(
+    make_desk: MakeDesk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plugged_in(tmp_path / "site", monkeypatch, PLUG_IN)
+    monkeypatch.setenv("CI_TOKEN", "breaks")
+    assert looked(make_desk(OWN)).why == "RuntimeError: sent *** to the server"
+
+
+def test_a_plug_in_that_cannot_be_loaded_is_named(
+    make_desk: MakeDesk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plugged_in(tmp_path / "site", monkeypatch, "import nothing_of_this_name")
+    why = looked(make_desk(OWN)).why
+    assert why.startswith("the CI system 'own_ci' of plugged-ci cannot be loaded (plugged_ci)")
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("branches = []", "branches is empty: nothing would be looked at"),
+        ('base_url = "ci.example.com"', "base_url is no address"),
+        ('workflows = [""]', "has a branch or workflow without a name"),
+        (f"branches = {[f'b{n}' for n in range(21)]}", "asks for 21 lists of runs at a time"),
+    ],
+)
+def test_a_table_that_makes_no_sense_is_refused(make_desk: MakeDesk, line: str, why: str) -> None:
+    with pytest.raises(ConfigError, match=rf"\[ci.strategies\] {why}"):
+        make_desk(f'[ci.strategies]\nrepository = "desk/strategies"\n{line}\n')
+
+
+def test_the_largest_look_there_can_be_fits_into_the_state_file(
+    make_desk: MakeDesk, server: CiServer
+) -> None:
+    branches = [f"b{number}" for number in range(20)]
+    server.runs = [
+        github_run(
+            number % 60,
+            branch=branch,
+            id=number * 100 + at,
+            name="w" * 500 + str(number),
+            display_title="é" * 500,
+            html_url="https://github.example.com/" + "x" * 270,
+        )
+        for at, branch in enumerate(branches)
+        for number in range(60)
+    ]
+    desk = make_desk(
+        f'[ci.strategies]\nrepository = "d/s"\nbase_url = "{server.url}"\nruns = 200\n'
+        f"branches = {branches}\n"
+    )
+    standing = looked(desk)
+    assert (standing.why, len(standing.runs)) == ("", 400)
