@@ -7,7 +7,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -225,6 +225,25 @@ def test_a_value_too_long_to_keep_is_a_failure(desk: Desk) -> None:
         None,
         "its answer is too long to keep: 1,000,001 characters",
     )
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        ("fine", "it answered with str, not with an Answer of text"),
+        (Answer(b"fine"), "it answered with Answer, not with an Answer of text"),  # type: ignore[arg-type]
+        (Answer("\ud800"), "its answer is no text that can be kept"),
+        (
+            Answer("fine", datetime(2026, 3, 2)),  # noqa: DTZ001 - what is to be refused
+            "it asks to be left alone until a moment without a zone",
+        ),
+    ],
+)
+def test_an_answer_that_cannot_be_kept_harms_nobody_else(
+    desk: Desk, answer: Answer, why: str
+) -> None:
+    found, other = ask(desk, Asked("t:a", lambda _: answer), Asked("t:b", good))
+    assert (found.why, found.value, other.value) == (why, None, "fine")
 
 
 def test_a_year_of_asking_leaves_one_row_for_each_source(desk: Desk, clock: VirtualClock) -> None:

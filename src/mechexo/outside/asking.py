@@ -152,8 +152,6 @@ def _folded(
     source: Source, row: Kept | None, outcome: Outcome, now: datetime, patience: Patience
 ) -> Kept:
     breaker = row.breaker if row else Breaker()
-    if isinstance(outcome, Answer) and len(outcome.value) > LONGEST_VALUE:
-        outcome = f"its answer is too long to keep: {len(outcome.value):,} characters"
     known = (row.value, row.good_at) if row else (None, None)
     match outcome:
         case Answer():
@@ -214,16 +212,36 @@ def _asked(
 def _ask(source: Source, question: Question, answers: SimpleQueue[tuple[str, Outcome]]) -> None:
     outcome: Outcome
     try:
-        outcome = source.ask(question)
-        if not isinstance(outcome, Answer):
-            outcome = f"it answered with {type(outcome).__name__}, not an Answer"
+        outcome = _usable(source.ask(question))
     except HeldError as error:
-        outcome = error
+        naive = error.until.tzinfo is None
+        outcome = _words(f"{error}, until a moment without a zone") if naive else error
     except MechexoError as error:
         outcome = _words(str(error))
     except BaseException as error:  # noqa: BLE001 - whatever a source raises is its own reason
         outcome = _words(f"{type(error).__name__}: {error}")
     answers.put((source.name, outcome))
+
+
+def _usable(answer: Answer) -> Outcome:
+    """The answer, or what keeps it from being kept: a source may be anybody's code."""
+    if not isinstance(answer, Answer) or not isinstance(answer.value, str):
+        return f"it answered with {type(answer).__name__}, not with an Answer of text"
+    if len(answer.value) > LONGEST_VALUE:
+        return f"its answer is too long to keep: {len(answer.value):,} characters"
+    if "\0" in answer.value or not _is_unicode(answer.value):
+        return "its answer is no text that can be kept"
+    if answer.hold_until is not None and answer.hold_until.tzinfo is None:
+        return "it asks to be left alone until a moment without a zone"
+    return answer
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _words(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -11,9 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conftest import START
+from mechexo.config import CiSettings
+from mechexo.flows.ci.keeping import from_text, to_text
 from mechexo.flows.ci.limits import AT_LEAST, hold_until
 from mechexo.flows.ci.rules import EARLIER_KEPT_FOR, badges, still_telling
-from mechexo.flows.ci.values import CiRun, CiState
+from mechexo.flows.ci.values import CiLook, CiPage, CiRun, CiState
 
 RUN = CiRun(
     *("1", "tests", "main", CiState.PASSED, "completed", "success", "c0ffee", "", "", "push"),
@@ -116,3 +119,31 @@ def test_garbage_in_headers_never_fails_and_never_holds_in_the_past(
 ) -> None:
     until = hold_until(status, headers, START)
     assert until is None or until >= START
+
+
+KEPT_FOR = CiSettings(repository="desk/strategies")
+words = st.text(st.characters(codec="utf-8"), max_size=20)
+
+
+@given(runs, runs, words, words)
+def test_what_is_kept_is_read_back_as_it_was(
+    listed: list[CiRun], earlier: list[CiRun], title: str, etag: str
+) -> None:
+    titled = tuple(replace(run, title=title) for run in listed)
+    look = CiLook((CiPage("/runs", etag, titled, "/next"),), tuple(earlier))
+    assert from_text(KEPT_FOR, to_text(KEPT_FOR, look)) == look
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=10,
+)
+
+
+@given(json_values, json_values, st.sampled_from(["", "[", "[]", "{}", "null", "3"]))
+def test_what_was_damaged_is_none_and_no_error(pages: object, earlier: object, raw: str) -> None:
+    whole = json.loads(to_text(KEPT_FOR, CiLook(())))
+    for damaged in (raw, json.dumps(whole | {"pages": pages, "earlier": earlier})):
+        look = from_text(KEPT_FOR, damaged)
+        assert look is None or look == CiLook(())

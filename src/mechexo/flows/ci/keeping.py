@@ -39,7 +39,7 @@ def from_text(settings: CiSettings, kept: str | None) -> CiLook | None:
             for each in document["pages"]
         )
         return CiLook(pages, _runs(document["earlier"]))
-    except (ValueError, TypeError, KeyError, RecursionError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
 
 

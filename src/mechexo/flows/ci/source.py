@@ -57,13 +57,13 @@ class CiSource:
         asked = CiQuestion(self.root, question.now, question.within_s, before)
         try:
             answer = find_system(self.settings.kind).look(self.settings, asked)
+            known = (*before.runs, *before.earlier) if before else ()
+            earlier = still_telling(known, answer.look.runs, question.now)
+            text = keeping.to_text(self.settings, replace(answer.look, earlier=earlier))
         except HeldError as error:
             raise HeldError(asked.tidy(str(error)), error.until) from None
         except MechexoError as error:
             raise UnreachableError(asked.tidy(str(error))) from None
         except Exception as error:  # noqa: BLE001 - told as its reason; it may hold what was sent
             raise UnreachableError(asked.tidy(f"{type(error).__name__}: {error}")) from None
-        look = answer.look
-        known = (*before.runs, *before.earlier) if before else ()
-        look = replace(look, earlier=still_telling(known, look.runs, question.now))
-        return Answer(keeping.to_text(self.settings, look), answer.hold_until)
+        return Answer(text, answer.hold_until)
