@@ -45,6 +45,8 @@ def test_list_tells_a_person_the_badge_what_runs_now_and_how_it_is(configured: D
     assert "✖ FAILED" in told.stdout
     assert "… RUNNING" in told.stdout
     assert "✖ CRITICAL  strategies (desk/strategies): tests failed on main" in told.stdout
+    link = "  https://github.example.com/desk/strategies/actions/runs/1"
+    assert link in told.stdout.splitlines()
     assert TOKEN not in told.stdout + told.stderr
 
 

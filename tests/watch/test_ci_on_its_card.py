@@ -182,3 +182,24 @@ def test_alerts_do_not_wait_for_a_server_that_hangs_and_the_next_tick_says_what_
     clock.advance(timedelta(minutes=1))
     tick(watched)
     assert open_keys(watched) == {"ci:strategies:failed"}
+
+
+def test_of_ten_sources_the_card_names_the_two_that_hang_and_the_one_that_talks_garbage(
+    make_desk: MakeDesk, server: CiServer
+) -> None:
+    with ci_server() as silent, ci_server() as wild:
+        silent.hangs.set()
+        wild.fault = (200, {}, b"<html>")
+        server.runs = [github_run(1)]
+        names = {f"well{number}": server.url for number in range(7)}
+        names |= {"hangs1": silent.url, "hangs2": silent.url, "wild": wild.url}
+        tables = [
+            f'[ci.{name}]\nrepository = "desk/{name}"\nbase_url = "{url}"\n'
+            for name, url in names.items()
+        ]
+        desk = make_desk("".join(tables))
+        assert tick(desk).failed == ()
+    shown = card(desk)
+    assert shown.summary == "hangs1, hangs2 and wild unknown"
+    assert {each.status for each in shown.probes if "well" in each.name} == {Status.OK}
+    assert len(server.requests) == 7

@@ -41,7 +41,7 @@ Rows = list[list[object]]
 
 def badge_rows(found: Sequence[CiStanding], now: datetime) -> tuple[Columns, Rows]:
     """Badges for people. A repository that did not answer has a mark at what it said last."""
-    columns = ("name", "branch", "workflow", "badge", "now", ">took", "commit", ">known", "?link")
+    columns = ("name", "branch", "workflow", "badge", "now", ">took", "commit", ">known")
     return columns, [
         [
             *(each.name, badge.branch, badge.workflow),
@@ -50,7 +50,6 @@ def badge_rows(found: Sequence[CiStanding], now: datetime) -> tuple[Columns, Row
             _seconds(badge.run),
             badge.run.commit[:12] or None,
             f"{format_duration(now - each.good_at)} ago" if each.good_at else None,
-            badge.run.link or None,
         ]
         for each in found
         for badge in each.badges
@@ -63,10 +62,16 @@ def remarks(
     now: datetime,
     tick: timedelta,
 ) -> Iterator[str]:
-    """A line for each repository: how it is, in words."""
+    """A line for each repository: how it is, in words; below it where its failed runs are seen."""
     for each in found:
         status, detail = verdict(each, configured[each.name], now, tick)
         yield f"{STATUS_MARKS[status]}  {each.name} ({each.repository}): {detail}"
+        # A line of its own: folded in a table it could not be followed.
+        yield from (
+            f"  {badge.run.link}"
+            for badge in each.badges
+            if badge.state is CiState.FAILED and badge.run.link
+        )
 
 
 def run_rows(found: Sequence[CiStanding], limit: int) -> tuple[Columns, Rows]:
