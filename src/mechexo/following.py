@@ -39,14 +39,21 @@ def incident_for(
         return found
     if not opens:
         raise NotFoundError("no incident goes on; name one: --incident N")
-    return open_for(desk, entry.id)
+    # Another person may just have opened it: two who begin at once follow in one.
+    return open_for(desk, entry.id, once=True)
 
 
 def open_for(
-    desk: Desk, entry_id: str, *, title: str = "", alert_id: int | None = None
+    desk: Desk,
+    entry_id: str,
+    *,
+    title: str = "",
+    alert_id: int | None = None,
+    once: bool = False,
 ) -> Incident:
     """Opens an incident in which an entry is followed: as bad as the entry says, named like it
-    unless a title is given, begun when the alert did.
+    unless a title is given, begun when the alert did. With `once`, where one of this entry goes on,
+    that one is returned.
 
     Raises:
         NotFoundError: there is no such entry or alert.
@@ -68,6 +75,7 @@ def open_for(
         # A clock that was set back since must not keep anybody from opening one.
         began_at=min(began_at(alert), desk.clock.now()) if alert else None,
         reason="its runbook entry is followed",
+        once=once,
     )
 
 

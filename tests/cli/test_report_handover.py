@@ -229,6 +229,18 @@ def test_a_damaged_incident_is_no_absence_of_open_ones(desk: Desk) -> None:
     assert "None." not in told
 
 
+def test_a_clock_that_was_set_back_hides_no_incident_and_no_step(
+    make_desk: MakeDesk, clock: VirtualClock
+) -> None:
+    desk = following_desk(make_desk, ("true", "id=look"))
+    number = incidents.open_incident(desk, title="feed lost", severity="SEV1").id
+    run_step(desk, number, "sample", "look")
+    clock.advance(-timedelta(hours=1))
+    report = shift_report(desk)
+    assert "feed lost" in section(report, "Incidents")
+    assert "sample/look" in section(report, "Steps run")
+
+
 def test_a_viewer_leaves_no_note(make_desk: Callable[..., Desk]) -> None:
     toml = '[access]\nowner_is_admin = false\nothers = "viewer"\n'
     desk = make_desk(toml, actor=Actor(54321, "guest"))

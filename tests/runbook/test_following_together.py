@@ -14,11 +14,16 @@ import pytest
 from mechexo import following
 from mechexo.clock import VirtualClock
 from mechexo.desk import Desk
-from mechexo.errors import BusyError, StateError
+from mechexo.errors import StateError
 from mechexo.processes import this_process
 from mechexo.runbook import following as followed_entries
 from mechexo.runbook import records
-from mechexo.runbook.following_values import StepOutcome, StepRun
+from mechexo.runbook.following_values import (
+    EndNotRecordedError,
+    StepGoesOnError,
+    StepOutcome,
+    StepRun,
+)
 from mechexo.shift_report import shift_report
 from runbook.followed import PATIENCE_S, entries_of, following_desk, incident_of, until
 
@@ -39,7 +44,7 @@ def test_a_step_that_somebody_runs_is_not_started_twice(make_desk: MakeDesk) -> 
     runner.start()
     try:
         until(lambda: (desk.root / "started").exists())
-        with pytest.raises(BusyError, match="is being run by tester"):
+        with pytest.raises(StepGoesOnError, match="is being run by tester"):
             following.run_step(desk, number, "sample", "look")
         seen = following.progress(desk, number, "sample").steps[0].run
         assert seen is not None
@@ -48,6 +53,15 @@ def test_a_step_that_somebody_runs_is_not_started_twice(make_desk: MakeDesk) -> 
         cancel.set()
         runner.join(PATIENCE_S)
     assert [run.outcome for run in found] == [StepOutcome.CANCELLED]
+
+
+def test_two_who_begin_at_once_follow_in_one_incident(
+    make_desk: MakeDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = following_desk(make_desk, ("true", "id=look"))
+    # Both have looked before either has opened one.
+    monkeypatch.setattr(following, "going_on", lambda *_: None)
+    assert incident_of(desk) == incident_of(desk) == 1
 
 
 def test_a_damaged_run_is_named_and_costs_the_shift_report_only_its_place(
@@ -141,7 +155,9 @@ def test_an_end_that_cannot_be_recorded_is_told_with_how_it_ended(
     holder = threading.Thread(target=hold)
     holder.start()
     try:
-        with pytest.raises(StateError, match=r"was run \(ok, exit code 0\), but its end is not"):
+        with pytest.raises(
+            EndNotRecordedError, match=r"was run \(ok, exit code 0\), but its end is not"
+        ):
             following.run_step(desk, number, "sample", "look")
     finally:
         over.set()

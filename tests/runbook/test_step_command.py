@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import termios
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from mechexo import following
 from mechexo.desk import Desk
-from runbook.followed import following_desk
+from runbook.followed import following_desk, until
 from support.program import command, document, mechexo, one_line
 from support.pseudo_terminal import PseudoTerminal, plain
 
@@ -74,6 +77,38 @@ def test_a_refused_step_among_them_opens_no_incident_and_lets_none_run(
     assert done.returncode == (2 if mode == "live" else 3)
     assert ran(config) == []
     assert document(mechexo("incident", "list", "--json", config=config))["incidents"] == []
+
+
+def test_with_the_state_file_locked_it_says_how_to_run_it_by_hand(config: Path) -> None:
+    assert mechexo("incident", "open", "t", config=config).returncode == 0
+    holder = sqlite3.connect(config.parent / "state" / "mechexo.sqlite")
+    holder.execute("BEGIN IMMEDIATE")
+    try:
+        done = mechexo("runbook", "step", "sample", "look", "--yes", config=config)
+    finally:
+        holder.close()
+    assert done.returncode == 4
+    assert f"by hand it is: cd {config.parent} && echo looked" in done.stderr
+    assert ran(config) == []
+
+
+def test_a_step_that_somebody_runs_is_not_offered_to_be_run_by_hand(make_desk: MakeDesk) -> None:
+    made = following_desk(make_desk, ("echo begun >>ran; sleep 1000", "id=look"))
+    desk = Desk.open(made.config_path)  # On the clock that the program below has.
+    number, cancel = following.incident_for(desk, "sample").id, threading.Event()
+    runner = threading.Thread(
+        target=lambda: following.run_step(desk, number, "sample", "look", cancel=cancel)
+    )
+    runner.start()
+    try:
+        until(lambda: ran(desk.config_path))
+        done = mechexo("runbook", "step", "sample", "look", "--yes", config=desk.config_path)
+    finally:
+        cancel.set()
+        runner.join(PATIENCE_S)
+    assert done.returncode == 4
+    assert "is being run by " in done.stderr
+    assert "by hand" not in done.stderr
 
 
 def test_steps_stop_at_the_first_that_fails(config: Path) -> None:

@@ -15,7 +15,7 @@ import typer
 from mechexo.cli import render
 from mechexo.cli.invocation import open_desk, unopened_desk
 from mechexo.cli.options import Json, Reason
-from mechexo.errors import NotAllowedError, StateError, UsageError
+from mechexo.errors import BusyError, NotAllowedError, StateError, UsageError
 
 if TYPE_CHECKING:
     from mechexo.desk import Desk
@@ -142,6 +142,7 @@ def _run(
 ) -> list[StepRun]:
     from mechexo import following
     from mechexo.cli.runbook_step_words import run_line
+    from mechexo.runbook.following_values import EndNotRecordedError, StepGoesOnError
     from mechexo.terminal_modes import kept_modes
 
     cancel = threading.Event()
@@ -167,7 +168,9 @@ def _run(
                     on_output=None if quiet else partial(_stream, streamed),
                     cancel=cancel,
                 )
-            except StateError:
+            except (StepGoesOnError, EndNotRecordedError):
+                raise  # To run it by hand would be to run it twice.
+            except (StateError, BusyError):
                 render.note(f"mechexo: by hand it is: cd {each.folder} && {each.command}")
                 raise
             done.append(run)

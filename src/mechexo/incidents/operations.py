@@ -70,8 +70,10 @@ def open_incident(
     commander: str = "",
     began_at: datetime | None = None,
     reason: str = "",
+    once: bool = False,
 ) -> Incident:
     """Opens an incident; whoever does takes part in it. `began_at` is now unless it is given.
+    With `once`, where one that follows this entry goes on, that one is returned.
 
     Raises:
         UsageError: the title or the severity cannot be used, or it is to begin in the future.
@@ -105,6 +107,9 @@ def open_incident(
         "incident.open", wanted.title, needs=Role.RESPONDER, reason=why or "opened"
     ) as operation:
         connection = operation.transaction.connection
+        if once and (other := records.not_closed_for(connection, "", wanted.runbook)) is not None:
+            operation.unchanged = True
+            return known(connection, other)
         if alert_id is not None:
             _refuse_taken(connection, alert_id)
         made = records.insert(connection, wanted)

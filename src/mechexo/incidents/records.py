@@ -116,7 +116,8 @@ def not_closed_for(connection: sqlite3.Connection, alert_key: str, runbook: str)
     entry."""
     row = connection.execute(
         "SELECT max(id) FROM incident WHERE status <> 'closed' AND ((runbook <> '' AND "
-        "runbook = ?) OR id IN (SELECT incident_id FROM incident_alert WHERE alert_key = ?))",
+        "runbook = ?) OR id IN (SELECT incident_id FROM incident_alert "
+        "WHERE alert_key <> '' AND alert_key = ?))",
         (runbook, alert_key),
     ).fetchone()
     return None if row[0] is None else int(row[0])

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from mechexo.errors import BusyError, StateError
 from mechexo.runbook.values import Entry, Step
 
 
@@ -39,6 +40,14 @@ _WORDS = {
     StepOutcome.CANCELLED: "▲ cancelled",
     StepOutcome.UNKNOWN: "? outcome unknown",
 }
+
+
+class StepGoesOnError(BusyError):
+    """Somebody runs the step now."""
+
+
+class EndNotRecordedError(StateError):
+    """The step was run; only how it ended could not be recorded."""
 
 
 @dataclass(frozen=True, slots=True)

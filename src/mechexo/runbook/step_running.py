@@ -9,11 +9,17 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from mechexo.errors import BusyError, MechexoError, NotAllowedError, StateError, UsageError
+from mechexo.errors import MechexoError, NotAllowedError, UsageError
 from mechexo.processes import this_process
 from mechexo.runbook import operations, records, step_process, step_rules
 from mechexo.runbook.following import find_step, preview
-from mechexo.runbook.following_values import Preview, StepOutcome, StepRun
+from mechexo.runbook.following_values import (
+    EndNotRecordedError,
+    Preview,
+    StepGoesOnError,
+    StepOutcome,
+    StepRun,
+)
 from mechexo.runbook.step_expecting import misfit
 from mechexo.runbook.step_output import StepOutput, known_secrets
 from mechexo.runbook.values import Entry, Step
@@ -152,7 +158,7 @@ def _begin(desk: Desk, incident_id: int, step: Step, shown: Preview, reason: str
         others = records.running(transaction, run.entry_id, run.step_id, now)
         for other in others:
             if other.outcome is StepOutcome.RUNNING:
-                raise BusyError(
+                raise StepGoesOnError(
                     f"{target} is being run by {other.by} on {other.host} for incident "
                     f"{other.incident_id} since {in_zone(other.started_at, desk.zone)}"
                 )
@@ -180,7 +186,7 @@ def _end(desk: Desk, run: StepRun) -> StepRun:
                 _append(desk, transaction, run)
     except MechexoError as error:
         code = "" if run.exit_code is None else f", exit code {run.exit_code}"
-        raise StateError(
+        raise EndNotRecordedError(
             f"{run.entry_id}/{run.step_id} was run ({run.outcome.value}{code}), but its end is "
             f"not recorded: {error}"
         ) from error

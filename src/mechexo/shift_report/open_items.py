@@ -176,7 +176,8 @@ def _touched(shift: Shift) -> list[Incident]:
     return [
         each
         for each in incidents.list_incidents(shift.desk, all=True)
-        if each.began_at <= shift.end and (each.closed_at is None or each.closed_at >= shift.start)
+        # What lies after the end, which is now, was recorded before the clock was set back.
+        if each.closed_at is None or each.closed_at >= shift.start
     ]
 
 
@@ -189,7 +190,7 @@ def steps_run(shift: Shift) -> Iterable[Block]:
             run
             for incident in _touched(shift)
             for run in runs_of(shift.desk, incident.id)
-            if shift.start <= run.started_at <= shift.end
+            if run.started_at >= shift.start
         ),
         key=lambda run: (run.started_at, run.id),
     )
