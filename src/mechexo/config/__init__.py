@@ -14,6 +14,7 @@ from mechexo.config.alerting import (
     ScheduleSettings,
     SuppressionSettings,
 )
+from mechexo.config.ci import CiSettings
 from mechexo.config.costs import CostAlertSettings, CostSettings
 from mechexo.config.incidents import IncidentSettings
 from mechexo.config.loading import find_config, load_settings
@@ -45,6 +46,7 @@ __all__ = [
     "AlertSettings",
     "CardSettings",
     "ChannelSettings",
+    "CiSettings",
     "ConsoleSettings",
     "CostAlertSettings",
     "CostSettings",

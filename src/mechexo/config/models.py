@@ -24,6 +24,7 @@ from mechexo.config.alerting import (
     RouteSettings,
     SuppressionSettings,
 )
+from mechexo.config.ci import CiSettings
 from mechexo.config.costs import CostSettings
 from mechexo.config.fields import (
     Duration,
@@ -239,6 +240,7 @@ class Settings(Table):
     runbook: RunbookSettings = field(default_factory=RunbookSettings)
     incidents: IncidentSettings = field(default_factory=IncidentSettings)
     flows: dict[str, FlowSettings] = field(default_factory=dict)
+    ci: dict[str, CiSettings] = field(default_factory=dict)
     uptime: UptimeSettings = field(default_factory=UptimeSettings)
     watchdog: WatchdogSettings = field(default_factory=WatchdogSettings)
     server: ServerSettings = field(default_factory=ServerSettings)

@@ -28,6 +28,7 @@ _KEPT_AT_MOST = 20
 _SHAPE = (
     "models.py",
     "alerting.py",
+    "ci.py",
     "costs.py",
     "fields.py",
     "incidents.py",

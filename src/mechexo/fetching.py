@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +29,8 @@ class Answer:
     is_cut: bool
     latency_ms: float
     certificate_expires_at: datetime | None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """The answer's headers, names in lower case; of one sent twice the values joined by commas."""
 
 
 class NoAnswerError(UnreachableError):
@@ -58,8 +60,9 @@ def fetch(
     """
     import httpx
 
-    # httpx logs each address at INFO, and an address may hold a secret.
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    # They log addresses and headers, and these may hold a secret.
+    for talkative in ("httpx", "httpcore"):
+        logging.getLogger(talkative).setLevel(logging.WARNING)
     trust = _trust(ca_file) if url.lower().startswith("https:") else False
     sent = {"User-Agent": "mechexo", "Accept-Encoding": "identity", **(headers or {})}
     with (
@@ -89,6 +92,7 @@ def fetch(
                 len(body) > max_body_bytes,
                 (time.perf_counter() - began) * 1000.0,
                 expires_at,
+                {name.lower(): value for name, value in response.headers.items()},
             )
 
 
