@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import quote
 
 from mechexo.config.addresses import credentials, forms
 from mechexo.config.secrets import redact
@@ -116,24 +117,23 @@ class Exchange:
         if body is not None:
             headers["Content-Type"] = "application/json"
             content = json.dumps(body).encode()
-        try:
-            answer = fetch(
-                self.access.url + path,
-                timeout_s=self.access.timeout.total_seconds(),
-                max_body_bytes=LARGEST_ANSWER,
-                method=method,
-                headers=headers,
-                parameters=parameters,
-                content=content,
-                ca_file=str(self.access.ca_file or ""),
-            )
-        except UnicodeEncodeError:
-            # A header takes no other letters; the secret must not be in the words for that.
+        if not all(value.isascii() and value.isprintable() for value in headers.values()):
+            # Before the client sees it: what it says of such a header repeats it.
             raise NoAnswerError(
                 "its token or password holds signs that no header can carry",
                 is_theirs=False,
                 was_sent=False,
-            ) from None
+            )
+        answer = fetch(
+            self.access.url + path,
+            timeout_s=self.access.timeout.total_seconds(),
+            max_body_bytes=LARGEST_ANSWER,
+            method=method,
+            headers=headers,
+            parameters=parameters,
+            content=content,
+            ca_file=str(self.access.ca_file or ""),
+        )
         if answer.is_cut:
             raise NoAnswerError(f"the answer is larger than {LARGEST_ANSWER:,} B", is_theirs=True)
         return answer.status_code, answer.body
@@ -148,11 +148,12 @@ class Exchange:
         return f"orchestrator {self.access.name}: {self.hidden(what)}"
 
     def _secrets(self) -> tuple[str, ...]:
-        known = [self.access.token, self.access.password, *credentials(self.access.url)]
-        known += [value.partition(" ")[2] or value for value in self.headers.values()]
+        own = [self.access.token, self.access.password]
+        own += [value.partition(" ")[2] or value for value in self.headers.values()]
+        known = {form for each in own if each for form in (each, quote(each, safe=""), _json(each))}
         # The API's own path is no secret, and part of what we say.
         path = self.access.url.partition("://")[2].partition("/")[2]
-        return tuple(forms(each for each in known if each and each != path))
+        return tuple(known | forms(each for each in credentials(self.access.url) if each != path))
 
 
 def entering(access: Access, *, token_header: str = "Authorization") -> dict[str, str]:
@@ -164,6 +165,10 @@ def entering(access: Access, *, token_header: str = "Authorization") -> dict[str
         pair = base64.b64encode(f"{access.user}:{access.password}".encode()).decode()
         return {"Authorization": f"Basic {pair}"}
     return {}
+
+
+def _json(text: str) -> str:
+    return json.dumps(text)[1:-1]
 
 
 def _look(error: object) -> str:

@@ -87,7 +87,7 @@ def standing(desk: Desk, source: str) -> Standing:
     orchestrator, table = connect(desk, source), desk.settings.orchestrators[source]
     now = desk.clock.now()
     since = now - table.look_back
-    deployments = known(orchestrator, table)
+    deployments = known(orchestrator, table, next_runs=True)
     found = orchestrator.runs(
         since=since, until=now + _AHEAD, deployment_id="", limit=table.most_runs
     )
@@ -145,11 +145,14 @@ def log_tail(desk: Desk, source: str, run_id: str, *, lines: int = LINES) -> tup
     return orchestrator.log_tail(run_id, lines)
 
 
-def known(orchestrator: Orchestrator, table: OrchestratorSettings) -> tuple[Deployment, ...]:
-    """The deployments, each with the flow that the configuration says it is."""
+def known(
+    orchestrator: Orchestrator, table: OrchestratorSettings, *, next_runs: bool = False
+) -> tuple[Deployment, ...]:
+    """The deployments, each with the flow that the configuration says it is, and on request when
+    each runs next."""
     return tuple(
         replace(one, flow=table.flows.get(one.name) or table.flows.get(one.id, ""))
-        for one in orchestrator.deployments()
+        for one in orchestrator.deployments(next_runs=next_runs)
     )
 
 

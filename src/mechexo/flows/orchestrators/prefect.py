@@ -55,14 +55,15 @@ class Prefect:
 
     exchange: Exchange
 
-    def deployments(self) -> tuple[Deployment, ...]:
+    def deployments(self, *, next_runs: bool) -> tuple[Deployment, ...]:
         """All deployments, named `flow/deployment` as Prefect's own commands name them."""
         found = list(self._pages("/deployments/filter", {"sort": "NAME_ASC"}, "deployment"))
         flows = self._flow_names({one.id("flow_id") for one in found})
-        next_runs = self._next_runs([one.id("id") for one in found if _has_schedule(one)])
+        scheduled = [one.id("id") for one in found if _has_schedule(one)]
+        planned = self._next_runs(scheduled) if next_runs else None
         return tuple(
             sorted(
-                (_deployment(one, flows, next_runs.get(one.id("id"))) for one in found),
+                (_deployment(one, flows, planned) for one in found),
                 key=lambda each: (each.name, each.id),
             )
         )
@@ -206,7 +207,9 @@ def _has_schedule(one: Fields) -> bool:
     return active and not one.flag("paused")
 
 
-def _deployment(one: Fields, flows: dict[str, str], next_run_at: datetime | None) -> Deployment:
+def _deployment(
+    one: Fields, flows: dict[str, str], planned: dict[str, datetime] | None
+) -> Deployment:
     flow = flows.get(one.id("flow_id"), one.id("flow_id"))
     return Deployment(
         id=one.id("id"),
@@ -216,8 +219,8 @@ def _deployment(one: Fields, flows: dict[str, str], next_run_at: datetime | None
         status=one.text("status"),
         version=one.text("version"),
         created_at=one.moment("created"),
-        next_run_at=next_run_at,
-        tells_next_run=True,
+        next_run_at=(planned or {}).get(one.id("id")),
+        tells_next_run=planned is not None,
     )
 
 

@@ -64,8 +64,9 @@ class Orchestrator(Protocol):
     """One orchestrator. Reading raises `SourceError`; acting also `RefusedError` when nothing was
     done and `OutcomeUnknownError` when that is not known."""
 
-    def deployments(self) -> tuple[Deployment, ...]:
-        """All that it has deployed, by name."""
+    def deployments(self, *, next_runs: bool) -> tuple[Deployment, ...]:
+        """All that it has deployed, by name. `next_runs`: also when each runs next, where that has
+        to be asked for; `tells_next_run` says whether it was."""
         ...
 
     def runs(self, *, since: datetime, until: datetime, deployment_id: str, limit: int) -> Runs:
