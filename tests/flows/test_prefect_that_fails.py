@@ -111,11 +111,11 @@ def test_a_value_of_the_wrong_type_is_no_missing_value(
         operations.runs(desk, "prefect")
 
 
-def test_pages_without_end_are_given_up(desk: Desk, prefect: FakePrefect) -> None:
+def test_a_page_that_comes_again_and_again_is_given_up(desk: Desk, prefect: FakePrefect) -> None:
     model = seed("flow_runs")[-1]
     page = [{**model, "id": f"{at}"} for at in range(200)]
     prefect.failing["/flow_runs/filter"] = json.dumps(page)
-    with pytest.raises(SourceError):
+    with pytest.raises(GarbledError, match="the same page of flow runs"):
         operations.runs(desk, "prefect", limit=201)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from copy import deepcopy
 from datetime import datetime
@@ -44,6 +44,8 @@ class FakePrefect:
         pair = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
         self.entry = "" if open_ else f"Bearer {token}" if token else f"Basic {pair}"
         self.url = ""
+        self.leave: Callable[[], None] = lambda: None
+        """Ends the server; its port refuses from then on."""
 
     def asked_for(self, end: str) -> list[dict[str, Any]]:
         """The bodies of the requests whose path ends so."""
@@ -222,9 +224,14 @@ def fake_prefect(**how: Any) -> Iterator[FakePrefect]:
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
     fake.url = f"http://127.0.0.1:{server.server_port}/api"
-    try:
-        yield fake
-    finally:
+
+    def leave() -> None:
         fake.ended.set()
         server.shutdown()
         server.server_close()
+
+    fake.leave = leave
+    try:
+        yield fake
+    finally:
+        leave()

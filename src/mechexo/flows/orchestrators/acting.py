@@ -109,9 +109,10 @@ def act(desk: Desk, proposal: Proposal, *, reason: str = "") -> Done:
         accepted = _send(orchestrator, proposal, key, _why(desk, reason))
     except (OutcomeUnknownError, GarbledError) as error:
         # An answer that cannot be read came after the request: it is no refusal.
+        told = "" if isinstance(error, OutcomeUnknownError) else "it may have been done"
         note = _recorded_after(desk, proposal, "unknown", asked | {"error": str(error)})
         raise OutcomeUnknownError(
-            "; ".join(filter(None, (str(error), _look(proposal), note)))
+            "; ".join(filter(None, (str(error), told, _look(proposal), note)))
         ) from (error)
     except MechexoError as error:
         refused = isinstance(error, RefusedError | MissingError)

@@ -193,12 +193,15 @@ class Prefect:
         for page in range(_MOST_PAGES):
             body = {**wanted, "limit": PAGE, "offset": page * PAGE}
             found = list(each(self.exchange, f"{what}s", self.exchange.read("POST", path, body)))
+            known = len(seen)
             for one in found:
                 if (key := one.id("id")) not in seen:
                     seen.add(key)
                     yield one
             if len(found) < PAGE:
                 return
+            if len(seen) == known:
+                raise self.exchange.garbled(f"answers the same page of {what}s again and again")
         raise self.exchange.garbled(f"has more than {_MOST_PAGES * PAGE:,} {what}s")
 
 
