@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from copy import deepcopy
-from datetime import datetime
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,9 @@ SEED = Path(__file__).parents[1] / "data" / "prefect"
 USER, PASSWORD = "admin", "canary-p4ss/with:signs"
 TERMINAL = {"COMPLETED", "FAILED", "CANCELLED", "CRASHED"}
 HANG_S = 30.0
+CAPTURED = datetime(2026, 11, 23, 11, 49, 40, tzinfo=UTC)
+"""When the answers were captured."""
+MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?Z")
 
 
 def seed(name: str) -> Any:
@@ -53,6 +57,15 @@ class FakePrefect:
 
     def run(self, run_id: str) -> dict[str, Any]:
         return next(run for run in self.runs if run["id"] == run_id)
+
+    def move_to_now(self) -> None:
+        """Moves every moment of the answers as if they were captured now."""
+        by = datetime.now(UTC) - CAPTURED
+        for rows in (self.deployments, self.runs, self.logs):
+            for row in rows:
+                for key, value in row.items():
+                    if isinstance(value, str) and MOMENT.fullmatch(value):
+                        row[key] = (moment(value) + by).isoformat().replace("+00:00", "Z")
 
     def many_runs(self, number: int) -> None:
         """Makes the server's runs so many, all ended well, a second apart."""

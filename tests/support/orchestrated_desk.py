@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 
 from mechexo.actor import Actor
 from mechexo.clock import VirtualClock
 from mechexo.desk import Desk
-from support.fake_prefect import PASSWORD, USER, FakePrefect
-
-CAPTURED = datetime(2026, 11, 23, 11, 49, 40, tzinfo=UTC)
+from support.fake_prefect import CAPTURED, PASSWORD, USER, FakePrefect
 
 LATE = "01a2083b-d895-7132-9a1f-c56145e61711"
 RUNNING = "89119dc8-9e9e-4d9f-ac3e-8409d6238c8f"
