@@ -73,7 +73,7 @@ def test_a_log_can_be_read(desk: Desk) -> None:
 def test_an_action_that_nobody_confirmed_is_not_done(desk: Desk, prefect: FakePrefect) -> None:
     done = mechexo("flows", "retry", FAILED, "--source", "prefect", config=desk.config_path)
     assert done.returncode == 3
-    assert "which is Failed: not confirmed; add --yes" in one_line(done)
+    one_line(done, "which is Failed: not confirmed; add --yes")
     assert prefect.asked_for("set_state") == []
 
 
@@ -104,7 +104,7 @@ def test_exit_codes_tell_a_refusal_from_an_unknown_outcome(
         *("flows", "run-now", "tca", "--source", "prefect", "--yes"), config=desk.config_path
     )
     assert done.returncode == code
-    assert one_line(done).startswith("mechexo: orchestrator prefect: ")
+    one_line(done, "mechexo: orchestrator prefect: ")
 
 
 def test_an_orchestrator_that_is_not_there_is_one_line_and_exit_5(
@@ -113,5 +113,5 @@ def test_an_orchestrator_that_is_not_there_is_one_line_and_exit_5(
     prefect.leave()
     done = mechexo("flows", "deployments", "--source", "prefect", config=desk.config_path)
     assert done.returncode == 5
-    assert "connection refused" in one_line(done)
+    one_line(done, "connection refused")
     assert done.stdout == ""
