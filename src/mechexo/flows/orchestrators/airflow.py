@@ -10,7 +10,7 @@ run: one is ended by marking it failed.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import quote
 
@@ -41,7 +41,7 @@ _PHASES = {
 
 def connect(access: Access) -> Airflow:
     """The Airflow at an address."""
-    return Airflow(Exchange(access, entering(access) if access.token else {}))
+    return Airflow(Exchange.of(access, entering(access) if access.token else {}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ class Airflow:
             texts = [self.exchange.hidden(each) for each in content]
             return tuple(LogLine(None, "", text) for text in texts[-lines:])
         found = [
-            LogLine(one.moment("timestamp"), one.text("level").upper(), one.text("event"))
+            LogLine(one.moment("timestamp"), one.text("level").upper(), one.block("event"))
             for one in each(self.exchange, "log lines", content)
         ]
         return tuple(found[-lines:])
@@ -150,7 +150,7 @@ class Airflow:
         token = answer.get("access_token") if isinstance(answer, dict) else None
         if not isinstance(token, str) or not token:
             raise self.exchange.garbled("gave no access_token for the user and password")
-        return replace(self.exchange, headers={"Authorization": f"Bearer {token}"})
+        return Exchange.of(access, {"Authorization": f"Bearer {token}"})
 
     def _pages(
         self, door: Exchange, path: str, wanted: dict[str, str], key: str

@@ -87,7 +87,7 @@ _STOP = """mutation($id: String!) { stopRunningSchedule(id: $id) { __typename
 
 def connect(access: Access) -> Dagster:
     """The Dagster at an address."""
-    return Dagster(Exchange(access, entering(access, token_header="Dagster-Cloud-Api-Token")))
+    return Dagster(Exchange.of(access, entering(access, token_header="Dagster-Cloud-Api-Token")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +138,7 @@ class Dagster:
             for one in page.each("events", "an event"):
                 if one.table:
                     found.append(
-                        LogLine(_milliseconds(one), one.text("level"), one.text("message"))
+                        LogLine(_milliseconds(one), one.text("level"), one.block("message"))
                     )
             del found[:-lines]
             cursor = page.text("cursor")

@@ -30,8 +30,15 @@ class Exchange:
     """The door to one orchestrator."""
 
     access: Access
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    headers: Mapping[str, str] = field(repr=False)
     """Those that let us in."""
+    secrets: tuple[str, ...] = field(repr=False)
+    """What must not be repeated, in every form in which it may be."""
+
+    @classmethod
+    def of(cls, access: Access, headers: Mapping[str, str]) -> Exchange:
+        """The door to the orchestrator at an address, with the headers that let in."""
+        return cls(access, headers, _secrets(access, headers))
 
     def read(
         self,
@@ -105,7 +112,7 @@ class Exchange:
 
     def hidden(self, text: str) -> str:
         """Foreign text as plain lines, with what we know to be secret hidden in it."""
-        return redact(plain_lines(text.encode("utf-8", "replace")), self._secrets())
+        return redact(plain_lines(text.encode("utf-8", "replace")), self.secrets)
 
     def _exchange(
         self, method: str, path: str, body: object, parameters: Mapping[str, str] | None
@@ -147,13 +154,14 @@ class Exchange:
     def _words(self, what: str) -> str:
         return f"orchestrator {self.access.name}: {self.hidden(what)}"
 
-    def _secrets(self) -> tuple[str, ...]:
-        own = [self.access.token, self.access.password]
-        own += [value.partition(" ")[2] or value for value in self.headers.values()]
-        known = {form for each in own if each for form in (each, quote(each, safe=""), _json(each))}
-        # The API's own path is no secret, and part of what we say.
-        path = self.access.url.partition("://")[2].partition("/")[2]
-        return tuple(known | forms(each for each in credentials(self.access.url) if each != path))
+
+def _secrets(access: Access, headers: Mapping[str, str]) -> tuple[str, ...]:
+    own = [access.token, access.password]
+    own += [value.partition(" ")[2] or value for value in headers.values()]
+    known = {form for each in own if each for form in (each, quote(each, safe=""), _json(each))}
+    # The API's own path is no secret, and part of what we say.
+    path = access.url.partition("://")[2].partition("/")[2]
+    return tuple(known | forms(each for each in credentials(access.url) if each != path))
 
 
 def entering(access: Access, *, token_header: str = "Authorization") -> dict[str, str]:

@@ -5,6 +5,7 @@ Nothing here writes; see `acting` for what does.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -101,12 +102,17 @@ def standing(desk: Desk, source: str) -> Standing:
         usual={name: flow.usual for name, flow in flows.items() if flow.usual is not None},
         runs_are_cut=found.is_cut,
     )
+    own: defaultdict[str, list[OrchestratorRun]] = defaultdict(list)
+    wrong: defaultdict[str, list[Observation]] = defaultdict(list)
+    for run in found.runs:
+        own[run.deployment_id].append(run)
+    for each in said:
+        wrong[each.deployment_id].append(each)
     standings = []
     for one in deployments:
-        runs = [run for run in found.runs if run.deployment_id == one.id]
-        troubles = tuple(each for each in said if each.deployment_id == one.id)
+        runs = own[one.id]
         last = runs[0] if runs else None
-        standings.append(DeploymentStanding(one, last, usual_p95_s(runs), troubles))
+        standings.append(DeploymentStanding(one, last, usual_p95_s(runs), tuple(wrong[one.id])))
     return Standing(source, now, since, found.is_cut, tuple(standings))
 
 

@@ -46,7 +46,7 @@ _PHASES = {
 
 def connect(access: Access) -> Prefect:
     """The Prefect at an address."""
-    return Prefect(Exchange(access, entering(access)))
+    return Prefect(Exchange.of(access, entering(access)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,7 +269,7 @@ def _phase(kind: str, name: str) -> Phase:
 def _log_line(one: Fields) -> LogLine:
     level = one.number("level")
     word = "" if level is None else next((said for low, said in _LEVELS if level >= low), "")
-    return LogLine(one.moment("timestamp"), word, one.text("message"))
+    return LogLine(one.moment("timestamp"), word, one.block("message"))
 
 
 def _stamp(moment: datetime) -> str:

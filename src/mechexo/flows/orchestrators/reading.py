@@ -38,6 +38,10 @@ class Fields:
         return found
 
     def text(self, key: str) -> str:
+        """A text on one line, secrets hidden; "" when it is missing."""
+        return " ".join(self.block(key).split())
+
+    def block(self, key: str) -> str:
         """A text as plain lines, secrets hidden; "" when it is missing."""
         found = self.table.get(key)
         if found is None:
@@ -48,7 +52,7 @@ class Fields:
 
     def line(self, key: str) -> str:
         """The last line of a text that says something."""
-        return last_words(self.text(key))
+        return last_words(self.block(key))
 
     def flag(self, key: str) -> bool | None:
         """True, false, or None when it is missing."""
