@@ -48,8 +48,10 @@ def bad():
 def slow():
     time.sleep(3600)
 
-hourly = good.to_deployment("prod", interval=3600)
-serve(hourly, bad.to_deployment("prod"), slow.to_deployment("prod"))
+# Each run imports this file again.
+if __name__ == "__main__":
+    hourly = good.to_deployment("prod", interval=3600)
+    serve(hourly, bad.to_deployment("prod"), slow.to_deployment("prod"))
 """
 # Nobody runs this one, so that its runs stay late.
 IDLE = """
