@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import pty
+import subprocess
 from collections.abc import Callable, Iterator
 from io import StringIO
 
@@ -12,7 +15,7 @@ import pytest
 from mechexo.desk import Desk
 from support.fake_prefect import PASSWORD, FakePrefect, fake_prefect
 from support.orchestrated_desk import FAILED, FAILED_BEFORE, table
-from support.program import mechexo, one_line
+from support.program import command, environment, mechexo, one_line
 
 pytestmark = pytest.mark.slow
 
@@ -75,6 +78,38 @@ def test_an_action_that_nobody_confirmed_is_not_done(desk: Desk, prefect: FakePr
     assert done.returncode == 3
     one_line(done, "which is Failed: not confirmed; add --yes")
     assert prefect.asked_for("set_state") == []
+
+
+def typed(desk: Desk, word: str) -> subprocess.CompletedProcess[str]:
+    """A pause of the flow, with a person at the terminal who types this when asked."""
+    ours, theirs = pty.openpty()
+    os.write(ours, f"{word}\n".encode())
+    try:
+        return subprocess.run(
+            command("flows", "pause", "tca", "--source", "prefect", config=desk.config_path),
+            stdin=theirs,
+            capture_output=True,
+            text=True,
+            check=False,
+            env=environment(),
+            timeout=60,
+        )
+    finally:
+        os.close(ours)
+        os.close(theirs)
+
+
+def test_a_person_confirms_by_typing_the_targets_name(desk: Desk, prefect: FakePrefect) -> None:
+    done = typed(desk, "tca-daily/prod")
+    assert done.returncode == 0
+    assert "pause of tca-daily/prod on prefect, which is active." in done.stderr
+    assert len(prefect.asked_for("pause_deployment")) == 1
+
+
+@pytest.mark.parametrize("word", ["", "y", "yes", "tca-daily"])
+def test_another_word_confirms_nothing(desk: Desk, prefect: FakePrefect, word: str) -> None:
+    assert typed(desk, word).returncode == 3
+    assert prefect.asked_for("pause_deployment") == []
 
 
 def test_a_confirmed_action_is_done(desk: Desk, prefect: FakePrefect) -> None:
