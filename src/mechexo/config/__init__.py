@@ -33,6 +33,7 @@ from mechexo.config.models import (
     UptimeSettings,
     WatchdogSettings,
 )
+from mechexo.config.orchestrators import OrchestratorSettings
 from mechexo.config.rollback import (
     FlagSettings,
     RollbackFlowSettings,
@@ -60,6 +61,7 @@ __all__ = [
     "MaintenanceSettings",
     "MarketSettings",
     "OnCallSettings",
+    "OrchestratorSettings",
     "PersonSettings",
     "ProbeSettings",
     "QuietHoursSettings",

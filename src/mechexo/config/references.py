@@ -1,10 +1,11 @@
-"""Whether the tables about alerts name what exists: channels, people, schedules, ladders."""
+"""Whether tables name what exists: channels, people, schedules, ladders, flows."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from mechexo.config.orchestrators import wrong_orchestrators
 from mechexo.errors import close_names
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ def wrong_references(settings: Settings) -> Iterator[str]:
     yield from _ladders(settings)
     yield from _routes(settings)
     yield from _ci(settings)
+    yield from wrong_orchestrators(settings.orchestrators, settings.flows)
 
 
 def _channels(settings: Settings) -> Iterator[str]:

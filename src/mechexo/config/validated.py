@@ -33,6 +33,7 @@ _SHAPE = (
     "fields.py",
     "incidents.py",
     "market.py",
+    "orchestrators.py",
     "rollback.py",
 )
 
