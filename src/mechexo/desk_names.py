@@ -43,6 +43,8 @@ def _alerts(settings: Settings) -> Iterator[str]:
     yield from settings.runbook.alerts_from_outside
     for flow in settings.flows:
         yield from (f"{flow}_failed", f"{flow}_overdue")
+    for repository in settings.ci:
+        yield from (f"{repository}_ci_failed", f"{repository}_ci_unknown")
     limits = settings.costs.alerts
     named = {
         "cost_total_high": limits.total_bps,

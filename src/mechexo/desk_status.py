@@ -73,7 +73,7 @@ class Facts:
     failed_stages: Sequence[Stage] = ()
     oldest_due_s: float | None = None
     flows: Sequence[ProbeState] = ()
-    """The flows of the configuration, as their card shows them."""
+    """The flows and repositories of the configuration, as their cards show them."""
     undelivered: Sequence[str] = ()
     """Alerts that nobody was told of, and channels that gave a message up, a sentence each."""
 
@@ -174,11 +174,12 @@ def status_after_tick(
     desk: Desk, last_tick_at: datetime | None, failed_stages: Sequence[Stage] = ()
 ) -> DeskStatus:
     """The status, given when the last tick ran and which of its stages failed."""
-    from mechexo import channel_words
+    from mechexo import channel_words, ci_words
     from mechexo.alerts import oncall
     from mechexo.alerts import reading as alerts
     from mechexo.flow_words import as_probe
     from mechexo.flows import reading as flows
+    from mechexo.flows.ci import operations as ci
     from mechexo.health import operations as health
 
     now = desk.clock.now()
@@ -186,6 +187,10 @@ def status_after_tick(
     # Read once, so that the cards and the verdict speak of the same moment.
     probes = health.probe_states(desk)
     named = [as_probe(each, settings.flows[each.flow], now) for each in flows.standings(desk)]
+    named += [
+        ci_words.as_probe(each, settings.ci[each.name], now, settings.refresh.tick)
+        for each in ci.standings(desk)
+    ]
     failures = alerts.last_failures(desk)
     channels = [
         channel_words.as_probe(name, proven_at, now, failures.get(name))

@@ -1,7 +1,7 @@
 """The tick: probes, then alerts, then messages, then how the desk is. One pass for cron.
 
-The meeting place of the health, flows, costs, alerts and runbook wings, which know nothing of each
-other.
+The meeting place of the health, flows (with CI), costs, alerts and runbook wings, which know
+nothing of each other.
 Each stage runs in its own thread with its share of the deadline, so that one that hangs or fails
 is recorded and shown but keeps no later stage, least of all the sending, from its work.
 """
@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
-from mechexo import hearing, rolling_back, tick_log
+from mechexo import ci_words, hearing, rolling_back, tick_log
 from mechexo.alerts.values import Alert, Delivery, Observation
 from mechexo.desk import Desk
 from mechexo.desk_status import DeskStatus, status_after_tick
@@ -50,6 +50,8 @@ SIGN_S = 2.0
 """How long the sign of life may take."""
 HEAR_S = 2.0
 """How long a tick asks the chats, and the telephone's service, for what people answered."""
+ASK_S = 1.5
+"""How long the alerts of a tick wait for what the systems outside say, from its beginning on."""
 LOOK_UP_S = 2.0
 """How long a message waits for the runbook to be read. It is read only for one whose alert names no
 entry, and what it does not answer in time is not said: a page goes out without it."""
@@ -88,30 +90,54 @@ class _Pass:
 
     def run(self, name: str, limit_s: float, work: Callable[[], Result]) -> Result | None:
         """The stage's result; None when it failed or did not end, with the reason recorded."""
-        result: list[Result] = []
-        failure: list[BaseException] = []
+        return self.begin(name, work).finish(limit_s)
+
+    def begin(self, name: str, work: Callable[[], Result]) -> _Begun[Result]:
+        """Begins a stage beside those that follow."""
+        begun = _Begun[Result](name, self.stages, time.monotonic())
 
         def guarded() -> None:
             try:
-                result.append(work())
+                begun.result.append(work())
             except BaseException as error:  # noqa: BLE001 - recorded below, in words
-                failure.append(error)
+                begun.failure.append(error)
             finally:
                 self.desk.state.close()
 
-        started = time.monotonic()
-        thread = threading.Thread(target=guarded, name=f"tick-{name}", daemon=True)
-        thread.start()
-        thread.join(limit_s)
+        begun.thread = threading.Thread(target=guarded, name=f"tick-{name}", daemon=True)
+        begun.thread.start()
+        return begun
+
+
+@dataclass(slots=True)
+class _Begun(Generic[Result]):
+    """A stage under way."""
+
+    name: str
+    stages: list[Stage]
+    started_s: float
+    result: list[Result] = field(default_factory=list)
+    failure: list[BaseException] = field(default_factory=list)
+    thread: threading.Thread = field(default_factory=threading.Thread)
+
+    def is_over(self, within_s: float) -> bool:
+        """Whether it ends within so many seconds."""
+        self.thread.join(within_s)
+        return not self.thread.is_alive()
+
+    def finish(self, limit_s: float) -> Result | None:
+        """Waits for it so long and records how it went. To be called once."""
+        self.thread.join(limit_s)
         # Taken once: a thread that ends just after its limit changes nothing of what we say.
-        found, failed = tuple(result), tuple(failure)
-        took = round(time.monotonic() - started, 3)
+        found, failed = tuple(self.result), tuple(self.failure)
+        took = round(time.monotonic() - self.started_s, 3)
         if failed:
-            self.stages.append(Stage(name, False, _in_words(failed[0]), took))
+            stage = Stage(self.name, False, _in_words(failed[0]), took)
         elif not found:
-            self.stages.append(Stage(name, False, f"did not end within {limit_s:.1f} s", took))
+            stage = Stage(self.name, False, f"did not end within {limit_s:.1f} s", took)
         else:
-            self.stages.append(Stage(name, True, "", took))
+            stage = Stage(self.name, True, "", took)
+        self.stages.append(stage)
         return found[0] if found else None
 
 
@@ -182,6 +208,7 @@ def _tick(desk: Desk, deadline_s: float) -> TickReport:
     from mechexo.alerts import handing_over
     from mechexo.alerts import operations as alerts
     from mechexo.flows import operations as flows
+    from mechexo.flows.ci import operations as ci
     from mechexo.health import operations as health
     from mechexo.rollback.flags import spool
 
@@ -194,6 +221,10 @@ def _tick(desk: Desk, deadline_s: float) -> TickReport:
 
     # The probes get a little less than their stage, to store what they found.
     look_s = PROBES_SHARE * deadline_s
+    # Beside the other stages: systems outside are slow, and nobody is paged later for that.
+    asking = (
+        this.begin("ci", lambda: ci.look(desk, deadline_s=look_s)) if desk.settings.ci else None
+    )
     probes = this.run("probes", look_s, lambda: health.run_due(desk, deadline_s=look_s * 0.93))
     if probes is not None:
         observations += probe_observations(probes, desk.settings.probes, desk.clock.now())
@@ -201,6 +232,12 @@ def _tick(desk: Desk, deadline_s: float) -> TickReport:
     standings = this.run("flows", flows_s, lambda: flows.settled_standings(desk))
     if standings is not None:
         observations += flow_observations(standings, desk.settings.flows)
+    if asking is not None:
+        # What does not come in time is kept, and the next tick says it.
+        in_time = asking.is_over(max(began_s + ASK_S - time.monotonic(), 0.0))
+        known = asking.finish(0.0) if in_time else ci.standings(desk)
+        asking = None if in_time else asking
+        observations += ci_words.observations(known or (), desk.settings, desk.clock.now())
     costs_s = this.left_s(keeping_s=alerting_s + sending_s + closing_s)
     judged = this.run("costs", costs_s, lambda: _costs_judged(desk)) if _has_limits(desk) else None
     if judged is not None:
@@ -248,6 +285,8 @@ def _tick(desk: Desk, deadline_s: float) -> TickReport:
         lambda: alerts.deliver_due(desk, deadline_s=send_s * 0.9, entries=entries),
     )
 
+    if asking is not None:
+        asking.finish(this.left_s(keeping_s=closing_s))
     if desk.settings.watchdog.url:
         sign_s = min(SIGN_S, this.left_s(keeping_s=closing_s))
         this.run("watchdog", sign_s, lambda: _give_sign(desk, this.stages, sign_s * 0.9))

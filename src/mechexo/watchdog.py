@@ -52,7 +52,7 @@ def give_sign(desk: Desk, *, timeout_s: float) -> None:
     """
     from mechexo.config.addresses import fill_address, forms, secrets_of_references
     from mechexo.config.secrets import redact
-    from mechexo.health.fetch import NoAnswerError, fetch
+    from mechexo.fetching import NoAnswerError, fetch
 
     configured = desk.settings.watchdog.url
     address = fill_address(configured, desk.root)

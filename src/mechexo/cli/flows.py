@@ -8,11 +8,12 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from mechexo.cli import render
+from mechexo.cli import flows_orchestrator, render
 from mechexo.cli.invocation import command_group, open_desk
 from mechexo.cli.options import Csv, Json, Reason
 
 app = command_group("Flow runs; a wrapper for cron jobs.")
+flows_orchestrator.register(app)
 
 
 class _Wrapper(TyperCommand):
@@ -65,13 +66,18 @@ def runs(
     ctx: typer.Context,
     flow: Annotated[str | None, typer.Option(help="Only this flow.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="The newest N runs.")] = 50,
+    source: flows_orchestrator.Source = "",
     json_: Json = False,
     csv: Csv = False,
 ) -> None:
-    """The newest runs, newest first."""
+    """The newest runs, newest first: of our own jobs, or with --source of an orchestrator."""
     from mechexo.flows import operations as flows
 
     desk = open_desk(ctx)
+    if source:
+        return flows_orchestrator.show_runs(
+            desk, source, deployment=flow or "", limit=limit, json_=json_, csv=csv
+        )
     found = flows.runs(desk, flow=flow, limit=limit)
     from mechexo.cli import flow_tables
 

@@ -14,6 +14,7 @@ from mechexo.config.alerting import (
     ScheduleSettings,
     SuppressionSettings,
 )
+from mechexo.config.ci import CiSettings
 from mechexo.config.costs import CostAlertSettings, CostSettings
 from mechexo.config.incidents import IncidentSettings
 from mechexo.config.loading import find_config, load_settings
@@ -32,6 +33,7 @@ from mechexo.config.models import (
     UptimeSettings,
     WatchdogSettings,
 )
+from mechexo.config.orchestrators import OrchestratorSettings
 from mechexo.config.rollback import (
     FlagSettings,
     RollbackFlowSettings,
@@ -45,6 +47,7 @@ __all__ = [
     "AlertSettings",
     "CardSettings",
     "ChannelSettings",
+    "CiSettings",
     "ConsoleSettings",
     "CostAlertSettings",
     "CostSettings",
@@ -58,6 +61,7 @@ __all__ = [
     "MaintenanceSettings",
     "MarketSettings",
     "OnCallSettings",
+    "OrchestratorSettings",
     "PersonSettings",
     "ProbeSettings",
     "QuietHoursSettings",

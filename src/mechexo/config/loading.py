@@ -112,6 +112,15 @@ def check_settings(document: Mapping[str, Any], path: Path) -> Settings:
             f"{path}: [watchdog] url holds a secret in plain text; write it as ${{env:NAME}} or "
             "${file:path} instead"
         )
+    for name, ci in settings.ci.items():
+        # What has neither is no address, which is said below.
+        is_address = "://" in ci.base_url or "${" in ci.base_url
+        if _plain(ci.token) or (is_address and literal_secret(ci.base_url)):
+            key = "token" if _plain(ci.token) else "base_url"
+            raise ConfigError(
+                f"{path}: [ci.{name}] {key} holds a secret in plain text; write it as "
+                "${env:NAME} or ${file:path} instead"
+            )
     if wrong := list(wrong_references(settings)):
         raise ConfigError(_all_of(path, wrong))
     for name, probe in settings.probes.items():

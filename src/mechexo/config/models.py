@@ -24,6 +24,7 @@ from mechexo.config.alerting import (
     RouteSettings,
     SuppressionSettings,
 )
+from mechexo.config.ci import CiSettings
 from mechexo.config.costs import CostSettings
 from mechexo.config.fields import (
     Duration,
@@ -37,6 +38,7 @@ from mechexo.config.fields import (
 )
 from mechexo.config.incidents import IncidentSettings
 from mechexo.config.market import MarketSettings
+from mechexo.config.orchestrators import OrchestratorSettings
 from mechexo.config.rollback import RollbackSettings
 
 
@@ -239,6 +241,8 @@ class Settings(Table):
     runbook: RunbookSettings = field(default_factory=RunbookSettings)
     incidents: IncidentSettings = field(default_factory=IncidentSettings)
     flows: dict[str, FlowSettings] = field(default_factory=dict)
+    ci: dict[str, CiSettings] = field(default_factory=dict)
+    orchestrators: dict[str, OrchestratorSettings] = field(default_factory=dict)
     uptime: UptimeSettings = field(default_factory=UptimeSettings)
     watchdog: WatchdogSettings = field(default_factory=WatchdogSettings)
     server: ServerSettings = field(default_factory=ServerSettings)

@@ -1,14 +1,19 @@
-"""Whether the tables about alerts name what exists: channels, people, schedules, ladders."""
+"""Whether tables name what exists: channels, people, schedules, ladders, flows."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from mechexo.config.orchestrators import wrong_orchestrators
 from mechexo.errors import close_names
 
 if TYPE_CHECKING:
     from mechexo.config.models import Settings
+
+
+MOST_CI_LOOKS = 20
+"""Lists of runs that one look at a repository may ask for: time and rate limit are small."""
 
 
 def wrong_references(settings: Settings) -> Iterator[str]:
@@ -18,6 +23,8 @@ def wrong_references(settings: Settings) -> Iterator[str]:
     yield from _schedules(settings)
     yield from _ladders(settings)
     yield from _routes(settings)
+    yield from _ci(settings)
+    yield from wrong_orchestrators(settings.orchestrators, settings.flows)
 
 
 def _channels(settings: Settings) -> Iterator[str]:
@@ -108,6 +115,22 @@ def _routes(settings: Settings) -> Iterator[str]:
             yield f"{where} start and end go together"
         if window.start is None and not (window.since and window.until):
             yield f"{where} never ends: give start and end, or since and until"
+
+
+def _ci(settings: Settings) -> Iterator[str]:
+    for name, ci in settings.ci.items():
+        if not ci.branches:
+            yield f"[ci.{name}] branches is empty: nothing would be looked at"
+        if not all(ci.branches) or not all(ci.workflows):
+            yield f"[ci.{name}] has a branch or workflow without a name"
+        if ci.base_url and not ci.base_url.lower().startswith(("https://", "http://", "${")):
+            yield f"[ci.{name}] base_url is no address: expected one like https://ci.example.com"
+        looks = len(ci.branches) * max(len(ci.workflows), 1)
+        if looks > MOST_CI_LOOKS:
+            yield (
+                f"[ci.{name}] asks for {looks} lists of runs at a time; at most {MOST_CI_LOOKS} "
+                "(branches times workflows)"
+            )
 
 
 def _unknown(where: str, names: Iterable[str], known: Iterable[str], what: str) -> Iterator[str]:

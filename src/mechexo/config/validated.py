@@ -28,10 +28,12 @@ _KEPT_AT_MOST = 20
 _SHAPE = (
     "models.py",
     "alerting.py",
+    "ci.py",
     "costs.py",
     "fields.py",
     "incidents.py",
     "market.py",
+    "orchestrators.py",
     "rollback.py",
 )
 

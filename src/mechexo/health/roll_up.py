@@ -5,11 +5,25 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from mechexo.health.values import CHANNEL_KIND, FLOW_KIND, UPTIME_KIND, Card, ProbeState, Status
+from mechexo.health.values import (
+    CHANNEL_KIND,
+    CI_KIND,
+    FLOW_KIND,
+    UPTIME_KIND,
+    Card,
+    ProbeState,
+    Status,
+)
 
 NOTHING_WATCHES = "nothing watches this card"
 _NAMED = 3
-_NOUNS = {FLOW_KIND: "flow", UPTIME_KIND: "uptime window", CHANNEL_KIND: "channel"}
+_NOUNS = {
+    FLOW_KIND: "flow",
+    UPTIME_KIND: "uptime window",
+    CHANNEL_KIND: "channel",
+    CI_KIND: "repository",
+}
+_PLURALS = {"repository": "repositories"}
 
 
 def roll_up(probe_states: Iterable[ProbeState], show: Sequence[str]) -> tuple[Card, ...]:
@@ -40,7 +54,7 @@ def _summary(status: Status, worst: Sequence[ProbeState]) -> str:
     if status == Status.OK:
         numbers = Counter(_NOUNS.get(probe.kind, "probe") for probe in worst)
         counted = [
-            f"{numbers[what]} {what}{'' if numbers[what] == 1 else 's'}"
+            f"{numbers[what]} {what if numbers[what] == 1 else _PLURALS.get(what, what + 's')}"
             for what in ("probe", *_NOUNS.values())
             if numbers[what]
         ]

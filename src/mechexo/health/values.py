@@ -37,6 +37,9 @@ FLOW_KIND = "flow"
 CHANNEL_KIND = "channel"
 """The kind under which the channels of the configuration stand on their card."""
 
+CI_KIND = "ci"
+"""The kind under which the repositories of `[ci]` stand on their card."""
+
 
 @dataclass(frozen=True, slots=True)
 class ProbeState:

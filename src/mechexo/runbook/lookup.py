@@ -181,6 +181,8 @@ def name_of_key(key: str) -> str:
             return name
         case ["flow", name, "overdue" | "failed" as trouble]:
             return f"{name}_{trouble}"
+        case ["ci", name, "failed" | "unknown" as trouble]:
+            return f"{name}_ci_{trouble}"
         case ["tick", stage]:
             return f"tick_{stage}"
     return key

@@ -15,8 +15,8 @@ from pydantic import (
     model_validator,
 )
 
+from mechexo.fetching import Answer, NoAnswerError, fetch
 from mechexo.health.context import Context
-from mechexo.health.fetch import Answer, NoAnswerError, fetch
 from mechexo.health.thresholds import Thresholds
 from mechexo.health.values import Outcome, Status
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from pydantic import Field
 
+from mechexo.fetching import Answer, NoAnswerError, fetch
 from mechexo.health.context import Context
-from mechexo.health.fetch import Answer, NoAnswerError, fetch
 from mechexo.health.thresholds import Thresholds, amount
 from mechexo.health.values import Outcome, Status
 

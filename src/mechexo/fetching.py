@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -29,14 +29,18 @@ class Answer:
     is_cut: bool
     latency_ms: float
     certificate_expires_at: datetime | None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """The answer's headers, names in lower case; of one sent twice the values joined by commas."""
 
 
 class NoAnswerError(UnreachableError):
-    """There was no usable answer. `is_theirs`: the other side failed, not our looking."""
+    """There was no usable answer. `is_theirs`: the other side failed, not our looking. `was_sent`:
+    the request may have reached it, and been acted upon."""
 
-    def __init__(self, text: str, *, is_theirs: bool) -> None:
+    def __init__(self, text: str, *, is_theirs: bool, was_sent: bool = True) -> None:
         super().__init__(text)
         self.is_theirs = is_theirs
+        self.was_sent = was_sent
 
 
 def fetch(
@@ -47,6 +51,7 @@ def fetch(
     method: str = "GET",
     headers: Mapping[str, str] | None = None,
     parameters: Mapping[str, str] | None = None,
+    content: bytes | None = None,
     ca_file: str = "",
 ) -> Answer:
     """Asks `url` and reads the answer, all within `timeout_s` seconds.
@@ -58,8 +63,9 @@ def fetch(
     """
     import httpx
 
-    # httpx logs each address at INFO, and an address may hold a secret.
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    # They log addresses and headers, and these may hold a secret.
+    for talkative in ("httpx", "httpcore"):
+        logging.getLogger(talkative).setLevel(logging.WARNING)
     trust = _trust(ca_file) if url.lower().startswith("https:") else False
     sent = {"User-Agent": "mechexo", "Accept-Encoding": "identity", **(headers or {})}
     with (
@@ -73,6 +79,7 @@ def fetch(
             url,
             headers=sent,
             params=dict(parameters) if parameters else None,
+            content=content,
             extensions={"trace": cutter.trace},
         ) as response:
             # Once the body is read the connection, and its certificate, is gone.
@@ -89,6 +96,7 @@ def fetch(
                 len(body) > max_body_bytes,
                 (time.perf_counter() - began) * 1000.0,
                 expires_at,
+                {name.lower(): value for name, value in response.headers.items()},
             )
 
 
@@ -97,7 +105,7 @@ def _trust(ca_file: str) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=ca_file or None)
     except OSError as error:
         raise NoAnswerError(
-            f"ca_file {ca_file} cannot be read: {error}", is_theirs=False
+            f"ca_file {ca_file} cannot be read: {error}", is_theirs=False, was_sent=False
         ) from error
 
 
@@ -161,13 +169,19 @@ def _explained(cutter: _Cutter, timeout_s: float) -> Iterator[None]:
     except _TooLateError:
         raise NoAnswerError(late, is_theirs=True) from None
     except httpx.TimeoutException as error:
-        raise NoAnswerError(late, is_theirs=True) from error
+        was_sent = not isinstance(error, httpx.ConnectTimeout)
+        raise NoAnswerError(late, is_theirs=True, was_sent=was_sent) from error
     except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
-        raise NoAnswerError(f"the address cannot be used: {error}", is_theirs=False) from error
+        raise NoAnswerError(
+            f"the address cannot be used: {error}", is_theirs=False, was_sent=False
+        ) from error
     except httpx.TransportError as error:
+        was_sent = not isinstance(error, httpx.ConnectError)
         if cutter.is_late:
-            raise NoAnswerError(late, is_theirs=True) from error
-        raise _no_answer(error) from error
+            raise NoAnswerError(late, is_theirs=True, was_sent=was_sent) from error
+        found = _no_answer(error)
+        found.was_sent = was_sent
+        raise found from error
 
 
 def _no_answer(error: httpx.TransportError) -> NoAnswerError:

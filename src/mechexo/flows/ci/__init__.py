@@ -1,0 +1,1 @@
+"""CI: the last runs of configured repositories and branches, from GitHub, GitLab and plug-ins."""

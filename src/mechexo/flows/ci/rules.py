@@ -1,0 +1,53 @@
+"""What runs add up to: badges, and which runs are worth remembering. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+
+from mechexo.flows.ci.values import CiBadge, CiRun, CiState
+
+EARLIER_KEPT = 100
+EARLIER_KEPT_FOR = timedelta(days=30)
+
+
+def badges(runs: Iterable[CiRun], branches: Sequence[str]) -> tuple[CiBadge, ...]:
+    """A badge for each workflow of each branch, in the order of the branches, then by name.
+
+    The newest run that decides (passed, failed, or not understood) says how it is; runs that were
+    cancelled or skipped decide nothing, and one under way stands beside it.
+    """
+    by_place: dict[tuple[str, str], list[CiRun]] = {}
+    for run in runs:
+        if run.branch in branches:
+            by_place.setdefault((run.branch, run.workflow), []).append(run)
+    found = [_badge(branch, workflow, each) for (branch, workflow), each in by_place.items()]
+    return tuple(sorted(found, key=lambda badge: (branches.index(badge.branch), badge.workflow)))
+
+
+def _badge(branch: str, workflow: str, runs: list[CiRun]) -> CiBadge:
+    newest_first = sorted(runs, key=lambda run: run.started_at, reverse=True)
+    newest = newest_first[0]
+    deciding = next((run for run in newest_first if run.state.decides), newest)
+    goes_on = newest.state in (CiState.RUNNING, CiState.WAITING) and newest is not deciding
+    return CiBadge(branch, workflow, deciding.state, deciding, newest if goes_on else None)
+
+
+def still_telling(
+    before: Iterable[CiRun], now_listed: Sequence[CiRun], now: datetime
+) -> tuple[CiRun, ...]:
+    """The deciding runs known before that the lists no longer reach and nothing newer replaces.
+
+    Else a failed workflow would pass for gone as soon as a busier one has filled the list. Kept for
+    30 days, one for each workflow of a branch, at most 100.
+    """
+    decided = {(run.branch, run.workflow) for run in now_listed if run.state.decides}
+    newest: dict[tuple[str, str], CiRun] = {}
+    for run in before:
+        place = (run.branch, run.workflow)
+        if not run.state.decides or place in decided or now - run.started_at > EARLIER_KEPT_FOR:
+            continue
+        if place not in newest or newest[place].started_at < run.started_at:
+            newest[place] = run
+    kept = sorted(newest.values(), key=lambda run: run.started_at, reverse=True)
+    return tuple(kept[:EARLIER_KEPT])

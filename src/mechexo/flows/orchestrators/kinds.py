@@ -1,0 +1,75 @@
+"""The kinds of orchestrator: one module each, and those that other packages add."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, cast
+
+from mechexo.config.addresses import fill_address
+from mechexo.config.secrets import resolve_references
+from mechexo.errors import ConfigError, NotFoundError, close_names
+from mechexo.flows.orchestrators.protocol import Access, Orchestrator
+
+if TYPE_CHECKING:
+    from mechexo.desk import Desk
+
+GROUP = "mechexo.orchestrators"
+BUILT_IN = ("airflow", "dagster", "prefect")
+
+Connect = Callable[[Access], Orchestrator]
+
+
+def connect(desk: Desk, name: str) -> Orchestrator:
+    """The orchestrator that the configuration calls `name`; nothing is asked of it yet.
+
+    Raises:
+        NotFoundError: the configuration has none of that name.
+        ConfigError: its kind is unknown or broken, or a secret cannot be read.
+    """
+    tables = desk.settings.orchestrators
+    if name not in tables:
+        known = close_names(name, sorted(tables)) if tables else "there is no such table at all"
+        raise NotFoundError(f"{desk.config_path}: no [orchestrators.{name}]; {known}")
+    table = tables[name]
+    try:
+        begin = find_kind(table.kind)
+        access = Access(
+            name=name,
+            url=fill_address(table.url, desk.root).rstrip("/"),
+            timeout=table.timeout,
+            token=resolve_references(table.token, desk.root),
+            user=table.user,
+            password=resolve_references(table.password, desk.root),
+            ca_file=desk.path(table.ca_file) if table.ca_file else None,
+        )
+    except ConfigError as error:
+        raise ConfigError(f"{desk.config_path}: [orchestrators.{name}]: {error}") from error
+    return begin(access)
+
+
+def find_kind(name: str) -> Connect:
+    """How an orchestrator of this kind is connected to; our own come first.
+
+    Raises:
+        ConfigError: there is none (the text lists close names), or a package's kind is broken.
+    """
+    if name in BUILT_IN:
+        return cast(Connect, import_module(f"{__package__}.{name}").connect)
+    added = {entry.name: entry for entry in entry_points(group=GROUP)}
+    if name not in added:
+        hint = close_names(name, sorted({*BUILT_IN, *added}))
+        raise ConfigError(f"{name!r} is no kind of orchestrator; {hint}")
+    entry = added[name]
+    package = entry.dist.name if entry.dist else entry.value
+    try:
+        found = getattr(entry.load(), "connect", None)
+    except Exception as error:
+        raise ConfigError(
+            f"the kind {name!r} of {package} cannot be loaded ({entry.value}): "
+            f"{type(error).__name__}: {error}"
+        ) from error
+    if not callable(found):
+        raise ConfigError(f"the kind {name!r} of {package} must have connect()")
+    return cast(Connect, found)

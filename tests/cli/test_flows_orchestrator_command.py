@@ -1,0 +1,152 @@
+"""`mechexo flows` on an orchestrator, as scripts and people rely on it."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import pty
+import subprocess
+from collections.abc import Callable, Iterator
+from io import StringIO
+
+import pytest
+
+from mechexo.desk import Desk
+from support.fake_prefect import PASSWORD, FakePrefect, fake_prefect
+from support.orchestrated_desk import FAILED, FAILED_BEFORE, table
+from support.program import command, environment, mechexo, one_line
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def prefect() -> Iterator[FakePrefect]:
+    with fake_prefect() as fake:
+        yield fake
+
+
+@pytest.fixture
+def desk(
+    make_desk: Callable[..., Desk], monkeypatch: pytest.MonkeyPatch, prefect: FakePrefect
+) -> Desk:
+    monkeypatch.setenv("PREFECT_PASSWORD", PASSWORD)
+    # The command line has the real clock.
+    prefect.move_to_now()
+    return make_desk(table(prefect))
+
+
+def test_deployments_are_a_document(desk: Desk) -> None:
+    done = mechexo("flows", "deployments", "--source", "prefect", "--json", config=desk.config_path)
+    said = json.loads(done.stdout)
+    assert said["schema"] == "mechexo.flows_deployments/1"
+    [recon] = [
+        each for each in said["deployments"] if each["deployment"]["name"] == "recon-nightly/prod"
+    ]
+    assert "late" in {each["trouble"] for each in recon["troubles"]}
+    assert recon["p95_s"] is None
+
+
+def test_deployments_are_a_table_with_what_is_wrong_in_words(desk: Desk) -> None:
+    done = mechexo("flows", "deployments", "--source", "prefect", config=desk.config_path)
+    assert done.returncode == 0
+    assert "▲ failing: quote-ingest/prod: the last 2 runs failed: " in done.stdout
+    assert PASSWORD not in done.stdout + done.stderr
+
+
+def test_runs_are_csv_with_empty_fields_for_what_is_missing(desk: Desk) -> None:
+    done = mechexo("flows", "runs", "--source", "prefect", "--csv", config=desk.config_path)
+    rows = list(csv.DictReader(StringIO(done.stdout)))
+    late = [row for row in rows if row["phase"] == "late"]
+    assert late
+    assert {(row["started_at"], row["duration_s"]) for row in late} == {("", "")}
+
+
+def test_runs_of_our_own_jobs_are_listed_as_before(desk: Desk) -> None:
+    mechexo("flows", "exec", "bars", "--", "true", config=desk.config_path)
+    done = mechexo("flows", "runs", "--json", config=desk.config_path)
+    assert [each["flow"] for each in json.loads(done.stdout)["runs"]] == ["bars"]
+
+
+def test_a_log_can_be_read(desk: Desk) -> None:
+    done = mechexo("flows", "log", FAILED_BEFORE, "--source", "prefect", config=desk.config_path)
+    assert "no quotes for 2025-01-03" in done.stdout
+
+
+def test_an_action_that_nobody_confirmed_is_not_done(desk: Desk, prefect: FakePrefect) -> None:
+    done = mechexo("flows", "retry", FAILED, "--source", "prefect", config=desk.config_path)
+    assert done.returncode == 3
+    one_line(done, "which is Failed: not confirmed; add --yes")
+    assert prefect.asked_for("set_state") == []
+
+
+def typed(desk: Desk, word: str) -> subprocess.CompletedProcess[str]:
+    """A pause of the flow, with a person at the terminal who types this when asked."""
+    ours, theirs = pty.openpty()
+    os.write(ours, f"{word}\n".encode())
+    try:
+        return subprocess.run(
+            command("flows", "pause", "tca", "--source", "prefect", config=desk.config_path),
+            stdin=theirs,
+            capture_output=True,
+            text=True,
+            check=False,
+            env=environment(),
+            timeout=60,
+        )
+    finally:
+        os.close(ours)
+        os.close(theirs)
+
+
+def test_a_person_confirms_by_typing_the_targets_name(desk: Desk, prefect: FakePrefect) -> None:
+    done = typed(desk, "tca-daily/prod")
+    assert done.returncode == 0
+    assert "pause of tca-daily/prod on prefect, which is active." in done.stderr
+    assert len(prefect.asked_for("pause_deployment")) == 1
+
+
+@pytest.mark.parametrize("word", ["", "y", "yes", "tca-daily"])
+def test_another_word_confirms_nothing(desk: Desk, prefect: FakePrefect, word: str) -> None:
+    assert typed(desk, word).returncode == 3
+    assert prefect.asked_for("pause_deployment") == []
+
+
+def test_a_confirmed_action_is_done(desk: Desk, prefect: FakePrefect) -> None:
+    done = mechexo(
+        *("flows", "run-now", "tca", "--source", "prefect", "--yes", "--json"),
+        config=desk.config_path,
+    )
+    said = json.loads(done.stdout)
+    assert prefect.run(said["accepted"]["run_id"])["state_name"] == "Scheduled"
+
+
+def test_pause_and_resume_have_their_words(desk: Desk) -> None:
+    for verb, state in (("pause", "paused"), ("resume", "active")):
+        done = mechexo(
+            *("flows", verb, "tca-daily/prod", "--source", "prefect", "--yes"),
+            config=desk.config_path,
+        )
+        assert done.stdout.strip().endswith(f"it is {state} now")
+
+
+@pytest.mark.parametrize(("how", "code"), [("401", 4), ("500", 5), ("html", 5)])
+def test_exit_codes_tell_a_refusal_from_an_unknown_outcome(
+    desk: Desk, prefect: FakePrefect, how: str, code: int
+) -> None:
+    prefect.failing["create_flow_run"] = how
+    done = mechexo(
+        *("flows", "run-now", "tca", "--source", "prefect", "--yes"), config=desk.config_path
+    )
+    assert done.returncode == code
+    one_line(done, "mechexo: orchestrator prefect: ")
+
+
+def test_an_orchestrator_that_is_not_there_is_one_line_and_exit_5(
+    desk: Desk, prefect: FakePrefect
+) -> None:
+    prefect.leave()
+    done = mechexo("flows", "deployments", "--source", "prefect", config=desk.config_path)
+    assert done.returncode == 5
+    one_line(done, "connection refused")
+    assert done.stdout == ""
