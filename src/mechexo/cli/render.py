@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 import shutil
 import sys
@@ -11,7 +10,6 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from mechexo.cli.streams import data_on_stdout
-from mechexo.documents import json_text, plain
 from mechexo.times import in_zone, iso_z
 
 if TYPE_CHECKING:
@@ -23,12 +21,18 @@ MISSING = "–"
 
 def json_document(name: str, at: datetime, body: Mapping[str, object]) -> None:
     """Prints `body` as the one document `mechexo.<name>/1` on stdout."""
+    from mechexo.documents import json_text
+
     with data_on_stdout():
         sys.stdout.write(json_text(name, at, body, indent=2) + "\n")
 
 
 def csv_rows(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Prints rows as CSV; a missing value is an empty field."""
+    import csv
+
+    from mechexo.documents import plain
+
     with data_on_stdout():
         writer = csv.writer(sys.stdout, lineterminator="\n")
         writer.writerow(columns)
