@@ -35,6 +35,11 @@ class Glyphs:
     commission: str = "█"
     spread: str = "▒"
     beyond: str = "░"
+    dashes: str = "┄"
+    marks: str = "•+×○▪"
+    """One for each series of a plot, so that they can be told apart without colour."""
+    several: str = "&"
+    """Where more than one series of a plot stands."""
 
 
 UNICODE = Glyphs()
@@ -55,6 +60,8 @@ ASCII = Glyphs(
     commission="#",
     spread="=",
     beyond=".",
+    dashes=".",
+    marks="*+xo%",
 )
 
 
