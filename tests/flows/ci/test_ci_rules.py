@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from conftest import START
 from mechexo.config import CiSettings
 from mechexo.flows.ci.keeping import from_text, to_text
-from mechexo.flows.ci.limits import AT_LEAST, hold_until
 from mechexo.flows.ci.rules import EARLIER_KEPT_FOR, badges, still_telling
 from mechexo.flows.ci.values import CiLook, CiPage, CiRun, CiState
+from mechexo.outside.limits import AT_LEAST, hold_until
 
 RUN = CiRun(
     *("1", "tests", "main", CiState.PASSED, "completed", "success", "c0ffee", "", "", "push"),

@@ -17,10 +17,10 @@ from mechexo.desk import Desk
 from mechexo.errors import ConfigError
 from mechexo.flows.ci import operations as ci
 from mechexo.flows.ci.github import runs_of
-from mechexo.flows.ci.shaping import ShapeError
 from mechexo.flows.ci.systems import CiQuestion, find_system
 from mechexo.flows.ci.values import CiStanding, CiState
 from mechexo.outside import Standing
+from mechexo.outside.shaping import ShapeError
 from support.ci_server import TOKEN, CiServer, ci_server, github_run, gitlab_pipeline
 
 MakeDesk = Callable[..., Desk]

@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
-from mechexo.flows.ci import shaping
 from mechexo.flows.ci.paged import Api, runs_per_list
 from mechexo.flows.ci.systems import CiAnswer
 from mechexo.flows.ci.values import CiLook, CiPage, CiRun, CiState
+from mechexo.outside import shaping
 
 if TYPE_CHECKING:
     from mechexo.config import CiSettings

@@ -19,10 +19,10 @@ from urllib.parse import urljoin
 
 from mechexo.errors import ConfigError, UnreachableError
 from mechexo.fetching import Answer, NoAnswerError, fetch
-from mechexo.flows.ci.limits import hold_until
-from mechexo.flows.ci.shaping import ShapeError, text
 from mechexo.flows.ci.values import CiPage, CiRun
 from mechexo.outside import HeldError
+from mechexo.outside.limits import hold_until
+from mechexo.outside.shaping import ShapeError, text
 
 if TYPE_CHECKING:
     from mechexo.config import CiSettings

@@ -1,4 +1,4 @@
-"""When a CI system asks not to be asked: rate limits and refusals, from an answer's headers. Pure.
+"""When a system outside asks not to be asked: rate limits and refusals, from headers. Pure.
 
 GitHub: `x-ratelimit-remaining`, `x-ratelimit-reset` (Unix seconds), and for its secondary limits
 `retry-after` or, without one, at least a minute. GitLab: `ratelimit-remaining`, `ratelimit-reset`,
