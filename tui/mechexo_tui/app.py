@@ -14,6 +14,7 @@ from textual.app import App
 from textual.screen import Screen
 
 from mechexo.desk import Desk
+from mechexo.errors import BusyError, StateError
 from mechexo.plain_text import only_ascii
 from mechexo_tui.actions import Situation, all_keys
 from mechexo_tui.facts import Facts, PartsRead
@@ -239,6 +240,15 @@ class MechexoApp(App[int]):
             self.facts.refresh_all(self)
 
 
+def desk_to_show(config_path: Path | None) -> Desk:
+    """The desk, also where its state file cannot be used: every part then says why it knows
+    nothing, and the runbook can be read."""
+    try:
+        return Desk.open(config_path)
+    except (StateError, BusyError):
+        return Desk.unopened(config_path)
+
+
 def run(
     config_path: Path | None,
     *,
@@ -250,10 +260,11 @@ def run(
 
     Raises:
         UsageError: there is no terminal that could show it.
-        MechexoError: the desk cannot be opened.
+        ConfigError: the configuration is missing or wrong.
+        NewerStateError: the state file was written by a newer version.
     """
     require_terminal(os.environ)
-    desk = Desk.open(config_path)
+    desk = desk_to_show(config_path)
     encoding = sys.__stderr__.encoding if sys.__stderr__ else None
     ascii = ascii or only_ascii(encoding, os.environ)
     app = MechexoApp(desk, ascii=ascii, read_only=read_only, mouse=mouse)

@@ -153,7 +153,7 @@ class Facts:
             live=self.desk.is_live,
             crumbs=crumbs,
             ops_ok=verdict,
-            known=status is None or verdict is not None,
+            known=verdict is not None or (status is None and not part.error),
             on_call=status.oncall.level1 if status else "",
             quiet=quiet,
             tick_at=status.last_tick_at if status else None,
