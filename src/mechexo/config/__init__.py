@@ -16,6 +16,7 @@ from mechexo.config.alerting import (
 )
 from mechexo.config.ci import CiSettings
 from mechexo.config.costs import CostAlertSettings, CostSettings
+from mechexo.config.grafana import GrafanaSettings
 from mechexo.config.incidents import IncidentSettings
 from mechexo.config.loading import find_config, load_settings
 from mechexo.config.market import MarketSettings
@@ -55,6 +56,7 @@ __all__ = [
     "EscalationSettings",
     "FlagSettings",
     "FlowSettings",
+    "GrafanaSettings",
     "IncidentSettings",
     "LayerSettings",
     "LevelSettings",

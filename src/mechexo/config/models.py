@@ -36,6 +36,7 @@ from mechexo.config.fields import (
     between,
     text,
 )
+from mechexo.config.grafana import GrafanaSettings
 from mechexo.config.incidents import IncidentSettings
 from mechexo.config.market import MarketSettings
 from mechexo.config.orchestrators import OrchestratorSettings
@@ -243,6 +244,7 @@ class Settings(Table):
     flows: dict[str, FlowSettings] = field(default_factory=dict)
     ci: dict[str, CiSettings] = field(default_factory=dict)
     orchestrators: dict[str, OrchestratorSettings] = field(default_factory=dict)
+    grafana: GrafanaSettings = field(default_factory=GrafanaSettings)
     uptime: UptimeSettings = field(default_factory=UptimeSettings)
     watchdog: WatchdogSettings = field(default_factory=WatchdogSettings)
     server: ServerSettings = field(default_factory=ServerSettings)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from mechexo.config.grafana import wrong_grafana
 from mechexo.config.orchestrators import wrong_orchestrators
 from mechexo.errors import close_names
 
@@ -25,6 +26,7 @@ def wrong_references(settings: Settings) -> Iterator[str]:
     yield from _routes(settings)
     yield from _ci(settings)
     yield from wrong_orchestrators(settings.orchestrators, settings.flows)
+    yield from wrong_grafana(settings.grafana)
 
 
 def _channels(settings: Settings) -> Iterator[str]:

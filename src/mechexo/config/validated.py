@@ -31,6 +31,7 @@ _SHAPE = (
     "ci.py",
     "costs.py",
     "fields.py",
+    "grafana.py",
     "incidents.py",
     "market.py",
     "orchestrators.py",
