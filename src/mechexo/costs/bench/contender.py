@@ -32,10 +32,12 @@ CONTENDERS = (
     Contender("duckdb-tuned", "ASOF by hand on the store; p50, p95, p99", "duckdb"),
     Contender("duckdb-all", "the same with all figures of the report", "duckdb"),
     Contender("duckdb-plain", "ASOF on plain Parquet; p50, p95, p99", "duckdb"),
+    Contender("duckdb-plain-all", "the same with all figures of the report", "duckdb"),
     Contender("pandas", "merge_asof on plain Parquet; p50, p95, p99", "pandas"),
     Contender("read", "the bare columns, nothing computed"),
     Contender("mechexo-markouts", "on the store, with six horizons", markouts=True),
     Contender("duckdb-markouts", "ASOF by hand on the store, six more joins", "duckdb", True),
+    Contender("duckdb-markouts-all", "the same with all figures of the report", "duckdb", True),
 )
 
 
@@ -47,6 +49,8 @@ _WAYS: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "duckdb-tuned": ("duckdb_ways", "tuned", ()),
     "duckdb-all": ("duckdb_ways", "tuned_all_figures", ()),
     "duckdb-plain": ("duckdb_ways", "plain", ()),
+    "duckdb-plain-all": ("duckdb_ways", "plain_all_figures", ()),
+    "duckdb-markouts-all": ("duckdb_ways", "tuned_markouts_all_figures", ()),
     "duckdb-markouts": ("duckdb_ways", "tuned_markouts", ()),
     "pandas": ("pandas_way", "merge_asof", ()),
 }

@@ -31,7 +31,7 @@ class Names:
 _KEYS = {"day": "day", "symbol": "sid", "hour": "hour"}
 
 
-def plain(places: Places) -> Answer:
+def plain(places: Places, *, all_figures: bool = False) -> Answer:
     """One ASOF join over all files, on text symbols, as its documentation shows it."""
     database = _connected()
     reach = f"INTERVAL {USABLE_US // 1_000_000} SECOND"
@@ -51,8 +51,15 @@ def plain(places: Places) -> Answer:
         """
     database.execute(f"CREATE TEMP TABLE priced AS {_figures(matched)}")
     _put_sums(database, first=True)
-    _put_fills(database, first=True)
+    _put_fills(database, first=True, weights=all_figures)
+    if all_figures:
+        _work_out_all_figures(database)
     return _answer(database)
+
+
+def plain_all_figures(places: Places) -> Answer:
+    """As `plain`, with every figure that mechexo's report has of each group."""
+    return plain(places, all_figures=True)
 
 
 def tuned(places: Places) -> Answer:
@@ -64,10 +71,36 @@ def tuned(places: Places) -> Answer:
 
 
 def tuned_all_figures(places: Places) -> Answer:
-    """As `tuned`, with every figure that mechexo's report has of each group: seven percentiles,
-    mean, deviation, least and most, winsorised mean, weighted percentiles."""
+    """As `tuned`, with every figure that mechexo's report has of each group."""
     database = _connected()
     names = _by_days(database, places, weights=True)
+    _work_out_all_figures(database)
+    return _answer(database, names)
+
+
+def tuned_markouts(places: Places, *, all_figures: bool = False) -> Answer:
+    """As `tuned`, with six more ASOF joins on the same number, one for each horizon."""
+    database = _connected()
+    names = _by_days(database, places, markouts=True, weights=all_figures)
+    if all_figures:
+        _work_out_all_figures(database)
+    found = database.execute(
+        "SELECT "
+        + ", ".join(f"1e4 * sum(realised_{label}) / sum(known_{label})" for label in HORIZONS)
+        + " FROM later"
+    ).fetchone()
+    whole = _answer(database, names)
+    return Answer(whole.total, whole.groups, dict(zip(HORIZONS, found, strict=True)))
+
+
+def tuned_markouts_all_figures(places: Places) -> Answer:
+    """As `tuned_markouts`, with every figure that mechexo's report has of each group."""
+    return tuned_markouts(places, all_figures=True)
+
+
+def _work_out_all_figures(database: Any) -> None:
+    """Of each group seven percentiles, mean, deviation, least and most, winsorised mean and two
+    weighted percentiles, from the narrow table with its notionals."""
     for key in ("0", "day", "sid", "hour"):
         database.execute(
             f"""
@@ -89,20 +122,6 @@ def tuned_all_figures(places: Places) -> Answer:
             SELECT * FROM levels JOIN drawn USING (k) JOIN weighted USING (k) ORDER BY k
             """
         ).fetchall()
-    return _answer(database, names)
-
-
-def tuned_markouts(places: Places) -> Answer:
-    """As `tuned`, with six more ASOF joins on the same number, one for each horizon."""
-    database = _connected()
-    names = _by_days(database, places, markouts=True)
-    found = database.execute(
-        "SELECT "
-        + ", ".join(f"1e4 * sum(realised_{label}) / sum(known_{label})" for label in HORIZONS)
-        + " FROM later"
-    ).fetchone()
-    whole = _answer(database, names)
-    return Answer(whole.total, whole.groups, dict(zip(HORIZONS, found, strict=True)))
 
 
 def _connected() -> Any:
