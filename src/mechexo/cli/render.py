@@ -19,6 +19,30 @@ MISSING = "–"
 """Shown where there is no value: never a zero, never an empty cell."""
 
 
+class Linked(str):
+    """A cell that leads to an address: clicked on where the terminal has hyperlinks (OSC 8), plain
+    text elsewhere. The address is one that `outside.shaping.link` let through."""
+
+    address: str
+
+    def __new__(cls, shown: str, address: str) -> Linked:
+        """The text that is shown, with its address; "" leads nowhere."""
+        cell = super().__new__(cls, shown)
+        cell.address = address
+        return cell
+
+
+def has_links() -> bool:
+    """Whether stdout is a terminal to which hyperlinks may be written."""
+    return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def _linked(cell: str) -> str:
+    if not isinstance(cell, Linked) or not cell.address or not has_links():
+        return cell
+    return f"\x1b]8;;{cell.address}\x1b\\{cell}\x1b]8;;\x1b\\"
+
+
 def json_document(name: str, at: datetime, body: Mapping[str, object]) -> None:
     """Prints `body` as the one document `mechexo.<name>/1` on stdout."""
     from mechexo.documents import json_text
@@ -112,7 +136,7 @@ def _print_rows(
             justify: Literal["right", "left"] = "right" if right else "left"
             shown.add_column(name, justify=justify, width=width, overflow="fold")
         for row in rows:
-            shown.add_row(*map(Text, row))
+            shown.add_row(*(Text(cell, _link_style(cell)) for cell in row))
         out.print(shown)
 
     def on_one_line(row: Sequence[str]) -> str | None:
@@ -121,7 +145,8 @@ def _print_rows(
             blanks = width - cell_len(cell)
             if blanks < 0 or not cell.isprintable() or cell != cell.strip():
                 return None
-            parts.append(" " * blanks + cell if right else cell + " " * blanks)
+            seen = _linked(cell)
+            parts.append(" " * blanks + seen if right else seen + " " * blanks)
         return "  ".join(parts)
 
     rich_rows([], heading=True)
@@ -133,12 +158,19 @@ def _print_rows(
             text(line)
 
 
+def _link_style(cell: str) -> Any:
+    from rich.style import Style
+
+    address = cell.address if isinstance(cell, Linked) and has_links() else ""
+    return Style(link=address or None)
+
+
 def _cell(cell: object, zone: ZoneInfo | None) -> str:
     if cell is None:
         return MISSING
     if isinstance(cell, datetime):
         return iso_z(cell) if zone is None else in_zone(cell, zone, named=False)
-    return str(cell)
+    return cell if isinstance(cell, Linked) else str(cell)
 
 
 def text(line: object = "") -> None:

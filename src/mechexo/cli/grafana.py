@@ -1,0 +1,53 @@
+"""`mechexo grafana`: the desk's dashboards, the panels in them, what was annotated."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from mechexo.cli import render
+from mechexo.cli.invocation import command_group, open_desk
+from mechexo.cli.options import Csv, Json
+
+app = command_group("The desk's Grafana: dashboards, panels, annotations.")
+
+LOOK_S = 8.0
+
+Refresh = Annotated[bool, typer.Option("--refresh", help="Ask now; else as last told.")]
+
+
+@app.command("dashboards")
+def dashboards(
+    ctx: typer.Context,
+    refresh: Refresh = False,
+    addresses: Annotated[
+        bool, typer.Option("--addresses", help="Write the addresses out, also on a terminal.")
+    ] = False,
+    json_: Json = False,
+    csv: Csv = False,
+) -> None:
+    """The dashboards, as links that open in your browser, with the age of the list."""
+    from mechexo.cli import grafana_tables as tables
+    from mechexo.grafana import operations as grafana
+
+    desk = open_desk(ctx)
+    settings = grafana.require(desk)
+    # Whoever asks for the first time wants an answer, not to hear that nobody asked.
+    found = grafana.standing(desk)
+    if refresh or found.asked_at is None:
+        found = grafana.look(desk, deadline_s=LOOK_S, force=True)
+    now = desk.clock.now()
+    if json_:
+        body = tables.dashboards_body(found, settings, now)
+        render.json_document("grafana_dashboards", now, body)
+    elif csv:
+        render.csv_rows(*tables.dashboard_values(found))
+    else:
+        written_out = addresses or not render.has_links()
+        render.table(
+            "Dashboards", *tables.dashboard_rows(found, written_out=written_out), named_by=1
+        )
+        render.text(tables.remark(found, settings, now))
+    if found.good_at is None:
+        raise typer.Exit(5)

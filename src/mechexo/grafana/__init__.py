@@ -1,0 +1,1 @@
+"""The desk's Grafana: its dashboards, its panels as pictures, annotations written into it."""

@@ -1,0 +1,121 @@
+"""What Grafana has, and what is written into it, as plain values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from mechexo.outside import Standing
+
+
+@dataclass(frozen=True, slots=True)
+class Dashboard:
+    """A dashboard, as the list has it."""
+
+    uid: str
+    title: str
+    folder: str
+    """Its folder's title; "" at the top."""
+    folder_uid: str
+    tags: tuple[str, ...]
+    link: str
+    """Its address for a browser; "" when Grafana named none that can be used."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dashboards:
+    """What is known of the dashboards, and how the asking goes."""
+
+    listed: tuple[Dashboard, ...]
+    cut: bool
+    """Whether there are more than are kept."""
+    good_at: datetime | None
+    """When the list was so; None when it was never read."""
+    asked_at: datetime | None
+    why: str
+    """Why the last question brought nothing; "" when it did, or none was asked."""
+    standing: Standing
+    until: datetime | None
+    failures: int
+
+    def is_fresh(self, now: datetime, every: timedelta) -> bool:
+        """Whether the list may be taken for how it is now: it was read well, and lately."""
+        return self.good_at is not None and not self.why and now - self.good_at <= 3 * every
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """A panel of a dashboard."""
+
+    id: int
+    title: str
+    kind: str
+    """Grafana's own word, such as `timeseries`."""
+
+
+@dataclass(frozen=True, slots=True)
+class DashboardPanels:
+    """One dashboard with its panels, in their order."""
+
+    uid: str
+    title: str
+    panels: tuple[Panel, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A panel as Grafana's renderer drew it."""
+
+    png: bytes
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """An annotation as our records want it to stand in Grafana."""
+
+    subject: str
+    """What it tells of, such as `incident-12`. One annotation each."""
+    time: datetime
+    time_end: datetime | None
+    """None while it goes on."""
+    text: str
+    """HTML, in which all that is foreign is escaped."""
+    tags: tuple[str, ...]
+    tag: str
+    """The one of the tags that no other annotation has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """An annotation as we know it: what is wanted, and how far that is written."""
+
+    subject: str
+    wanted: str
+    """As JSON."""
+    written: str | None
+    """What Grafana took last; None when nothing yet."""
+    written_at: datetime | None
+    annotation_id: int | None
+    """Its number at Grafana."""
+    maybe_there: bool
+    """A first writing went out and nobody knows whether it arrived."""
+    attempts: int
+    """How often writing it failed, since it last succeeded or was first wanted."""
+    next_at: datetime
+    why: str
+    """Why the last attempt failed, or why it is no longer tried."""
+    first_at: datetime
+    """Since when this is wanted."""
+    over: bool
+    """It is no longer tried."""
+
+    @property
+    def state(self) -> str:
+        """`written`, `waiting`, `failing` or `given up`: a failure never passes for waiting."""
+        if self.over:
+            return "given up"
+        if self.written == self.wanted:
+            return "written"
+        return "failing" if self.attempts else "waiting"

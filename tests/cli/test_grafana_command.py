@@ -1,0 +1,129 @@
+"""`mechexo grafana`, as people and scripts rely on it; the server is a documented stub."""
+
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from conftest import MakeDesk
+from mechexo.desk import Desk
+from support.grafana_server import TOKEN, GrafanaServer, board, grafana_server
+from support.in_process import Program
+from support.program import command, environment
+from support.pseudo_terminal import PseudoTerminal
+
+
+@pytest.fixture
+def server() -> Iterator[GrafanaServer]:
+    with grafana_server() as each:
+        each.found = [board(1), board(2, title="P&L today", folderTitle="Risk")]
+        yield each
+
+
+@pytest.fixture
+def configured(make_desk: MakeDesk, server: GrafanaServer, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    monkeypatch.setenv("GRAFANA_TOKEN", TOKEN)
+    return make_desk(f'[grafana]\nurl = "{server.url}"\ntoken = "${{env:GRAFANA_TOKEN}}"\n')
+
+
+@pytest.fixture
+def mechexo(
+    configured: Desk, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Program:
+    return Program(configured, "grafana", monkeypatch, capsys)
+
+
+def test_the_first_question_is_asked_at_once_and_the_addresses_are_plain_in_a_pipe(
+    mechexo: Program, server: GrafanaServer
+) -> None:
+    code, told = mechexo("dashboards")
+    assert code == 0
+    assert f"{server.url}/d/board1/board-1" in told
+    assert "● OK  2 dashboards, as of" in told
+    assert "\x1b" not in told
+
+
+def test_later_it_is_as_last_told_unless_asked_anew(
+    mechexo: Program, server: GrafanaServer
+) -> None:
+    mechexo("dashboards")
+    server.found = []
+    assert "P&L today" in mechexo("dashboards")[1]
+    assert "0 dashboards" in mechexo("dashboards", "--refresh")[1]
+
+
+def test_scripts_get_one_document(mechexo: Program, server: GrafanaServer) -> None:
+    document = json.loads(mechexo("dashboards", "--json")[1])
+    assert document["schema"] == "mechexo.grafana_dashboards/1"
+    assert (document["fresh"], document["error"], document["cut"]) == (True, "", False)
+    assert document["breaker"] == {"standing": "closed", "until": None, "failures": 0}
+    assert document["dashboards"][0] == {
+        **{"uid": "board2", "title": "P&L today", "folder": "Risk", "folder_uid": "fold1"},
+        **{"tags": ["desk"], "link": f"{server.url}/d/board2/board-2"},
+    }
+
+
+def test_csv_has_a_row_each(mechexo: Program) -> None:
+    rows = list(csv.DictReader(mechexo("dashboards", "--csv")[1].splitlines()))
+    assert [row["uid"] for row in rows] == ["board2", "board1"]
+
+
+def test_one_that_does_not_answer_is_unknown_and_the_exit_code_says_it(
+    mechexo: Program, server: GrafanaServer
+) -> None:
+    server.fault = (503, {}, b"")
+    code, told = mechexo("dashboards")
+    assert code == 5
+    assert "? UNKNOWN  answered 503" in told
+
+
+def test_what_was_told_before_is_shown_beside_the_failure(
+    mechexo: Program, server: GrafanaServer
+) -> None:
+    mechexo("dashboards")
+    server.fault = (401, {}, b"")
+    code, told = mechexo("dashboards", "--refresh")
+    assert code == 0
+    assert "P&L today" in told
+    assert "? UNKNOWN  answered 401: the token is refused; 2 dashboards, as of" in told
+
+
+def test_a_desk_without_grafana_is_told_what_to_write(
+    make_desk: MakeDesk, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    program = Program(make_desk(), "grafana", monkeypatch, capsys)
+    assert program("dashboards")[0] == 2
+    assert "write a table [grafana] with its url" in program.said
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("columns", [80, 200])
+def test_a_terminal_gets_hyperlinks_behind_the_titles(
+    configured: Desk, server: GrafanaServer, columns: int
+) -> None:
+    argv = command("grafana", "dashboards", config=configured.config_path)
+    link = f"\x1b]8;;{server.url}/d/board2/board-2\x1b\\P&L today\x1b]8;;\x1b\\"
+    with PseudoTerminal(argv, columns=columns, environ=environment()) as terminal:
+        shown = terminal.collect(timeout_s=60.0, until=lambda seen: b"as of" in seen).data
+    assert link.encode() in shown
+
+
+@pytest.mark.slow
+def test_what_was_told_is_read_without_httpx_or_pydantic(mechexo: Program) -> None:
+    mechexo("dashboards")
+    argv = ["mechexo", "--config", str(mechexo.desk.config_path), "grafana", "dashboards"]
+    script = (
+        f"import sys; sys.argv = {argv!r}\n"
+        "from mechexo.entry import main\n"
+        "try:\n    main()\nexcept SystemExit:\n    pass\n"
+        "print({'httpx', 'textual', 'polars', 'apprise', 'pydantic', 'PIL'} & set(sys.modules))"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, env=environment()
+    )
+    assert told.stdout.splitlines()[-1] == "set()", told.stdout + told.stderr
