@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from mechexo.alerts.values import SEVERITIES, Observation
 from mechexo.flows.ci.values import CiBadge, CiStanding, CiState
 from mechexo.health.values import CI_KIND, ProbeState, Status
-from mechexo.outside import Standing
+from mechexo.outside.words import asking_words
 from mechexo.times import format_duration
 
 if TYPE_CHECKING:
@@ -71,20 +71,6 @@ def verdict(
         said = filter(None, ("nobody asked lately", asking_words(standing, now), f"known {before}"))
         return Status.UNKNOWN, "; ".join(said)
     return status, detail
-
-
-def asking_words(standing: CiStanding, now: datetime) -> str:
-    """Why it is not asked now, and for how long; "" when it may be."""
-    left = format_duration(max((standing.until or now) - now, timedelta(0)))
-    match standing.standing:
-        case Standing.OPEN:
-            return f"left alone for {left} after {standing.failures} failures in a row"
-        case Standing.HELD:
-            return f"asked again in {left}: its rate limit"
-        case Standing.HALF_OPEN:
-            return f"to be tried again after {standing.failures} failures in a row"
-        case _:
-            return ""
 
 
 def _known(standing: CiStanding) -> tuple[Status, str]:

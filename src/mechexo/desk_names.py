@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mechexo.flows.orchestrators.rules import Trouble
 from mechexo.runbook.values import DeskNames
 
 if TYPE_CHECKING:
@@ -45,6 +46,9 @@ def _alerts(settings: Settings) -> Iterator[str]:
         yield from (f"{flow}_failed", f"{flow}_overdue")
     for repository in settings.ci:
         yield from (f"{repository}_ci_failed", f"{repository}_ci_unknown")
+    for name in settings.orchestrators:
+        yield f"{name}_unknown"
+        yield from (f"{name}_{trouble}" for trouble in Trouble)
     limits = settings.costs.alerts
     named = {
         "cost_total_high": limits.total_bps,

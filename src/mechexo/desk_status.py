@@ -174,12 +174,13 @@ def status_after_tick(
     desk: Desk, last_tick_at: datetime | None, failed_stages: Sequence[Stage] = ()
 ) -> DeskStatus:
     """The status, given when the last tick ran and which of its stages failed."""
-    from mechexo import channel_words, ci_words
+    from mechexo import channel_words, ci_words, orchestrator_words
     from mechexo.alerts import oncall
     from mechexo.alerts import reading as alerts
     from mechexo.flow_words import as_probe
     from mechexo.flows import reading as flows
     from mechexo.flows.ci import operations as ci
+    from mechexo.flows.orchestrators import looking
     from mechexo.health import operations as health
 
     now = desk.clock.now()
@@ -191,6 +192,7 @@ def status_after_tick(
         ci_words.as_probe(each, settings.ci[each.name], now, settings.refresh.tick)
         for each in ci.standings(desk)
     ]
+    named += [orchestrator_words.as_probe(each, settings, now) for each in looking.known(desk)]
     failures = alerts.last_failures(desk)
     channels = [
         channel_words.as_probe(name, proven_at, now, failures.get(name))

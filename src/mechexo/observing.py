@@ -221,7 +221,7 @@ def stage_observations(stages: Iterable[Stage]) -> list[Observation]:
 def gone(
     open_alerts: Iterable[Alert], observations: Iterable[Observation], settings: Settings
 ) -> Iterator[Observation]:
-    """Resolves open alerts of probes, flows and repositories that left the configuration."""
+    """Resolves open alerts of what left the configuration."""
     said = {observation.key for observation in observations}
     for alert in open_alerts:
         watched: Mapping[str, object]
@@ -232,6 +232,8 @@ def gone(
                 watched, name = settings.flows, alert.labels.get("flow", "")
             case "ci-runs":
                 watched, name = settings.ci, alert.labels.get("ci", "")
+            case "orchestrator":
+                watched, name = settings.orchestrators, alert.labels.get("orchestrator", "")
             case _:
                 continue
         if name not in watched and alert.key not in said:

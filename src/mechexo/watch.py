@@ -1,7 +1,7 @@
 """The tick: probes, then alerts, then messages, then how the desk is. One pass for cron.
 
-The meeting place of the health, flows (with CI), costs, alerts and runbook wings, which know
-nothing of each other.
+The meeting place of the health, flows, costs, alerts and runbook wings, which know nothing of each
+other.
 Each stage runs in its own thread with its share of the deadline, so that one that hangs or fails
 is recorded and shown but keeps no later stage, least of all the sending, from its work.
 """
@@ -14,10 +14,12 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from mechexo import ci_words, hearing, rolling_back, tick_log
+from mechexo import hearing, rolling_back, tick_log
 from mechexo.alerts.values import Alert, Delivery, Observation
+from mechexo.asking_outside import asked_by_the_tick
 from mechexo.desk import Desk
 from mechexo.desk_status import DeskStatus, status_after_tick
 from mechexo.errors import BusyError, MechexoError, UnreachableError
@@ -35,6 +37,7 @@ from mechexo.tick_log import Stage, TickRecord
 
 if TYPE_CHECKING:
     from mechexo.alerts.processes import Processes
+    from mechexo.asking_outside import Say
     from mechexo.costs.findings import CostJudgement
 
 Result = TypeVar("Result")
@@ -208,7 +211,6 @@ def _tick(desk: Desk, deadline_s: float) -> TickReport:
     from mechexo.alerts import handing_over
     from mechexo.alerts import operations as alerts
     from mechexo.flows import operations as flows
-    from mechexo.flows.ci import operations as ci
     from mechexo.health import operations as health
     from mechexo.rollback.flags import spool
 
@@ -222,9 +224,10 @@ def _tick(desk: Desk, deadline_s: float) -> TickReport:
     # The probes get a little less than their stage, to store what they found.
     look_s = PROBES_SHARE * deadline_s
     # Beside the other stages: systems outside are slow, and nobody is paged later for that.
-    asking = (
-        this.begin("ci", lambda: ci.look(desk, deadline_s=look_s)) if desk.settings.ci else None
-    )
+    asking = [
+        (each, this.begin(each.name, partial(each.look, look_s)))
+        for each in asked_by_the_tick(desk)
+    ]
     probes = this.run("probes", look_s, lambda: health.run_due(desk, deadline_s=look_s * 0.93))
     if probes is not None:
         observations += probe_observations(probes, desk.settings.probes, desk.clock.now())
@@ -232,12 +235,14 @@ def _tick(desk: Desk, deadline_s: float) -> TickReport:
     standings = this.run("flows", flows_s, lambda: flows.settled_standings(desk))
     if standings is not None:
         observations += flow_observations(standings, desk.settings.flows)
-    if asking is not None:
+    late: list[_Begun[Say]] = []
+    standing_alerts = alerts.list_alerts(desk) if asking else ()
+    for each, begun in asking:
         # What does not come in time is kept, and the next tick says it.
-        in_time = asking.is_over(max(began_s + ASK_S - time.monotonic(), 0.0))
-        known = asking.finish(0.0) if in_time else ci.standings(desk)
-        asking = None if in_time else asking
-        observations += ci_words.observations(known or (), desk.settings, desk.clock.now())
+        in_time = begun.is_over(max(began_s + ASK_S - time.monotonic(), 0.0))
+        late += [] if in_time else [begun]
+        say = begun.finish(0.0) if in_time else each.known()
+        observations += say(desk.clock.now(), standing_alerts) if say else []
     costs_s = this.left_s(keeping_s=alerting_s + sending_s + closing_s)
     judged = this.run("costs", costs_s, lambda: _costs_judged(desk)) if _has_limits(desk) else None
     if judged is not None:
@@ -285,8 +290,8 @@ def _tick(desk: Desk, deadline_s: float) -> TickReport:
         lambda: alerts.deliver_due(desk, deadline_s=send_s * 0.9, entries=entries),
     )
 
-    if asking is not None:
-        asking.finish(this.left_s(keeping_s=closing_s))
+    for begun in late:
+        begun.finish(this.left_s(keeping_s=closing_s))
     if desk.settings.watchdog.url:
         sign_s = min(SIGN_S, this.left_s(keeping_s=closing_s))
         this.run("watchdog", sign_s, lambda: _give_sign(desk, this.stages, sign_s * 0.9))

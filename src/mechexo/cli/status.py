@@ -13,7 +13,14 @@ from mechexo.cli.invocation import Invocation, open_desk, single_command
 from mechexo.cli.words import age, counted, harmless, status_word
 from mechexo.desk_status import DeskStatus, card_words, read_status, status_document
 from mechexo.errors import MechexoError
-from mechexo.health.values import CI_KIND, FLOW_KIND, UPTIME_KIND, Burn, Status
+from mechexo.health.values import (
+    CI_KIND,
+    FLOW_KIND,
+    ORCHESTRATOR_KIND,
+    UPTIME_KIND,
+    Burn,
+    Status,
+)
 from mechexo.times import format_duration, stamps_in_zone
 
 app = single_command()
@@ -154,14 +161,12 @@ def nagios_verdict(found: DeskStatus) -> tuple[int, str]:
 
 def _performance(found: DeskStatus) -> str:
     looks = [probe for card in found.cards for probe in card.probes]
-    others = (FLOW_KIND, UPTIME_KIND, CI_KIND)
+    others = (FLOW_KIND, UPTIME_KIND, CI_KIND, ORCHESTRATOR_KIND)
     probes = [probe.status for probe in looks if probe.kind not in others]
-    flows = [probe.status for probe in looks if probe.kind == FLOW_KIND]
     figures = [f"probes_{status.value}={probes.count(status)}" for status in Status]
-    if flows:
-        figures += [f"flows_{status.value}={flows.count(status)}" for status in Status]
-    if ci := [probe.status for probe in looks if probe.kind == CI_KIND]:
-        figures += [f"ci_{status.value}={ci.count(status)}" for status in Status]
+    for name, kind in (("flows", FLOW_KIND), ("ci", CI_KIND), ("orchestrators", ORCHESTRATOR_KIND)):
+        if own := [probe.status for probe in looks if probe.kind == kind]:
+            figures += [f"{name}_{status.value}={own.count(status)}" for status in Status]
     figures += [
         f"alerts_open={found.alerts.open}",
         f"alerts_unacknowledged={found.alerts.unacknowledged}",

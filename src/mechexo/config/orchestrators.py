@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Annotated
 
-from mechexo.config.fields import Duration, Table, at_most, between, text
+from mechexo.config.fields import Duration, Severity, Table, at_most, between, text
 from mechexo.config.plain_secrets import plain_secret
 from mechexo.errors import close_names
 
@@ -32,6 +32,12 @@ class OrchestratorSettings(Table):
     """The certificates to trust instead of the system's."""
     timeout: Annotated[Duration, at_most("1m", "somebody waits for it")] = timedelta(seconds=5)
     """How long one exchange may take."""
+    every: Duration = timedelta(minutes=1)
+    """How often the tick asks it."""
+    look_timeout: Annotated[Duration, at_most("5s", "a tick looks no longer")] = timedelta(
+        seconds=5
+    )
+    """How long all the exchanges of a tick's look may take."""
     look_back: Annotated[Duration, at_most("90d", "every run of it is read")] = timedelta(days=7)
     """The runs of so long are read; they tell how long a flow usually takes."""
     most_runs: Annotated[int, between(1, 100_000)] = 2000
@@ -46,6 +52,13 @@ class OrchestratorSettings(Table):
     """So many failures in a row are a flow that fails."""
     never_after: Duration = timedelta(days=1)
     """A scheduled deployment so old, of which no run ever started, never ran."""
+    severity: Severity = "high"
+    """How bad it is when a flow is late, stuck, failing and the like, unless its `[flows.NAME]`
+    says; `critical` also takes ops_ok away."""
+    runbook: str = ""
+    """The runbook entry of its alerts, unless the flow's `[flows.NAME]` names one."""
+    suspect: str = ""
+    """The configured file or flow that a rollback of its alerts would start from."""
     flows: dict[str, str] = field(default_factory=dict)
     """Which deployment is which `[flows.NAME]`: `"tca-daily/prod" = "tca"`."""
 

@@ -32,6 +32,9 @@ def suspects(desk: Desk) -> Iterator[Finding]:
     named = [(f"probes.{name}", probe.suspect) for name, probe in settings.probes.items()]
     named += [(f"flows.{name}", flow.suspect) for name, flow in settings.flows.items()]
     named += [(f"ci.{name}", each.suspect) for name, each in settings.ci.items()]
+    named += [
+        (f"orchestrators.{name}", each.suspect) for name, each in settings.orchestrators.items()
+    ]
     named = [(table, suspect) for table, suspect in named if suspect]
     if not named or not settings.rollback.repository:
         return

@@ -9,6 +9,7 @@ from mechexo.health.values import (
     CHANNEL_KIND,
     CI_KIND,
     FLOW_KIND,
+    ORCHESTRATOR_KIND,
     UPTIME_KIND,
     Card,
     ProbeState,
@@ -22,6 +23,7 @@ _NOUNS = {
     UPTIME_KIND: "uptime window",
     CHANNEL_KIND: "channel",
     CI_KIND: "repository",
+    ORCHESTRATOR_KIND: "orchestrator",
 }
 _PLURALS = {"repository": "repositories"}
 

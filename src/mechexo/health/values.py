@@ -40,6 +40,9 @@ CHANNEL_KIND = "channel"
 CI_KIND = "ci"
 """The kind under which the repositories of `[ci]` stand on their card."""
 
+ORCHESTRATOR_KIND = "orchestrator"
+"""The kind under which the orchestrators of the configuration stand on their card."""
+
 
 @dataclass(frozen=True, slots=True)
 class ProbeState:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -133,7 +134,7 @@ class Exchange:
             )
         answer = fetch(
             self.access.url + path,
-            timeout_s=self.access.timeout.total_seconds(),
+            timeout_s=self._within_s(),
             max_body_bytes=LARGEST_ANSWER,
             method=method,
             headers=headers,
@@ -144,6 +145,20 @@ class Exchange:
         if answer.is_cut:
             raise NoAnswerError(f"the answer is larger than {LARGEST_ANSWER:,} B", is_theirs=True)
         return answer.status_code, answer.body
+
+    def _within_s(self) -> float:
+        """How long an exchange that begins now may take."""
+        from mechexo.fetching import NoAnswerError
+
+        longest_s = self.access.timeout.total_seconds()
+        if self.access.ends_at_s is None:
+            return longest_s
+        left_s = self.access.ends_at_s - time.monotonic()
+        if left_s <= 0:
+            raise NoAnswerError(
+                "the time for a look at it is over", is_theirs=False, was_sent=False
+            )
+        return min(left_s, longest_s)
 
     def _json(self, content: bytes) -> Any:
         try:

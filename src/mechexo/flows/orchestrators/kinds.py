@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from importlib import import_module
 from importlib.metadata import entry_points
@@ -21,8 +22,9 @@ BUILT_IN = ("airflow", "dagster", "prefect")
 Connect = Callable[[Access], Orchestrator]
 
 
-def connect(desk: Desk, name: str) -> Orchestrator:
-    """The orchestrator that the configuration calls `name`; nothing is asked of it yet.
+def connect(desk: Desk, name: str, *, within_s: float | None = None) -> Orchestrator:
+    """The orchestrator that the configuration calls `name`; nothing is asked of it yet. `within_s`:
+    in so many seconds from now it is to be asked nothing more.
 
     Raises:
         NotFoundError: the configuration has none of that name.
@@ -43,6 +45,7 @@ def connect(desk: Desk, name: str) -> Orchestrator:
             user=table.user,
             password=resolve_references(table.password, desk.root),
             ca_file=desk.path(table.ca_file) if table.ca_file else None,
+            ends_at_s=None if within_s is None else time.monotonic() + within_s,
         )
     except ConfigError as error:
         raise ConfigError(f"{desk.config_path}: [orchestrators.{name}]: {error}") from error

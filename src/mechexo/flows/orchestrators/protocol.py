@@ -38,6 +38,8 @@ class Access:
     user: str = ""
     password: str = field(default="", repr=False)
     ca_file: Path | None = None
+    ends_at_s: float | None = None
+    """From then on, by `time.monotonic`, nobody waits for an answer; None when somebody does."""
 
 
 class SourceError(UnreachableError):

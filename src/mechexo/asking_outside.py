@@ -1,0 +1,71 @@
+"""The systems outside that a tick asks beside its other work, and what each says to the alerts.
+
+The meeting place of the wings that look outside and of the alerts wing. Each is asked in a stage of
+its own; what does not come in time is kept, and the next tick says it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from mechexo import ci_words, orchestrator_words
+
+if TYPE_CHECKING:
+    from mechexo.alerts.values import Alert, Observation
+    from mechexo.desk import Desk
+    from mechexo.flows.ci.values import CiStanding
+    from mechexo.flows.orchestrators.standings import Known
+
+Say = Callable[[datetime, "Sequence[Alert]"], "list[Observation]"]
+"""What is known, ready to be said at a moment, in view of the open alerts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """One kind of system outside, as the tick asks it."""
+
+    name: str
+    """Of its stage."""
+    look: Callable[[float], Say]
+    """Asks all that are due, within so many seconds."""
+    known: Callable[[], Say]
+    """What the state file knows, for when asking takes longer than anybody waits."""
+
+
+def asked_by_the_tick(desk: Desk) -> Iterator[Outside]:
+    """Those that the configuration has."""
+    if desk.settings.ci:
+        yield _ci(desk)
+    if desk.settings.orchestrators:
+        yield _orchestrators(desk)
+
+
+def _ci(desk: Desk) -> Outside:
+    from mechexo.flows.ci import operations as ci
+
+    def say(found: Sequence[CiStanding]) -> Say:
+        return lambda now, _: ci_words.observations(found, desk.settings, now)
+
+    return Outside(
+        "ci",
+        lambda deadline_s: say(ci.look(desk, deadline_s=deadline_s)),
+        lambda: say(ci.standings(desk)),
+    )
+
+
+def _orchestrators(desk: Desk) -> Outside:
+    from mechexo.flows.orchestrators import looking
+
+    def say(found: Sequence[Known]) -> Say:
+        return lambda now, open_alerts: orchestrator_words.observations(
+            found, desk.settings, now, open_alerts
+        )
+
+    return Outside(
+        "orchestrators",
+        lambda deadline_s: say(looking.look(desk, deadline_s=deadline_s)),
+        lambda: say(looking.known(desk)),
+    )

@@ -1,0 +1,181 @@
+"""One look at an orchestrator, and what the tick keeps of it.
+
+`known` and `known_of` read the state file alone and import nothing heavy; httpx is imported by
+`look`.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from mechexo.errors import NotFoundError
+from mechexo.flows.orchestrators import keeping
+from mechexo.flows.orchestrators.rules import Limits, Observation, observe, usual_p95_s
+from mechexo.flows.orchestrators.standings import DeploymentStanding, Known, Look, Standing
+from mechexo.flows.orchestrators.values import Deployment, OrchestratorRun
+from mechexo.outside import Reading, ask_all, readings
+
+if TYPE_CHECKING:
+    from mechexo.config import FlowSettings, OrchestratorSettings
+    from mechexo.desk import Desk
+    from mechexo.flows.orchestrators.protocol import Orchestrator
+
+PREFIX = "orchestrator:"
+AHEAD = timedelta(minutes=1)
+"""A run created now may be due a moment later than now, by another machine's clock."""
+_MOST_REVISITED = 20
+"""So many runs that were in trouble before are asked for one by one, when the newest do not hold
+them any more."""
+
+
+def look(desk: Desk, *, deadline_s: float, force: bool = False) -> tuple[Known, ...]:
+    """Asks every orchestrator that is due and may be asked, and returns what is known of all.
+
+    Ends within about `deadline_s` seconds, whatever hangs. `force`: also those not due, or left
+    alone for their failures.
+
+    Raises:
+        BusyError, StateError: what they said could not be kept.
+    """
+    from mechexo.flows.orchestrators.source import OrchestratorSource
+
+    tables = desk.settings.orchestrators
+    sources = [OrchestratorSource.of(desk, name) for name in tables]
+    found = ask_all(
+        desk.state,
+        desk.clock,
+        sources,
+        prefix=PREFIX,
+        deadline_s=deadline_s,
+        tick=desk.settings.refresh.tick,
+        force=force,
+    )
+    return tuple(_known(name, each, found[PREFIX + name], False) for name, each in tables.items())
+
+
+def known(desk: Desk, *, runs: bool = False) -> tuple[Known, ...]:
+    """What is known of each configured orchestrator, in the order of the file. Asks nobody. `runs`:
+    also the newest runs, which take longer to read."""
+    tables = desk.settings.orchestrators
+    if not tables:
+        return ()
+    named = [(PREFIX + name, "") for name in tables]
+    found = readings(desk.state, desk.clock, named, prefix=PREFIX)
+    return tuple(_known(name, each, found[PREFIX + name], runs) for name, each in tables.items())
+
+
+def known_of(desk: Desk, source: str) -> Known:
+    """What is known of one of them, with its newest runs.
+
+    Raises:
+        NotFoundError: the configuration has none of that name.
+    """
+    for each in known(desk, runs=True):
+        if each.name == source:
+            return each
+    raise NotFoundError(f"{desk.config_path}: no [orchestrators.{source}]")
+
+
+def read(
+    orchestrator: Orchestrator,
+    table: OrchestratorSettings,
+    flows: Mapping[str, FlowSettings],
+    source: str,
+    now: datetime,
+    before: Look | None = None,
+) -> Look:
+    """How the flows of one orchestrator stand, and what is wrong with them.
+
+    When there are more runs than are read, those that were in trouble `before` are asked for one by
+    one: that they are no longer among the newest does not make them well.
+
+    Raises:
+        SourceError: it could not be read.
+    """
+    since = now - table.look_back
+    deployments = named_flows(orchestrator.deployments(next_runs=True), table)
+    found = orchestrator.runs(
+        since=since, until=now + AHEAD, deployment_id="", limit=table.most_runs
+    )
+    runs = found.runs
+    if found.is_cut and before is not None:
+        runs += _revisited(orchestrator, runs, before)
+    said = observe(
+        deployments,
+        runs,
+        now=now,
+        since=since,
+        limits=limits_of(table),
+        usual={name: flow.usual for name, flow in flows.items() if flow.usual is not None},
+        runs_are_cut=found.is_cut,
+    )
+    own: defaultdict[str, list[OrchestratorRun]] = defaultdict(list)
+    wrong: defaultdict[str, list[Observation]] = defaultdict(list)
+    for run in runs:
+        own[run.deployment_id].append(run)
+    for each in said:
+        wrong[each.deployment_id].append(each)
+    standings = []
+    for one in deployments:
+        mine = own[one.id]
+        last = mine[0] if mine else None
+        standings.append(DeploymentStanding(one, last, usual_p95_s(mine), tuple(wrong[one.id])))
+    return Look(Standing(source, now, since, found.is_cut, tuple(standings)), runs)
+
+
+def named_flows(
+    deployments: tuple[Deployment, ...], table: OrchestratorSettings
+) -> tuple[Deployment, ...]:
+    """The deployments, each with the flow that the configuration says it is."""
+    return tuple(
+        replace(one, flow=table.flows.get(one.name) or table.flows.get(one.id, ""))
+        for one in deployments
+    )
+
+
+def limits_of(table: OrchestratorSettings) -> Limits:
+    """From when on something is wrong, by the configuration."""
+    return Limits(
+        late_after=table.late_after,
+        stuck_factor=table.stuck_factor,
+        stuck_after=table.stuck_after,
+        failing_after=table.failing_after,
+        never_after=table.never_after,
+    )
+
+
+def _revisited(
+    orchestrator: Orchestrator, runs: tuple[OrchestratorRun, ...], before: Look
+) -> tuple[OrchestratorRun, ...]:
+    from mechexo.flows.orchestrators.protocol import MissingError
+
+    read_already = {run.id for run in runs}
+    wanted = {said.run_id: None for said in before.standing.observations if said.run_id}
+    found = []
+    for run_id in [one for one in wanted if one not in read_already][:_MOST_REVISITED]:
+        try:
+            found.append(orchestrator.run(run_id))
+        except MissingError:
+            # Deleted there since: it is no trouble any more.
+            continue
+    return tuple(found)
+
+
+def _known(name: str, table: OrchestratorSettings, reading: Reading, runs: bool) -> Known:
+    # What was kept for another configuration says nothing of this one.
+    look = keeping.from_text(table, reading.value, runs=runs)
+    return Known(
+        name=name,
+        kind=table.kind,
+        look=look,
+        good_at=reading.good_at if look else None,
+        asked_at=reading.asked_at,
+        why=reading.why,
+        standing=reading.standing,
+        until=reading.until,
+        failures=reading.failures,
+    )

@@ -1,0 +1,73 @@
+"""A configured orchestrator as a system outside that can be asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from mechexo.errors import MechexoError
+from mechexo.flows.orchestrators import keeping
+from mechexo.flows.orchestrators.kinds import connect
+from mechexo.flows.orchestrators.looking import PREFIX, read
+from mechexo.flows.orchestrators.protocol import SourceError
+from mechexo.outside import Answer, Question
+
+if TYPE_CHECKING:
+    from mechexo.config import FlowSettings, OrchestratorSettings
+    from mechexo.desk import Desk
+
+
+@dataclass(slots=True)
+class OrchestratorSource:
+    """One `[orchestrators.NAME]`."""
+
+    desk: Desk
+    called: str
+    settings: OrchestratorSettings
+    flows: Mapping[str, FlowSettings]
+
+    @classmethod
+    def of(cls, desk: Desk, name: str) -> OrchestratorSource:
+        """The orchestrator that the configuration calls so."""
+        return cls(desk, name, desk.settings.orchestrators[name], desk.settings.flows)
+
+    @property
+    def name(self) -> str:
+        """What its state is kept under."""
+        return PREFIX + self.called
+
+    @property
+    def budget(self) -> str:
+        """It shares no limit of requests."""
+        return ""
+
+    @property
+    def every(self) -> timedelta:
+        """How often it is asked."""
+        return self.settings.every
+
+    @property
+    def timeout_s(self) -> float:
+        """How long one look may take, in seconds."""
+        return self.settings.look_timeout.total_seconds()
+
+    def ask(self, question: Question) -> Answer:
+        """Looks at all its flows. After the time that is given no further exchange begins.
+
+        Raises:
+            MechexoError: there is no good answer; the text holds no secret.
+        """
+        before = keeping.from_text(self.settings, question.before)
+        try:
+            orchestrator = connect(self.desk, self.called, within_s=question.within_s)
+            found = read(
+                *(orchestrator, self.settings, self.flows, self.called, question.now), before
+            )
+            return Answer(keeping.to_text(self.settings, found))
+        except MechexoError:
+            raise
+        except Exception as error:
+            # Whatever a package's kind raises may hold what was sent: its kind alone is told.
+            raise SourceError(f"orchestrator {self.called}: {type(error).__name__}") from error
