@@ -35,6 +35,13 @@ from mechexo.config.models import (
     WatchdogSettings,
 )
 from mechexo.config.orchestrators import OrchestratorSettings
+from mechexo.config.resources import (
+    PlotSettings,
+    PrometheusSettings,
+    ResourceSettings,
+    ThresholdSettings,
+    WatchedProcessSettings,
+)
 from mechexo.config.rollback import (
     FlagSettings,
     RollbackFlowSettings,
@@ -65,9 +72,12 @@ __all__ = [
     "OnCallSettings",
     "OrchestratorSettings",
     "PersonSettings",
+    "PlotSettings",
     "ProbeSettings",
+    "PrometheusSettings",
     "QuietHoursSettings",
     "RefreshSettings",
+    "ResourceSettings",
     "RollbackFlowSettings",
     "RollbackLimits",
     "RollbackSettings",
@@ -77,8 +87,10 @@ __all__ = [
     "ServerSettings",
     "Settings",
     "SuppressionSettings",
+    "ThresholdSettings",
     "UptimeSettings",
     "WatchdogSettings",
+    "WatchedProcessSettings",
     "find_config",
     "load_settings",
     "redact",

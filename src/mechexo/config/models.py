@@ -40,6 +40,7 @@ from mechexo.config.grafana import GrafanaSettings
 from mechexo.config.incidents import IncidentSettings
 from mechexo.config.market import MarketSettings
 from mechexo.config.orchestrators import OrchestratorSettings
+from mechexo.config.resources import PrometheusSettings, ResourceSettings
 from mechexo.config.rollback import RollbackSettings
 
 
@@ -244,6 +245,8 @@ class Settings(Table):
     flows: dict[str, FlowSettings] = field(default_factory=dict)
     ci: dict[str, CiSettings] = field(default_factory=dict)
     orchestrators: dict[str, OrchestratorSettings] = field(default_factory=dict)
+    resources: ResourceSettings = field(default_factory=ResourceSettings)
+    prometheus: PrometheusSettings = field(default_factory=PrometheusSettings)
     grafana: GrafanaSettings = field(default_factory=GrafanaSettings)
     uptime: UptimeSettings = field(default_factory=UptimeSettings)
     watchdog: WatchdogSettings = field(default_factory=WatchdogSettings)

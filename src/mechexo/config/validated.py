@@ -35,6 +35,7 @@ _SHAPE = (
     "incidents.py",
     "market.py",
     "orchestrators.py",
+    "resources.py",
     "rollback.py",
 )
 

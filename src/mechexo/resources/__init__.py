@@ -1,0 +1,1 @@
+"""What this machine has left: samples of it with an hour of history, and plots of a Prometheus."""
