@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
 
 import pytest
 from hypothesis import given
@@ -15,6 +15,7 @@ from mechexo.errors import UnreachableError
 from mechexo.flows import operations as flows
 from mechexo.flows import records, spool
 from mechexo.flows.rules import is_overdue, percentile, summarise, why_overdue
+from mechexo.flows.tallies import Tally
 from mechexo.flows.values import FlowRun, RunState
 from mechexo.output_tail import LAST_WORDS_LIMIT, Tail, harmless, last_words
 from mechexo.processes import Process, is_alive, this_process
@@ -224,16 +225,70 @@ def test_a_percentile_of_nothing_is_nothing() -> None:
     assert percentile([], 50) is None
 
 
-@given(st.lists(st.sampled_from(RunState)))
-def test_counts_add_up_whatever_the_runs(states: list[RunState]) -> None:
-    start = datetime.fromisoformat("2026-03-01T00:00:00Z")
-    runs = [FlowRun(n, "f", state, start, None, None, None, "") for n, state in enumerate(states)]
-    found = summarise("f", runs, label="f", days=7, last=None, overdue=False)
-    assert found.runs == len(states)
-    assert found.failed == sum(
-        state in (RunState.FAILED, RunState.TIMED_OUT, RunState.LOST) for state in states
-    )
-    assert found.success_pct is None or 0 <= found.success_pct <= 100
+DURATIONS = st.lists(st.integers(0, 100_000).map(lambda ms: ms / 1000), max_size=30)
+TALLIES = st.builds(
+    lambda well, failed, running, took_s: Tally(
+        well + failed + running, well + failed, well, tuple(took_s)
+    ),
+    *(st.integers(0, 50), st.integers(0, 50), st.integers(0, 5), DURATIONS),
+)
+
+
+@given(st.lists(TALLIES, max_size=9))
+def test_figures_of_the_days_add_up_to_those_of_the_week(tallies: list[Tally]) -> None:
+    first = date(2026, 3, 1)
+    days = [(first + timedelta(days=number), each) for number, each in enumerate(tallies)]
+    found = summarise("f", days, label="f", days=7, last=None, overdue=False)
+    took_s = [each for tally in tallies for each in tally.durations_s]
+    ended, well = sum(each.ended for each in tallies), sum(each.well for each in tallies)
+    assert found.runs == sum(each.runs for each in tallies)
+    assert found.failed == ended - well == sum(each.failed for each in found.by_day)
+    assert found.success_pct == (100 * well / ended if ended else None)
+    assert found.p95_s == found.usual_s == percentile(took_s, 95)
+    assert found.recent_durations_s == tuple(took_s[-20:])
+    assert [each.day for each in found.by_day] == [day for day, _ in days]
+    assert [each.p50_s for each in found.by_day] == [
+        percentile(each.durations_s, 50) for each in tallies
+    ]
+
+
+def test_the_week_is_told_day_by_day_in_the_zone_of_the_desk(
+    make_desk: Callable[..., Desk], clock: VirtualClock
+) -> None:
+    desk = make_desk(HOURLY)
+    midnight = datetime.combine(clock.now().astimezone(desk.zone).date(), time(), desk.zone)
+    record(desk, midnight - timedelta(days=1), took_s=30)
+    record(desk, midnight - timedelta(seconds=1), took_s=10, state=RunState.FAILED)
+    record(desk, midnight, took_s=20)
+    [bars, other] = flows.summaries(desk)
+    *_, yesterday, today = bars.by_day
+    assert today.day == midnight.date()
+    assert (today.runs, today.failed, today.success_pct, today.p50_s) == (1, 0, 100, 20)
+    assert (yesterday.runs, yesterday.failed, yesterday.success_pct) == (2, 1, 50)
+    assert len(bars.by_day) == 8
+    assert [each.runs for each in other.by_day] == [0] * 8
+    assert other.by_day[0].success_pct is None
+
+
+def test_the_next_run_is_expected_when_the_last_good_one_is_as_old_as_it_may_be(
+    make_desk: Callable[..., Desk], clock: VirtualClock
+) -> None:
+    desk = make_desk(HOURLY)
+    first_seen = clock.now()
+    [bars, other] = flows.summaries(desk)
+    assert (bars.expected_by, other.expected_by) == (first_seen + timedelta(hours=1), None)
+    record(desk, clock.now() - timedelta(minutes=30), took_s=60)
+    [bars, _] = flows.summaries(desk)
+    assert bars.expected_by == clock.now() + timedelta(minutes=31)
+
+
+def test_what_is_usual_is_as_the_configuration_says_or_else_the_p95(
+    make_desk: Callable[..., Desk], clock: VirtualClock
+) -> None:
+    desk = make_desk('[flows.bars]\nusual = "20s"\n[flows.other]\n')
+    for flow in ("bars", "other"):
+        record(desk, clock.now() - timedelta(hours=1), flow=flow, took_s=7)
+    assert [each.usual_s for each in flows.summaries(desk)] == [20, 7]
 
 
 @given(st.integers(0, 10_000), st.integers(1, 5_000))

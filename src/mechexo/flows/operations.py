@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -13,6 +12,8 @@ from mechexo.errors import BusyError, MechexoError, StateError, UsageError
 from mechexo.flows import child, records, rules, spool
 from mechexo.flows.auditing import Starter, record_end, starter
 from mechexo.flows.reading import as_seen, lost_runs, standings
+from mechexo.flows.tallies import NOTHING, day_edges
+from mechexo.flows.tally_records import tallies
 from mechexo.flows.values import FlowRun, FlowStanding, FlowSummary, RunState
 from mechexo.processes import Process, this_process
 from mechexo.times import format_duration
@@ -93,9 +94,10 @@ def summaries(desk: Desk, *, days: int = 7) -> tuple[FlowSummary, ...]:
     file, also those that never ran, then the others that have run, by name."""
     lost = _settle(desk)
     now = desk.clock.now()
-    window: defaultdict[str, list[FlowRun]] = defaultdict(list)
-    for run in records.started_since(desk.state, now - timedelta(days=days)):
-        window[run.flow].append(as_seen(run, lost))
+    edges = day_edges(now - timedelta(days=days), now, desk.zone)
+    window = tallies(desk.state, edges, lost=lost)
+    dates = [edge.astimezone(desk.zone).date() for edge in edges]
+    none = (NOTHING,) * len(dates)
     last = records.last_of_each(desk.state)
     last_well = records.last_well(desk.state, until=now + rules.CLOCK_TOLERANCE)
     first_seen = records.first_seen(desk.state)
@@ -113,13 +115,19 @@ def summaries(desk: Desk, *, days: int = 7) -> tuple[FlowSummary, ...]:
         found.append(
             rules.summarise(
                 flow,
-                window[flow],
+                tuple(zip(dates, window.get(flow, none), strict=True)),
                 label=(settings.label if settings else "") or flow,
                 days=days,
                 last=newest,
                 overdue=bool(why_overdue),
                 why_overdue=why_overdue,
                 slow=rules.is_slow(newest, settings.usual if settings else None, now),
+                usual=settings.usual if settings else None,
+                expected_by=rules.expected_by(
+                    expect_every=settings.expect_every if settings else None,
+                    last_well=last_well.get(flow),
+                    first_seen=first_seen.get(flow),
+                ),
             )
         )
     return tuple(found)

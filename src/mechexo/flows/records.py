@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from mechexo.flows.tally_records import EACH_FLOW
 from mechexo.flows.values import FlowRun, RunState
 from mechexo.processes import Process
 from mechexo.times import from_iso_z, iso_z
@@ -20,8 +21,7 @@ KEEP_FOR = timedelta(days=90)
 KEEP_RUNS = 1000
 PRUNED_AT_ONCE = 500
 
-_FIGURES = "id, flow, state, started_at, ended_at, duration_s, exit_code"
-_RUN = f"{_FIGURES}, tail"
+_RUN = "id, flow, state, started_at, ended_at, duration_s, exit_code, tail"
 
 
 def insert(transaction: Transaction, run: FlowRun, wrapper: Process) -> int:
@@ -100,19 +100,10 @@ def running(state: State) -> tuple[tuple[int, Process], ...]:
 
 def newest(state: State, *, flow: str | None, limit: int | None) -> tuple[FlowRun, ...]:
     """Runs of one flow or of all, newest first."""
+    of = "" if flow is None else " WHERE flow=:flow"
     found = state.rows(
-        f"SELECT {_RUN} FROM flow_run WHERE ? IS NULL OR flow=?"  # noqa: S608
-        " ORDER BY started_at DESC, id DESC LIMIT ?",
-        (flow, flow, -1 if limit is None else limit),
-    )
-    return tuple(_run(row) for row in found)
-
-
-def started_since(state: State, since: datetime) -> tuple[FlowRun, ...]:
-    """All runs that started at or after a moment, oldest first, without their tails."""
-    found = state.rows(
-        f"SELECT {_FIGURES}, '' AS tail FROM flow_run WHERE started_at>=? ORDER BY started_at, id",  # noqa: S608
-        (iso_z(since),),
+        f"SELECT {_RUN} FROM flow_run{of} ORDER BY started_at DESC, id DESC LIMIT :most",  # noqa: S608
+        {"flow": flow, "most": -1 if limit is None else limit},
     )
     return tuple(_run(row) for row in found)
 
@@ -135,9 +126,8 @@ def not_well_between(
 def last_of_each(state: State) -> dict[str, FlowRun]:
     """Each flow's newest run."""
     found = state.rows(
-        f"SELECT {_RUN} FROM flow_run WHERE id IN (SELECT (SELECT id FROM flow_run"  # noqa: S608
-        " WHERE flow=each.flow ORDER BY started_at DESC, id DESC LIMIT 1)"
-        " FROM (SELECT DISTINCT flow FROM flow_run) AS each)"
+        f"{EACH_FLOW} SELECT {_RUN} FROM flow_run WHERE id IN (SELECT (SELECT id FROM flow_run"
+        " WHERE flow=each.flow ORDER BY started_at DESC, id DESC LIMIT 1) FROM each)"
     )
     return {row["flow"]: _run(row) for row in found}
 
@@ -149,26 +139,27 @@ def last_well(state: State, *, until: datetime) -> dict[str, datetime]:
     older one of that kind is passed over.
     """
     found = state.rows(
-        "SELECT flow, ended_at, MAX(id) FROM flow_run WHERE state='completed' GROUP BY flow"
+        f"{EACH_FLOW} SELECT flow, (SELECT max(ended_at) FROM flow_run WHERE flow=each.flow"
+        " AND state='completed' AND ended_at<=:until) AS newest, EXISTS (SELECT 1 FROM flow_run"
+        " WHERE flow=each.flow AND state='completed' AND ended_at>:until) AS in_future FROM each",
+        {"until": iso_z(until)},
     )
-    recorded_last = {row[0]: row[1] for row in found}
-    found = state.rows(
-        "SELECT flow, MAX(ended_at) FROM flow_run WHERE state='completed' AND ended_at<=?"
-        " GROUP BY flow",
-        (iso_z(until),),
-    )
-    newest = {row[0]: row[1] for row in found}
-    return {
-        flow: from_iso_z(ended_at if ended_at > iso_z(until) else newest[flow])
-        for flow, ended_at in recorded_last.items()
-    }
+    ended = {row["flow"]: row["newest"] for row in found if row["newest"] is not None}
+    for flow in (row["flow"] for row in found if row["in_future"]):
+        [recorded_last] = state.rows(
+            "SELECT ended_at, max(id) FROM flow_run WHERE flow=? AND state='completed'", (flow,)
+        )
+        if flow not in ended or recorded_last["ended_at"] > iso_z(until):
+            ended[flow] = recorded_last["ended_at"]
+    return {flow: from_iso_z(ended_at) for flow, ended_at in ended.items()}
 
 
 def first_seen(state: State) -> dict[str, datetime]:
     """When each flow was first looked for, or first ran if that was earlier."""
     found = state.rows(
-        "SELECT flow, MIN(at) FROM (SELECT flow, at FROM flow_first_seen"
-        " UNION ALL SELECT flow, MIN(started_at) FROM flow_run GROUP BY flow) GROUP BY flow"
+        f"{EACH_FLOW} SELECT flow, min(at) FROM (SELECT flow, at FROM flow_first_seen UNION ALL"
+        " SELECT flow, (SELECT min(started_at) FROM flow_run WHERE flow=each.flow) FROM each"
+        " WHERE flow IS NOT NULL) GROUP BY flow"
     )
     return {row[0]: from_iso_z(row[1]) for row in found}
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
+from mechexo.flows.tallies import DayOfRuns, Tally, added
 from mechexo.flows.values import FlowRun, FlowSummary, RunState
 from mechexo.times import format_duration
 
@@ -75,6 +76,17 @@ def why_overdue(
     return f"its last good run ended {format_duration(age)} ago, {expected}"
 
 
+def expected_by(
+    *,
+    expect_every: timedelta | None,
+    last_well: datetime | None,
+    first_seen: datetime | None,
+) -> datetime | None:
+    """When the next run should have ended well; None when that is not said or not known."""
+    begun = last_well or first_seen
+    return begun + expect_every if expect_every and begun else None
+
+
 def is_slow(run: FlowRun | None, usual: timedelta | None, now: datetime) -> bool:
     """Whether a run takes, or took, longer than usual. One that was cut off tells nothing."""
     if run is None or usual is None:
@@ -86,7 +98,7 @@ def is_slow(run: FlowRun | None, usual: timedelta | None, now: datetime) -> bool
 
 def summarise(
     flow: str,
-    window: Sequence[FlowRun],
+    window: Sequence[tuple[date, Tally]],
     *,
     label: str,
     days: int,
@@ -94,31 +106,33 @@ def summarise(
     overdue: bool,
     why_overdue: str = "",
     slow: bool = False,
+    usual: timedelta | None = None,
+    expected_by: datetime | None = None,
 ) -> FlowSummary:
-    """A flow's performance from its runs of the last `days` days, oldest first.
-
-    Every run that ended counts for the success rate, also a lost one. Durations are those of runs
-    that ended with one; a run that was cut off says nothing about how long the flow takes.
-    """
-    ended = [run for run in window if run.state is not RunState.RUNNING]
-    failed = sum(run.state is not RunState.COMPLETED for run in ended)
-    durations = [
-        run.duration_s
-        for run in ended
-        if run.duration_s is not None and run.state in (RunState.COMPLETED, RunState.FAILED)
-    ]
+    """A flow's performance from what its runs of the last `days` days add up to by day, oldest
+    first. Every run that ended counts for the success rate, also a lost one."""
+    whole = added([tally for _, tally in window])
+    p95_s = percentile(whole.durations_s, 95)
     return FlowSummary(
         flow=flow,
         label=label,
         days=days,
-        runs=len(window),
-        failed=failed,
-        success_pct=100 * (len(ended) - failed) / len(ended) if ended else None,
-        p50_s=percentile(durations, 50),
-        p95_s=percentile(durations, 95),
+        runs=whole.runs,
+        failed=whole.failed,
+        success_pct=whole.success_pct,
+        p50_s=percentile(whole.durations_s, 50),
+        p95_s=p95_s,
         last=last,
-        recent_durations_s=tuple(durations[-RECENT:]),
+        recent_durations_s=whole.durations_s[-RECENT:],
         overdue=overdue,
         why_overdue=why_overdue,
         slow=slow,
+        by_day=tuple(
+            DayOfRuns(
+                day, each.runs, each.failed, each.success_pct, percentile(each.durations_s, 50)
+            )
+            for day, each in window
+        ),
+        usual_s=usual.total_seconds() if usual else p95_s,
+        expected_by=expected_by,
     )

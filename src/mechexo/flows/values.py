@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from mechexo.flows.tallies import DayOfRuns
+
 
 class RunState(StrEnum):
     """How a run is. `lost` means that its wrapper died without recording an end."""
@@ -52,6 +54,12 @@ class FlowSummary:
     """In words; empty when it is not overdue."""
     slow: bool = False
     """The newest run takes, or took, longer than `usual`."""
+    by_day: tuple[DayOfRuns, ...] = ()
+    """The days of the window, oldest first; the first one only from where the window begins."""
+    usual_s: float | None = None
+    """How long a run usually takes at most: as the configuration says, else the p95."""
+    expected_by: datetime | None = None
+    """When the next run should have ended well; None when it is not expected at a time."""
 
 
 @dataclass(frozen=True, slots=True)
