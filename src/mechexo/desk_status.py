@@ -187,7 +187,7 @@ def status_after_tick(
     settings = desk.settings
     # Read once, so that the cards and the verdict speak of the same moment.
     probes = health.probe_states(desk)
-    named = [as_probe(each, settings.flows[each.flow], now) for each in flows.standings(desk)]
+    named = [as_probe(each, each.settings, now) for each in flows.standings(desk)]
     named += [
         ci_words.as_probe(each, settings.ci[each.name], now, settings.refresh.tick)
         for each in ci.standings(desk)

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mechexo.actor import Role
 from mechexo.config import redact
+from mechexo.config.loading import config_place
 from mechexo.errors import MechexoError, NotAllowedError, close_names
 
 if TYPE_CHECKING:
     from mechexo.desk import Desk
+    from mechexo.flows.executing import Terms
     from mechexo.flows.values import FlowRun
 
 
@@ -23,16 +25,42 @@ BY_ITS_JOB = "checked in by its job"
 """The reason of every ping: cron cannot be asked for one."""
 
 
-def run_job(
-    desk: Desk, name: str, command: Sequence[str], *, timeout: timedelta | None = None
-) -> FlowRun:
+def run_named(config: Path | None, name: str, command: Sequence[str], terms: Terms) -> int:
+    """Runs a job on the desk of a configuration, or of the usual one; returns its exit code, or
+    `executing.SKIPPED` when another run holds its lock.
+
+    A job whose desk cannot be opened runs unrecorded, and says so.
+
+    Raises:
+        UsageError, StateError: as `executing.execute`; nothing was run.
+    """
+    from mechexo.desk import Desk
+    from mechexo.flows import executing
+    from mechexo.flows.values import RunState
+
+    executing.check_name(name)
+    executing.check_command(command)
+    try:
+        desk = Desk.open(config)
+    except MechexoError as error:
+        place = config_place(config)
+        return executing.execute_unrecorded(name, command, terms, why=error, config_path=place)
+    run = run_job(desk, name, command, terms)
+    return executing.SKIPPED if run.state is RunState.SKIPPED else run.exit_code or 0
+
+
+def run_job(desk: Desk, name: str, command: Sequence[str], terms: Terms | None = None) -> FlowRun:
     """Runs a command as a run of the flow `name`, then checks the job `name` in with its outcome.
 
     A job whose files a rollback is changing waits for its end, so that it does not read half of
     them. The job runs whoever starts it; only a responder's turns the heartbeat. A check-in that
-    may not or cannot be stored is said on stderr; the run's own result stands.
+    may not or cannot be stored is said on stderr; the run's own result stands. A run that was
+    skipped is no sign of life.
+
+    Raises:
+        UsageError, StateError: as `executing.execute`; nothing was run.
     """
-    from mechexo.flows import operations as flows
+    from mechexo.flows import executing
     from mechexo.flows.auditing import starter
 
     if name in desk.settings.rollback.flows:
@@ -44,9 +72,11 @@ def run_job(
                 f"{name} runs all the same\n"
             )
     by = starter(desk)
-    run = flows.execute(desk, name, command, timeout=timeout)
+    run = executing.execute(desk, name, command, terms or executing.Terms())
     from mechexo.flows.values import RunState
 
+    if run.state is RunState.SKIPPED:
+        return run
     ok = run.state is RunState.COMPLETED
     try:
         if by.role < Role.RESPONDER:
@@ -72,7 +102,7 @@ def ping(desk: Desk, job: str, *, ok: bool = True, detail: str = "") -> None:
         NotAllowedError: the role is below responder.
         UsageError: the job's name cannot be used.
     """
-    from mechexo.flows.operations import check_name
+    from mechexo.flows.executing import check_name
     from mechexo.health import operations as health
 
     check_name(job)
@@ -89,7 +119,7 @@ def start(desk: Desk, job: str, *, detail: str = "") -> None:
         NotAllowedError: the role is below responder.
         UsageError: the job's name cannot be used.
     """
-    from mechexo.flows.operations import check_name
+    from mechexo.flows.executing import check_name
     from mechexo.health import operations as health
 
     check_name(job)

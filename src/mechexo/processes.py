@@ -22,7 +22,12 @@ class Process:
 
 def this_process() -> Process:
     """The present process."""
-    return Process(os.getpid(), _boot_id(), _started(os.getpid()))
+    return process_of(os.getpid())
+
+
+def process_of(pid: int) -> Process:
+    """The process that has a number now."""
+    return Process(pid, _boot_id(), _started(pid))
 
 
 def is_alive(process: Process) -> bool:

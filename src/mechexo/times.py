@@ -54,6 +54,15 @@ def format_duration(duration: timedelta | float) -> str:
     return f"{sign}{whole}s"
 
 
+def exact_duration(duration: timedelta) -> str:
+    """Writes a duration so that `parse_duration` reads back the same seconds: `1d12h`, `1h15m`."""
+    left_s, parts = round(duration.total_seconds(), 3), ""
+    for unit in ("d", "h", "m"):
+        count, left_s = divmod(left_s, _UNIT_S[unit])
+        parts += f"{count:.0f}{unit}" if count else ""
+    return parts + (f"{round(left_s, 3):g}s" if left_s or not parts else "")
+
+
 def iso_z(moment: datetime) -> str:
     """Writes a moment as ISO 8601 in UTC with `Z` and microseconds, so that text order is time
     order."""

@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Generic, TypeVar
@@ -230,11 +230,16 @@ def _tick(desk: Desk, deadline_s: float) -> TickReport:
     ]
     probes = this.run("probes", look_s, lambda: health.run_due(desk, deadline_s=look_s * 0.93))
     if probes is not None:
-        observations += probe_observations(probes, desk.settings.probes, desk.clock.now())
+        own = [each for each in probes if each.kind != RISK_KIND]
+        observations += probe_observations(own, desk.settings.probes, desk.clock.now())
     flows_s = this.left_s(keeping_s=alerting_s + sending_s + closing_s)
     standings = this.run("flows", flows_s, lambda: flows.settled_standings(desk))
     if standings is not None:
-        observations += flow_observations(standings, desk.settings.flows)
+    settings = desk.settings
+        # Those too whose job said itself how often it is due.
+        told = {each.flow: each.settings for each in standings}
+        settings = replace(settings, flows={**settings.flows, **told})
+        observations += flow_observations(standings, settings.flows)
     late: list[_Begun[Say]] = []
     standing_alerts = alerts.list_alerts(desk) if asking else ()
     for each, begun in asking:
@@ -269,7 +274,9 @@ def _tick(desk: Desk, deadline_s: float) -> TickReport:
 
     def observe() -> tuple[tuple[Alert, ...], tuple[str, ...]]:
         before = alerts.list_alerts(desk)
-        said = [*observations, *gone(before, observations, desk.settings)]
+        # Which flows there are is not known when nobody could look.
+        known = [each for each in before if standings is not None or each.source != "flow"]
+        said = [*observations, *gone(known, observations, settings)]
         standing = {_standing(alert) for alert in before}
         told = tuple(a for a in alerts.observe(desk, said) if _standing(a) not in standing)
         return told, alerts.without_entry(desk)

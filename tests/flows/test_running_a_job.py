@@ -18,8 +18,8 @@ import pytest
 from mechexo.actor import Actor
 from mechexo.desk import Desk
 from mechexo.errors import NotAllowedError, UsageError
+from mechexo.flows import executing, spool
 from mechexo.flows import operations as flows
-from mechexo.flows import spool
 from mechexo.flows.values import FlowRun, RunState
 from mechexo.health.records import check_ins as check_ins_of
 from mechexo.health.values import CheckIn
@@ -314,8 +314,8 @@ def test_a_run_whose_wrapper_was_killed_is_found_lost(desk: Desk) -> None:
 def test_a_locked_state_file_neither_stops_the_job_nor_loses_its_run(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(flows, "START_WAIT_S", 0.05)
-    monkeypatch.setattr(flows, "END_WAIT_S", 0.05)
+    monkeypatch.setattr(executing, "START_WAIT_S", 0.05)
+    monkeypatch.setattr(executing, "END_WAIT_S", 0.05)
     with Path(f"{desk.state.path}.lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         run = flows.execute(desk, "nightly", ["sh", "-c", "echo ran; exit 4"])
@@ -338,7 +338,7 @@ def test_a_locked_state_file_neither_stops_the_job_nor_loses_its_run(
 def test_an_end_that_could_not_be_written_completes_its_run_later(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(flows, "END_WAIT_S", 0.05)
+    monkeypatch.setattr(executing, "END_WAIT_S", 0.05)
     lock = Path(f"{desk.state.path}.lock")
     # The job itself takes the writers' lock and leaves it to a sleeping child of its own.
     script = f"exec 9>>{lock}; flock 9; sleep 1 9>&9 & exit 0"
@@ -354,8 +354,8 @@ def test_an_end_that_could_not_be_written_completes_its_run_later(
 def test_a_run_that_can_be_written_nowhere_is_said_on_stderr(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(flows, "START_WAIT_S", 0.05)
-    monkeypatch.setattr(flows, "END_WAIT_S", 0.05)
+    monkeypatch.setattr(executing, "START_WAIT_S", 0.05)
+    monkeypatch.setattr(executing, "END_WAIT_S", 0.05)
     spool.folder_of(desk.state.path).touch()
     with Path(f"{desk.state.path}.lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -122,7 +122,7 @@ LATE = "its last good run ended 3h ago, expected every 1h"
 
 
 def standing(run: FlowRun | None = None, why_overdue: str = "") -> FlowStanding:
-    return FlowStanding("bars", "Bars", False, run, why_overdue)
+    return FlowStanding("bars", "Bars", NAMED["bars"], False, run, why_overdue)
 
 
 def run(state: RunState, exit_code: int | None, tail: str = "", took_s: float = 4.0) -> FlowRun:

@@ -15,6 +15,7 @@ MARKS = {
     RunState.FAILED: "✖ FAILED",
     RunState.TIMED_OUT: "✖ TIMED OUT",
     RunState.LOST: "? LOST",
+    RunState.SKIPPED: "○ SKIPPED",
 }
 
 Columns = Sequence[str]

@@ -3,62 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from typer.core import TyperCommand
 
-from mechexo.cli import flows_orchestrator, render
+from mechexo.cli import flows_exec, flows_orchestrator, render
 from mechexo.cli.invocation import command_group, open_desk
 from mechexo.cli.options import Csv, Json, Reason
 
 app = command_group("Flow runs; a wrapper for cron jobs.")
+flows_exec.register(app)
 flows_orchestrator.register(app)
-
-
-class _Wrapper(TyperCommand):
-    """Tells whoever forgot it that an option of the job's needs `--` before the job."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        separated = "--" in args
-        try:
-            return super().parse_args(ctx, args)
-        except typer.BadParameter:
-            raise
-        except typer.TyperException as error:
-            unknown = getattr(error, "option_name", None)
-            if separated or unknown is None:
-                raise
-            raise typer.BadParameter(
-                f"{unknown} is no option of exec; put -- before the command: "
-                "mechexo flows exec NAME -- COMMAND",
-                ctx=ctx,
-            ) from None
-
-
-@app.command("exec", cls=_Wrapper)
-def exec_(
-    ctx: typer.Context,
-    name: Annotated[str, typer.Argument(help="The flow that this is a run of.")],
-    command: Annotated[list[str], typer.Argument(help="The command, after --.")],
-    timeout: Annotated[
-        str | None, typer.Option(help="End it after this long, like 15m; it exits with 124.")
-    ] = None,
-) -> None:
-    """Run a command and record how it went; its output, signals and exit code pass through."""
-    from mechexo.errors import MechexoError
-    from mechexo.flows import operations as flows
-    from mechexo.times import parse_duration
-
-    flows.check_name(name)
-    longest = parse_duration(timeout) if timeout else None
-    try:
-        desk = open_desk(ctx)
-    except MechexoError as error:
-        raise typer.Exit(flows.execute_unrecorded(command, why=error, timeout=longest)) from None
-    from mechexo.jobs import run_job
-
-    raise typer.Exit(run_job(desk, name, command, timeout=longest).exit_code or 0)
 
 
 @app.command("runs")
@@ -124,6 +79,20 @@ def ping(
     if why := jobs.why_unexpected(desk, job):
         render.note(f"mechexo: checked in, but {why}")
         raise typer.Exit(1)
+
+
+@app.command("forget")
+def forget(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(help="The flow that runs no more.", show_default=False)],
+    reason: Reason = "",
+) -> None:
+    """Stop missing a flow that only its own --expect-every made known."""
+    from mechexo.flows import operations as flows
+    from mechexo.times import exact_duration
+
+    was = flows.forget(open_desk(ctx), name, reason=reason)
+    render.text(f"{name} is no longer expected every {exact_duration(was.expect_every)}")
 
 
 @app.command("deployed")

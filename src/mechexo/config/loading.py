@@ -52,6 +52,15 @@ def find_config(named: Path | None = None) -> Path:
     )
 
 
+def config_place(named: Path | None = None) -> Path:
+    """Where the configuration lies that would be used, or should lie when there is none."""
+    try:
+        return find_config(named)
+    except ConfigError:
+        from_environment = os.environ.get("MECHEXO_CONFIG")
+        return (named or Path(from_environment or FILE_NAME)).absolute()
+
+
 def _is_file(path: Path) -> bool:
     try:
         return path.is_file()

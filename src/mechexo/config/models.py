@@ -31,6 +31,7 @@ from mechexo.config.fields import (
     RoleName,
     Severity,
     Table,
+    Wait,
     Zone,
     at_most,
     between,
@@ -156,7 +157,10 @@ class FlowSettings(Table):
     label: str = ""
     """What it is called on screens."""
     expect_every: Duration | None = None
-    """A run must end well this often."""
+    """A run must end well this often. What `flows exec --expect-every` says holds only without."""
+    grace: Wait | None = None
+    """How much later than that it may end before it counts as overdue; none unless the job said
+    so itself."""
     usual: Duration | None = None
     """How long it may take before it is called slow."""
     severity: Severity = "high"

@@ -1,20 +1,22 @@
-"""Who started a run, and the audit entry of its end.
+"""Who started a run, and its end with its audit entry.
 
 A job runs whatever its starter may do elsewhere: nothing here refuses.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from mechexo.actor import Actor, Role
+from mechexo.flows import records
 from mechexo.flows.values import FlowRun
 from mechexo.state import audit as audit_log
 
 if TYPE_CHECKING:
     from mechexo.desk import Desk
+    from mechexo.processes import Process
     from mechexo.state import Transaction
 
 ACTION = "flows.exec"
@@ -52,3 +54,17 @@ def record_end(transaction: Transaction, run: FlowRun, by: Starter, at: datetime
             "role": by.role.label,
         },
     )
+
+
+def store_end(
+    transaction: Transaction, run: FlowRun, wrapper: Process, by: Starter, at: datetime
+) -> FlowRun:
+    """Stores an end with its audit entry, unless it is there already: another reader may have
+    taken a waiting run over and not removed its file yet."""
+    if run.id:
+        stored = records.finish(transaction, run)
+    elif stored := not records.is_stored(transaction, run, wrapper):
+        run = replace(run, id=records.insert(transaction, run, wrapper))
+    if stored:
+        record_end(transaction, run, by, at)
+    return run

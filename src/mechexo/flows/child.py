@@ -1,8 +1,8 @@
 """Running a command so that nobody notices the wrapper, while the end of its output is kept.
 
 Standard input goes to the command as it is. Its output passes through a pipe, byte for byte; when
-stdout and stderr lead to the same place they share one pipe, so that their order stays. SIGINT,
-SIGTERM and SIGHUP go on to the command's whole process group.
+stdout and stderr lead to the same place they share one pipe, so that their order stays. Signals
+that a wrapper may be sent go on to the command's whole process group.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import FrameType
@@ -25,13 +25,20 @@ NOT_FOUND = 127
 NOT_EXECUTABLE = 126
 TIMED_OUT = 124
 
-FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+FORWARDED = (
+    *(signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM),
+    *(signal.SIGUSR1, signal.SIGUSR2, signal.SIGALRM, signal.SIGWINCH, signal.SIGCONT),
+)
+_FROM_THE_TERMINAL = frozenset({signal.SIGINT, signal.SIGQUIT, signal.SIGWINCH})
+"""What a terminal sends to its whole foreground group by itself."""
 GRACE_S = 5.0
 """How long a command that ran out of time may take to end by itself before it is killed."""
 
 # At most PIPE_BUF, so that a write to a pipe that poll calls writable never blocks.
 _CHUNK_BYTES = 4096
 _PIPE_BYTES = 65536
+_MOST_DESCRIPTORS = 1 << 20
+_NAMES = {1: "stdout", 2: "stderr"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +48,8 @@ class Ended:
     exit_code: int
     timed_out: bool
     tail: str
+    unwritten: str = ""
+    """Why its output could not be passed on to the end; empty when it was, or nobody read on."""
 
 
 @dataclass(slots=True)
@@ -49,16 +58,23 @@ class _Stream:
     sink: int
     waiting: bytes = b""
     open: bool = True
+    failure: str = ""
 
 
 @dataclass(slots=True)
-class _Running:
+class Signals:
+    """Where our signals go: to the command, once there is one; after its end nowhere, so that
+    what is left to do about it is done."""
+
     process: subprocess.Popen[bytes] | None = None
     own_group: bool = True
     pending: list[int] = field(default_factory=list)
+    over: bool = False
 
     def pass_on(self, number: int, _frame: FrameType | None = None) -> None:
         """Sends a signal to the command (or keeps it until there is one)."""
+        if self.over:
+            return
         if self.process is None:
             self.pending.append(number)
         elif self.own_group:
@@ -66,49 +82,64 @@ class _Running:
                 os.killpg(self.process.pid, number)
             except (ProcessLookupError, PermissionError):
                 return  # The whole group has ended.
-        elif number != signal.SIGINT:
+        elif number not in _FROM_THE_TERMINAL:
             # The terminal has sent its SIGINT to the command as well; a second one could be
             # taken as "give up at once".
             self.process.send_signal(number)
 
 
-def run(command: Sequence[str], *, timeout_s: float | None = None) -> Ended:
+def run(
+    command: Sequence[str],
+    *,
+    timeout_s: float | None = None,
+    started: Callable[[int], None] | None = None,
+    signals: Signals | None = None,
+) -> Ended:
     """Runs a command to its end and passes its output on to this process's stdout and stderr.
+    `started` is told its number; `signals` are those of `signals_passed_on`, for a caller that has
+    something left to do afterwards.
 
     A command that cannot be started ends with 127 (not found) or 126 (not executable). One that
     takes longer than `timeout_s` gets SIGTERM, then SIGKILL, and ends with 124.
     """
+    if signals is None:
+        with signals_passed_on() as ours:
+            return run(command, timeout_s=timeout_s, started=started, signals=ours)
     tail = Tail()
-    running = _Running(own_group=not _has_terminal())
-    with _signals_to(running):
-        pipes = {sink: os.pipe() for sink in ((1,) if _same_place(1, 2) else (1, 2))}
-        streams = [_Stream(source, sink) for sink, (source, _) in pipes.items()]
-        try:
-            process = subprocess.Popen(
-                list(command),
-                stdout=pipes[1][1],
-                stderr=pipes[max(pipes)][1],
-                process_group=0 if running.own_group else None,
-            )
-        except (OSError, ValueError) as error:
-            for stream in streams:
-                _close(stream)
-            return _not_started(command[0], error)
-        finally:
-            for _, end in pipes.values():
-                os.close(end)
-        running.process = process
-        for number in running.pending:
-            running.pass_on(number)
-        timed_out = _relay(running, process, streams, tail, timeout_s)
-        code = process.wait()
+    signals.own_group = not _has_terminal()
+    pipes = {sink: os.pipe() for sink in ((1,) if _same_place(1, 2) else (1, 2))}
+    streams = [_Stream(source, sink) for sink, (source, _) in pipes.items()]
+    try:
+        process = subprocess.Popen(
+            list(command),
+            stdout=pipes[1][1],
+            stderr=pipes[max(pipes)][1],
+            process_group=0 if signals.own_group else None,
+        )
+    except (OSError, ValueError) as error:
+        signals.over = True
+        for stream in streams:
+            _close(stream)
+        return _not_started(command[0], error)
+    finally:
+        for _, end in pipes.values():
+            os.close(end)
+    signals.process = process
+    for number in signals.pending:
+        signals.pass_on(number)
+    if started is not None:
+        started(process.pid)
+    timed_out = _relay(signals, process, streams, tail, timeout_s)
+    code = process.wait()
+    signals.over = True
     _leave_a_relay(streams)
     exit_code = TIMED_OUT if timed_out else (code if code >= 0 else 128 - code)
-    return Ended(exit_code, timed_out, tail.text())
+    unwritten = next((stream.failure for stream in streams if stream.failure), "")
+    return Ended(exit_code, timed_out, tail.text(), unwritten)
 
 
 def _relay(
-    running: _Running,
+    running: Signals,
     process: subprocess.Popen[bytes],
     streams: Sequence[_Stream],
     tail: Tail,
@@ -169,8 +200,11 @@ def _move(streams: Sequence[_Stream], ready: set[int], tail: Tail) -> int:
                 stream.waiting = stream.waiting[os.write(stream.sink, stream.waiting) :]
             except BlockingIOError:
                 continue
-            except OSError:
-                # Nobody reads any more (`| head`). The command shall notice, as it would alone.
+            except OSError as error:
+                # Nobody reads any more (`| head`), or the disk is full. The command shall notice,
+                # as it would alone.
+                if not isinstance(error, BrokenPipeError):
+                    stream.failure = f"{_NAMES[stream.sink]}: {error.strerror}"
                 stream.waiting = b""
                 _close(stream)
         elif stream.open and not stream.waiting and stream.source in ready:
@@ -200,6 +234,7 @@ def _leave_a_relay(streams: Sequence[_Stream]) -> None:
         return
     if os.fork() == 0:
         try:
+            _keep_only({1, 2, *(stream.source for stream in streams)})
             nowhere = Tail(0)
             while any(stream.open or stream.waiting for stream in streams):
                 _move(streams, _poll(streams, None), nowhere)
@@ -207,6 +242,14 @@ def _leave_a_relay(streams: Sequence[_Stream]) -> None:
             os._exit(0)
     for stream in streams:
         _close(stream)
+
+
+def _keep_only(descriptors: set[int]) -> None:
+    """Closes all else: the relay must hold neither the flow's lock nor the state file."""
+    below = -1
+    for descriptor in (*sorted(descriptors), _MOST_DESCRIPTORS):
+        os.closerange(below + 1, descriptor)
+        below = descriptor
 
 
 def _not_started(program: str, error: OSError | ValueError) -> Ended:
@@ -218,10 +261,12 @@ def _not_started(program: str, error: OSError | ValueError) -> Ended:
 
 
 @contextmanager
-def _signals_to(running: _Running) -> Iterator[None]:
-    """Hands our signals to the command. One that we were told to ignore stays ignored (nohup)."""
+def signals_passed_on() -> Iterator[Signals]:
+    """Until its end our signals go to the command. One that we were told to ignore stays ignored
+    (nohup)."""
+    running = Signals()
     if threading.current_thread() is not threading.main_thread():
-        yield
+        yield running
         return
     before = {
         number: signal.signal(number, running.pass_on)
@@ -229,7 +274,7 @@ def _signals_to(running: _Running) -> Iterator[None]:
         if signal.getsignal(number) != signal.SIG_IGN
     }
     try:
-        yield
+        yield running
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -1,4 +1,4 @@
-"""How the flows that the configuration names stand, read from the state file alone.
+"""How the flows that are looked after stand, read from the state file alone.
 
 Apart from the running half, so that a command that only reads does not load how jobs are run.
 """
@@ -17,6 +17,7 @@ from mechexo.processes import is_alive
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from mechexo.config import FlowSettings
     from mechexo.desk import Desk
 
 _LOOKED_THROUGH = 50
@@ -25,23 +26,42 @@ _LONGEST_RUN = timedelta(days=2)
 """A run that failed is looked for so long before its end."""
 
 
+def watched(desk: Desk) -> dict[str, FlowSettings]:
+    """The flows that are looked after: those of the configuration, in the order of the file, then
+    those whose job said how often it is due. What the configuration says stands above that."""
+    told = records.expectations(desk.state)
+    if not told:
+        return dict(desk.settings.flows)
+    from mechexo.config import FlowSettings
+
+    found = dict(desk.settings.flows)
+    for flow, said in told.items():
+        settings = found.get(flow) or FlowSettings()
+        if settings.expect_every is None:
+            grace = said.grace if settings.grace is None else settings.grace
+            settings = replace(settings, expect_every=said.expect_every, grace=grace)
+        found[flow] = settings
+    return found
+
+
 def standings(desk: Desk) -> tuple[FlowStanding, ...]:
-    """How each flow of the configuration stands now, in the order of the file."""
-    configured = desk.settings.flows
-    if not configured:
+    """How each watched flow stands now, in the order of `watched`."""
+    looked_after = watched(desk)
+    if not looked_after:
         return ()
     now, lost = desk.clock.now(), lost_runs(desk)
     last = records.last_of_each(desk.state)
     last_well = records.last_well(desk.state, until=now + rules.CLOCK_TOLERANCE)
     first_seen = records.first_seen(desk.state)
     found = []
-    for flow, settings in configured.items():
+    for flow, settings in looked_after.items():
         newest = as_seen(last[flow], lost) if flow in last else None
         runs = newest is not None and newest.state is RunState.RUNNING
         found.append(
             FlowStanding(
                 flow=flow,
                 label=settings.label or flow,
+                settings=settings,
                 runs=runs,
                 ended=_newest_ended(desk, flow, lost) if runs else newest,
                 why_overdue=rules.why_overdue(
@@ -49,6 +69,7 @@ def standings(desk: Desk) -> tuple[FlowStanding, ...]:
                     last_well=last_well.get(flow),
                     first_seen=first_seen.get(flow),
                     now=now,
+                    grace=settings.grace,
                 ),
             )
         )

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from mechexo.flows.tally_records import EACH_FLOW
-from mechexo.flows.values import FlowRun, RunState
+from mechexo.flows.values import Expectation, FlowRun, RunState
 from mechexo.processes import Process
 from mechexo.times import from_iso_z, iso_z
 
@@ -126,7 +126,7 @@ def not_well_between(
 def last_of_each(state: State) -> dict[str, FlowRun]:
     """Each flow's newest run."""
     found = state.rows(
-        f"{EACH_FLOW} SELECT {_RUN} FROM flow_run WHERE id IN (SELECT (SELECT id FROM flow_run"
+        f"{EACH_FLOW} SELECT {_RUN} FROM flow_run WHERE id IN (SELECT (SELECT id FROM flow_run"  # noqa: S608 - nothing foreign in it
         " WHERE flow=each.flow ORDER BY started_at DESC, id DESC LIMIT 1) FROM each)"
     )
     return {row["flow"]: _run(row) for row in found}
@@ -139,7 +139,7 @@ def last_well(state: State, *, until: datetime) -> dict[str, datetime]:
     older one of that kind is passed over.
     """
     found = state.rows(
-        f"{EACH_FLOW} SELECT flow, (SELECT max(ended_at) FROM flow_run WHERE flow=each.flow"
+        f"{EACH_FLOW} SELECT flow, (SELECT max(ended_at) FROM flow_run WHERE flow=each.flow"  # noqa: S608 - nothing foreign in it
         " AND state='completed' AND ended_at<=:until) AS newest, EXISTS (SELECT 1 FROM flow_run"
         " WHERE flow=each.flow AND state='completed' AND ended_at>:until) AS in_future FROM each",
         {"until": iso_z(until)},
@@ -157,7 +157,7 @@ def last_well(state: State, *, until: datetime) -> dict[str, datetime]:
 def first_seen(state: State) -> dict[str, datetime]:
     """When each flow was first looked for, or first ran if that was earlier."""
     found = state.rows(
-        f"{EACH_FLOW} SELECT flow, min(at) FROM (SELECT flow, at FROM flow_first_seen UNION ALL"
+        f"{EACH_FLOW} SELECT flow, min(at) FROM (SELECT flow, at FROM flow_first_seen UNION ALL"  # noqa: S608 - nothing foreign in it
         " SELECT flow, (SELECT min(started_at) FROM flow_run WHERE flow=each.flow) FROM each"
         " WHERE flow IS NOT NULL) GROUP BY flow"
     )
@@ -173,6 +173,78 @@ def note_first_seen(transaction: Transaction, flows: Iterable[str], at: datetime
             " ON CONFLICT (flow) DO UPDATE SET at=excluded.at WHERE excluded.at<at",
             (flow, iso_z(at)),
         )
+
+
+def skip(transaction: Transaction, flow: str, at: datetime, why: str) -> int:
+    """Stores that a run did not take place; older ones go, as runs do. Returns a run's id for it,
+    which is below zero."""
+    transaction.execute(
+        "DELETE FROM flow_skip WHERE id IN (SELECT id FROM flow_skip WHERE flow=:flow"
+        " AND (at<:oldest OR id<=(SELECT id FROM flow_skip WHERE flow=:flow"
+        " ORDER BY id DESC LIMIT 1 OFFSET :others)) LIMIT :most)",
+        {
+            "flow": flow,
+            "oldest": iso_z(at - KEEP_FOR),
+            "others": KEEP_RUNS - 1,
+            "most": PRUNED_AT_ONCE,
+        },
+    )
+    cursor = transaction.execute(
+        "INSERT INTO flow_skip (flow, at, why) VALUES (?,?,?)", (flow, iso_z(at), why)
+    )
+    return -int(cursor.lastrowid or 0)
+
+
+def skipped(state: State, *, flow: str | None, limit: int | None) -> tuple[FlowRun, ...]:
+    """The runs of one flow or of all that did not take place, newest first."""
+    found = state.rows(
+        "SELECT id, flow, at, why FROM flow_skip WHERE ? IS NULL OR flow=?"
+        " ORDER BY at DESC, id DESC LIMIT ?",
+        (flow, flow, -1 if limit is None else limit),
+    )
+    return tuple(
+        FlowRun(
+            id=-row["id"],
+            flow=row["flow"],
+            state=RunState.SKIPPED,
+            started_at=from_iso_z(row["at"]),
+            ended_at=from_iso_z(row["at"]),
+            duration_s=None,
+            exit_code=None,
+            tail=row["why"],
+        )
+        for row in found
+    )
+
+
+def expectations(state: State) -> dict[str, Expectation]:
+    """How often the jobs themselves said that they are due, by flow's name."""
+    found = state.rows("SELECT flow, expect_every_s, grace_s FROM flow_expectation ORDER BY flow")
+    return {
+        row[0]: Expectation(timedelta(seconds=row[1]), timedelta(seconds=row[2])) for row in found
+    }
+
+
+def expect(transaction: Transaction, flow: str, said: Expectation, at: datetime) -> None:
+    """Remembers how often a flow is due; writes nothing when it said so before."""
+    transaction.execute(
+        "INSERT INTO flow_expectation (flow, expect_every_s, grace_s, told_at) VALUES (?,?,?,?)"
+        " ON CONFLICT (flow) DO UPDATE SET expect_every_s=excluded.expect_every_s,"
+        " grace_s=excluded.grace_s, told_at=excluded.told_at"
+        " WHERE (excluded.expect_every_s, excluded.grace_s) <> (expect_every_s, grace_s)",
+        (flow, said.expect_every.total_seconds(), said.grace.total_seconds(), iso_z(at)),
+    )
+    note_first_seen(transaction, (flow,), at)
+
+
+def forget(transaction: Transaction, flow: str) -> Expectation | None:
+    """Forgets how often a flow is due; returns what it was, None when it was never said."""
+    row = transaction.execute(
+        "DELETE FROM flow_expectation WHERE flow=? RETURNING expect_every_s, grace_s", (flow,)
+    ).fetchone()
+    return (
+        None if row is None else Expectation(timedelta(seconds=row[0]), timedelta(seconds=row[1]))
+    )
 
 
 def _text(moment: datetime | None) -> str | None:

@@ -40,10 +40,18 @@ def is_overdue(
     last_well: datetime | None,
     first_seen: datetime | None,
     now: datetime,
+    grace: timedelta | None = None,
 ) -> bool:
-    """Whether no run ended well within `expect_every`, or a wrong clock keeps that from view."""
+    """Whether no run ended well within `expect_every` and its grace, or a wrong clock keeps that
+    from view."""
     return bool(
-        why_overdue(expect_every=expect_every, last_well=last_well, first_seen=first_seen, now=now)
+        why_overdue(
+            expect_every=expect_every,
+            last_well=last_well,
+            first_seen=first_seen,
+            now=now,
+            grace=grace,
+        )
     )
 
 
@@ -53,8 +61,10 @@ def why_overdue(
     last_well: datetime | None,
     first_seen: datetime | None,
     now: datetime,
+    grace: timedelta | None = None,
 ) -> str:
-    """Why a flow counts as overdue; empty when it does not.
+    """Why a flow counts as overdue; empty when it does not. A run may end well so much later than
+    `expect_every` as `grace` says.
 
     A flow that never ran well is measured from the moment it was first seen; without that moment
     it was never looked for before, and is not late yet. A good run in the future says nothing
@@ -62,17 +72,20 @@ def why_overdue(
     """
     if expect_every is None:
         return ""
+    late_after = expect_every + (grace or timedelta(0))
     if last_well is None:
         watched = now - (first_seen or now)
-        if watched <= expect_every:
+        if watched <= late_after:
             return ""
         return f"has never ended well, in {format_duration(watched)} of watching"
     age = now - last_well
     if age < -CLOCK_TOLERANCE:
         return f"its last good run ended {format_duration(-age)} in the future, so a clock is wrong"
-    if age <= expect_every:
+    if age <= late_after:
         return ""
     expected = f"expected every {format_duration(expect_every)}"
+    if grace:
+        expected += f" (and {format_duration(grace)} of grace)"
     return f"its last good run ended {format_duration(age)} ago, {expected}"
 
 

@@ -3,25 +3,35 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from mechexo.flows.tallies import DayOfRuns
 
+if TYPE_CHECKING:
+    from mechexo.config import FlowSettings
+
 
 class RunState(StrEnum):
-    """How a run is. `lost` means that its wrapper died without recording an end."""
+    """How a run is. `lost` means that its wrapper died without recording an end; `skipped` that
+    it did not take place, because another run held the flow's lock."""
 
     RUNNING = "running"
     COMPLETED = "completed"
     FAILED = "failed"
     TIMED_OUT = "timed_out"
     LOST = "lost"
+    SKIPPED = "skipped"
 
 
 @dataclass(frozen=True, slots=True)
 class FlowRun:
-    """One run of a flow. `exit_code` is None while it runs; `tail` is the end of its output."""
+    """One run of a flow. `exit_code` is None while it runs; `tail` is the end of its output.
+
+    A skipped one is no run: it is among the listed runs only, with a negative id, no exit code,
+    and in `tail` why it was skipped.
+    """
 
     id: int
     flow: str
@@ -64,13 +74,23 @@ class FlowSummary:
 
 @dataclass(frozen=True, slots=True)
 class FlowStanding:
-    """How a flow that the configuration names stands now."""
+    """How a flow that is looked after stands now."""
 
     flow: str
     label: str
+    settings: FlowSettings
+    """As the configuration has them, or else as its job said."""
     runs: bool
     """Whether a run is under way."""
     ended: FlowRun | None
     """The newest run that ended, a lost one included; None when there is none."""
     why_overdue: str = ""
     """In words; empty when it is not overdue."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """How often a job said of itself that a run must end well, and how much later it may."""
+
+    expect_every: timedelta
+    grace: timedelta
