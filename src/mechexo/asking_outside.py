@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from mechexo import ci_words, orchestrator_words
+from mechexo import ci_words, orchestrator_words, risk_words
 
 if TYPE_CHECKING:
     from mechexo.alerts.values import Alert, Observation
     from mechexo.desk import Desk
     from mechexo.flows.ci.values import CiStanding
     from mechexo.flows.orchestrators.standings import Known
+    from mechexo.health.values import ProbeState
 
 Say = Callable[[datetime, "Sequence[Alert]"], "list[Observation]"]
 """What is known, ready to be said at a moment, in view of the open alerts."""
@@ -41,6 +42,8 @@ def asked_by_the_tick(desk: Desk) -> Iterator[Outside]:
         yield _ci(desk)
     if desk.settings.orchestrators:
         yield _orchestrators(desk)
+    if desk.settings.risk:
+        yield _risk(desk)
 
 
 def _ci(desk: Desk) -> Outside:
@@ -69,3 +72,17 @@ def _orchestrators(desk: Desk) -> Outside:
         lambda deadline_s: say(looking.look(desk, deadline_s=deadline_s)),
         lambda: say(looking.known(desk)),
     )
+
+
+def _risk(desk: Desk) -> Outside:
+    from mechexo.health import operations as health
+    from mechexo.risk import operations as risk
+
+    def say(states: Sequence[ProbeState]) -> Say:
+        return lambda now, _: risk_words.observations(states, desk.settings, now)
+
+    def look(deadline_s: float) -> Say:
+        found = risk.look(desk, deadline_s=deadline_s)
+        return say(health.take_in(desk, risk_words.outcomes(found, desk.settings)))
+
+    return Outside("risk", look, lambda: say(health.probe_states(desk)))

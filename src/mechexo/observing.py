@@ -31,6 +31,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from mechexo.alerts.values import SEVERITIES, Alert, Observation
+from mechexo.config.watching import watched
 from mechexo.flow_words import CARD, ending, has_failed
 from mechexo.health.error_budget import UPTIME_CARD, burn_words
 from mechexo.health.values import ProbeState, Status
@@ -224,19 +225,19 @@ def gone(
     """Resolves open alerts of what left the configuration."""
     said = {observation.key for observation in observations}
     for alert in open_alerts:
-        watched: Mapping[str, object]
+        known: Mapping[str, object]
         match alert.source:
             case "probe":
-                watched, name = settings.probes, alert.labels.get("probe", "")
+                known, name = watched(settings), alert.labels.get("probe", "")
             case "flow":
-                watched, name = settings.flows, alert.labels.get("flow", "")
+                known, name = settings.flows, alert.labels.get("flow", "")
             case "ci-runs":
-                watched, name = settings.ci, alert.labels.get("ci", "")
+                known, name = settings.ci, alert.labels.get("ci", "")
             case "orchestrator":
-                watched, name = settings.orchestrators, alert.labels.get("orchestrator", "")
+                known, name = settings.orchestrators, alert.labels.get("orchestrator", "")
             case _:
                 continue
-        if name not in watched and alert.key not in said:
+        if name not in known and alert.key not in said:
             yield Observation(
                 key=alert.key,
                 firing=False,

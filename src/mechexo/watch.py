@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from mechexo import hearing, rolling_back, tick_log
 from mechexo.alerts.values import Alert, Delivery, Observation
 from mechexo.asking_outside import asked_by_the_tick
+from mechexo.config.watching import RISK_KIND
 from mechexo.desk import Desk
 from mechexo.desk_status import DeskStatus, status_after_tick
 from mechexo.errors import BusyError, MechexoError, UnreachableError

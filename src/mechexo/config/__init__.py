@@ -42,6 +42,7 @@ from mechexo.config.resources import (
     ThresholdSettings,
     WatchedProcessSettings,
 )
+from mechexo.config.risk import LimitSettings, RiskSettings
 from mechexo.config.rollback import (
     FlagSettings,
     RollbackFlowSettings,
@@ -49,6 +50,7 @@ from mechexo.config.rollback import (
     RollbackSettings,
 )
 from mechexo.config.secrets import redact, resolve_references
+from mechexo.config.watching import watched
 
 __all__ = [
     "AccessSettings",
@@ -67,6 +69,7 @@ __all__ = [
     "IncidentSettings",
     "LayerSettings",
     "LevelSettings",
+    "LimitSettings",
     "MaintenanceSettings",
     "MarketSettings",
     "OnCallSettings",
@@ -78,6 +81,7 @@ __all__ = [
     "QuietHoursSettings",
     "RefreshSettings",
     "ResourceSettings",
+    "RiskSettings",
     "RollbackFlowSettings",
     "RollbackLimits",
     "RollbackSettings",
@@ -95,4 +99,5 @@ __all__ = [
     "load_settings",
     "redact",
     "resolve_references",
+    "watched",
 ]

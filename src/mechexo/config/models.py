@@ -42,6 +42,7 @@ from mechexo.config.incidents import IncidentSettings
 from mechexo.config.market import MarketSettings
 from mechexo.config.orchestrators import OrchestratorSettings
 from mechexo.config.resources import PrometheusSettings, ResourceSettings
+from mechexo.config.risk import RiskTables
 from mechexo.config.rollback import RollbackSettings
 
 
@@ -252,6 +253,7 @@ class Settings(Table):
     resources: ResourceSettings = field(default_factory=ResourceSettings)
     prometheus: PrometheusSettings = field(default_factory=PrometheusSettings)
     grafana: GrafanaSettings = field(default_factory=GrafanaSettings)
+    risk: RiskTables = field(default_factory=dict)
     uptime: UptimeSettings = field(default_factory=UptimeSettings)
     watchdog: WatchdogSettings = field(default_factory=WatchdogSettings)
     server: ServerSettings = field(default_factory=ServerSettings)

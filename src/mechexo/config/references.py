@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from mechexo.config.grafana import wrong_grafana
 from mechexo.config.orchestrators import wrong_orchestrators
 from mechexo.config.resources import wrong_resources
+from mechexo.config.risk import wrong_risk
 from mechexo.errors import close_names
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ def wrong_references(settings: Settings) -> Iterator[str]:
     yield from _routes(settings)
     yield from _ci(settings)
     yield from wrong_orchestrators(settings.orchestrators, settings.flows)
+    yield from wrong_risk(settings.risk, settings.probes)
     yield from wrong_resources(settings.resources, settings.prometheus)
     yield from wrong_grafana(settings.grafana)
 

@@ -36,6 +36,7 @@ _SHAPE = (
     "market.py",
     "orchestrators.py",
     "resources.py",
+    "risk.py",
     "rollback.py",
 )
 

@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mechexo.config import Settings, redact
+from mechexo.config import Settings, redact, watched
 from mechexo.errors import NotFoundError, UsageError
 from mechexo.health import change_records, records, uptime_records
 from mechexo.health.availability import Sample, Windows, in_ms
@@ -24,6 +24,7 @@ from mechexo.health.values import Card, CheckIn, Outcome, ProbeChange, ProbeStat
 if TYPE_CHECKING:
     from mechexo.desk import Desk
     from mechexo.health.context import ConfiguredProbe
+    from mechexo.state import Transaction
 
 _LONGEST_JOB = 100
 _LONGEST_DETAIL = 400
@@ -86,22 +87,58 @@ def run_due(desk: Desk, *, force: bool = False, deadline_s: float = 8.0) -> tupl
     )
     found = [(each.probe.name, each.outcome, each.latency_ms) for each in looks]
     found += [(name, Outcome(Status.UNKNOWN, redact(why)), None) for name, why in misfits.items()]
-    names = desk.settings.probes.keys()
+    names = watched(desk.settings).keys()
     if found or before.keys() - names:
         with desk.state.write() as transaction:
             records.forget_others(transaction, names)
             present = records.stored_states(transaction)
             for name, outcome, latency_ms in found:
-                stored, settings = present.get(name), desk.settings.probes[name]
-                if stored != before.get(name):
+                if present.get(name) != before.get(name):
                     # Another process has looked meanwhile; one outcome must not count twice.
                     continue
-                # As a reader sees it: what was well long ago is not known to be well.
-                previous = as_shown(name, stored, settings, now, tick)
-                found_now = next_state(previous, outcome, now, settings, latency_ms=latency_ms)
-                records.save_state(transaction, found_now)
-                change_records.note_change(transaction, previous, found_now)
+                _store(desk, transaction, present.get(name), name, outcome, now, latency_ms)
     return probe_states(desk)
+
+
+def take_in(desk: Desk, told: Iterable[tuple[str, Outcome, datetime]]) -> tuple[ProbeState, ...]:
+    """Stores what somebody else found out about probes that are not looked at here: the name, what
+    was found, and when. What is not newer than what is known counts once already. Returns the
+    states of those probes.
+
+    Raises:
+        BusyError, StateError: the state file could not be written.
+    """
+    found = {name: (outcome, at) for name, outcome, at in told}
+    known = records.stored_states(desk.state)
+    if any(_is_newer(at, known.get(name)) for name, (_, at) in found.items()):
+        with desk.state.write() as transaction:
+            present = records.stored_states(transaction)
+            for name, (outcome, at) in found.items():
+                if _is_newer(at, present.get(name)):
+                    _store(desk, transaction, present.get(name), name, outcome, at, None)
+    return tuple(state for state in probe_states(desk) if state.name in found)
+
+
+def _is_newer(at: datetime, stored: ProbeState | None) -> bool:
+    # One in the future was stamped by a clock that was set back since.
+    return stored is None or stored.observed_at is None or stored.observed_at != at
+
+
+def _store(
+    desk: Desk,
+    transaction: Transaction,
+    stored: ProbeState | None,
+    name: str,
+    outcome: Outcome,
+    at: datetime,
+    latency_ms: float | None,
+) -> None:
+    settings, tick = watched(desk.settings)[name], desk.settings.refresh.tick
+    # As a reader sees it: what was well long ago is not known to be well.
+    previous = as_shown(name, stored, settings, at, tick)
+    found = next_state(previous, outcome, at, settings, latency_ms=latency_ms)
+    records.save_state(transaction, found)
+    change_records.note_change(transaction, previous, found)
 
 
 def _last_look(before: dict[str, ProbeState], probe: ConfiguredProbe) -> datetime | None:
@@ -115,7 +152,7 @@ def probe_states(desk: Desk) -> tuple[ProbeState, ...]:
     now, tick = desk.clock.now(), desk.settings.refresh.tick
     return tuple(
         as_shown(name, stored.get(name), settings, now, tick)
-        for name, settings in desk.settings.probes.items()
+        for name, settings in watched(desk.settings).items()
     )
 
 
@@ -141,7 +178,7 @@ def history(desk: Desk, probe_name: str, *, since: datetime) -> tuple[tuple[date
     Raises:
         NotFoundError: there is no such probe.
     """
-    known = desk.settings.probes
+    known = watched(desk.settings)
     if probe_name not in known:
         import difflib
 

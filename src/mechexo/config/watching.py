@@ -1,0 +1,45 @@
+"""What is watched as a probe: `[probes]`, and what `[risk]` adds to them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from mechexo.config.risk import LimitSettings, RiskSettings, limit_probe, source_probe
+
+if TYPE_CHECKING:
+    from mechexo.config.models import ProbeSettings, Settings
+
+RISK_KIND = "risk"
+"""The kind of the probes that `[risk]` adds. None of [probes]: they are not looked at one by one,
+but told by the reading of their source."""
+RISK_CARD = "risk"
+
+
+def watched(settings: Settings) -> Mapping[str, ProbeSettings]:
+    """Every probe there is, by name: those of `[probes]`, then for each source of `[risk]` itself
+    and its limits."""
+    if not settings.risk:
+        return settings.probes
+    found = dict(settings.probes)
+    for name, table in settings.risk.items():
+        found[source_probe(name)] = _probe(table, table)
+        for limit, each in table.limits.items():
+            found[limit_probe(name, limit)] = _probe(table, each)
+    return found
+
+
+def _probe(source: RiskSettings, of: RiskSettings | LimitSettings) -> ProbeSettings:
+    from mechexo.config.models import ProbeSettings
+
+    return ProbeSettings(
+        kind=RISK_KIND,
+        card=RISK_CARD,
+        severity=of.severity,
+        every=source.every,
+        timeout=source.timeout,
+        fail_after=of.fail_after,
+        recover_after=of.recover_after,
+        runbook=of.runbook,
+        suspect=of.suspect,
+    )

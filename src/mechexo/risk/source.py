@@ -1,0 +1,78 @@
+"""A configured risk source as a system outside that can be asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from mechexo.config.risk import scheme_of
+from mechexo.errors import MechexoError, UnreachableError
+from mechexo.outside import Answer, HeldError, Question
+from mechexo.risk import keeping
+from mechexo.risk.calm import calmed
+from mechexo.risk.operations import PREFIX
+from mechexo.risk.systems import RiskQuestion, find_system
+from mechexo.risk.trading_day import trading_day
+from mechexo.risk.values import RiskLook
+
+if TYPE_CHECKING:
+    from mechexo.config import RiskSettings
+
+
+@dataclass(frozen=True, slots=True)
+class RiskSource:
+    """One `[risk.NAME]`."""
+
+    called: str
+    settings: RiskSettings
+    root: Path
+    desk_zone: ZoneInfo
+
+    @property
+    def name(self) -> str:
+        """What its state is kept under."""
+        return PREFIX + self.called
+
+    @property
+    def budget(self) -> str:
+        """It shares no limit of requests."""
+        return ""
+
+    @property
+    def every(self) -> timedelta:
+        """How often it is asked."""
+        return self.settings.every
+
+    @property
+    def timeout_s(self) -> float:
+        """How long one look may take, in seconds."""
+        return self.settings.timeout.total_seconds()
+
+    def ask(self, question: Question) -> Answer:
+        """Looks at the source.
+
+        Raises:
+            HeldError: it is not to be asked before a moment.
+            MechexoError: there is no good answer; the text holds no secret.
+        """
+        zone = ZoneInfo(self.settings.zone) if self.settings.zone else self.desk_zone
+        day = trading_day(question.now, zone, self.settings.day_starts)
+        asked = RiskQuestion(self.root, question.now, day, question.within_s)
+        try:
+            # A source that is a reference tells its kind only here.
+            kind = scheme_of(self.settings.source) or scheme_of(
+                asked.resolve(self.settings.source, whole=True)
+            )
+            look = find_system(kind).look(self.settings, asked)
+            if not isinstance(look, RiskLook):
+                raise UnreachableError(f"it answered with {type(look).__name__}, not a RiskLook")
+            return Answer(keeping.to_text(self.settings, calmed(look, asked.tidy)))
+        except HeldError as error:
+            raise HeldError(asked.tidy(str(error)), error.until) from None
+        except MechexoError as error:
+            raise UnreachableError(asked.tidy(str(error))) from None
+        except Exception as error:  # noqa: BLE001 - told as its reason; it may hold what was sent
+            raise UnreachableError(asked.tidy(f"{type(error).__name__}: {error}")) from None

@@ -1,0 +1,1 @@
+"""The kinds of risk source, a file each."""
