@@ -235,8 +235,8 @@ def _tick(desk: Desk, deadline_s: float) -> TickReport:
         observations += probe_observations(own, desk.settings.probes, desk.clock.now())
     flows_s = this.left_s(keeping_s=alerting_s + sending_s + closing_s)
     standings = this.run("flows", flows_s, lambda: flows.settled_standings(desk))
-    if standings is not None:
     settings = desk.settings
+    if standings is not None:
         # Those too whose job said itself how often it is due.
         told = {each.flow: each.settings for each in standings}
         settings = replace(settings, flows={**settings.flows, **told})
