@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import pty
+import re
 import subprocess
 from collections.abc import Callable, Iterator
 from io import StringIO
@@ -13,8 +14,9 @@ from io import StringIO
 import pytest
 
 from mechexo.desk import Desk
+from mechexo.watch import tick
 from support.fake_prefect import PASSWORD, FakePrefect, fake_prefect
-from support.orchestrated_desk import FAILED, FAILED_BEFORE, table
+from support.orchestrated_desk import FAILED, FAILED_BEFORE, NOBODY, table
 from support.program import command, environment, mechexo, one_line
 
 pytestmark = pytest.mark.slow
@@ -140,6 +142,77 @@ def test_exit_codes_tell_a_refusal_from_an_unknown_outcome(
     )
     assert done.returncode == code
     one_line(done, "mechexo: orchestrator prefect: ")
+
+
+def ticked(desk: Desk, prefect: FakePrefect) -> None:
+    """The tick has learnt how its flows are; then the server goes."""
+    tick(Desk.open(desk.config_path))
+    prefect.leave()
+
+
+def test_while_it_is_away_the_deployments_are_those_the_tick_saw_last_and_it_is_said(
+    desk: Desk, prefect: FakePrefect
+) -> None:
+    ticked(desk, prefect)
+    done = mechexo("flows", "deployments", "--source", "prefect", config=desk.config_path)
+    assert done.returncode == 5
+    assert re.search(r"Deployments of prefect \(as of \d+m?s, not reachable\)", done.stdout)
+    assert "▲ failing: quote-ingest/prod: the last 2 runs failed: " in done.stdout
+    one_line(done, "connection refused")
+    one_line(done, "shown is what the tick learnt last, as of ")
+
+
+def test_as_a_document_old_deployments_say_that_they_are_and_when_they_were_so(
+    desk: Desk, prefect: FakePrefect
+) -> None:
+    words = ("flows", "deployments", "--source", "prefect", "--json")
+    fresh = json.loads(mechexo(*words, config=desk.config_path).stdout)
+    assert (fresh["is_current"], fresh["why"]) == (True, "")
+    ticked(desk, prefect)
+    done = mechexo(*words, config=desk.config_path)
+    old = json.loads(done.stdout)
+    assert (done.returncode, old["is_current"]) == (5, False)
+    assert "connection refused" in old["why"]
+    assert [each["deployment"]["name"] for each in old["deployments"]] == [
+        each["deployment"]["name"] for each in fresh["deployments"]
+    ]
+
+
+def test_while_it_is_away_the_runs_are_those_the_tick_saw_last(
+    desk: Desk, prefect: FakePrefect
+) -> None:
+    ticked(desk, prefect)
+    done = mechexo(
+        *("flows", "runs", "--source", "prefect", "--flow", "tca", "--json"),
+        config=desk.config_path,
+    )
+    said = json.loads(done.stdout)
+    assert (done.returncode, said["is_current"]) == (5, False)
+    assert {each["deployment"] for each in said["runs"]} == {"tca-daily/prod"}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("log", NOBODY),
+        ("log", "no-uuid"),
+        ("retry", NOBODY, "--yes"),
+        ("pause", "nothing/prod", "--yes"),
+    ],
+)
+def test_a_run_or_deployment_that_is_not_there_is_exit_2(
+    desk: Desk, words: tuple[str, ...]
+) -> None:
+    done = mechexo("flows", *words, "--source", "prefect", config=desk.config_path)
+    assert done.returncode == 2
+    one_line(done, words[1])
+
+
+def test_an_address_that_is_not_that_of_the_api_is_exit_5(desk: Desk, prefect: FakePrefect) -> None:
+    prefect.failing["deployments/filter"] = "404"
+    done = mechexo("flows", "deployments", "--source", "prefect", config=desk.config_path)
+    assert done.returncode == 5
+    one_line(done, "is url that of its API?")
 
 
 def test_an_orchestrator_that_is_not_there_is_one_line_and_exit_5(

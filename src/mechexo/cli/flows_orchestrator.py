@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,8 +12,11 @@ from mechexo.cli.invocation import open_desk
 from mechexo.cli.options import Csv, Json, Reason
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from mechexo.desk import Desk
     from mechexo.flows.orchestrators.acting import Proposal
+    from mechexo.flows.orchestrators.standings import Latest
 
 Source = Annotated[
     str, typer.Option("--source", help="The orchestrator, as [orchestrators.NAME] calls it.")
@@ -42,17 +45,20 @@ def deployments(ctx: typer.Context, source: Source, json_: Json = False, csv: Cs
     from mechexo.flows.orchestrators import operations
 
     desk = open_desk(ctx)
-    found = operations.standing(desk, source)
+    latest = operations.latest_standing(desk, source)
+    found = latest.found
     if json_:
-        body = tables.standing_body(found)
-        return render.json_document("flows_deployments", found.observed_at, body)
-    if csv:
-        return render.csv_rows(*tables.standing_values(found))
-    columns, rows = tables.standing_rows(found)
-    render.table(f"Deployments of {source}", columns, rows, zone=desk.zone, named_by=1)
-    for said in found.observations:
-        render.text(f"▲ {said.trouble.replace('_', ' ')}: {said.deployment}: {said.why}")
-    return None
+        body = tables.standing_body(latest)
+        render.json_document("flows_deployments", found.observed_at, body)
+    elif csv:
+        render.csv_rows(*tables.standing_values(found))
+    else:
+        columns, rows = tables.standing_rows(found)
+        title = _title(desk, f"Deployments of {source}", latest, found.observed_at)
+        render.table(title, columns, rows, zone=desk.zone, named_by=1)
+        for said in found.observations:
+            render.text(f"▲ {said.trouble.replace('_', ' ')}: {said.deployment}: {said.why}")
+    _say_age(desk, latest, found.observed_at)
 
 
 def show_runs(
@@ -62,16 +68,42 @@ def show_runs(
     from mechexo.cli import orchestrator_tables as tables
     from mechexo.flows.orchestrators import operations
 
-    found = operations.runs(desk, source, deployment=deployment, limit=limit)
+    latest = operations.latest_runs(desk, source, deployment=deployment, limit=limit)
+    found = latest.found
     if json_:
         body = {"source": source, "runs": found.runs, "is_cut": found.is_cut}
-        return render.json_document("flows_source_runs", found.observed_at, body)
-    if csv:
-        return render.csv_rows(*tables.run_values(found))
-    render.table(f"Runs of {source}", *tables.run_rows(found), zone=desk.zone)
-    if found.is_cut:
-        render.note(f"The newest {limit}; there are more: --limit N")
-    return None
+        body |= {"is_current": latest.is_current, "why": latest.why}
+        render.json_document("flows_source_runs", found.observed_at, body)
+    elif csv:
+        render.csv_rows(*tables.run_values(found))
+    else:
+        title = _title(desk, f"Runs of {source}", latest, found.observed_at)
+        render.table(title, *tables.run_rows(found), zone=desk.zone)
+        if found.is_cut and latest.is_current:
+            render.note(f"The newest {limit}; there are more: --limit N")
+    _say_age(desk, latest, found.observed_at)
+
+
+def _title(desk: Desk, words: str, latest: Latest[Any], observed_at: datetime) -> str:
+    from mechexo.outside.words import age_words
+
+    age = age_words(observed_at, desk.clock.now())
+    return words if latest.is_current else f"{words} ({age}, not reachable)"
+
+
+def _say_age(desk: Desk, latest: Latest[Any], observed_at: datetime) -> None:
+    """That what was shown is old, and why; with the exit code of what could not be reached.
+
+    Raises:
+        typer.Exit: it is old.
+    """
+    from mechexo.outside.words import age_words
+
+    if latest.is_current:
+        return
+    age = age_words(observed_at, desk.clock.now())
+    render.note(f"mechexo: {latest.why}; shown is what the tick learnt last, {age}")
+    raise typer.Exit(5)
 
 
 def log(

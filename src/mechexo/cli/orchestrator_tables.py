@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mechexo.flows.orchestrators.operations import SourceRuns, Standing
+from mechexo.flows.orchestrators.standings import Latest, SourceRuns, Standing
 from mechexo.flows.orchestrators.values import NOT_WELL, Deployment, OrchestratorRun, Phase
 from mechexo.times import format_duration
 
@@ -67,12 +67,15 @@ def standing_values(found: Standing) -> tuple[Columns, Rows]:
     return columns, rows
 
 
-def standing_body(found: Standing) -> dict[str, object]:
+def standing_body(latest: Latest[Standing]) -> dict[str, object]:
     """Deployments as a JSON document's body."""
+    found = latest.found
     return {
         "source": found.source,
         "since": found.since,
         "is_cut": found.is_cut,
+        "is_current": latest.is_current,
+        "why": latest.why,
         "deployments": found.deployments,
     }
 

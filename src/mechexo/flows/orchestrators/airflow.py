@@ -74,7 +74,8 @@ class Airflow:
 
     def run(self, run_id: str) -> OrchestratorRun:
         """One run as it stands."""
-        answer = self._entered().read("GET", f"/api/v2{_run_path(run_id)}")
+        path = f"/api/v2{_run_path(run_id)}"
+        answer = self._entered().read("GET", path, wanted=f"run {run_id}")
         return _run(Fields.of(self.exchange, "a DAG run", answer))
 
     def log_tail(self, run_id: str, lines: int) -> tuple[LogLine, ...]:

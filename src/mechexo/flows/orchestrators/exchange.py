@@ -47,11 +47,14 @@ class Exchange:
         path: str,
         body: object = None,
         parameters: Mapping[str, str] | None = None,
+        *,
+        wanted: str = "",
     ) -> Any:
-        """The JSON answer to a question that changes nothing.
+        """The JSON answer to a question that changes nothing. `wanted` names what a person asked
+        for, such as `run 17`: when it is not there, 404 says that, and not that the url is wrong.
 
         Raises:
-            MissingError: answered with 404.
+            MissingError: what was wanted is not there.
             GarbledError: the answer is not JSON, or too large.
             SourceError: there was no answer, or it was a refusal or a failure.
         """
@@ -61,8 +64,12 @@ class Exchange:
             status, content = self._exchange(method, path, body, parameters)
         except NoAnswerError as error:
             raise SourceError(self._words(f"{error}; {_look(error)}")) from error
+        if status == 404 and wanted:
+            raise MissingError(self._words(f"knows no {wanted} (404)"))
         if status == 404:
-            raise MissingError(self._words(f"knows nothing at {path} (404)"))
+            raise SourceError(
+                self._words(f"knows nothing at {path} (404); is url that of its API?")
+            )
         if not 200 <= status < 300:
             raise SourceError(self._words(_why_not(status, content)))
         return self._json(content)

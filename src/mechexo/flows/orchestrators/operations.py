@@ -8,16 +8,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mechexo.errors import NotFoundError, UsageError, close_names
+from mechexo.flows.orchestrators import looking
 from mechexo.flows.orchestrators.kinds import connect
 from mechexo.flows.orchestrators.looking import AHEAD, named_flows, read
+from mechexo.flows.orchestrators.protocol import SourceError
 from mechexo.flows.orchestrators.standings import (
     DeploymentStanding,
+    Latest,
     Look,
     SourceRun,
     SourceRuns,
     Standing,
 )
-from mechexo.flows.orchestrators.values import Deployment, LogLine
+from mechexo.flows.orchestrators.values import Deployment, LogLine, OrchestratorRun
 
 __all__ = [
     "DeploymentStanding",
@@ -26,6 +29,8 @@ __all__ = [
     "Standing",
     "chosen_deployment",
     "known",
+    "latest_runs",
+    "latest_standing",
     "log_tail",
     "look_at",
     "runs",
@@ -59,6 +64,22 @@ def look_at(desk: Desk, source: str) -> Look:
     return read(orchestrator, table, desk.settings.flows, source, desk.clock.now())
 
 
+def latest_standing(desk: Desk, source: str) -> Latest[Standing]:
+    """As `standing`; when the orchestrator cannot be read, what the tick learnt from it last.
+
+    Raises:
+        NotFoundError, ConfigError: as `standing`.
+        SourceError: it could not be read, and nothing is known of it.
+    """
+    try:
+        return Latest(standing(desk, source))
+    except SourceError as error:
+        look = looking.known_of(desk, source).look
+        if look is None:
+            raise
+        return Latest(look.standing, str(error))
+
+
 def runs(desk: Desk, source: str, *, deployment: str = "", limit: int = 50) -> SourceRuns:
     """The newest runs of one orchestrator, of one deployment or of all; planned ones not yet.
 
@@ -73,12 +94,39 @@ def runs(desk: Desk, source: str, *, deployment: str = "", limit: int = 50) -> S
     found = orchestrator.runs(
         since=now - table.look_back, until=now + AHEAD, deployment_id=chosen, limit=limit
     )
-    by_id = {one.id: one for one in deployments}
-    shown = []
-    for run in found.runs:
-        own = by_id.get(run.deployment_id)
-        shown.append(SourceRun(run, own.name if own else "", own.flow if own else ""))
-    return SourceRuns(source, now, tuple(shown), found.is_cut)
+    return SourceRuns(source, now, _named(found.runs, deployments), found.is_cut)
+
+
+def latest_runs(
+    desk: Desk, source: str, *, deployment: str = "", limit: int = 50
+) -> Latest[SourceRuns]:
+    """As `runs`; when the orchestrator cannot be read, those of the newest that the tick kept.
+
+    Raises:
+        NotFoundError, ConfigError: as `runs`.
+        SourceError: it could not be read, and nothing is known of it.
+    """
+    try:
+        return Latest(runs(desk, source, deployment=deployment, limit=limit))
+    except SourceError as error:
+        look = looking.known_of(desk, source).look
+        if look is None:
+            raise
+        deployments = tuple(one.deployment for one in look.standing.deployments)
+        chosen = chosen_deployment(deployments, deployment, source).id if deployment else ""
+        kept = tuple(run for run in look.runs if chosen in ("", run.deployment_id))
+        # How many there were beside those that were kept is not known.
+        found = SourceRuns(
+            source, look.standing.observed_at, _named(kept[:limit], deployments), True
+        )
+        return Latest(found, str(error))
+
+
+def _named(
+    found: Sequence[OrchestratorRun], deployments: Sequence[Deployment]
+) -> tuple[SourceRun, ...]:
+    by_id = {one.id: (one.name, one.flow) for one in deployments}
+    return tuple(SourceRun(run, *by_id.get(run.deployment_id, ("", ""))) for run in found)
 
 
 def log_tail(desk: Desk, source: str, run_id: str, *, lines: int = LINES) -> tuple[LogLine, ...]:

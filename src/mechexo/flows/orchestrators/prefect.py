@@ -87,7 +87,8 @@ class Prefect:
 
     def run(self, run_id: str) -> OrchestratorRun:
         """One run as it stands."""
-        answer = self.exchange.read("GET", f"/flow_runs/{_path(run_id)}")
+        path = f"/flow_runs/{_path(run_id)}"
+        answer = self.exchange.read("GET", path, wanted=f"run {run_id}")
         return _run(Fields.of(self.exchange, "a flow run", answer))
 
     def log_tail(self, run_id: str, lines: int) -> tuple[LogLine, ...]:

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from mechexo.errors import ConflictError, UnreachableError
+from mechexo.errors import ConflictError, NotFoundError, UnreachableError
 
 if TYPE_CHECKING:
     from mechexo.flows.orchestrators.values import (
@@ -50,8 +50,8 @@ class GarbledError(SourceError):
     """Its answer is not of the shape that its documentation gives."""
 
 
-class MissingError(SourceError):
-    """It knows no such deployment or run."""
+class MissingError(NotFoundError):
+    """It answered, and knows no such deployment or run."""
 
 
 class RefusedError(ConflictError):

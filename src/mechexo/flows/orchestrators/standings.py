@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from mechexo.flows.orchestrators.values import Deployment, OrchestratorRun
 from mechexo.outside import Standing as Asking
 
 if TYPE_CHECKING:
     from mechexo.flows.orchestrators.rules import Observation
+
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,20 @@ class SourceRuns:
     observed_at: datetime
     runs: tuple[SourceRun, ...]
     is_cut: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Latest(Generic[Found]):
+    """What was asked for: as it is now, or as it was when the orchestrator last answered."""
+
+    found: Found
+    why: str = ""
+    """Why it is not of now: the orchestrator's silence in words; empty when it is of now."""
+
+    @property
+    def is_current(self) -> bool:
+        """Whether it is of now."""
+        return not self.why
 
 
 @dataclass(frozen=True, slots=True)
