@@ -10,6 +10,7 @@ import pytest
 
 from mechexo.desk import Desk
 from mechexo.flows.orchestrators import acting, operations
+from mechexo.flows.orchestrators.kinds import connect
 from mechexo.flows.orchestrators.protocol import (
     GarbledError,
     MissingError,
@@ -57,8 +58,10 @@ def answer(request: Request) -> tuple[int, Any]:
     if request.headers.get("Authorization") != "Bearer jwt-canary":
         return 401, {"detail": "Unauthorized"}
     match request.method, path:
+        case "GET", "/version":
+            return 200, {"version": "3.1.0", "git_version": None}
         case "GET", "/dags":
-            start = int(request.query["offset"])
+            start = int(request.query.get("offset", 0))
             return 200, {"dags": DAGS[start : start + 1], "total_entries": len(DAGS)}
         case "GET", "/dags/~/dagRuns" | "/dags/bars/dagRuns":
             return 200, {"dag_runs": RUNS, "total_entries": len(RUNS)}
@@ -115,6 +118,11 @@ def serve(make_desk: Callable[..., Desk], monkeypatch: pytest.MonkeyPatch) -> Se
             yield desk, server
 
     return serving
+
+
+def test_its_version_is_told_to_one_who_is_let_in(serve: Serve) -> None:
+    with serve() as (desk, _):
+        assert connect(desk, "air").version() == "3.1.0"
 
 
 def test_dags_are_read_page_by_page_with_their_schedules(serve: Serve) -> None:

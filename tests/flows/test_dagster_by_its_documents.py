@@ -11,6 +11,7 @@ import pytest
 
 from mechexo.desk import Desk
 from mechexo.flows.orchestrators import acting, operations
+from mechexo.flows.orchestrators.kinds import connect
 from mechexo.flows.orchestrators.protocol import (
     GarbledError,
     MissingError,
@@ -57,7 +58,9 @@ SCHEDULES = [schedule("hourly", "RUNNING"), schedule("nightly", "RUNNING")]
 
 
 def data(request: Request) -> dict[str, Any]:
-    words, variables = request.body["query"], request.body["variables"]
+    words, variables = request.body["query"], request.body.get("variables", {})
+    if words == "{ version }":
+        return {"version": "1.12.0"}
     launched = {"__typename": "LaunchRunSuccess", "run": {"runId": "new", "status": "QUEUED"}}
     changed = {"__typename": "ScheduleStateResult", "scheduleState": {"status": "x"}}
     if "repositoriesOrError" in words:
@@ -126,6 +129,11 @@ def changing(**answers: Any) -> Callable[[Request], tuple[int, Any]]:
         return answer(request)
 
     return by
+
+
+def test_its_version_is_told_to_one_who_is_let_in(serve: Serve) -> None:
+    with serve() as (desk, _):
+        assert connect(desk, "dag").version() == "1.12.0"
 
 
 def test_jobs_have_their_schedules_and_their_next_tick(serve: Serve) -> None:

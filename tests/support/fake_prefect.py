@@ -43,6 +43,7 @@ class FakePrefect:
         self.logs: list[dict[str, Any]] = seed("logs_filter")
         self.asked: list[tuple[str, dict[str, Any]]] = []
         self.failing: dict[str, str] = {}
+        self.version = "3.8.8"
         self.does_before_failing = False
         self.ended = threading.Event()
         pair = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
@@ -82,6 +83,8 @@ class FakePrefect:
         if body.get("limit", 0) > 200:
             return 422, seed("flow_runs_filter_limit201")
         match method, steps:
+            case "GET", ["admin", "version"]:
+                return 200, self.version
             case "POST", [what, "filter"]:
                 return self._filter(what, body)
             case "GET", ["flow_runs", run_id]:

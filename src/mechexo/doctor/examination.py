@@ -13,6 +13,7 @@ from mechexo.doctor import (
     flag_checks,
     machine_checks,
     oncall_checks,
+    orchestrator_checks,
     reference_checks,
     settings_checks,
     state_checks,
@@ -95,4 +96,5 @@ def _ask_about_desk(
     ask("runbook names", lambda: reference_checks.runbook_variables(desk))
     ask("suspects", lambda: reference_checks.suspects(desk))
     ask("flows", lambda: reference_checks.watched_twice(desk))
+    ask("orchestrators", lambda: orchestrator_checks.orchestrators(desk))
     ask("probes", lambda: desk_checks.probes(desk))

@@ -96,6 +96,13 @@ class Dagster:
 
     exchange: Exchange
 
+    def version(self) -> str:
+        """The webserver's version."""
+        data, said = self._data(self.exchange.read("POST", "/graphql", {"query": "{ version }"}))
+        if data is None:
+            raise self.exchange.garbled(f"answers with an error: {said}")
+        return data.text("version")
+
     def deployments(self, *, next_runs: bool) -> tuple[Deployment, ...]:
         """All jobs with their schedules; when each runs next comes with them."""
         found = [

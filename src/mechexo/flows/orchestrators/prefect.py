@@ -55,6 +55,18 @@ class Prefect:
 
     exchange: Exchange
 
+    def version(self) -> str:
+        """The server's version; of Cloud, which tells none, ""."""
+        # Asked for what needs a right: the version alone may be told to anybody.
+        self.exchange.read("POST", "/deployments/filter", {"limit": 1})
+        try:
+            answer = self.exchange.read("GET", "/admin/version", wanted="version")
+        except MissingError:
+            return ""
+        if not isinstance(answer, str):
+            raise self.exchange.garbled("answered no text as its version")
+        return " ".join(self.exchange.hidden(answer).split())
+
     def deployments(self, *, next_runs: bool) -> tuple[Deployment, ...]:
         """All deployments, named `flow/deployment` as Prefect's own commands name them."""
         found = list(self._pages("/deployments/filter", {"sort": "NAME_ASC"}, "deployment"))

@@ -66,6 +66,10 @@ class Orchestrator(Protocol):
     """One orchestrator. Reading raises `SourceError`; acting also `RefusedError` when nothing was
     done and `OutcomeUnknownError` when that is not known."""
 
+    def version(self) -> str:
+        """Its version, as told to one who is let in; "" when it tells none."""
+        ...
+
     def deployments(self, *, next_runs: bool) -> tuple[Deployment, ...]:
         """All that it has deployed, by name. `next_runs`: also when each runs next, where that has
         to be asked for; `tells_next_run` says whether it was."""
