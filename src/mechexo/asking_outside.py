@@ -40,6 +40,8 @@ def asked_by_the_tick(desk: Desk) -> Iterator[Outside]:
     """Those that the configuration has."""
     if desk.settings.ci:
         yield _ci(desk)
+    if desk.settings.grafana.url:
+        yield from _grafana(desk)
     if desk.settings.orchestrators:
         yield _orchestrators(desk)
     if desk.settings.risk:
@@ -56,6 +58,24 @@ def _ci(desk: Desk) -> Outside:
         "ci",
         lambda deadline_s: say(ci.look(desk, deadline_s=deadline_s)),
         lambda: say(ci.standings(desk)),
+    )
+
+
+def _grafana(desk: Desk) -> Iterator[Outside]:
+    """Nobody is paged for Grafana: what it fails at is on its screen and in the doctor's words."""
+    from mechexo import grafana_annotations
+    from mechexo.grafana import operations as grafana
+
+    def say(_: object = None) -> Say:
+        return lambda _now, _alerts: []
+
+    yield Outside(
+        "grafana", lambda deadline_s: say(grafana.look(desk, deadline_s=deadline_s)), say
+    )
+    yield Outside(
+        "annotations",
+        lambda deadline_s: say(grafana_annotations.annotate(desk, deadline_s=deadline_s)),
+        say,
     )
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from conftest import MakeDesk
 from mechexo.desk import Desk
+from mechexo.incidents import operations as incidents
 from support.grafana_server import TOKEN, GrafanaServer, board, grafana_server
 from support.in_process import Program
 from support.program import command, environment
@@ -127,3 +128,50 @@ def test_what_was_told_is_read_without_httpx_or_pydantic(mechexo: Program) -> No
         [sys.executable, "-c", script], capture_output=True, text=True, env=environment()
     )
     assert told.stdout.splitlines()[-1] == "set()", told.stdout + told.stderr
+
+
+def opened(desk: Desk, title: str = "Feed is stale") -> None:
+    incidents.open_incident(desk, title=title, severity="SEV2")
+
+
+def test_annotations_are_listed_with_how_they_stand(mechexo: Program) -> None:
+    opened(mechexo.desk, "P&L <wrong>")
+    code, told = mechexo("annotations", "--send")
+    assert code == 0, mechexo.said
+    assert "incident-1" in told
+    assert "Incident 1 (SEV2): P&L <wrong> | mechexo incident show 1" in told
+    assert "● OK  1 written" in told
+
+
+def test_annotations_that_cannot_be_written_are_said_with_why(
+    mechexo: Program, server: GrafanaServer
+) -> None:
+    opened(mechexo.desk)
+    server.fault = (403, {}, b'{"message": "no permission"}')
+    code, told = mechexo("annotations", "--send")
+    assert code == 1
+    why = "answered 403: the token lacks a right: no permission"
+    assert f"✖ FAILING  0 written, 1 failing; {why}" in told
+
+
+def test_annotations_without_send_write_nothing(mechexo: Program, server: GrafanaServer) -> None:
+    opened(mechexo.desk)
+    assert "Annotations: none" in mechexo("annotations")[1]
+    assert server.requests == []
+
+
+def test_annotations_are_there_for_scripts(mechexo: Program) -> None:
+    opened(mechexo.desk)
+    document = json.loads(mechexo("annotations", "--send", "--json")[1])
+    assert document["schema"] == "mechexo.grafana_annotations/1"
+    assert (document["behind"], document["error"]) == (0, "")
+    (found,) = document["annotations"]
+    assert (found["subject"], found["state"], found["annotation_id"]) == (
+        "incident-1",
+        "written",
+        1,
+    )
+    assert (found["ended_at"], found["next_at"], found["refusals"]) == (None, None, 0)
+    assert "mechexo:test-incident-1" in found["tags"]
+    (row,) = csv.DictReader(mechexo("annotations", "--csv")[1].splitlines())
+    assert row["began_at"] == found["began_at"]

@@ -51,3 +51,38 @@ def dashboards(
         render.text(tables.remark(found, settings, now))
     if found.good_at is None:
         raise typer.Exit(5)
+
+
+@app.command("annotations")
+def list_annotations(
+    ctx: typer.Context,
+    send: Annotated[
+        bool, typer.Option("--send", help="Write what is due now, without waiting for the tick.")
+    ] = False,
+    limit: Annotated[int, typer.Option(min=1, help="The newest N.")] = 50,
+    json_: Json = False,
+    csv: Csv = False,
+) -> None:
+    """The incidents and rollbacks annotated in Grafana, and what could not be. Exit 1 for that."""
+    from mechexo.cli import grafana_tables as tables
+    from mechexo.grafana import annotating
+    from mechexo.grafana import operations as grafana
+
+    desk = open_desk(ctx)
+    grafana.require(desk)
+    if send:
+        from mechexo.grafana_annotations import annotate
+
+        annotate(desk, deadline_s=LOOK_S, force=True)
+    found, now = annotating.standing(desk), desk.clock.now()
+    if json_:
+        body = tables.annotations_body(found, limit)
+        render.json_document("grafana_annotations", now, body)
+    elif csv:
+        render.csv_rows(tables.NOTE_FIELDS, tables.note_values(found, limit))
+    else:
+        rows = tables.note_rows(found, limit)
+        render.table("Annotations", *rows, zone=desk.zone, named_by=1)
+        render.text(tables.annotations_remark(found, now))
+    if found.failing:
+        raise typer.Exit(1)

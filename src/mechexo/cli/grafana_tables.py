@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from mechexo.cli.render import Linked
-from mechexo.grafana.words import dashboards_words
+from mechexo.grafana.words import annotating_words, dashboards_words, plain_text
 
 if TYPE_CHECKING:
     from mechexo.config import GrafanaSettings
-    from mechexo.grafana.values import Dashboards
+    from mechexo.grafana.values import Annotating, Dashboards, Noted
+
+NOTE_MARKS = {
+    "written": "● WRITTEN",
+    "waiting": "… WAITING",
+    "failing": "✖ FAILING",
+    "gone": "– GONE",
+    "given up": "✖ GIVEN UP",
+}
+NOTE_FIELDS = (
+    *("subject", "state", "why", "annotation_id", "began_at", "ended_at", "written_at"),
+    *("refusals", "next_at", "text", "tags"),
+)
 
 Columns = Sequence[str]
 Rows = list[list[object]]
@@ -57,3 +70,67 @@ def remark(found: Dashboards, settings: GrafanaSettings, now: datetime) -> str:
     """The line below the table: how far it can be believed."""
     mark = "● OK" if found.is_fresh(now, settings.every) else "? UNKNOWN"
     return f"{mark}  {dashboards_words(found, now)}"
+
+
+def note_rows(found: Annotating, limit: int) -> tuple[Columns, Rows]:
+    """Annotations for people."""
+    columns = ("what", "state", "began", "ended", "?written", "said", "why")
+    rows: Rows = []
+    for each in found.notes[:limit]:
+        began, ended, text, _ = _wanted(each)
+        mark = NOTE_MARKS[each.state]
+        rows.append([each.subject, mark, began, ended, each.written_at, text, each.why or None])
+    return columns, rows
+
+
+def note_values(found: Annotating, limit: int) -> Rows:
+    """Annotations for other programs, in the order of `NOTE_FIELDS`."""
+    rows: Rows = []
+    for each in found.notes[:limit]:
+        began, ended, text, tags = _wanted(each)
+        rows.append(
+            [
+                *(each.subject, each.state, each.why, each.annotation_id, began, ended),
+                *(each.written_at, each.refusals),
+                each.next_at if each.state in ("waiting", "failing") else None,
+                *(text, " ".join(tags)),
+            ]
+        )
+    return rows
+
+
+def annotations_body(found: Annotating, limit: int) -> dict[str, object]:
+    """Annotations as a document."""
+    return {
+        "behind": len(found.behind),
+        "asked_at": found.asked_at,
+        "error": found.why,
+        "breaker": {
+            **{"standing": found.standing, "until": found.until},
+            "failures": found.failures,
+        },
+        "annotations": [
+            dict(zip(NOTE_FIELDS, row, strict=True)) for row in note_values(found, limit)
+        ],
+    }
+
+
+def annotations_remark(found: Annotating, now: datetime) -> str:
+    """The line below the table."""
+    mark = "✖ FAILING" if found.failing else "… WAITING" if found.behind else "● OK"
+    return f"{mark}  {annotating_words(found, now)}"
+
+
+def _wanted(note: Noted) -> tuple[datetime, datetime | None, str, list[str]]:
+    body = json.loads(note.wanted)
+    ended = body["timeEnd"]
+    return (
+        _moment(body["time"]),
+        None if ended is None else _moment(ended),
+        plain_text(body["text"]),
+        body["tags"],
+    )
+
+
+def _moment(milliseconds: int) -> datetime:
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=milliseconds)

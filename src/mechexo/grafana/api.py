@@ -39,11 +39,13 @@ _MEANINGS = {
 
 
 class RefusedError(UnreachableError):
-    """Grafana answered, and said no."""
+    """Grafana answered, and said no. `is_of_this_request`: Grafana itself refuses just this; else
+    it is the token, a proxy, or Grafana that fails, and any request would go the same way."""
 
-    def __init__(self, said: str, code: int) -> None:
+    def __init__(self, said: str, code: int, *, is_own: bool) -> None:
         super().__init__(said)
         self.code = code
+        self.is_of_this_request = is_own and 400 <= code < 500 and code not in (401, 403)
 
 
 class UnansweredError(UnreachableError):
@@ -145,11 +147,12 @@ class Api:
             raise UnansweredError(said, was_sent=error.was_sent) from None
         if answer.status_code == 200:
             return answer
+        words = self._own_words(answer)
+        said = self._refusal(answer.status_code, words)
         held = hold_until(answer.status_code, answer.headers, self.now)
-        said = self._refusal(answer)
         if held is not None:
             raise HeldError(said, held)
-        raise RefusedError(said, answer.status_code)
+        raise RefusedError(said, answer.status_code, is_own=bool(words))
 
     def _document(self, answer: Answer) -> Any:
         if answer.is_cut:
@@ -159,15 +162,16 @@ class Api:
         except (ValueError, RecursionError):
             raise ShapeError("the answer is not JSON: is this address a Grafana's?") from None
 
-    def _refusal(self, answer: Answer) -> str:
-        code = answer.status_code
-        meaning = _MEANINGS.get(code, "")
-        if 300 <= code < 400:
-            meaning = "it sends elsewhere: a log-in page, or another address; write that into url"
+    def _own_words(self, answer: Answer) -> str:
+        """What Grafana says of its refusal; "" when nothing, or when that is no Grafana."""
         try:
             said = json.loads(answer.body)
         except (ValueError, RecursionError):
-            said = None
-        words = said.get("message") if isinstance(said, dict) else ""
-        parts = [f"answered {code}", meaning, self.tidy(text(words))]
-        return ": ".join(part for part in parts if part)
+            return ""
+        return self.tidy(text(said.get("message"))) if isinstance(said, dict) else ""
+
+    def _refusal(self, code: int, words: str) -> str:
+        meaning = _MEANINGS.get(code, "")
+        if 300 <= code < 400:
+            meaning = "it sends elsewhere: a log-in page, or another address; write that into url"
+        return ": ".join(part for part in (f"answered {code}", meaning, words) if part)

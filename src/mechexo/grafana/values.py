@@ -93,29 +93,69 @@ class Noted:
 
     subject: str
     wanted: str
-    """As JSON."""
+    """As JSON, `annotating.as_json`."""
+    tag: str
+    first_at: datetime
+    """Since when there is to be one."""
     written: str | None
-    """What Grafana took last; None when nothing yet."""
+    """What Grafana took last, as JSON; None when nothing yet."""
     written_at: datetime | None
     annotation_id: int | None
     """Its number at Grafana."""
     maybe_there: bool
-    """A first writing went out and nobody knows whether it arrived."""
-    attempts: int
-    """How often writing it failed, since it last succeeded or was first wanted."""
+    """A first writing was begun, and nobody knows whether it arrived."""
+    refusals: int
+    """How often Grafana refused it as it is wanted now."""
     next_at: datetime
+    """Not tried before."""
     why: str
-    """Why the last attempt failed, or why it is no longer tried."""
-    first_at: datetime
-    """Since when this is wanted."""
-    over: bool
-    """It is no longer tried."""
+    """Why the last attempt brought nothing."""
+    ended: str
+    """`gone` when somebody removed it at Grafana, `given up` after too many refusals; else ""."""
 
     @property
     def state(self) -> str:
-        """`written`, `waiting`, `failing` or `given up`: a failure never passes for waiting."""
-        if self.over:
-            return "given up"
+        """`written`, `waiting`, `failing`, `gone` or `given up`."""
+        if self.ended:
+            return self.ended
         if self.written == self.wanted:
             return "written"
-        return "failing" if self.attempts else "waiting"
+        return "failing" if self.why else "waiting"
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What came of writing one annotation."""
+
+    subject: str
+    outcome: str
+    """`written`, `refused` (by Grafana, this one), `gone`, or `failed` (nobody could write now)."""
+    body: str = ""
+    """What was written, as JSON."""
+    annotation_id: int | None = None
+    maybe_there: bool = False
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Annotating:
+    """How the writing of annotations stands."""
+
+    notes: tuple[Noted, ...]
+    """Newest first."""
+    asked_at: datetime | None
+    why: str
+    """Why the last round brought nothing; "" when it did."""
+    standing: Standing
+    until: datetime | None
+    failures: int
+
+    @property
+    def behind(self) -> tuple[Noted, ...]:
+        """Those that do not stand in Grafana as they should and are still tried."""
+        return tuple(each for each in self.notes if each.state in ("waiting", "failing"))
+
+    @property
+    def failing(self) -> tuple[Noted, ...]:
+        """Those that could not be written."""
+        return tuple(each for each in self.notes if each.state in ("failing", "given up"))

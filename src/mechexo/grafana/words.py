@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
+from html import unescape
 from typing import TYPE_CHECKING
 
 from mechexo.outside import Standing
 from mechexo.times import format_duration
 
 if TYPE_CHECKING:
-    from mechexo.grafana.values import Dashboards
+    from mechexo.grafana.values import Annotating, Dashboards
+
+_TAG = re.compile(r"<[^<>]*>")
 
 
 def dashboards_words(found: Dashboards, now: datetime) -> str:
@@ -24,7 +28,23 @@ def dashboards_words(found: Dashboards, now: datetime) -> str:
     return "; ".join(filter(None, said)) or "not asked yet"
 
 
-def _left_alone(found: Dashboards, now: datetime) -> str:
+def annotating_words(found: Annotating, now: datetime) -> str:
+    """How many annotations stand in Grafana as they should, and what keeps the others."""
+    count = sum(each.state == "written" for each in found.notes)
+    said = [f"{count} written"]
+    for state in ("waiting", "failing", "given up", "gone"):
+        if number := sum(each.state == state for each in found.notes):
+            said.append(f"{number} {state}")
+    why = [found.why, _left_alone(found, now)] if found.behind else []
+    return "; ".join(filter(None, [", ".join(said), *why]))
+
+
+def plain_text(html: str) -> str:
+    """An annotation's text on one line, without its markup."""
+    return unescape(_TAG.sub("", html.replace("<br>", " | ")))
+
+
+def _left_alone(found: Dashboards | Annotating, now: datetime) -> str:
     left = format_duration(max((found.until or now) - now, timedelta(0)))
     match found.standing:
         case Standing.OPEN:
