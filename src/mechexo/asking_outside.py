@@ -69,9 +69,7 @@ def _grafana(desk: Desk) -> Iterator[Outside]:
     def say(_: object = None) -> Say:
         return lambda _now, _alerts: []
 
-    yield Outside(
-        "grafana", lambda deadline_s: say(grafana.look(desk, deadline_s=deadline_s)), say
-    )
+    yield Outside("grafana", lambda deadline_s: say(grafana.look(desk, deadline_s=deadline_s)), say)
     yield Outside(
         "annotations",
         lambda deadline_s: say(grafana_annotations.annotate(desk, deadline_s=deadline_s)),
