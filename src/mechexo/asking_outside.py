@@ -46,6 +46,10 @@ def asked_by_the_tick(desk: Desk) -> Iterator[Outside]:
         yield _orchestrators(desk)
     if desk.settings.risk:
         yield _risk(desk)
+    if desk.settings.resources.sample:
+        yield _sample(desk)
+    if desk.settings.resources.plots:
+        yield _plots(desk)
 
 
 def _ci(desk: Desk) -> Outside:
@@ -104,3 +108,28 @@ def _risk(desk: Desk) -> Outside:
         return say(health.take_in(desk, risk_words.outcomes(found, desk.settings)))
 
     return Outside("risk", look, lambda: say(health.probe_states(desk)))
+
+
+def _nothing(_: datetime, __: Sequence[Alert]) -> list[Observation]:
+    """Samples and plots are looked at; alerts are raised by probes."""
+    return []
+
+
+def _sample(desk: Desk) -> Outside:
+    from mechexo.resources import operations as resources
+
+    def look(_: float) -> Say:
+        resources.sample(desk)
+        return _nothing
+
+    return Outside("resources", look, lambda: _nothing)
+
+
+def _plots(desk: Desk) -> Outside:
+    from mechexo.resources import plot_operations as plots
+
+    def look(deadline_s: float) -> Say:
+        plots.look(desk, deadline_s=deadline_s)
+        return _nothing
+
+    return Outside("plots", look, lambda: _nothing)

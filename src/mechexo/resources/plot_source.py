@@ -1,0 +1,124 @@
+"""A configured plot as a system outside that can be asked."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mechexo.config.addresses import fill_address, forms, secrets_of_references
+from mechexo.config.secrets import redact, resolve_references
+from mechexo.errors import MechexoError, UnreachableError
+from mechexo.fetching import Answer as HttpAnswer
+from mechexo.fetching import fetch
+from mechexo.outside import Answer, HeldError, Question
+from mechexo.outside.limits import hold_until
+from mechexo.resources.plot_operations import PREFIX, identity
+from mechexo.resources.plots import chosen_step, grid, read_answer, refusal, to_text
+
+if TYPE_CHECKING:
+    from mechexo.config import PlotSettings, PrometheusSettings, ResourceSettings
+
+LARGEST_BYTES = 16_000_000
+"""An answer of more bytes is not read: its query should aggregate."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlotSource:
+    """One `[resources.plots.NAME]`."""
+
+    called: str
+    resources: ResourceSettings
+    prometheus: PrometheusSettings
+    root: Path
+
+    @property
+    def plot(self) -> PlotSettings:
+        """Its own table."""
+        return self.resources.plots[self.called]
+
+    @property
+    def name(self) -> str:
+        """What its state is kept under."""
+        return PREFIX + self.called
+
+    @property
+    def budget(self) -> str:
+        """Plots share no rate limit."""
+        return ""
+
+    @property
+    def every(self) -> timedelta:
+        """How often it is asked."""
+        return self.plot.every
+
+    @property
+    def timeout_s(self) -> float:
+        """How long one question may take, in seconds."""
+        return self.prometheus.timeout.total_seconds()
+
+    def ask(self, question: Question) -> Answer:
+        """Runs the query over the plot's range.
+
+        Raises:
+            HeldError: the server asks to be left alone until a moment.
+            MechexoError: there is no good answer; the text says why, in the server's own words
+                where it gave any, and holds no secret.
+        """
+        written = [self.plot.url or self.prometheus.url, *self.prometheus.headers.values()]
+        secrets = forms(each for one in written for each in secrets_of_references(one, self.root))
+        try:
+            look = self._look(question)
+        except HeldError as error:
+            raise HeldError(redact(str(error), tuple(secrets)), error.until) from None
+        except MechexoError as error:
+            raise UnreachableError(redact(str(error), tuple(secrets))) from None
+        except Exception as error:  # noqa: BLE001 - told as its reason; it may hold what was sent
+            said = redact(f"{type(error).__name__}: {error}", tuple(secrets))
+            raise UnreachableError(said) from None
+        return Answer(look)
+
+    def _look(self, question: Question) -> str:
+        plot, server = self.plot, self.prometheus
+        moments = grid(plot.range, chosen_step(plot, self.resources.plot_points), question.now)
+        # The headers hold a token for that server, which no other one shall see.
+        headers = {} if plot.url else server.headers
+        answer = fetch(
+            fill_address(plot.url or server.url, self.root).rstrip("/") + "/api/v1/query_range",
+            timeout_s=question.within_s,
+            max_body_bytes=LARGEST_BYTES,
+            headers={name: resolve_references(each, self.root) for name, each in headers.items()},
+            parameters={
+                "query": plot.query,
+                "start": f"{moments.start.timestamp():.3f}",
+                "end": f"{moments.end.timestamp():.3f}",
+                "step": f"{moments.step.total_seconds():.3f}",
+                "timeout": f"{question.within_s * 1000:.0f}ms",
+            },
+            ca_file=str(self.root / Path(server.ca_file).expanduser()) if server.ca_file else "",
+        )
+        document = _document(answer, question)
+        return to_text(
+            identity(plot, self.prometheus, self.resources), read_answer(document, moments)
+        )
+
+
+def _document(answer: HttpAnswer, question: Question) -> object:
+    if answer.is_cut:
+        raise UnreachableError("the answer has too many series; aggregate in the query")
+    document: object
+    try:
+        document = json.loads(answer.body)
+    except (ValueError, RecursionError):
+        document = None
+    if answer.status_code == 200 and isinstance(document, dict):
+        if document.get("status") == "success":
+            return document
+    elif (until := hold_until(answer.status_code, answer.headers, question.now)) is not None:
+        raise HeldError(f"it answered {answer.status_code}: asked too often", until)
+    if said := refusal(document):
+        raise UnreachableError(f"Prometheus refused the query ({answer.status_code}): {said}")
+    start = answer.body[:120].decode("utf-8", "replace")
+    raise UnreachableError(f"it answered {answer.status_code}, not as Prometheus does: {start}")
