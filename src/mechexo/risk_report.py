@@ -5,13 +5,14 @@ with its limits as they are watched. The meeting place of the risk and health wi
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from mechexo.config.risk import MEASURES, limit_probe, measured_by, source_probe
 from mechexo.health import operations as health
+from mechexo.health.staleness import STANDS_FOR_INTERVALS, interval
 from mechexo.health.values import ProbeState, Status
 from mechexo.risk import operations as risk
 from mechexo.risk.measures import capital_of, rates_of
@@ -26,7 +27,7 @@ from mechexo.risk.values import (
     Total,
     Usage,
 )
-from mechexo.risk_words import bounds, measured, outcomes, unwatched_usages
+from mechexo.risk_words import bounds, measured, outcomes, unwatched_usages, why_unknown
 
 if TYPE_CHECKING:
     from mechexo.config import LimitSettings, RiskSettings
@@ -92,9 +93,10 @@ def reports(desk: Desk) -> tuple[RiskReport, ...]:
 
 def _reports(desk: Desk, standings: tuple[RiskStanding, ...]) -> tuple[RiskReport, ...]:
     probes = {each.name: each for each in health.probe_states(desk)} if standings else {}
-    now = desk.clock.now()
+    now, tick = desk.clock.now(), desk.settings.refresh.tick
     return tuple(
-        _report(each, desk.settings.risk[each.name], probes, now, desk.zone) for each in standings
+        _report(each, desk.settings.risk[each.name], probes, now, desk.zone, tick)
+        for each in standings
     )
 
 
@@ -104,6 +106,7 @@ def _report(
     probes: dict[str, ProbeState],
     now: datetime,
     desk_zone: ZoneInfo,
+    tick: timedelta,
 ) -> RiskReport:
     own = probes[source_probe(standing.name)]
     currency, look = table.currency, standing.look
@@ -129,6 +132,9 @@ def _report(
         earned = Total(None, currency, f"known of {look.day.isoformat()} only")
     if (look.day.year, look.day.month) != (today.year, today.month):
         month = Total(None, currency, f"known of {look.day:%Y-%m} only")
+    age = now - standing.good_at if standing.good_at else None
+    stands_for = STANDS_FOR_INTERVALS * interval(table.every, tick)
+    is_known = age is not None and age <= stands_for and not why_unknown(standing, table, now)
     capital = capital_of(look, currency, rates)
     used = added("capital_used", look.capital_used)
     return RiskReport(
@@ -144,7 +150,7 @@ def _report(
         pnl_today=earned,
         pnl_month=month,
         positions=look.positions,
-        limits=_limits(standing.name, look, table, probes, own.status is not Status.UNKNOWN),
+        limits=_limits(standing.name, look, table, probes, is_known),
     )
 
 

@@ -27,7 +27,16 @@ from mechexo.health.values import Outcome, ProbeState, Status
 from mechexo.observing import probe_observations
 from mechexo.risk.measures import PERCENT, measure, rates_of
 from mechexo.risk.rules import usage, worst_first
-from mechexo.risk.values import NOT_TOLD, Broker, Measured, RiskLook, RiskStanding, Trading, Usage
+from mechexo.risk.values import (
+    NOT_TOLD,
+    NOTHING_YET,
+    Broker,
+    Measured,
+    RiskLook,
+    RiskStanding,
+    Trading,
+    Usage,
+)
 from mechexo.times import format_duration
 
 if TYPE_CHECKING:
@@ -49,7 +58,7 @@ def outcomes(standings: Iterable[RiskStanding], settings: Settings) -> Iterator[
         at = standing.asked_at
         if at is None:
             continue
-        why = _why_unknown(standing, table, at)
+        why = why_unknown(standing, table, at)
         look = standing.look
         if why or look is None:
             unknown = Outcome(Status.UNKNOWN, why or "not read yet as it is configured now")
@@ -63,7 +72,8 @@ def outcomes(standings: Iterable[RiskStanding], settings: Settings) -> Iterator[
             yield limit_probe(standing.name, name), limit_outcome(name, limit, found), at
 
 
-def _why_unknown(standing: RiskStanding, table: RiskSettings, at: datetime) -> str:
+def why_unknown(standing: RiskStanding, table: RiskSettings, at: datetime) -> str:
+    """Why what a source told last does not stand at a moment; "" when it does."""
     if standing.why:
         return standing.why
     as_of = standing.look.as_of if standing.look else None
@@ -82,7 +92,9 @@ def source_outcome(look: RiskLook, table: RiskSettings) -> Outcome:
     if broken:
         troubles.append(f"over its limit: {_some([each.name for each in broken])}")
     unread = [
-        f"{part.replace('_', ' ')}: {why}" for part, why in look.why.items() if why != NOT_TOLD
+        f"{part.replace('_', ' ')}: {why}"
+        for part, why in look.why.items()
+        if why not in (NOT_TOLD, NOTHING_YET)
     ]
     said = {
         Trading.ON: "trading is on",

@@ -175,7 +175,7 @@ def test_yesterdays_profit_is_not_shown_as_todays(desk: Desk, clock: VirtualCloc
 def test_a_day_without_a_row_is_unknown_and_not_zero(desk: Desk) -> None:
     change(desk.root / "book.db", "DELETE FROM pnl WHERE day = '2026-03-02'")
     tick(desk)
-    assert (report(desk).pnl_today.value, report(desk).pnl_today.why) == (None, "no row was found")
+    assert (report(desk).pnl_today.value, report(desk).pnl_today.why) == (None, "nothing is there yet")
 
 
 def test_a_locked_book_degrades_only_itself(make_desk: MakeDesk) -> None:

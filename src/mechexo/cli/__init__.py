@@ -34,6 +34,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "incident": ("incident", "Incidents: their timeline, notes, postmortem, statistics."),
     "flows": ("flows", "Flow runs; a wrapper for cron jobs."),
     "ci": ("ci", "The last CI runs of the configured repositories."),
+    "risk": ("risk", "Positions, exposure, P&L and limits, from the sources of [risk]."),
     "grafana": ("grafana", "The desk's Grafana: dashboards, panels, annotations."),
     "report": ("report", "The shift report."),
     "audit": ("audit", "Read and verify the audit log."),

@@ -16,6 +16,7 @@ from mechexo.on_off import is_on
 from mechexo.risk.numbers import NoNumberError, number, optional
 from mechexo.risk.values import (
     NOT_TOLD,
+    NOTHING_YET,
     Amount,
     Broker,
     Position,
@@ -66,6 +67,11 @@ def assembled(
     def amounts(rows: Sequence[Row]) -> tuple[Amount, ...]:
         return amounts_of(rows, currency)
 
+    def earned(rows: Sequence[Row]) -> tuple[Amount, ...]:
+        if all(_first(row, "amount", "value") is None for row in rows):
+            raise UnreachableError(NOTHING_YET)
+        return amounts(rows)
+
     own = part("capital", amounts) if "capital" in parts or capital is None else None
     if capital is not None and "capital" not in parts:
         own = (Amount(Decimal(str(capital)), currency),)
@@ -76,8 +82,8 @@ def assembled(
         capital=own,
         capital_used=part("capital_used", amounts),
         positions=part("positions", lambda rows: positions_of(rows, currency, multipliers)),
-        pnl_today=part("pnl_today", amounts),
-        pnl_month=part("pnl_month", amounts),
+        pnl_today=part("pnl_today", earned),
+        pnl_month=part("pnl_month", earned),
         limits=part("limits", limits_of),
         rates=part("rates", rates_of) or {},
         as_of=part("as_of", moment_of),

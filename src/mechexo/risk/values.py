@@ -11,6 +11,8 @@ from enum import StrEnum
 from mechexo.outside import Standing
 
 NOT_TOLD = "not told by this source"
+NOTHING_YET = "nothing is there yet"
+"""Of a P&L: no row, or an empty one. It is not known, and no trouble of the source."""
 
 
 class Trading(StrEnum):
