@@ -70,10 +70,12 @@ def execute(desk: Desk, name: str, command: Sequence[str], terms: Terms = _AS_IT
         _tell_difference(desk, name, terms.expected)
     try:
         with desk.state.write(wait_s=START_WAIT_S) as transaction:
-            run = replace(run, id=records.insert(transaction, run, wrapper))
+            run_id = records.insert(transaction, run, wrapper)
             records.prune(transaction, name, run.started_at)
             if terms.expected is not None:
                 records.expect(transaction, name, terms.expected, run.started_at)
+        # Only now: a commit that a full disk refused has left no such run.
+        run = replace(run, id=run_id)
     except MechexoError as error:
         _remark(f"the start of {name} is not recorded yet: {error}")
     begun_s = desk.clock.monotonic_s()
@@ -190,10 +192,11 @@ def _skip(desk: Desk, name: str, why: str, terms: Terms, by: Starter) -> FlowRun
     run = FlowRun(0, name, RunState.SKIPPED, now, now, None, None, why)
     try:
         with desk.state.write(wait_s=START_WAIT_S) as transaction:
-            run = replace(run, id=records.skip(transaction, name, now, why))
+            skipped = replace(run, id=records.skip(transaction, name, now, why))
             if terms.expected is not None:
                 records.expect(transaction, name, terms.expected, now)
-            record_end(transaction, run, by, now)
+            record_end(transaction, skipped, by, now)
+        run = skipped
     except MechexoError as error:
         _remark(f"NOT RECORDED: that {name} was not run: {error}")
     return run

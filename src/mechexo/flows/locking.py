@@ -28,6 +28,8 @@ from mechexo.times import from_iso_z, iso_z
 
 _RECORD_BYTES = 512
 _TRY_EVERY_S = 0.1
+# Not TMPDIR: the job from cron and the same one from a shell must meet.
+_ON_THIS_MACHINE = Path("/tmp")
 _UNREADABLE = re.compile(r"[^A-Za-z0-9._-]+")
 
 
@@ -82,8 +84,7 @@ def shared_place(state_path: Path, flow: str) -> Path:
 def own_place(config_path: str, flow: str) -> Path | None:
     """The lock file of a flow for this user alone, whatever the configuration says; None where
     there is no safe place for it."""
-    # Not TMPDIR: the job from cron and the same one from a shell must meet.
-    folder = Path("/tmp") / f"mechexo-locks-{os.getuid()}"
+    folder = _ON_THIS_MACHINE / f"mechexo-locks-{os.getuid()}"
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
         found = folder.lstat()
