@@ -17,6 +17,7 @@ SCREENS = (
     ("7", "runbook", "The runbook", ("runbooks",)),
     ("8", "messages", "Messages sent, and who did what", ("log",)),
     ("9", "incidents", "Incidents and their timelines", ()),
+    ("0", "ci", "CI: a badge for each workflow, the last runs", ()),
 )
 """Key, name, text and other names of every screen."""
 
@@ -127,8 +128,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("runbook", ("b",), "Open the runbook entry of the alert", OF_ALERTS - FOLLOWED,
            "runbook", on_alert=True, words=("entry",)),
     Action("open", ("enter",), "Open the chosen row",
-           frozenset({"flows", "runbook", "resources", "risk", "messages", "rollback", "incidents"})
-           | COST_LISTS | CHANGES | INCIDENTS, "open"),
+           frozenset({"flows", "runbook", "resources", "risk", "messages", "rollback", "incidents",
+                      "ci"}) | COST_LISTS | CHANGES | INCIDENTS, "open"),
     Action("open", ("enter",), "Show what the chosen step would run; nothing is run yet",
            frozenset({"entry"}), "step"),
     Action("run-step", ("enter",), "Run the step, after it was asked for as its risk demands",
@@ -227,7 +228,7 @@ ACTIONS: tuple[Action, ...] = (
            words=("csv",)),
     Action("filter", ("slash",), "Keep rows with these words; ! in front keeps the others",
            frozenset({"overview", "alerts", "flows", "resources", "risk", "messages", "incidents"})
-           | COST_LISTS | CHANGES | INCIDENTS | {"rollback"}, "filter"),
+           | COST_LISTS | CHANGES | INCIDENTS | {"rollback", "ci"}, "filter"),
     Action("filter", ("slash",), "Search as you type: id, alert, symptom, any words",
            frozenset({"runbook"}), "search"),
     Action("next-panel", ("tab",), "From the list to the alert's story and back",

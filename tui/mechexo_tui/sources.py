@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mechexo.costs.values import CostReport
     from mechexo.desk import Desk
     from mechexo.desk_status import DeskStatus
+    from mechexo.flows.ci.values import CiStanding
     from mechexo.flows.values import FlowRun, FlowSummary
     from mechexo.health.values import ProbeState
     from mechexo.incidents.values import Incident
@@ -71,6 +72,7 @@ class Overview:
     silences: Part[tuple[Silence, ...]] = Part()
     flows: Part[tuple[FlowSummary, ...]] = Part()
     runs: Part[tuple[FlowRun, ...]] = Part()
+    ci: Part[tuple[CiStanding, ...]] = Part()
     probes: Part[tuple[ProbeState, ...]] = Part()
     history: Part[Mapping[str, tuple[float, ...]]] = Part()
     """The last numbers of each probe, oldest first."""
@@ -145,6 +147,12 @@ def _runs(desk: Desk) -> tuple[FlowRun, ...]:
     return operations.runs(desk, limit=200)
 
 
+def _ci(desk: Desk) -> tuple[CiStanding, ...]:
+    from mechexo.flows.ci import operations
+
+    return operations.standings(desk)
+
+
 def _probes(desk: Desk) -> tuple[ProbeState, ...]:
     from mechexo.health import operations
 
@@ -196,6 +204,7 @@ LOADERS: Loaders = {
     "silences": _silences,
     "flows": _flows,
     "runs": _runs,
+    "ci": _ci,
     "probes": _probes,
     "history": _history,
     "entries": _entries,
@@ -214,7 +223,7 @@ FIRST = ("status", "alerts", "probes", "statistics", "flows")
 ALERTED = ("alerts", FOLLOWING, "status", "silences")
 """What a person who has just done something to an alert looks at."""
 
-STATE = (*FIRST, FOLLOWING, "hours", "channels", "history", "runs", "silences", "incidents",
+STATE = (*FIRST, FOLLOWING, "hours", "channels", "history", "runs", "ci", "silences", "incidents",
          "audit")  # fmt: skip
 """What changes when the state file changes."""
 

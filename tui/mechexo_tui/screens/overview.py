@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from textual.app import ComposeResult
 
 from mechexo_tui.actions import SECTION_KEYS
-from mechexo_tui.panels import alerts, costs, flows, probes
+from mechexo_tui.panels import alerts, ci, costs, flows, probes
 from mechexo_tui.panels.titles import folding_title, reason_line, title, trouble
 from mechexo_tui.screens.base import ConsoleScreen
 from mechexo_tui.screens.plain import plain_rows
@@ -209,6 +209,20 @@ class OverviewScreen(ConsoleScreen):
         rows = [Row(head, f"section:{name}")]
         return [*rows, *complaint, *content()] if opened else rows
 
+    def _ci_aside(self, look: Look) -> str:
+        settings = self.console_app.desk.settings
+        return ci.ci_aside(self.overview.ci.value or (), settings.ci, settings.refresh.tick, look)
+
+    def _ci_rows(self, look: Look) -> list[Row]:
+        """Each repository in a line, below the flows; nothing where none is configured."""
+        settings, part = self.console_app.desk.settings, self.overview.ci
+        if not settings.ci:
+            return []
+        rows = trouble(part, "CI", look)
+        for each in part.value or ():
+            rows += ci.repository_row(each, settings.ci[each.name], settings.refresh.tick, look)
+        return rows
+
     def _content(self, name: str, look: Look) -> tuple[Part[Any], str, Callable[[], list[Row]]]:
         """Where a section's facts come from, its line when closed, its rows when open."""
         seen = self.overview
@@ -230,10 +244,11 @@ class OverviewScreen(ConsoleScreen):
             )
         if name == "flows":
             flow = seen.flows.value or ()
+            asides = (flows.summary_aside(flow), self._ci_aside(look))
             return (
                 seen.flows,
-                flows.summary_aside(flow),
-                lambda: flows.summary_rows(flow, look),
+                f" {look.glyphs.dot} ".join(filter(None, asides)),
+                lambda: [*flows.summary_rows(flow, look), *self._ci_rows(look)],
             )
         history = seen.history.value or {}
         if name == "risk":

@@ -23,6 +23,9 @@ BLANK: Line = ()
 CUT = "…"
 """Stands where something was cut off."""
 
+_LINK = "\n"
+"""Between the name of a style and the address that the text opens."""
+
 
 def line(*spans: Span | str) -> Line:
     """A line from spans; a bare text has the default style."""
@@ -38,6 +41,15 @@ def harmless(text: str) -> str:
         character if character.isprintable() else " " if character.isspace() else "·"
         for character in text
     )
+
+
+def linked(text: str, address: str, style: str = "") -> Span:
+    """A text that opens an address in the person's own browser, where the terminal can (OSC 8);
+    plain where the address is none of the web, or has a sign that could steer the terminal."""
+    web = address.startswith(("http://", "https://"))
+    if not web or not address.isascii() or not address.isprintable() or " " in address:
+        return text, style
+    return text, f"{style}{_LINK}{address}"
 
 
 def text_of(shown: Line) -> str:
@@ -177,9 +189,11 @@ class Palette:
         self._cursor = Style(reverse=True)
 
     def style(self, name: str) -> Style:
-        """A style by its name, or by Rich's own notation."""
+        """A style by its name, or by Rich's own notation; with the address that its text opens."""
+        name, _, address = name.partition(_LINK)
         found = self._styles.get(name)
-        return _parsed(name) if found is None else found
+        style = _parsed(name) if found is None else found
+        return _opening(style, address) if address else style
 
     def strip(self, shown: Line, width: int, *, chosen: bool = False) -> Strip:
         """The line as the terminal gets it, `width` cells wide."""
@@ -188,7 +202,7 @@ class Palette:
             style = self.style(name)
             if chosen:
                 # Colours would fight with the reversed bar; the words and glyphs stay.
-                style = self._cursor + Style(bold=style.bold)
+                style = self._cursor + Style(bold=style.bold, link=style.link)
             segments.append(Segment(_in_ascii(text) if self._ascii_only else text, style))
         return Strip(segments, width)
 
@@ -209,3 +223,9 @@ def _in_ascii(text: str) -> str:
 @lru_cache(256)
 def _parsed(text: str) -> Style:
     return Style.parse(text)
+
+
+@lru_cache(1024)
+def _opening(style: Style, address: str) -> Style:
+    # Made once: a link that is painted again keeps its id, by which a terminal knows it.
+    return style.update_link(address)
