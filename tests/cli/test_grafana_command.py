@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -172,3 +174,129 @@ def test_annotations_are_there_for_scripts(mechexo: Program) -> None:
     assert "mechexo:test-incident-1" in found["tags"]
     (row,) = csv.DictReader(mechexo("annotations", "--csv")[1].splitlines())
     assert row["began_at"] == found["began_at"]
+
+
+# Panels
+
+
+@pytest.fixture
+def with_panels(server: GrafanaServer) -> None:
+    panels = [{"id": 4, "title": "Order latency", "type": "timeseries"}]
+    server.boards["board1"] = {"title": "Board 1", "panels": panels}
+
+
+@pytest.mark.usefixtures("with_panels")
+def test_panels_are_listed_with_their_numbers(mechexo: Program) -> None:
+    mechexo("dashboards")
+    assert "Panels of Board 1 (board1)" in mechexo("panels", "board 1")[1]
+    document = json.loads(mechexo("panels", "board1", "--json")[1])
+    assert document["schema"] == "mechexo.grafana_panels/1"
+    assert document["dashboard"]["panels"] == [
+        {"id": 4, "title": "Order latency", "kind": "timeseries"}
+    ]
+    assert mechexo("panels", "board1", "--csv")[1].splitlines() == [
+        *("id,title,kind", "4,Order latency,timeseries"),
+    ]
+
+
+@pytest.mark.usefixtures("with_panels")
+def test_a_panel_is_kept_in_a_file(mechexo: Program, server: GrafanaServer, tmp_path: Path) -> None:
+    out = tmp_path / "panel.png"
+    code, told = mechexo("panel", "board1", "order latency", "--out", str(out))
+    assert (code, told) == (0, f"{out}: 400 x 200 pixels\n")
+    assert out.read_bytes() == server.picture
+
+
+def test_a_panel_with_a_name_of_its_own_needs_no_other(
+    make_desk: MakeDesk,
+    server: GrafanaServer,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    server.token = "t0ken"
+    monkeypatch.setenv("GRAFANA_TOKEN", "t0ken")
+    desk = make_desk(
+        f'[grafana]\nurl = "{server.url}"\ntoken = "${{env:GRAFANA_TOKEN}}"\n'
+        'panels = { latency = "board1/4" }\n'
+    )
+    program = Program(desk, "grafana", monkeypatch, capsys)
+    assert program("panel", "latency", "--out", str(tmp_path / "p.png"))[0] == 0
+    assert program("panel", "latncy", "--out", str(tmp_path / "p.png"))[0] == 2
+    assert "did you mean latency?" in program.said
+
+
+def test_a_picture_needs_a_terminal_or_a_file(mechexo: Program, server: GrafanaServer) -> None:
+    assert mechexo("panel", "board1", "4")[0] == 2
+    assert "stdout is no terminal; to keep the picture in a file: --out FILE.png" in mechexo.said
+    assert server.asked("GET", "/render/") == []
+
+
+def test_without_the_extra_it_says_what_to_install(
+    mechexo: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mechexo.terminal_pictures.find_spec", lambda _: None)
+    assert mechexo("panel", "board1", "4")[0] == 2
+    assert "need an extra: pip install 'mechexo[pictures]'" in mechexo.said
+
+
+def test_times_that_are_the_wrong_way_round_are_refused(mechexo: Program, tmp_path: Path) -> None:
+    out = ("--out", str(tmp_path / "p.png"))
+    assert mechexo("panel", "board1", "4", "--from", "now", "--to", "-1h", *out)[0] == 2
+    assert "--from now is not before --to -1h" in mechexo.said
+
+
+def test_a_missing_renderer_leaves_no_file(
+    mechexo: Program, server: GrafanaServer, tmp_path: Path
+) -> None:
+    server.renderer = False
+    out = tmp_path / "p.png"
+    assert mechexo("panel", "board1", "4", "--out", str(out))[0] == 5
+    assert "has no image renderer" in mechexo.said
+    assert not out.exists()
+
+
+def test_a_file_that_cannot_be_written_is_said(mechexo: Program, tmp_path: Path) -> None:
+    out = tmp_path / "missing" / "p.png"
+    assert mechexo("panel", "board1", "4", "--out", str(out))[0] == 2
+    assert f"{out}: cannot be written: No such file" in mechexo.said
+
+
+def panel_shown(desk: Desk, answers: str = "", environ: dict[str, str] | None = None) -> bytes:
+    """What a terminal gets that answers so when it is asked what it can."""
+    argv = command("grafana", "panel", "board1", "4", config=desk.config_path)
+    with PseudoTerminal(argv, columns=80, rows=24, environ=environment(environ)) as terminal:
+        terminal.send(answers)
+        return terminal.collect(timeout_s=60.0, until=lambda _: False).data
+
+
+NO_SIXEL, SIXEL, KITTY, CELLS = (
+    *("\x1b[?62;22c", "\x1b[?62;4;22c", "\x1b_Gi=1;OK\x1b\\", "\x1b[6;20;10t"),
+)
+
+
+@pytest.mark.slow
+def test_a_terminal_without_pictures_gets_half_blocks(configured: Desk) -> None:
+    shown = panel_shown(configured)
+    assert "\N{UPPER HALF BLOCK}" in shown.decode("utf-8", "replace")
+    assert b"\x1bP" not in shown
+
+
+@pytest.mark.slow
+def test_a_terminal_with_sixel_gets_sixels(configured: Desk) -> None:
+    shown = panel_shown(configured, SIXEL + CELLS)
+    assert re.search(rb"\x1bP[0-9;]*q", shown)
+    assert "\N{UPPER HALF BLOCK}" not in shown.decode("utf-8", "replace")
+
+
+@pytest.mark.slow
+def test_a_kitty_gets_its_own_protocol(configured: Desk) -> None:
+    shown = panel_shown(configured, NO_SIXEL + KITTY + CELLS)
+    assert b"\x1b_G" in shown.replace(b"a=q", b"", 1)
+    assert chr(0x10EEEE) in shown.decode("utf-8", "replace")
+
+
+@pytest.mark.slow
+def test_without_colours_no_picture_is_shown(configured: Desk) -> None:
+    shown = panel_shown(configured, environ={"NO_COLOR": "1"})
+    assert b"pictures are made of colours, and NO_COLOR is set" in shown

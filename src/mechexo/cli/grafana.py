@@ -6,11 +6,12 @@ from typing import Annotated
 
 import typer
 
-from mechexo.cli import render
+from mechexo.cli import grafana_panel, render
 from mechexo.cli.invocation import command_group, open_desk
 from mechexo.cli.options import Csv, Json
 
 app = command_group("The desk's Grafana: dashboards, panels, annotations.")
+grafana_panel.register(app)
 
 LOOK_S = 8.0
 
