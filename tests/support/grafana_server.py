@@ -143,7 +143,7 @@ class GrafanaServer:
         return said({"message": "Not found"}, 404)
 
     def _search(self, query: dict[str, list[str]]) -> Reply:
-        size, page = int(query["limit"][0]), int(query["page"][0])
+        size, page = int(query["limit"][0]), int(query.get("page", ["1"])[0])
         tags = set(query.get("tag", []))
         fitting = [each for each in self.found if tags <= set(each.get("tags", []))]
         return said(fitting[(page - 1) * size : page * size])

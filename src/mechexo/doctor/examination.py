@@ -11,6 +11,7 @@ from mechexo.doctor import (
     approval_checks,
     desk_checks,
     flag_checks,
+    grafana_checks,
     machine_checks,
     oncall_checks,
     orchestrator_checks,
@@ -69,6 +70,7 @@ def examine(config_path: Path | None = None) -> tuple[Finding, ...]:
         ask("tick", lambda: state_checks.ticking(desk))
         ask("on call", lambda: oncall_checks.reaching(desk))
         ask("delivery", lambda: oncall_checks.proven(desk))
+        ask("grafana annotations", lambda: grafana_checks.behind(desk))
         desk.state.close()
     _ask_about_desk(desk, ask)
     return tuple(findings)
@@ -97,4 +99,5 @@ def _ask_about_desk(
     ask("suspects", lambda: reference_checks.suspects(desk))
     ask("flows", lambda: reference_checks.watched_twice(desk))
     ask("orchestrators", lambda: orchestrator_checks.orchestrators(desk))
+    ask("grafana", lambda: grafana_checks.grafana(desk))
     ask("probes", lambda: desk_checks.probes(desk))
