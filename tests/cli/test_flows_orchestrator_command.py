@@ -14,6 +14,7 @@ from io import StringIO
 import pytest
 
 from mechexo.desk import Desk
+from mechexo.flows.orchestrators import looking
 from mechexo.watch import tick
 from support.fake_prefect import PASSWORD, FakePrefect, fake_prefect
 from support.orchestrated_desk import FAILED, FAILED_BEFORE, NOBODY, table
@@ -213,6 +214,72 @@ def test_an_address_that_is_not_that_of_the_api_is_exit_5(desk: Desk, prefect: F
     done = mechexo("flows", "deployments", "--source", "prefect", config=desk.config_path)
     assert done.returncode == 5
     one_line(done, "is url that of its API?")
+
+
+@pytest.fixture
+def redeployed(desk: Desk, prefect: FakePrefect) -> Desk:
+    """A desk whose ticks saw a deployment be deployed anew."""
+    looking.look(desk, deadline_s=60.0, force=True)
+    prefect.deployments[0].update(version="1.1.0", parameters={"n": 7})
+    looking.look(Desk.open(desk.config_path), deadline_s=60.0, force=True)
+    return desk
+
+
+def test_versions_are_listed_newest_first_with_what_changed(redeployed: Desk) -> None:
+    words = ("flows", "versions", "tca", "--source", "prefect")
+    said = json.loads(mechexo(*words, "--json", config=redeployed.config_path).stdout)
+    assert said["schema"] == "mechexo.flows_versions/1"
+    assert [(each["number"], each["told"], each["changed"]) for each in said["versions"]] == [
+        (2, "1.1.0", ["parameters", "version"]),
+        (1, "1.0.0", None),
+    ]
+    shown = mechexo(*words, config=redeployed.config_path).stdout
+    assert "Versions of tca-daily/prod on prefect, newest first" in shown
+
+
+def test_a_redeploy_is_a_dry_run_with_a_diff_unless_it_is_confirmed(
+    redeployed: Desk, prefect: FakePrefect
+) -> None:
+    words = ("flows", "redeploy", "tca", "--source", "prefect", "--to", "1")
+    dry = mechexo(*words, config=redeployed.config_path)
+    assert dry.returncode == 0
+    assert "Dry run: tca-daily/prod on prefect back to version 1 (1.0.0), seen first" in dry.stdout
+    assert '-    "n": 7' in dry.stdout
+    assert '+    "n": 3' in dry.stdout
+    assert prefect.deployments[0]["version"] == "1.1.0"
+    done = mechexo(*words, "--yes", config=redeployed.config_path)
+    assert "is version 1 again, and was read back so: parameters, version" in done.stdout
+    assert prefect.deployments[0]["version"] == "1.0.0"
+    again = mechexo(*words, "--yes", config=redeployed.config_path)
+    assert (again.returncode, again.stdout) == (0, "tca-daily/prod is version 1 already.\n")
+
+
+def test_a_redeploy_is_a_document(redeployed: Desk) -> None:
+    words = ("flows", "redeploy", "tca", "--source", "prefect", "--to", "1", "--json")
+    dry = json.loads(mechexo(*words, config=redeployed.config_path).stdout)
+    done = json.loads(mechexo(*words, "--yes", config=redeployed.config_path).stdout)
+    assert dry["schema"] == "mechexo.flows_redeploy/1"
+    assert (dry["done"], done["done"]) == (False, True)
+    assert dry["plan"] == done["plan"]
+    assert dry["plan"]["changed"] == ["parameters", "version"]
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ((), "say which version"),
+        (("--to", "9"), "kept: 2, 1"),
+        (("--as-of", "2020-01-01T00:00"), "the oldest that is kept was seen first"),
+    ],
+)
+def test_a_version_that_is_not_there_is_exit_2(
+    redeployed: Desk, more: tuple[str, ...], words: str
+) -> None:
+    done = mechexo(
+        *("flows", "redeploy", "tca", "--source", "prefect", *more), config=redeployed.config_path
+    )
+    assert done.returncode == 2
+    one_line(done, words)
 
 
 def test_an_orchestrator_that_is_not_there_is_one_line_and_exit_5(

@@ -43,7 +43,10 @@ class FakePrefect:
         self.logs: list[dict[str, Any]] = seed("logs_filter")
         self.asked: list[tuple[str, dict[str, Any]]] = []
         self.failing: dict[str, str] = {}
+        self.failing_methods: dict[str, str] = {}
         self.version = "3.8.8"
+        self.ignores: set[str] = set()
+        """Fields of a deployment that a PATCH leaves as they are."""
         self.does_before_failing = False
         self.ended = threading.Event()
         pair = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
@@ -92,6 +95,8 @@ class FakePrefect:
                 return (200, found[0]) if found else (404, {"detail": "Flow run not found"})
             case "POST", ["flow_runs", run_id, "set_state"]:
                 return self._set_state(run_id, body)
+            case "GET" | "PATCH", ["deployments", one]:
+                return self._definition(method, one, body)
             case "POST", ["deployments", one, verb]:
                 return self._deployment(one, verb, body)
             case _:
@@ -120,6 +125,15 @@ class FakePrefect:
         rows = sorted(rows, key=lambda row: row.get(column.lower()) or "", reverse=(way == "DESC"))
         start = body.get("offset", 0)
         return 200, rows[start : start + body.get("limit", 200)]
+
+    def _definition(self, method: str, one: str, body: dict[str, Any]) -> tuple[int, Any]:
+        found = next((each for each in self.deployments if each["id"] == one), None)
+        if found is None:
+            return 404, {"detail": "Deployment not found"}
+        if method == "GET":
+            return 200, found
+        found.update({key: value for key, value in body.items() if key not in self.ignores})
+        return 204, None
 
     def _deployment(self, one: str, verb: str, body: dict[str, Any]) -> tuple[int, Any]:
         found = next((each for each in self.deployments if each["id"] == one), None)
@@ -189,6 +203,9 @@ def fake_prefect(**how: Any) -> Iterator[FakePrefect]:
         def do_POST(self) -> None:
             self._serve("POST")
 
+        def do_PATCH(self) -> None:
+            self._serve("PATCH")
+
         def _serve(self, method: str) -> None:
             raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             body = json.loads(raw) if raw else {}
@@ -196,12 +213,13 @@ def fake_prefect(**how: Any) -> Iterator[FakePrefect]:
             if fake.entry and self.headers.get("Authorization") != fake.entry:
                 return self._send(401, b'{"exception_message":"Unauthorized"}')
             how = next((how for end, how in fake.failing.items() if self.path.endswith(end)), "")
+            how = how or fake.failing_methods.get(method, "")
             if how and fake.does_before_failing:
                 fake.answer(method, self.path, body)
             if how:
                 return self._fail(how)
             status, content = fake.answer(method, self.path, body)
-            return self._send(status, json.dumps(content).encode())
+            return self._send(status, b"" if status == 204 else json.dumps(content).encode())
 
         def _fail(self, how: str) -> None:
             match how:

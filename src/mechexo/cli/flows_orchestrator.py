@@ -29,7 +29,9 @@ RunId = Annotated[str, typer.Argument(help="The run's id, as in: flows runs --so
 
 
 def register(app: typer.Typer) -> None:
-    """Adds the commands of this file to `mechexo flows`."""
+    """Adds the commands of this file, and of the one about versions, to `mechexo flows`."""
+    from mechexo.cli import flows_redeploy
+
     app.command("deployments")(deployments)
     app.command("log")(log)
     app.command("run-now")(run_now)
@@ -37,6 +39,7 @@ def register(app: typer.Typer) -> None:
     app.command("cancel")(cancel)
     app.command("pause")(pause)
     app.command("resume")(resume)
+    flows_redeploy.register(app)
 
 
 def deployments(ctx: typer.Context, source: Source, json_: Json = False, csv: Csv = False) -> None:

@@ -11,17 +11,11 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from mechexo.actor import Role
-from mechexo.errors import ConflictError, MechexoError, NotAllowedError, UsageError
+from mechexo.errors import ConflictError, NotAllowedError, UsageError
 from mechexo.flows.orchestrators.kinds import connect
 from mechexo.flows.orchestrators.operations import chosen_deployment, known
-from mechexo.flows.orchestrators.protocol import (
-    GarbledError,
-    MissingError,
-    OutcomeUnknownError,
-    RefusedError,
-)
+from mechexo.flows.orchestrators.sending import Sending, send_on_record, why
 from mechexo.flows.orchestrators.values import ENDED, ON_RUNS, Accepted, Action, Phase
-from mechexo.state import audit as audit_log
 
 if TYPE_CHECKING:
     from mechexo.desk import Desk
@@ -97,34 +91,25 @@ def act(desk: Desk, proposal: Proposal, *, reason: str = "") -> Done:
             f"{proposal.name} is {now.before} now, no longer {proposal.before}: look again"
         )
     key = f"mechexo-{uuid4()}"
-    asked: dict[str, object] = {
-        "source": source,
-        "before": proposal.before,
-        "reason": reason,
-        "role": desk.role.label,
-        "key": key,
-    }
-    _record(desk, proposal, "asked", asked)
-    try:
-        accepted = _send(orchestrator, proposal, key, _why(desk, reason))
-    except (OutcomeUnknownError, GarbledError) as error:
-        # An answer that cannot be read came after the request: it is no refusal.
-        told = "" if isinstance(error, OutcomeUnknownError) else "it may have been done"
-        note = _recorded_after(desk, proposal, "unknown", asked | {"error": str(error)})
-        raise OutcomeUnknownError(
-            "; ".join(filter(None, (str(error), told, _look(proposal), note)))
-        ) from (error)
-    except MechexoError as error:
-        refused = isinstance(error, RefusedError | MissingError)
-        outcome = "refused" if refused else "not sent"
-        if note := _recorded_after(desk, proposal, outcome, asked | {"error": str(error)}):
-            error.args = (f"{error}; {note}",)
-        raise
-    except BaseException as error:
-        _recorded_after(desk, proposal, "unknown", asked | {"error": type(error).__name__})
-        raise
-    after: dict[str, object] = {"after": accepted.state, "run": accepted.run_id}
-    return Done(proposal, accepted, _recorded_after(desk, proposal, "done", asked | after))
+    sending = Sending(
+        _audit_name(action),
+        f"{source}: {proposal.name}",
+        {
+            "source": source,
+            "before": proposal.before,
+            "reason": reason,
+            "role": desk.role.label,
+            "key": key,
+        },
+        _look(proposal),
+    )
+    accepted, note = send_on_record(
+        desk,
+        sending,
+        lambda: _send(orchestrator, proposal, key, why(desk, reason)),
+        lambda found: {"after": found.state, "run": found.run_id},
+    )
+    return Done(proposal, accepted, note)
 
 
 def _look(proposal: Proposal) -> str:
@@ -178,35 +163,5 @@ def _send(orchestrator: Orchestrator, proposal: Proposal, key: str, why: str) ->
             return orchestrator.resume(target)
 
 
-def _why(desk: Desk, reason: str) -> str:
-    who = f"by {desk.actor.name} through mechexo"
-    return f"{reason.strip()} ({who})" if reason.strip() else who
-
-
 def _audit_name(action: Action) -> str:
     return f"flows.{action.replace('-', '_')}"
-
-
-def _record(desk: Desk, proposal: Proposal, outcome: str, payload: dict[str, object]) -> None:
-    with desk.state.write() as transaction:
-        audit_log.append(
-            transaction.connection,
-            at=desk.clock.now(),
-            actor=desk.actor,
-            action=_audit_name(proposal.action),
-            target=f"{proposal.source}: {proposal.name}",
-            outcome=outcome,
-            payload=payload,
-        )
-
-
-def _recorded_after(
-    desk: Desk, proposal: Proposal, outcome: str, payload: dict[str, object]
-) -> str:
-    """Puts on record what came of an action; in words when that did not work: what was done is
-    done, and must not be hidden by it."""
-    try:
-        _record(desk, proposal, outcome, payload)
-    except MechexoError as error:
-        return f"that it is {outcome} is NOT in the audit log: {error}"
-    return ""

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from mechexo.errors import NotFoundError
-from mechexo.flows.orchestrators import keeping
+from mechexo.flows.orchestrators import keeping, versions
 from mechexo.flows.orchestrators.rules import Limits, Observation, observe, usual_p95_s
 from mechexo.flows.orchestrators.standings import DeploymentStanding, Known, Look, Standing
 from mechexo.flows.orchestrators.values import Deployment, OrchestratorRun
@@ -33,7 +33,8 @@ them any more."""
 
 
 def look(desk: Desk, *, deadline_s: float, force: bool = False) -> tuple[Known, ...]:
-    """Asks every orchestrator that is due and may be asked, and returns what is known of all.
+    """Asks every orchestrator that is due and may be asked, and returns what is known of all. How
+    their deployments are defined is kept, where that changed.
 
     Ends within about `deadline_s` seconds, whatever hangs. `force`: also those not due, or left
     alone for their failures.
@@ -54,7 +55,12 @@ def look(desk: Desk, *, deadline_s: float, force: bool = False) -> tuple[Known, 
         tick=desk.settings.refresh.tick,
         force=force,
     )
-    return tuple(_known(name, each, found[PREFIX + name], False) for name, each in tables.items())
+    seen = tuple(_known(name, each, found[PREFIX + name], False) for name, each in tables.items())
+    for one, asked in zip(seen, sources, strict=True):
+        if asked.defined:
+            names = one.look.standing.names if one.look else {}
+            versions.keep(desk, one.name, asked.defined, names)
+    return seen
 
 
 def known(desk: Desk, *, runs: bool = False) -> tuple[Known, ...]:

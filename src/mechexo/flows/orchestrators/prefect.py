@@ -7,7 +7,7 @@ the same API under an address with account and workspace; it was not tried.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -25,11 +25,20 @@ from mechexo.flows.orchestrators.values import (
     Runs,
     Schedule,
 )
+from mechexo.flows.orchestrators.versions import Definition
 from mechexo.times import format_duration
 
 PAGE = 200
 """Prefect answers no more at once; asked for more it answers 422."""
 _MOST_PAGES = 500
+DEFINING = (
+    *("version", "description", "tags", "parameters", "parameter_openapi_schema"),
+    *("enforce_parameter_schema", "entrypoint", "path", "pull_steps", "job_variables"),
+    *("work_pool_name", "work_queue_name", "concurrency_options"),
+    *("storage_document_id", "infrastructure_document_id"),
+)
+"""What a deployment is defined by, as both an answer and a PATCH call it. Its schedules and whether
+it is paused are not among them: those a person may have set since."""
 _LEVELS = ((50, "CRITICAL"), (40, "ERROR"), (30, "WARNING"), (20, "INFO"), (0, "DEBUG"))
 _PHASES = {
     "SCHEDULED": Phase.SCHEDULED,
@@ -141,6 +150,21 @@ class Prefect:
         self.exchange.change("POST", f"/deployments/{_path(deployment_id)}/resume_deployment")
         return Accepted("", "active")
 
+    def definitions(self) -> tuple[Definition, ...]:
+        """How each deployment is defined now: what can be put back by `redefine`."""
+        found = self._pages("/deployments/filter", {"sort": "NAME_ASC"}, "deployment")
+        return tuple(map(_definition, found))
+
+    def definition(self, deployment_id: str) -> Definition:
+        """How one deployment is defined now."""
+        path = f"/deployments/{_path(deployment_id)}"
+        answer = self.exchange.read("GET", path, wanted=f"deployment {deployment_id}")
+        return _definition(Fields.of(self.exchange, "a deployment", answer))
+
+    def redefine(self, deployment_id: str, fields: Mapping[str, Any]) -> None:
+        """Sets these fields of a deployment; its schedules, and whether it is paused, stay."""
+        self.exchange.change("PATCH", f"/deployments/{_path(deployment_id)}", dict(fields))
+
     def _set_state(self, run_id: str, kind: str, name: str, why: str, done: set[Phase]) -> Accepted:
         body = {"state": {"type": kind, "name": name, "message": why}, "force": False}
         _, answer = self.exchange.change("POST", f"/flow_runs/{_path(run_id)}/set_state", body)
@@ -216,6 +240,11 @@ class Prefect:
             if len(seen) == known:
                 raise self.exchange.garbled(f"answers the same page of {what}s again and again")
         raise self.exchange.garbled(f"has more than {_MOST_PAGES * PAGE:,} {what}s")
+
+
+def _definition(one: Fields) -> Definition:
+    kept = {name: one.table[name] for name in DEFINING if name in one.table}
+    return Definition.of(one.id("id"), one.text("version"), kept)
 
 
 def _has_schedule(one: Fields) -> bool:

@@ -12,11 +12,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from mechexo.errors import ConflictError, NotFoundError, UnreachableError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from mechexo.flows.orchestrators.values import (
         Accepted,
         Deployment,
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
         OrchestratorRun,
         Runs,
     )
+    from mechexo.flows.orchestrators.versions import Definition
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,4 +112,25 @@ class Orchestrator(Protocol):
 
     def resume(self, deployment_id: str) -> Accepted:
         """Lets a deployment run by its schedule again."""
+        ...
+
+
+@runtime_checkable
+class Redeployable(Protocol):
+    """An orchestrator that tells how its deployments are defined, and takes a definition back."""
+
+    def definitions(self) -> tuple[Definition, ...]:
+        """How each of its deployments is defined now."""
+        ...
+
+    def definition(self, deployment_id: str) -> Definition:
+        """How one is defined now.
+
+        Raises:
+            MissingError: there is none of that id.
+        """
+        ...
+
+    def redefine(self, deployment_id: str, fields: Mapping[str, Any]) -> None:
+        """Sets these fields of a deployment, and no other."""
         ...

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -11,12 +11,16 @@ from mechexo.errors import MechexoError
 from mechexo.flows.orchestrators import keeping
 from mechexo.flows.orchestrators.kinds import connect
 from mechexo.flows.orchestrators.looking import PREFIX, read
-from mechexo.flows.orchestrators.protocol import SourceError
+from mechexo.flows.orchestrators.protocol import Redeployable, SourceError
+from mechexo.flows.orchestrators.versions import too_long
 from mechexo.outside import Answer, Question
 
 if TYPE_CHECKING:
     from mechexo.config import FlowSettings, OrchestratorSettings
     from mechexo.desk import Desk
+    from mechexo.flows.orchestrators.protocol import Orchestrator
+    from mechexo.flows.orchestrators.standings import Look
+    from mechexo.flows.orchestrators.versions import Definition
 
 
 @dataclass(slots=True)
@@ -27,6 +31,8 @@ class OrchestratorSource:
     called: str
     settings: OrchestratorSettings
     flows: Mapping[str, FlowSettings]
+    defined: tuple[Definition, ...] = ()
+    """How its deployments are defined, after it was asked; empty where it does not tell."""
 
     @classmethod
     def of(cls, desk: Desk, name: str) -> OrchestratorSource:
@@ -65,9 +71,21 @@ class OrchestratorSource:
             found = read(
                 *(orchestrator, self.settings, self.flows, self.called, question.now), before
             )
+            found = replace(found, note=self._defined(orchestrator, found))
             return Answer(keeping.to_text(self.settings, found))
         except MechexoError:
             raise
         except Exception as error:
             # Whatever a package's kind raises may hold what was sent: its kind alone is told.
             raise SourceError(f"orchestrator {self.called}: {type(error).__name__}") from error
+
+    def _defined(self, orchestrator: Orchestrator, found: Look) -> str:
+        """Learns how its deployments are defined; what of that could not be learnt, in words. It
+        spoils nothing else: that a flow is late is worth more."""
+        if not isinstance(orchestrator, Redeployable):
+            return ""
+        try:
+            self.defined = orchestrator.definitions()
+        except MechexoError as error:
+            return f"no version of a deployment was kept: {error}"
+        return too_long(self.defined, found.standing.names)

@@ -44,6 +44,11 @@ class Standing:
         """Everything that is wrong, in the order of the deployments."""
         return tuple(said for one in self.deployments for said in one.troubles)
 
+    @property
+    def names(self) -> dict[str, str]:
+        """The deployments' names by their ids."""
+        return {one.deployment.id: one.deployment.name for one in self.deployments}
+
 
 @dataclass(frozen=True, slots=True)
 class SourceRun:
