@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mechexo.errors import UsageError
-from mechexo.flows.cron_times import clock_change, longest_gap, schedule
+from mechexo.flows.cron_times import longest_gap, schedule
+from mechexo.flows.daylight_saving import clock_changes
 
 
 @pytest.mark.parametrize(
@@ -130,16 +131,30 @@ def test_it_is_what_a_walk_through_four_hundred_years_finds(words: tuple[str, ..
     assert longest_gap(schedule(" ".join(words))) == slow_longest(list(words))
 
 
+NOW = datetime(2026, 3, 2, tzinfo=UTC)
+
+
 @pytest.mark.parametrize(
-    ("zone", "change"),
+    ("zone", "back", "skipped", "doubled"),
     [
-        ("UTC", timedelta(0)),
-        ("Asia/Tokyo", timedelta(0)),
-        ("Europe/Berlin", timedelta(hours=1)),
-        ("America/New_York", timedelta(hours=1)),
-        ("Europe/Dublin", timedelta(hours=1)),
-        ("Australia/Lord_Howe", timedelta(minutes=30)),
+        ("UTC", 0, set(), set()),
+        ("Asia/Tokyo", 0, set(), set()),
+        ("Europe/Berlin", 60, set(range(120, 180)), set(range(120, 180))),
+        ("America/New_York", 60, set(range(120, 180)), set(range(60, 120))),
+        ("Europe/London", 60, set(range(60, 120)), set(range(60, 120))),
+        ("Australia/Lord_Howe", 30, set(range(120, 150)), set(range(90, 120))),
     ],
 )
-def test_how_far_the_clocks_of_a_zone_go_back(zone: str, change: timedelta) -> None:
-    assert clock_change(ZoneInfo(zone), date(2026, 3, 2)) == change
+def test_when_the_clocks_of_a_zone_change(
+    zone: str, back: int, skipped: set[int], doubled: set[int]
+) -> None:
+    changes = clock_changes(ZoneInfo(zone), zone, NOW)
+    assert changes.back == timedelta(minutes=back)
+    assert (changes.skipped, changes.doubled) == (skipped, doubled)
+
+
+def test_a_time_of_day_is_touched_by_a_change_or_not() -> None:
+    changes = clock_changes(ZoneInfo("America/New_York"), "New York", NOW)
+    assert changes.touches({2}, {15}) == (True, False)
+    assert changes.touches({1}, {15}) == (False, True)
+    assert changes.touches({0, 3}, range(60)) == (False, False)

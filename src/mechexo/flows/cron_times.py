@@ -3,7 +3,7 @@
 The fields are those of crontab(5): minute, hour, day of month, month, day of week, with lists,
 ranges, steps and names. A day runs when its month fits and both day fields do; when neither of the
 two begins with `*`, one of them is enough. All times are of the wall clock: what a change of
-daylight-saving time adds is a matter of the zone (`clock_change`).
+daylight-saving time adds is a matter of the zone (`daylight_saving.py`).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import calendar
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta, tzinfo
+from datetime import date, timedelta
 from functools import cache
 from itertools import pairwise
 
@@ -85,18 +85,6 @@ def longest_gap(times: Schedule) -> timedelta | None:
         return None
     over_night = days * _DAY_MINUTES - (starts[-1] - starts[0])
     return timedelta(minutes=max(within, over_night))
-
-
-def clock_change(zone: tzinfo, since: date) -> timedelta:
-    """By how much the clocks of a zone go back at most, in the two years from a day on; zero where
-    they do not. A day is longer by that once a year, and so is the time between two daily runs."""
-    start = datetime(since.year, since.month, since.day, tzinfo=UTC)
-    offsets = [
-        (start + timedelta(days=day)).astimezone(zone).utcoffset() or timedelta(0)
-        for day in range(732)
-    ]
-    changes = (a - b for a, b in pairwise(offsets))
-    return max((*changes, timedelta(0)))
 
 
 def _values(
