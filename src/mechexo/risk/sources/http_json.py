@@ -1,7 +1,7 @@
-"""The desk's own HTTP endpoints: a path into a JSON document for each part.
+"""The desk's own HTTP endpoints: a JSONPath into a document for each part.
 
 The source is the address of one document. A part may be of another on the same host: its address
-there, then the path: `read.positions = "/v1/positions items"`.
+there, then the path: `read.positions = "/v1/positions $.items"`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from urllib.parse import urlsplit
 from mechexo.errors import MechexoError, UnreachableError
 from mechexo.fetching import NoAnswerError, fetch
 from mechexo.risk.assembling import VALUE, Read, Row, assembled
-from mechexo.risk.sources.json_path import at_path
 from mechexo.risk.values import RiskLook
 
 if TYPE_CHECKING:
@@ -106,7 +105,7 @@ def _read(document: Any, path: str, part: str, settings: RiskSettings) -> Read:
     if isinstance(document, MechexoError):
         return document
     try:
-        found = at_path(document, path)
+        found = _found_at(document, path)
     except MechexoError as error:
         return error
     if part == "rates" and isinstance(found, dict) and "rate" not in found:
@@ -127,3 +126,23 @@ def _row(found: Any, settings: RiskSettings) -> Row:
         return {VALUE: found}
     ours = {theirs: field for field, theirs in settings.fields.items()}
     return {ours.get(str(name), str(name)): value for name, value in found.items()}
+
+
+def _found_at(document: Any, path: str) -> Any:
+    """What stands at a JSONPath; a list of what stands there when it names several places.
+
+    Raises:
+        UnreachableError: it is no JSONPath, or finds nothing.
+    """
+    import jsonpath
+
+    try:
+        compiled = jsonpath.compile(path)
+        found = compiled.findall(document)
+        is_one = isinstance(compiled, jsonpath.JSONPath) and compiled.singular_query()
+    except jsonpath.JSONPathError as error:
+        why = str(error).splitlines()[0]
+        raise UnreachableError(f"{path!r} is no JSONPath like $.account.equity ({why})") from None
+    if not found:
+        raise UnreachableError(f"nothing is at {path}")
+    return found[0] if is_one else found
