@@ -36,6 +36,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "ci": ("ci", "The last CI runs of the configured repositories."),
     "risk": ("risk", "Positions, exposure, P&L and limits, from the sources of [risk]."),
     "grafana": ("grafana", "The desk's Grafana: dashboards, panels, annotations."),
+    "resources": ("resources", "What the machine has left, and plots of a Prometheus."),
     "report": ("report", "The shift report."),
     "audit": ("audit", "Read and verify the audit log."),
     "access": ("access", "API tokens for the HTTP endpoint."),

@@ -115,14 +115,20 @@ def _network(wanted: tuple[str, ...], counters: dict[str, float], problems: dict
     import psutil
 
     found = psutil.net_io_counters(pernic=True)
-    for name in wanted or sorted(found.keys() - {_LOOPBACK})[:MOST_INTERFACES]:
+    # Of those that nobody asked for, what has never moved a byte is of no interest.
+    used = sorted(
+        name
+        for name, each in found.items()
+        if name != _LOOPBACK and (each.bytes_recv or each.bytes_sent)
+    )
+    for name in wanted or used[:MOST_INTERFACES]:
         if name not in found:
             problems[f"net:{name}"] = "there is no such interface"
             continue
         counters[f"net_received_bytes:{name}"] = float(found[name].bytes_recv)
         counters[f"net_sent_bytes:{name}"] = float(found[name].bytes_sent)
-    if not wanted and len(found) > MOST_INTERFACES:
-        problems["net"] = f"{len(found)} interfaces; only {MOST_INTERFACES} are sampled"
+    if not wanted and len(used) > MOST_INTERFACES:
+        problems["net"] = f"{len(used)} interfaces; only {MOST_INTERFACES} are sampled"
 
 
 def _disks(mounts: Mapping[str, Path], gauges: dict[str, float], problems: dict[str, str]) -> None:
