@@ -8,6 +8,7 @@ from mechexo.actor import Role
 from mechexo_tui.actions import (
     ACTIONS,
     CHANGES,
+    FLOWS,
     ROLLBACK,
     SCREENS,
     TEXTS,
@@ -25,7 +26,7 @@ from mechexo_tui.screens.help import help_lines
 from mechexo_tui.widgets.footer import footer_line
 from mechexo_tui.widgets.lines import text_of
 
-EVERYWHERE = [name for _, name, _, _ in SCREENS] + sorted(TEXTS | CHANGES | ROLLBACK)
+EVERYWHERE = [name for _, name, _, _ in SCREENS] + sorted(TEXTS | CHANGES | ROLLBACK | FLOWS)
 FREE_OF_TMUX = {"ctrl+a", "ctrl+b", "ctrl+s", "ctrl+z", "ctrl+h", "ctrl+j", "ctrl+m"}
 
 

@@ -89,9 +89,12 @@ ROLLBACK = PLANS | {"rollback"}
 COSTS = frozenset({"costs", "costs-fills", "costs-fill", "costs-plots", "costs-exceptions"})
 """The costs screen by what it shows: groups, fills, one fill, plots, exceptions."""
 
+GRAFANA = frozenset({"grafana", "grafana-panels"})
+"""Grafana's dashboards, and the panels of one."""
+
 ALL_SCREENS = (
     frozenset(name for _, name, _, _ in SCREENS)
-    | TEXTS | COSTS | CHANGES | ROLLBACK | FOLLOWED | INCIDENTS
+    | TEXTS | GRAFANA | COSTS | CHANGES | ROLLBACK | FOLLOWED | INCIDENTS
 )  # fmt: skip
 
 COST_LISTS = frozenset({"costs", "costs-fills", "costs-exceptions"})
@@ -129,7 +132,11 @@ ACTIONS: tuple[Action, ...] = (
            "runbook", on_alert=True, words=("entry",)),
     Action("open", ("enter",), "Open the chosen row",
            frozenset({"flows", "runbook", "resources", "risk", "messages", "rollback", "incidents",
-                      "ci"}) | COST_LISTS | CHANGES | INCIDENTS, "open"),
+                      "ci", "grafana"}) | COST_LISTS | CHANGES | INCIDENTS, "open"),
+    Action("open", ("enter",), "Draw the panel, and show it in place of the console",
+           frozenset({"grafana-panels"}), "picture"),
+    Action("ask-grafana", ("a",), "Ask Grafana for its dashboards now", frozenset({"grafana"}),
+           "ask", words=("ask",)),
     Action("open", ("enter",), "Show what the chosen step would run; nothing is run yet",
            frozenset({"entry"}), "step"),
     Action("run-step", ("enter",), "Run the step, after it was asked for as its risk demands",
@@ -228,7 +235,7 @@ ACTIONS: tuple[Action, ...] = (
            words=("csv",)),
     Action("filter", ("slash",), "Keep rows with these words; ! in front keeps the others",
            frozenset({"overview", "alerts", "flows", "resources", "risk", "messages", "incidents"})
-           | COST_LISTS | CHANGES | INCIDENTS | {"rollback", "ci"}, "filter"),
+           | COST_LISTS | CHANGES | INCIDENTS | {"rollback", "ci", *GRAFANA}, "filter"),
     Action("filter", ("slash",), "Search as you type: id, alert, symptom, any words",
            frozenset({"runbook"}), "search"),
     Action("next-panel", ("tab",), "From the list to the alert's story and back",
@@ -251,6 +258,8 @@ ACTIONS: tuple[Action, ...] = (
     *(Action(f"show-{name}", (key,), text, words=(name, *others))
       for key, name, text, others in SCREENS),
     Action("show-rollback", ("X",), "What can be rolled back, and what was", words=("rollback",)),
+    Action("show-grafana", ("D",), "Grafana's dashboards, as links for your browser",
+           words=("grafana", "dashboards")),
     *(Action(f"fold-{name}", (key,), f"Open or close the section: {name}",
              frozenset({"overview"})) for key, name in SECTION_KEYS.items()),
     *(Action(f"sort-{what}", (key,), f"{text}; again turns it round", frozenset({"alerts"}))
