@@ -156,7 +156,7 @@ async def test_the_ci_screen_shows_badges_and_runs_and_one_run_in_full(
         await press(pilot, "0")
         await until(pilot, "desk/strategies")
         text = screen_text(pilot)
-        for word in ("✖ CRITICAL", "✖ FAILED", "● PASSED", "CI 1 critical of 1", "2 runs"):
+        for word in ("✖ CRITICAL", "✖ FAILED", "● PASSED", "CI  1 critical of 1", "2 runs"):
             assert word in text
         await press(pilot, "enter")
         await until(pilot, "ci > ")

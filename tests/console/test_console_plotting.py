@@ -72,6 +72,14 @@ def test_how_long_a_line_lasts_without_a_value_can_be_said() -> None:
     assert "***" not in cells(plot(Series("x", points), height=1, gap=timedelta(minutes=5)))[0]
 
 
+def test_values_that_are_not_joined_stand_alone() -> None:
+    points = by_the_minute(1.0, 1.0)
+    far = [(START, 1.0), (START + timedelta(minutes=30), 1.0)]
+    for each in (points, far):
+        row = cells(plot(Series("x", each, joined=False), height=1, gap=timedelta(hours=1)))[0]
+        assert row.count("*") == 2
+
+
 def test_a_single_high_value_among_a_thousand_is_seen() -> None:
     points = [(START + timedelta(seconds=3.6 * n), 100.0 if n == 500 else 1.0) for n in range(1000)]
     assert "*" in cells(plot(Series("cpu", points)))[0]

@@ -69,6 +69,9 @@ NAMES = {
 TEXTS = frozenset({"diff", "help", "tail"})
 """Screens of plain text, opened from another one."""
 
+FLOWS = frozenset({"flows", "flow", "deployment"})
+"""The flows, one of them, one deployment of an orchestrator."""
+
 STEPS = frozenset({"step", "step-by-hand", "step-running"})
 """The screen of one step of a runbook entry, by what can be done with it now."""
 FOLLOWED = STEPS | {"entry"}
@@ -94,7 +97,7 @@ GRAFANA = frozenset({"grafana", "grafana-panels"})
 
 ALL_SCREENS = (
     frozenset(name for _, name, _, _ in SCREENS)
-    | TEXTS | GRAFANA | COSTS | CHANGES | ROLLBACK | FOLLOWED | INCIDENTS
+    | TEXTS | GRAFANA | COSTS | CHANGES | ROLLBACK | FOLLOWED | INCIDENTS | FLOWS
 )  # fmt: skip
 
 COST_LISTS = frozenset({"costs", "costs-fills", "costs-exceptions"})
@@ -132,7 +135,7 @@ ACTIONS: tuple[Action, ...] = (
            "runbook", on_alert=True, words=("entry",)),
     Action("open", ("enter",), "Open the chosen row",
            frozenset({"flows", "runbook", "resources", "risk", "messages", "rollback", "incidents",
-                      "ci", "grafana"}) | COST_LISTS | CHANGES | INCIDENTS, "open"),
+                      "ci", "grafana"}) | FLOWS | COST_LISTS | CHANGES | INCIDENTS, "open"),
     Action("open", ("enter",), "Draw the panel, and show it in place of the console",
            frozenset({"grafana-panels"}), "picture"),
     Action("ask-grafana", ("a",), "Ask Grafana for its dashboards now", frozenset({"grafana"}),
@@ -178,6 +181,19 @@ ACTIONS: tuple[Action, ...] = (
            OF_ALERTS - CHANGES, "changes", words=("changes",)),
     Action("rollback", ("x",), "Show what a rollback of the suspected change would do (dry run)",
            OF_ALERTS - {"diff"}, "rollback", words=("diff",)),
+    Action("rollback-flow", ("x",), "Show what a rollback of the flow would do (dry run)", FLOWS,
+           "rollback", words=("diff",)),
+    Action("run-now", ("n",), "Run the chosen deployment now; asks for its name", FLOWS - {"flow"},
+           "run now", changes=True, needs=Role.OPERATOR, words=("run",)),
+    Action("turn-schedule", ("s",), "Pause the deployment's schedule, or resume it; asks for its "
+           "name", FLOWS - {"flow"}, "schedule", changes=True, needs=Role.OPERATOR,
+           words=("schedule",)),
+    Action("retry-run", ("t",), "Run the chosen run once more; asks for the beginning of its id",
+           frozenset({"deployment"}), "retry", changes=True, needs=Role.OPERATOR,
+           words=("retry",)),
+    Action("cancel-run", ("c",), "End the chosen run; asks for the beginning of its id",
+           frozenset({"deployment"}), "cancel", changes=True, needs=Role.OPERATOR,
+           words=("cancel",)),
     Action("go-on", ("enter",), "Go on with this plan: apply it, or set a guard aside",
            frozenset({"diff"}), "go on"),
     Action("apply-plan", ("a",), "Apply the plan: asks why, and for its digest",
@@ -235,7 +251,7 @@ ACTIONS: tuple[Action, ...] = (
            words=("csv",)),
     Action("filter", ("slash",), "Keep rows with these words; ! in front keeps the others",
            frozenset({"overview", "alerts", "flows", "resources", "risk", "messages", "incidents"})
-           | COST_LISTS | CHANGES | INCIDENTS | {"rollback", "ci", *GRAFANA}, "filter"),
+           | COST_LISTS | CHANGES | INCIDENTS | {"rollback", "ci", *GRAFANA} | FLOWS, "filter"),
     Action("filter", ("slash",), "Search as you type: id, alert, symptom, any words",
            frozenset({"runbook"}), "search"),
     Action("next-panel", ("tab",), "From the list to the alert's story and back",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from statistics import median
 from typing import TYPE_CHECKING
@@ -44,6 +44,8 @@ class Series:
 
     name: str
     points: Sequence[Point]
+    joined: bool = True
+    """Whether a line joins them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,7 @@ def time_plot(
         lines of at most `look.width` cells.
     """
     say = figure or compact
-    inside = [Series(each.name, _within(each.points, start, end)) for each in series]
+    inside = [replace(each, points=_within(each.points, start, end)) for each in series]
     known = [value for each in inside for _, value in each.points if value is not None]
     head: Line = ((f" {title}", "title"), (f"  in {unit}" if unit else "", "dim"))
     if not known:
@@ -186,7 +188,8 @@ def _painted(
         cells |= {(column, row): (look.glyphs.dashes, style) for column in range(width)}
     taken: dict[tuple[int, int], int] = {}
     for number, one in enumerate(series):
-        traced = _traced(one.points, times, values, (width * across, height * up), gap)
+        longest = (gap or _usual_gap(one.points)) if one.joined else None
+        traced = _traced(one.points, times, values, (width * across, height * up), longest)
         dots: dict[tuple[int, int], int] = {}
         for column, (lowest, highest) in traced.items():
             for row in range(lowest, highest + 1):
@@ -212,13 +215,12 @@ def _traced(
     times: tuple[datetime, datetime],
     values: tuple[float, float],
     size: tuple[int, int],
-    gap: timedelta | None,
+    longest: timedelta | None,
 ) -> dict[int, tuple[int, int]]:
     """The lowest and the highest row of a line in each column that it passes, so that no spike is
     lost however many values share a column."""
     columns, rows = size
     span_s = (times[1] - times[0]).total_seconds() or 1.0
-    longest = gap or _usual_gap(points)
     found: dict[int, tuple[int, int]] = {}
 
     def mark(column: int, one: int, other: int) -> None:
@@ -233,7 +235,7 @@ def _traced(
         column = min(columns - 1, int((at - times[0]).total_seconds() / span_s * columns))
         row = _row(value, values, rows)
         mark(column, row, row)
-        if before is not None and at - before[0] <= longest:
+        if before is not None and longest is not None and at - before[0] <= longest:
             _join(before[1:], (column, row), mark)
         before = at, column, row
     return found

@@ -23,9 +23,11 @@ if TYPE_CHECKING:
     from mechexo.desk import Desk
     from mechexo.desk_status import DeskStatus
     from mechexo.flows.ci.values import CiStanding
+    from mechexo.flows.orchestrators.standings import Known
     from mechexo.flows.values import FlowRun, FlowSummary
     from mechexo.health.values import ProbeState
     from mechexo.incidents.values import Incident
+    from mechexo.risk_report import RiskReport
     from mechexo.runbook.values import Entry
     from mechexo.state import AuditEntry
     from mechexo_tui.mailbox import MailboxMessage
@@ -73,6 +75,8 @@ class Overview:
     flows: Part[tuple[FlowSummary, ...]] = Part()
     runs: Part[tuple[FlowRun, ...]] = Part()
     ci: Part[tuple[CiStanding, ...]] = Part()
+    orchestrators: Part[tuple[Known, ...]] = Part()
+    risk: Part[tuple[RiskReport, ...]] = Part()
     probes: Part[tuple[ProbeState, ...]] = Part()
     history: Part[Mapping[str, tuple[float, ...]]] = Part()
     """The last numbers of each probe, oldest first."""
@@ -153,6 +157,18 @@ def _ci(desk: Desk) -> tuple[CiStanding, ...]:
     return operations.standings(desk)
 
 
+def _orchestrators(desk: Desk) -> tuple[Known, ...]:
+    from mechexo.flows.orchestrators import looking
+
+    return looking.known(desk)
+
+
+def _risk(desk: Desk) -> tuple[RiskReport, ...]:
+    from mechexo import risk_report
+
+    return risk_report.reports(desk)
+
+
 def _probes(desk: Desk) -> tuple[ProbeState, ...]:
     from mechexo.health import operations
 
@@ -205,6 +221,8 @@ LOADERS: Loaders = {
     "flows": _flows,
     "runs": _runs,
     "ci": _ci,
+    "orchestrators": _orchestrators,
+    "risk": _risk,
     "probes": _probes,
     "history": _history,
     "entries": _entries,
@@ -223,11 +241,11 @@ FIRST = ("status", "alerts", "probes", "statistics", "flows")
 ALERTED = ("alerts", FOLLOWING, "status", "silences")
 """What a person who has just done something to an alert looks at."""
 
-STATE = (*FIRST, FOLLOWING, "hours", "channels", "history", "runs", "ci", "silences", "incidents",
-         "audit")  # fmt: skip
+STATE = (*FIRST, FOLLOWING, "hours", "channels", "history", "risk", "runs", "ci", "orchestrators",
+         "silences", "incidents", "audit")  # fmt: skip
 """What changes when the state file changes."""
 
-JUDGED = ("status", "probes")
+JUDGED = ("status", "probes", "risk")
 """What passing time alone changes: a state that nobody renews is unknown, a desk without ticks
 is not known to be well."""
 

@@ -26,7 +26,7 @@ class CiScreen(ConsoleScreen):
         """Shows the repositories and the runs with the filter's words."""
         look, part, settings = self.look, self.overview.ci, self.console_app.desk.settings
         found, tick = part.value or (), settings.refresh.tick
-        aside = ci.ci_aside(found, settings.ci, tick, look)
+        aside = ci.ci_aside(found, settings.ci, tick, look).removeprefix("CI ")
         rows = [Row(title("CI", look, aside=aside)), *trouble(part, "CI", look)]
         for each in found:
             if fits(f"{each.name} {each.repository}", self.words) or self._runs([each]):

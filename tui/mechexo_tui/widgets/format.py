@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -120,6 +121,8 @@ def run_state(value: str, glyphs: Glyphs) -> Span:
         return f"{glyphs.ok} {word}", "ok"
     if value == "running":
         return f"{glyphs.closed} {word}", "accent"
+    if value == "skipped":
+        return f"{glyphs.missing} {word}", "dim"
     if value == "lost":
         return f"{glyphs.unknown} {word}", "unknown"
     return f"{glyphs.critical} {word}", "critical"
@@ -151,6 +154,21 @@ def rollback_state(value: str, glyphs: Glyphs) -> Span:
 def number(value: float | None, glyphs: Glyphs, *, decimals: int = 0) -> str:
     """A plain number with thousands separated; a missing one is a dash, never a zero."""
     return glyphs.missing if value is None else f"{value:,.{decimals}f}"
+
+
+def exact_number(value: Decimal | None, glyphs: Glyphs, *, signed: bool = False) -> str:
+    """An amount of money or of an instrument: whole from a thousand on, with cents below, and as
+    many decimals as it takes below one; a missing one is a dash, never a zero."""
+    if value is None:
+        return glyphs.missing
+    size = abs(value)
+    decimals = 0 if size >= 1000 else 2 if size >= 1 or not size else 6
+    shown = f"{size:,.{decimals}f}"
+    shown = shown.rstrip("0").rstrip(".") if "." in shown and size < 1 else shown
+    if shown == "0" and value:
+        shown = f"{size:.1E}"
+    sign = "-" if value < 0 else "+" if signed and value else ""
+    return f"{sign}{shown}"
 
 
 def measure(value: float | str | None, unit: str, glyphs: Glyphs) -> str:
