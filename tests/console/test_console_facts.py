@@ -15,7 +15,7 @@ from mechexo.desk import Desk
 from mechexo.errors import StateError
 from mechexo.watch import tick
 from mechexo_tui.facts import Facts, PartsRead
-from mechexo_tui.sources import ALERTED, FOLLOWING, JUDGED, LOADERS, Part, read_parts
+from mechexo_tui.sources import ALERTED, FOLLOWING, JUDGED, LOADERS, STATE, Part, read_parts
 
 pytestmark = pytest.mark.slow
 
@@ -80,6 +80,7 @@ def test_an_older_reading_never_replaces_a_newer_one(desk: Desk) -> None:
 def test_judging_again_shows_only_another_verdict(desk: Desk, clock: VirtualClock) -> None:
     facts = Facts(desk)
     facts.wait_for_first()
+    facts.take(PartsRead(10, read_parts(desk, STATE)))
     clock.advance(timedelta(seconds=15))
     assert not facts.take(PartsRead(11, read_parts(desk, JUDGED)))
     tick(desk)
