@@ -31,7 +31,8 @@ class RollbackFlowSettings(Table):
     """A check that takes longer has failed, and the rollback is undone."""
     redeploy: tuple[str, ...] = ()
     """The command that brings the files to the orchestrator, such as
-    `["prefect", "deploy", "-n", "reweight"]`."""
+    `["prefect", "deploy", "-n", "reweight"]`. `{to}` stands for the moment that was gone back to,
+    `{plan}` for the rollback's id."""
     redeploy_timeout: Duration = timedelta(minutes=2)
 
 

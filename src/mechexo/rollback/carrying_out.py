@@ -27,7 +27,7 @@ from mechexo.rollback.operations import plan_by_id, store
 from mechexo.rollback.proving import redeploy
 from mechexo.rollback.recovering import recover_pending
 from mechexo.rollback.restoring import NeedsPersonError
-from mechexo.rollback.undoing import in_git, recorded_paths
+from mechexo.rollback.undoing import in_git, recorded_paths, run_with
 from mechexo.rollback.values import Plan, Run, RunState
 from mechexo.times import format_duration, iso_z
 
@@ -118,7 +118,8 @@ def _carry_out(desk: Desk, made: Made, run_id: str, around: Surroundings, reason
         raise
     around.files.reached("committed")
     run = replace(run, new_commit=new_commit)
-    well = redeploy(desk, made.flow, application.say)
+    to = _gone_back_to(desk, made)
+    well = redeploy(desk, made.flow, application.say, plan_id=run_id, to=to)
     state = RunState.APPLIED if well else RunState.REDEPLOY_FAILED
     run = _record_end(application, run, state, "")
     around.files.reached("result recorded")
@@ -178,6 +179,7 @@ def _record_intent(desk: Desk, made: Made, run: Run, reason: str) -> None:
         "flags": made.flags.assumed(),
         "held": _taken_back(made),
         "flow": made.flow,
+        "to": _gone_back_to(desk, made),
         "undoes": made.plan.undoes,
         "repository": str(made.repository.root) if made.repository else "",
         "ref": made.head.ref if made.head else "",
@@ -201,6 +203,14 @@ def _record_intent(desk: Desk, made: Made, run: Run, reason: str) -> None:
             paths=[change.path for change in made.plan.changes],
             flags=[flag.name for flag in made.plan.flags if flag.when != "re-arm"],
         )
+
+
+def _gone_back_to(desk: Desk, made: Made) -> str:
+    """The moment whose deployment is there again, ISO 8601: of an undo when its run began. Empty
+    where a commit was named."""
+    if made.asked.kind == "undo":
+        return iso_z(run_with(desk, made.asked.name).started_at)
+    return made.asked.to
 
 
 def _taken_back(made: Made) -> list[str]:

@@ -41,14 +41,24 @@ def has_redeploy(desk: Desk, name: str) -> bool:
     return flow is not None and bool(flow.redeploy)
 
 
-def redeploy(desk: Desk, name: str, say: Say) -> bool:
+def redeploy(desk: Desk, name: str, say: Say, *, plan_id: str, to: str) -> bool:
     """Tells the orchestrator of a flow's new files; whether it took them. Where there is no flow,
-    or none of its own command, there is nothing to tell."""
+    or none of its own command, there is nothing to tell.
+
+    In the command `{plan}` stands for the plan's id and `{to}` for the moment that was gone back
+    to, ISO 8601; a commit that was named has none, and a command that asks for it is not run.
+    """
     flow = desk.settings.rollback.flows.get(name)
     if flow is None or not flow.redeploy:
         return True
     folder = desk.path(desk.settings.rollback.repository)
-    # Unlike a check it talks to somebody, whose address and key may be in the environment.
-    ended = run_command(flow.redeploy, folder, flow.redeploy_timeout, dict(os.environ))
+    if not to and any("{to}" in word for word in flow.redeploy):
+        say("redeploy", "a commit was named, so that {to} is no moment: redeploy by hand", False)
+        return False
+    words = [word.replace("{to}", to).replace("{plan}", plan_id) for word in flow.redeploy]
+    # Unlike a check it talks to somebody, whose address and key may be in the environment. What of
+    # us it calls works on this desk.
+    environment = {**os.environ, "MECHEXO_CONFIG": str(desk.config_path)}
+    ended = run_command(words, folder, flow.redeploy_timeout, environment)
     say("redeploy", ended.in_words, ended.well)
     return ended.well

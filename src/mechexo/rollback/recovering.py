@@ -79,8 +79,10 @@ def redeploy_run(desk: Desk, run_id: str, around: Surroundings, *, reason: str =
             steps.append(_step(desk, name, detail, ok))
             around.progress(steps[-1])
 
-        flow = run_records.recorded(desk.state, run.id)["flow"]
-        well = redeploy(desk, flow, say)
+        recorded = run_records.recorded(desk.state, run.id)
+        # A run that an earlier version recorded has no moment.
+        to = recorded.get("to", "")
+        well = redeploy(desk, recorded["flow"], say, plan_id=run.id, to=to)
         now = desk.clock.now()
         with desk.operation(
             "rollback.redeploy", run.target, needs=Role.OPERATOR, reason=reason
@@ -192,14 +194,15 @@ def _finish_committed(
     if run.state is not RunState.UNDER_WAY:
         return None
     steps: list[Step] = []
-    flow = run_records.recorded(desk.state, run.id)["flow"]
+    recorded = run_records.recorded(desk.state, run.id)
+    flow = recorded["flow"]
 
     def say(name: str, detail: str, ok: bool) -> None:
         steps.append(_step(desk, name, detail, ok))
 
     well = not has_redeploy(desk, flow)
     if redeploying:
-        well = redeploy(desk, flow, say)
+        well = redeploy(desk, flow, say, plan_id=run.id, to=recorded.get("to", ""))
     elif not well:
         say("redeploy", f"left to a person: mechexo rollback redeploy {run.id}", False)
     return _end(

@@ -11,12 +11,13 @@ import difflib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from mechexo.actor import Role
 from mechexo.config.secrets import redact
 from mechexo.errors import ConflictError, MechexoError, UsageError
+from mechexo.flows.orchestrators import looking
 from mechexo.flows.orchestrators.kinds import connect
 from mechexo.flows.orchestrators.protocol import OutcomeUnknownError, Redeployable
 from mechexo.flows.orchestrators.sending import Sending, send_on_record
@@ -141,11 +142,11 @@ def redeploy(desk: Desk, plan: Redeployment, *, reason: str = "") -> Redeployed:
         sending,
         send,
         lambda found: {"after": found.digest},
-        also=lambda transaction: _keep(desk, transaction, plan, now),
+        also=lambda transaction: _keep(transaction, plan, now, _seen_before(desk, plan)),
     )
     try:
         with desk.state.write() as transaction:
-            _keep(desk, transaction, plan, after)
+            _keep(transaction, plan, after, desk.clock.now())
     except MechexoError as error:
         # It is done; the next tick sees it, and keeps it.
         note = "; ".join(filter(None, (note, f"its new version is not kept yet: {error}")))
@@ -202,13 +203,22 @@ def _read_back(
     return found
 
 
-def _keep(desk: Desk, transaction: Transaction, plan: Redeployment, found: Definition) -> None:
+def _seen_before(desk: Desk, plan: Redeployment) -> datetime:
+    """From when on a definition that no tick has seen counts: just after the last look, which saw
+    another. So that who goes back to a moment before this redeployment finds it."""
+    looked_at = {each.name: each.good_at for each in looking.known(desk)}.get(plan.source)
+    return looked_at + timedelta(microseconds=1) if looked_at else desk.clock.now()
+
+
+def _keep(
+    transaction: Transaction, plan: Redeployment, found: Definition, seen_at: datetime
+) -> None:
     """Keeps how it is defined, so that this can be taken back also when no tick has seen it."""
     from mechexo.flows.orchestrators import records
 
     known = records.newest_digests(transaction, plan.source).get(plan.deployment_id)
     if known != digest_of(found.text) and len(found.text) <= LONGEST:
-        version = version_of(plan.source, plan.deployment, found, desk.clock.now())
+        version = version_of(plan.source, plan.deployment, found, seen_at)
         records.add(transaction, [version])
 
 
