@@ -289,6 +289,9 @@ def test_one_that_grafana_refuses_keeps_no_other_back_and_is_given_up_in_the_end
     clock.advance(timedelta(hours=2))
     annotate(grafana_desk, deadline_s=5.0)
     assert len(server.requests) == count
+    server.faults.clear()
+    annotate(grafana_desk, deadline_s=5.0, force=True)
+    assert told(grafana_desk) == [("incident-2", "written"), ("incident-1", "written")]
 
 
 def test_what_somebody_removed_at_grafana_stays_removed(

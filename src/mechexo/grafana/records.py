@@ -41,11 +41,13 @@ def noted(state: State, place: str, limit: int = -1) -> tuple[Noted, ...]:
 
 
 def due(state: State, place: str, now: datetime, *, all: bool, most: int) -> tuple[Noted, ...]:
-    """Those that are to be written now, longest due first; `all`: also before their time."""
+    """Those that are to be written now, longest due first; `all`: also before their
+    time, and those that were given up."""
     rows = state.rows(
-        "SELECT * FROM grafana_annotation WHERE place = ? AND ended = '' "
-        "AND written IS NOT wanted AND (? OR next_at <= ? OR next_at > ?) "
-        "ORDER BY next_at, first_at, rowid LIMIT ?",
+        "SELECT * FROM grafana_annotation WHERE place = ?1 AND ended <> 'gone' "
+        "AND written IS NOT wanted "
+        "AND (?2 OR (ended = '' AND (next_at <= ?3 OR next_at > ?4))) "
+        "ORDER BY next_at, first_at, rowid LIMIT ?5",
         # A clock that was set back must not keep one waiting for hours.
         (place, all, iso_z(now), iso_z(now + LONGEST_WAIT), most),
     )
@@ -87,7 +89,7 @@ def wrote(
     """Notes what Grafana took."""
     transaction.execute(
         "UPDATE grafana_annotation SET written = ?, written_at = ?, annotation_id = ?, "
-        "maybe_there = 0, refusals = 0, why = '' WHERE place = ? AND subject = ?",
+        "maybe_there = 0, refusals = 0, why = '', ended = '' WHERE place = ? AND subject = ?",
         (body, iso_z(now), annotation_id, place, subject),
     )
 
