@@ -233,7 +233,7 @@ def test_a_terminal_without_our_glyphs_gets_plain_ones(encoding: str, desk: Desk
 
 def test_an_ascii_stdout_says_ok_and_critical_with_signs_of_their_own() -> None:
     script = (
-        "from mechexo.cli.streams import dependable_streams\n"
+        "from mechexo.streams import dependable_streams\n"
         "from mechexo.cli.words import WORDS\n"
         "with dependable_streams(): print(*WORDS.values(), '\u8a71', sep='|')"
     )

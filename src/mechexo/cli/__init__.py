@@ -12,8 +12,8 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from mechexo.cli.invocation import Invocation
-from mechexo.cli.streams import dependable_streams
 from mechexo.errors import MechexoError
+from mechexo.streams import dependable_streams
 
 # Command -> (module under mechexo.cli that holds its `app`, its line in the help).
 COMMANDS: dict[str, tuple[str, str]] = {

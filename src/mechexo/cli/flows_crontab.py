@@ -12,7 +12,7 @@ import typer
 from mechexo.cli import render
 from mechexo.cli.invocation import open_desk
 from mechexo.cli.options import Json
-from mechexo.cli.streams import data_on_stdout
+from mechexo.streams import data_on_stdout
 
 if TYPE_CHECKING:
     from mechexo.flows.importing import Proposal

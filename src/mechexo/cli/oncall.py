@@ -160,8 +160,8 @@ def lint(ctx: typer.Context, json_: Json = False) -> None:
 
 def _write(place: str, content: bytes) -> None:
     """Writes a file whole, or stdout."""
-    from mechexo.cli.streams import data_on_stdout
     from mechexo.files import write_whole
+    from mechexo.streams import data_on_stdout
 
     if place == "-":
         with data_on_stdout():

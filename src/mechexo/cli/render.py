@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
-from mechexo.cli.streams import data_on_stdout
+from mechexo.streams import data_on_stdout
 from mechexo.times import in_zone, iso_z
 
 if TYPE_CHECKING:

@@ -16,13 +16,13 @@ from mechexo.cli import render
 from mechexo.cli.invocation import Invocation, command_group, open_desk
 from mechexo.cli.options import Csv, Json
 from mechexo.cli.runbook_step import register as register_following
-from mechexo.cli.streams import data_on_stdout
 from mechexo.clock import SystemClock
 from mechexo.config import Settings, find_config, load_settings
 from mechexo.errors import ConfigError, NotFoundError
 from mechexo.runbook.library import Library, read_folder, read_library, shipped_folder
 from mechexo.runbook.opening import open_directly
 from mechexo.runbook.values import Entry, Found, KnownCommand
+from mechexo.streams import data_on_stdout
 
 if TYPE_CHECKING:
     from mechexo.runbook.catalogue import Catalogue
