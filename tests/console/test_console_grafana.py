@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 
@@ -157,6 +159,24 @@ def test_a_real_terminal_gets_hyperlinks(
     assert before.rpartition(b"\x1b]8;")[2].partition(b";")[2].startswith(link + b"\x1b\\")
 
 
+def after(terminal: PseudoTerminal, keys: str, text: str) -> bytes:
+    """What is written after these keys, until the text is."""
+    terminal.send(keys)
+    wanted = text.encode()
+    shown = terminal.collect(timeout_s=60.0, until=lambda seen: wanted in seen).data
+    assert wanted in shown, plain(shown)
+    return shown
+
+
+def picture_in(terminal: PseudoTerminal) -> bytes:
+    """Opens the console's picture of a panel."""
+    after(terminal, "", "help")
+    after(terminal, "D", "Board 1")
+    after(terminal, "j", "P&L")
+    after(terminal, "\r", "Order latency")
+    return after(terminal, "\r", "any key goes back")
+
+
 @pytest.mark.terminal
 def test_a_picture_stands_in_place_of_the_console_until_a_key_is_pressed(
     grafana_desk: Desk, server: GrafanaServer
@@ -164,18 +184,38 @@ def test_a_picture_stands_in_place_of_the_console_until_a_key_is_pressed(
     grafana.look(grafana_desk, deadline_s=5.0)
     argv = command("console", config=grafana_desk.config_path)
     with PseudoTerminal(argv, 100, 30, environment()) as terminal:
+        picture = picture_in(terminal)
+        assert "\N{UPPER HALF BLOCK}" in plain(picture)
+        # On a screen of its own: what a shell left on the first one stays.
+        assert picture.rindex(b"\x1b[?1049h") > picture.rindex(b"\x1b[?1049l")
+        after(terminal, " ", "Order latency")
+        after(terminal, "q", "Dashboards")
 
-        def shown_after(keys: str, text: str) -> str:
-            terminal.send(keys)
-            wanted = text.encode()
-            return plain(terminal.collect(timeout_s=60.0, until=lambda seen: wanted in seen).data)
 
-        shown_after("", "help")
-        shown_after("D", "Board 1")
-        shown_after("j", "P&L")
-        shown_after("\r", "Order latency")
-        picture = shown_after("\r", "any key goes back")
-        assert "\N{UPPER HALF BLOCK}" in picture
-        assert "Order latency" in picture
-        shown_after(" ", "Order latency")
-        shown_after("q", "Dashboards")
+@pytest.mark.terminal
+def test_whoever_asks_the_console_to_end_is_heard_while_a_picture_is_shown(
+    grafana_desk: Desk, server: GrafanaServer
+) -> None:
+    grafana.look(grafana_desk, deadline_s=5.0)
+    argv = command("console", config=grafana_desk.config_path)
+    with PseudoTerminal(argv, 100, 30, environment()) as terminal:
+        picture_in(terminal)
+        os.kill(terminal.pid, signal.SIGTERM)
+        # The terminal is put back before, which somebody has to read.
+        terminal.collect(timeout_s=60.0, until=lambda _: False)
+        assert terminal.ended_within(60.0) is not None
+
+
+@pytest.mark.terminal
+def test_a_renderer_that_is_missing_is_said_at_the_foot(
+    grafana_desk: Desk, server: GrafanaServer
+) -> None:
+    grafana.look(grafana_desk, deadline_s=5.0)
+    server.renderer = False
+    argv = command("console", config=grafana_desk.config_path)
+    with PseudoTerminal(argv, 160, 30, environment()) as terminal:
+        after(terminal, "", "help")
+        after(terminal, "D", "Board 1")
+        after(terminal, "j", "P&L")
+        after(terminal, "\r", "Order latency")
+        after(terminal, "\r", "this Grafana has no image renderer")
