@@ -87,7 +87,8 @@ def why_unknown(standing: RiskStanding, table: RiskSettings, at: datetime) -> st
 
 def source_outcome(look: RiskLook, table: RiskSettings) -> Outcome:
     """How a source is that was read."""
-    broken = [each for each in unwatched_usages(look, table) if each.is_broken]
+    told = unwatched_usages(look, table) if table.alert_on_told else []
+    broken = [each for each in told if each.is_broken]
     troubles = ["the broker is away"] if look.broker is Broker.AWAY else []
     if broken:
         troubles.append(f"over its limit: {_some([each.name for each in broken])}")

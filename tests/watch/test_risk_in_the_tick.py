@@ -130,6 +130,16 @@ def test_a_told_limit_that_no_table_watches_breaks_its_source(
     assert "over its limit: leverage" in probe(desk, "risk.desk").detail
 
 
+def test_a_desk_that_watches_its_limits_itself_is_not_paged_twice(
+    make_desk: MakeDesk, clock: VirtualClock
+) -> None:
+    desk = make_desk(f'[risk.desk]\nsource = "sqlite:///book.db"\nalert_on_told = false\n{READ}')
+    change(make_book(desk.root), "UPDATE limits SET used = 101")
+    ticks(desk, clock, 3)
+    assert risk_alerts(desk) == set()
+    assert [each.status for each in report(desk).limits] == [Status.CRITICAL]
+
+
 def test_a_broker_that_is_away_alerts(desk: Desk, clock: VirtualClock) -> None:
     tick(desk)
     change(desk.root / "book.db", "UPDATE flags SET value = 'down' WHERE key = 'broker'")
@@ -175,7 +185,10 @@ def test_yesterdays_profit_is_not_shown_as_todays(desk: Desk, clock: VirtualCloc
 def test_a_day_without_a_row_is_unknown_and_not_zero(desk: Desk) -> None:
     change(desk.root / "book.db", "DELETE FROM pnl WHERE day = '2026-03-02'")
     tick(desk)
-    assert (report(desk).pnl_today.value, report(desk).pnl_today.why) == (None, "nothing is there yet")
+    assert (report(desk).pnl_today.value, report(desk).pnl_today.why) == (
+        None,
+        "nothing is there yet",
+    )
 
 
 def test_a_locked_book_degrades_only_itself(make_desk: MakeDesk) -> None:

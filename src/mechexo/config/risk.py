@@ -147,6 +147,9 @@ class RiskSettings(Table):
     """The runbook entry of its alert."""
     suspect: str = ""
     """The configured file or flow that a rollback of its alert would start from."""
+    alert_on_told: bool = True
+    """Whether a limit that the source tells, and no table below watches, makes it critical when it
+    is broken. Off when probes of your own watch them already: one trouble pages once."""
     limits: dict[str, LimitSettings] = field(default_factory=dict)
     """What is watched."""
 
