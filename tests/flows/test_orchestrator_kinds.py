@@ -6,15 +6,16 @@ from importlib.metadata import EntryPoint
 
 import pytest
 
+from mechexo import plug_ins
 from mechexo.errors import ConfigError
 from mechexo.flows.orchestrators import kinds, prefect
 
 
 def added(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     """As if a package that is installed had the kind `own`."""
-    entry = EntryPoint("own", value, kinds.GROUP)
+    entry = EntryPoint("own", value, kinds.KINDS.group)
     monkeypatch.setattr(
-        kinds, "entry_points", lambda group: [entry] if group == kinds.GROUP else []
+        plug_ins, "entry_points", lambda group: [entry] if group == kinds.KINDS.group else []
     )
 
 
@@ -23,7 +24,7 @@ def test_a_package_can_add_a_kind(monkeypatch: pytest.MonkeyPatch) -> None:
     assert kinds.find_kind("own") is prefect.connect
 
 
-@pytest.mark.parametrize("name", kinds.BUILT_IN)
+@pytest.mark.parametrize("name", sorted(kinds.KINDS.built_in))
 def test_our_own_kinds_can_be_connected_to(name: str) -> None:
     assert callable(kinds.find_kind(name))
 

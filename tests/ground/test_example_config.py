@@ -12,7 +12,7 @@ from typing import Any, get_args, get_type_hints
 import pytest
 
 from mechexo.config import ProbeSettings, Settings, load_settings
-from mechexo.health.kinds import BUILT_IN
+from mechexo.health.kinds import KINDS
 from mechexo.health.operations import load_probes
 
 EXAMPLE = Path(__file__).parents[2] / "mechexo.toml"
@@ -35,7 +35,7 @@ def test_it_works_as_it_stands(tmp_path: Path) -> None:
 
 def test_it_works_with_every_sample_in_use(uncommented: Path) -> None:
     settings = load_settings(uncommented)
-    assert {probe.kind.name for probe in load_probes(settings, uncommented)} == set(BUILT_IN)
+    assert {probe.kind.name for probe in load_probes(settings, uncommented)} == set(KINDS.built_in)
 
 
 def tables(table: Any) -> dict[str, Any]:
@@ -58,7 +58,7 @@ def test_every_key_of_every_table_is_in_it(uncommented: Path, name: str) -> None
             assert set(tables(inner)) <= set(written[key])
 
 
-@pytest.mark.parametrize("kind", BUILT_IN)
+@pytest.mark.parametrize("kind", sorted(KINDS.built_in))
 def test_every_option_of_every_kind_of_probe_is_in_it(uncommented: Path, kind: str) -> None:
     probes = tomllib.loads(uncommented.read_text())["probes"].values()
     written = set().union(*(probe for probe in probes if probe["kind"] == kind))

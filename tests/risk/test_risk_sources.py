@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from conftest import MakeDesk
+from mechexo import plug_ins
 from mechexo.clock import VirtualClock
 from mechexo.desk import Desk
 from mechexo.errors import ConfigError
@@ -25,8 +26,8 @@ LOOK = RiskLook(day=date(2026, 3, 2))
 
 def added(monkeypatch: pytest.MonkeyPatch, **kinds: Any) -> None:
     """Adds kinds as another package would."""
-    entries = [EntryPoint(name, f"package:{name}", systems.GROUP) for name in kinds]
-    monkeypatch.setattr(systems, "entry_points", lambda group: entries)
+    entries = [EntryPoint(name, f"package:{name}", systems.KINDS.group) for name in kinds]
+    monkeypatch.setattr(plug_ins, "entry_points", lambda group: entries)
     monkeypatch.setattr(EntryPoint, "load", lambda entry: kinds[entry.name])
 
 

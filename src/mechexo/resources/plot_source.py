@@ -8,13 +8,12 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mechexo.config.addresses import fill_address, forms, secrets_of_references
-from mechexo.config.secrets import redact, resolve_references
-from mechexo.errors import MechexoError, UnreachableError
+from mechexo.errors import UnreachableError
 from mechexo.fetching import Answer as HttpAnswer
 from mechexo.fetching import fetch
 from mechexo.outside import Answer, HeldError, Question
 from mechexo.outside.limits import hold_until
+from mechexo.outside.resolving import Resolving
 from mechexo.resources.plot_operations import PREFIX, identity
 from mechexo.resources.plots import chosen_step, grid, read_answer, refusal, to_text
 
@@ -64,32 +63,23 @@ class PlotSource:
 
         Raises:
             HeldError: the server asks to be left alone until a moment.
-            MechexoError: there is no good answer; the text says why, in the server's own words
+            UnreachableError: there is no good answer; the text says why, in the server's own words
                 where it gave any, and holds no secret.
         """
-        written = [self.plot.url or self.prometheus.url, *self.prometheus.headers.values()]
-        secrets = forms(each for one in written for each in secrets_of_references(one, self.root))
-        try:
-            look = self._look(question)
-        except HeldError as error:
-            raise HeldError(redact(str(error), tuple(secrets)), error.until) from None
-        except MechexoError as error:
-            raise UnreachableError(redact(str(error), tuple(secrets))) from None
-        except Exception as error:  # noqa: BLE001 - told as its reason; it may hold what was sent
-            said = redact(f"{type(error).__name__}: {error}", tuple(secrets))
-            raise UnreachableError(said) from None
-        return Answer(look)
+        asked = Resolving(self.root)
+        with asked.tidied():
+            return Answer(self._look(question, asked))
 
-    def _look(self, question: Question) -> str:
+    def _look(self, question: Question, asked: Resolving) -> str:
         plot, server = self.plot, self.prometheus
         moments = grid(plot.range, chosen_step(plot, self.resources.plot_points), question.now)
         # The headers hold a token for that server, which no other one shall see.
         headers = {} if plot.url else server.headers
         answer = fetch(
-            fill_address(plot.url or server.url, self.root).rstrip("/") + "/api/v1/query_range",
+            asked.resolve_address(plot.url or server.url).rstrip("/") + "/api/v1/query_range",
             timeout_s=question.within_s,
             max_body_bytes=LARGEST_BYTES,
-            headers={name: resolve_references(each, self.root) for name, each in headers.items()},
+            headers={name: asked.resolve(each) for name, each in headers.items()},
             parameters={
                 "query": plot.query,
                 "start": f"{moments.start.timestamp():.3f}",
@@ -97,7 +87,7 @@ class PlotSource:
                 "step": f"{moments.step.total_seconds():.3f}",
                 "timeout": f"{question.within_s * 1000:.0f}ms",
             },
-            ca_file=str(self.root / Path(server.ca_file).expanduser()) if server.ca_file else "",
+            ca_file=str(asked.file(server.ca_file)) if server.ca_file else "",
         )
         document = _document(answer, question)
         return to_text(

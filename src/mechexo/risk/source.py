@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from mechexo.config.risk import scheme_of
-from mechexo.errors import MechexoError, UnreachableError
-from mechexo.outside import Answer, HeldError, Question
+from mechexo.errors import UnreachableError
+from mechexo.outside import Answer, Question
 from mechexo.risk import keeping
 from mechexo.risk.calm import calmed
 from mechexo.risk.operations import PREFIX
@@ -56,12 +56,12 @@ class RiskSource:
 
         Raises:
             HeldError: it is not to be asked before a moment.
-            MechexoError: there is no good answer; the text holds no secret.
+            UnreachableError: there is no good answer; the text holds no secret.
         """
         zone = ZoneInfo(self.settings.zone) if self.settings.zone else self.desk_zone
         day = trading_day(question.now, zone, self.settings.day_starts)
         asked = RiskQuestion(self.root, question.now, day, question.within_s)
-        try:
+        with asked.tidied():
             # A source that is a reference tells its kind only here.
             kind = scheme_of(self.settings.source) or scheme_of(
                 asked.resolve(self.settings.source, whole=True)
@@ -70,9 +70,3 @@ class RiskSource:
             if not isinstance(look, RiskLook):
                 raise UnreachableError(f"it answered with {type(look).__name__}, not a RiskLook")
             return Answer(keeping.to_text(self.settings, calmed(look, asked.tidy)))
-        except HeldError as error:
-            raise HeldError(asked.tidy(str(error)), error.until) from None
-        except MechexoError as error:
-            raise UnreachableError(asked.tidy(str(error))) from None
-        except Exception as error:  # noqa: BLE001 - told as its reason; it may hold what was sent
-            raise UnreachableError(asked.tidy(f"{type(error).__name__}: {error}")) from None

@@ -85,7 +85,7 @@ class Api:
         if not token.isascii() or not (token.isprintable() or not token):
             raise ConfigError("the token has signs that no token has, such as an end of line")
         base_url = question.resolve_address(settings.base_url or public).rstrip("/")
-        ca_file = str(question.path(settings.ca_file)) if settings.ca_file else ""
+        ca_file = str(question.file(settings.ca_file)) if settings.ca_file else ""
         pages = question.before.pages if question.before else ()
         return cls(question, base_url, headers(token), ca_file, {page.path: page for page in pages})
 

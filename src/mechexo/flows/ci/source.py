@@ -7,12 +7,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mechexo.errors import MechexoError, UnreachableError
 from mechexo.flows.ci import keeping
 from mechexo.flows.ci.operations import PREFIX, budget_of
 from mechexo.flows.ci.rules import still_telling
 from mechexo.flows.ci.systems import CiQuestion, find_system
-from mechexo.outside import Answer, HeldError, Question
+from mechexo.outside import Answer, Question
 
 if TYPE_CHECKING:
     from mechexo.config import CiSettings
@@ -51,19 +50,13 @@ class CiSource:
 
         Raises:
             HeldError: it is not to be asked before a moment.
-            MechexoError: there is no good answer; the text holds no secret.
+            UnreachableError: there is no good answer; the text holds no secret.
         """
         before = keeping.from_text(self.settings, question.before)
         asked = CiQuestion(self.root, question.now, question.within_s, before)
-        try:
+        with asked.tidied():
             answer = find_system(self.settings.kind).look(self.settings, asked)
             known = (*before.runs, *before.earlier) if before else ()
             earlier = still_telling(known, answer.look.runs, question.now)
             text = keeping.to_text(self.settings, replace(answer.look, earlier=earlier))
-        except HeldError as error:
-            raise HeldError(asked.tidy(str(error)), error.until) from None
-        except MechexoError as error:
-            raise UnreachableError(asked.tidy(str(error))) from None
-        except Exception as error:  # noqa: BLE001 - told as its reason; it may hold what was sent
-            raise UnreachableError(asked.tidy(f"{type(error).__name__}: {error}")) from None
-        return Answer(text, answer.hold_until)
+            return Answer(text, answer.hold_until)

@@ -9,23 +9,22 @@ kinds through the entry-point group `mechexo.ci_sources`:
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
 
-from mechexo.config.addresses import fill_address, forms, secrets_of_references
-from mechexo.config.secrets import redact, resolve_references
-from mechexo.errors import ConfigError, close_names
 from mechexo.flows.ci.values import CiLook
+from mechexo.outside.resolving import Resolving
+from mechexo.plug_ins import Kinds
 
 if TYPE_CHECKING:
     from mechexo.config import CiSettings
 
-GROUP = "mechexo.ci_sources"
-BUILT_IN = ("github", "gitlab")
+KINDS = Kinds(
+    "CI system",
+    "mechexo.ci_sources",
+    {name: f"mechexo.flows.ci.{name}" for name in ("github", "gitlab")},
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,41 +36,12 @@ class CiAnswer:
 
 
 @dataclass(frozen=True, slots=True)
-class CiQuestion:
+class CiQuestion(Resolving):
     """One look at a repository: when, how long it may take, what was known before."""
 
-    root: Path
-    """The desk's folder: relative paths start here."""
     now: datetime
     within_s: float
     before: CiLook | None = None
-    _secrets: set[str] = field(default_factory=set)
-
-    def resolve(self, written: str) -> str:
-        """The text with its secret references replaced; `tidy` hides them from then on.
-
-        Raises:
-            ConfigError: a reference cannot be resolved.
-        """
-        self._secrets.update(forms(secrets_of_references(written, self.root)))
-        return resolve_references(written, self.root)
-
-    def resolve_address(self, written: str) -> str:
-        """The address with its secrets filled in at their places; `tidy` hides them from then on.
-
-        Raises:
-            ConfigError: a reference cannot be resolved.
-        """
-        self._secrets.update(forms(secrets_of_references(written, self.root)))
-        return fill_address(written, self.root)
-
-    def path(self, configured: str) -> Path:
-        """A configured path, from the desk's folder when it is relative."""
-        return self.root / Path(configured).expanduser()
-
-    def tidy(self, said: str) -> str:
-        """The text without the secrets that were resolved, and without what looks like one."""
-        return redact(said, tuple(self._secrets))
 
 
 class CiSystem(Protocol):
@@ -93,29 +63,4 @@ def find_system(name: str) -> CiSystem:
     Raises:
         ConfigError: there is none (the text lists close names), or a package's kind is broken.
     """
-    if name in BUILT_IN:
-        return _checked(name, import_module(f"mechexo.flows.ci.{name}"), "mechexo")
-    added = {entry.name: entry for entry in entry_points(group=GROUP)}
-    if name in added:
-        return _loaded(added[name])
-    raise ConfigError(
-        f"{name!r} is no kind of CI system; {close_names(name, sorted({*BUILT_IN, *added}))}"
-    )
-
-
-def _loaded(entry: EntryPoint) -> CiSystem:
-    package = entry.dist.name if entry.dist else entry.value
-    try:
-        loaded = entry.load()
-    except Exception as error:
-        raise ConfigError(
-            f"the CI system {entry.name!r} of {package} cannot be loaded ({entry.value}): "
-            f"{type(error).__name__}: {error}"
-        ) from error
-    return _checked(entry.name, loaded, package)
-
-
-def _checked(name: str, loaded: object, package: str) -> CiSystem:
-    if not callable(getattr(loaded, "look", None)):
-        raise ConfigError(f"the CI system {name!r} of {package} must have look()")
-    return cast(CiSystem, loaded)
+    return cast(CiSystem, KINDS.find(name).with_function("look"))

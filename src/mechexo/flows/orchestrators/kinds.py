@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from importlib import import_module
-from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, cast
 
 from mechexo.config.addresses import fill_address
 from mechexo.config.secrets import resolve_references
 from mechexo.errors import ConfigError, NotFoundError, close_names
 from mechexo.flows.orchestrators.protocol import Access, Orchestrator
+from mechexo.plug_ins import Kinds
 
 if TYPE_CHECKING:
     from mechexo.desk import Desk
 
-GROUP = "mechexo.orchestrators"
-BUILT_IN = ("airflow", "dagster", "prefect")
+KINDS = Kinds(
+    "orchestrator",
+    "mechexo.orchestrators",
+    {name: f"{__package__}.{name}" for name in ("airflow", "dagster", "prefect")},
+)
 
 Connect = Callable[[Access], Orchestrator]
 
@@ -58,21 +60,5 @@ def find_kind(name: str) -> Connect:
     Raises:
         ConfigError: there is none (the text lists close names), or a package's kind is broken.
     """
-    if name in BUILT_IN:
-        return cast(Connect, import_module(f"{__package__}.{name}").connect)
-    added = {entry.name: entry for entry in entry_points(group=GROUP)}
-    if name not in added:
-        hint = close_names(name, sorted({*BUILT_IN, *added}))
-        raise ConfigError(f"{name!r} is no kind of orchestrator; {hint}")
-    entry = added[name]
-    package = entry.dist.name if entry.dist else entry.value
-    try:
-        found = getattr(entry.load(), "connect", None)
-    except Exception as error:
-        raise ConfigError(
-            f"the kind {name!r} of {package} cannot be loaded ({entry.value}): "
-            f"{type(error).__name__}: {error}"
-        ) from error
-    if not callable(found):
-        raise ConfigError(f"the kind {name!r} of {package} must have connect()")
-    return cast(Connect, found)
+    found = KINDS.find(name)
+    return cast(Connect, getattr(found.with_function("connect"), "connect"))  # noqa: B009

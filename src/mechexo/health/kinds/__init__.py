@@ -10,17 +10,12 @@ in `NEEDS`. Other packages add kinds through the entry-point group `mechexo.prob
 
 from __future__ import annotations
 
-from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
-from types import ModuleType
-
 from pydantic import BaseModel
 
-from mechexo.errors import ConfigError, close_names
 from mechexo.health.context import ProbeKind
+from mechexo.plug_ins import Kinds
 
-GROUP = "mechexo.probes"
-BUILT_IN = (
+_OWN = (
     "flag",
     "freshness",
     "heartbeat",
@@ -31,6 +26,7 @@ BUILT_IN = (
     "sql",
     "tcp",
 )
+KINDS = Kinds("probe", "mechexo.probes", {name: f"{__name__}.{name}" for name in _OWN})
 
 
 def find_kind(name: str) -> ProbeKind:
@@ -39,31 +35,8 @@ def find_kind(name: str) -> ProbeKind:
     Raises:
         ConfigError: there is none (the text lists close names), or a package's kind is broken.
     """
-    if name in BUILT_IN:
-        return _kind(name, import_module(f"{__name__}.{name}"), "mechexo")
-    added = {entry.name: entry for entry in entry_points(group=GROUP)}
-    if name in added:
-        return _load(added[name])
-    hint = close_names(name, sorted({*BUILT_IN, *added}))
-    raise ConfigError(f"{name!r} is no kind of probe; {hint}")
-
-
-def _load(entry: EntryPoint) -> ProbeKind:
-    package = entry.dist.name if entry.dist else entry.value
-    try:
-        loaded = entry.load()
-    except Exception as error:
-        raise ConfigError(
-            f"the kind {entry.name!r} of {package} cannot be loaded ({entry.value}): "
-            f"{type(error).__name__}: {error}"
-        ) from error
-    return _kind(entry.name, loaded, package)
-
-
-def _kind(name: str, source: ModuleType | object, package: str) -> ProbeKind:
-    model, run = getattr(source, "Options", None), getattr(source, "run", None)
+    found = KINDS.find(name)
+    model, run = getattr(found.kind, "Options", None), getattr(found.kind, "run", None)
     if not (isinstance(model, type) and issubclass(model, BaseModel) and callable(run)):
-        raise ConfigError(
-            f"the kind {name!r} of {package} must have Options (a pydantic model) and run()"
-        )
-    return ProbeKind(name, model, run, tuple(getattr(source, "NEEDS", ())))
+        raise found.lacks("Options (a pydantic model) and run()")
+    return ProbeKind(name, model, run, tuple(getattr(found.kind, "NEEDS", ())))
