@@ -245,7 +245,7 @@ STATE = (*FIRST, FOLLOWING, "hours", "channels", "history", "risk", "runs", "ci"
          "silences", "incidents", "audit")  # fmt: skip
 """What changes when the state file changes."""
 
-JUDGED = ("status", "probes", "risk", "machine", "plots")
+JUDGED = ("status", "probes", "risk")
 """What passing time alone changes: a state that nobody renews is unknown, a desk without ticks
 is not known to be well."""
 

@@ -156,15 +156,19 @@ def number(value: float | None, glyphs: Glyphs, *, decimals: int = 0) -> str:
     return glyphs.missing if value is None else f"{value:,.{decimals}f}"
 
 
-def exact_number(value: Decimal | None, glyphs: Glyphs, *, signed: bool = False) -> str:
+def exact_number(
+    value: Decimal | None, glyphs: Glyphs, *, signed: bool = False, trimmed: bool = False
+) -> str:
     """An amount of money or of an instrument: whole from a thousand on, with cents below, and as
-    many decimals as it takes below one; a missing one is a dash, never a zero."""
+    many decimals as it takes below one; a missing one is a dash, never a zero. `trimmed`: no
+    decimals that say nothing."""
     if value is None:
         return glyphs.missing
     size = abs(value)
     decimals = 0 if size >= 1000 else 2 if size >= 1 or not size else 6
     shown = f"{size:,.{decimals}f}"
-    shown = shown.rstrip("0").rstrip(".") if "." in shown and size < 1 else shown
+    if "." in shown and (trimmed or size < 1):
+        shown = shown.rstrip("0").rstrip(".")
     if shown == "0" and value:
         shown = f"{size:.1E}"
     sign = "-" if value < 0 else "+" if signed and value else ""
