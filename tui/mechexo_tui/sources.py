@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from mechexo.flows.values import FlowRun, FlowSummary
     from mechexo.health.values import ProbeState
     from mechexo.incidents.values import Incident
+    from mechexo.resources.plot_values import PlotStanding
+    from mechexo.resources.values import HostStanding
     from mechexo.risk_report import RiskReport
     from mechexo.runbook.values import Entry
     from mechexo.state import AuditEntry
@@ -77,6 +79,8 @@ class Overview:
     ci: Part[tuple[CiStanding, ...]] = Part()
     orchestrators: Part[tuple[Known, ...]] = Part()
     risk: Part[tuple[RiskReport, ...]] = Part()
+    machine: Part[HostStanding] = Part()
+    plots: Part[tuple[PlotStanding, ...]] = Part()
     probes: Part[tuple[ProbeState, ...]] = Part()
     history: Part[Mapping[str, tuple[float, ...]]] = Part()
     """The last numbers of each probe, oldest first."""
@@ -169,6 +173,18 @@ def _risk(desk: Desk) -> tuple[RiskReport, ...]:
     return risk_report.reports(desk)
 
 
+def _machine(desk: Desk) -> HostStanding:
+    from mechexo.resources import operations
+
+    return operations.standing(desk)
+
+
+def _plots(desk: Desk) -> tuple[PlotStanding, ...]:
+    from mechexo.resources import plot_operations
+
+    return plot_operations.plots(desk)
+
+
 def _probes(desk: Desk) -> tuple[ProbeState, ...]:
     from mechexo.health import operations
 
@@ -223,6 +239,8 @@ LOADERS: Loaders = {
     "ci": _ci,
     "orchestrators": _orchestrators,
     "risk": _risk,
+    "machine": _machine,
+    "plots": _plots,
     "probes": _probes,
     "history": _history,
     "entries": _entries,
@@ -241,11 +259,11 @@ FIRST = ("status", "alerts", "probes", "statistics", "flows")
 ALERTED = ("alerts", FOLLOWING, "status", "silences")
 """What a person who has just done something to an alert looks at."""
 
-STATE = (*FIRST, FOLLOWING, "hours", "channels", "history", "risk", "runs", "ci", "orchestrators",
-         "silences", "incidents", "audit")  # fmt: skip
+STATE = (*FIRST, FOLLOWING, "machine", "plots", "hours", "channels", "history", "risk", "runs",
+         "ci", "orchestrators", "silences", "incidents", "audit")  # fmt: skip
 """What changes when the state file changes."""
 
-JUDGED = ("status", "probes", "risk")
+JUDGED = ("status", "probes", "risk", "machine", "plots")
 """What passing time alone changes: a state that nobody renews is unknown, a desk without ticks
 is not known to be well."""
 
