@@ -1,4 +1,4 @@
-"""Ten systems outside at once, of every kind: two hang, one talks nonsense, and the console goes on."""
+"""Ten systems outside of every kind: two hang, one talks nonsense, and the console goes on."""
 
 from __future__ import annotations
 
