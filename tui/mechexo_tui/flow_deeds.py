@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from mechexo.errors import MechexoError, NotFoundError
 from mechexo_tui.deeds import in_background
-from mechexo_tui.widgets.lines import harmless
+from mechexo_tui.widgets.lines import cut, harmless
 
 if TYPE_CHECKING:
     from mechexo.desk import Desk
@@ -133,6 +133,9 @@ def _confirm(screen: ConsoleScreen, proposal: Proposal, reason: str) -> None:
     on_run = proposal.action in ON_RUNS
     expected = proposal.target[:CONFIRMED_BY] if on_run else proposal.target
     what = "its id begins with" if on_run else "its name is"
+    called = proposal.name.removeprefix("run ").split(" (")[0] if on_run else proposal.name
+    # Short: what is typed stands behind it on the same line.
+    shown = cut(called, max(12, screen.size.width // 3), mark=app.glyphs.cut)
 
     def answered(text: str | None) -> None:
         if text is None:
@@ -147,7 +150,7 @@ def _confirm(screen: ConsoleScreen, proposal: Proposal, reason: str) -> None:
         _read_again(screen)
 
     screen.ask(
-        f"{harmless(proposal.words)}; {what}: ",
+        f"{proposal.action} {shown} ({harmless(proposal.before)}); {what}: ",
         answered,
         hint=expected,
         judge=lambda text: (

@@ -232,21 +232,24 @@ def log_lines(run: OrchestratorRun, lines: Sequence[LogLine], look: Look) -> lis
     took = shown_as.duration(run.duration_s, look.glyphs)
     shown: list[Line] = [
         ((" ", ""), phase_span(run.phase, run.state, look), (f"  {harmless(run.name)}", "title")),
-        ((f"   {run.id}   due {shown_as.exact(run.due_at, look)}   took {took}", "dim"),),
     ]
-    shown += [((f"   {text}", ""),) for text in wrapped(harmless(run.reason), look.width - 6)
-              if run.reason]  # fmt: skip
+    facts = f"{harmless(run.id)}, due {shown_as.exact(run.due_at, look)}, took {took}"
+    shown += [((f"   {text}", "dim"),) for text in wrapped(facts, look.width - 6)]
+    why = wrapped(harmless(run.reason), look.width - 6) if run.reason else ()
+    shown += [((f"   {text}", ""),) for text in why]
     shown += [(), ((" The end of its log", "title"),)]
     if not lines:
         return [*shown, (("   (nothing)", "dim"),)]
     for each in lines:
         at = shown_as.exact(each.at, look)
+        first, *more = each.text.splitlines() or [""]
         bad = each.level.upper() in ("ERROR", "CRITICAL")
         shown.append(
             (
                 (f"   {at:<19} ", "dim"),
                 (f"{each.level:<8} ", "critical" if bad else "dim"),
-                (harmless(each.text), ""),
+                (harmless(first), ""),
             )
         )
+        shown += [((" " * 32, ""), (harmless(text), "")) for text in more]
     return shown
