@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -49,6 +49,26 @@ def current_actor(environ: Mapping[str, str] | None = None) -> Actor:
     env = os.environ if environ is None else environ
     uid = os.getuid()
     return Actor(uid, user_name(uid), env.get("SSH_CONNECTION", ""), env.get("SUDO_USER", ""))
+
+
+def role_of(
+    actor: Actor,
+    listed: Callable[[Role], Collection[str]],
+    *,
+    owner: Callable[[], int] | None,
+    others: Role,
+) -> Role:
+    """An actor's role: of a token the one it grants, and never more than responder; else the
+    highest that lists the actor's name or uid; else admin for the `owner` (a uid, asked for only
+    then), when there is one; else that of all `others`."""
+    if actor.granted is not None:
+        return min(actor.granted, Role.RESPONDER)
+    for role in reversed(Role):
+        if {actor.name, str(actor.uid)} & set(listed(role)):
+            return role
+    if owner is not None and owner() == actor.uid:
+        return Role.ADMIN
+    return others
 
 
 def user_name(uid: int) -> str:

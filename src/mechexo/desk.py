@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from mechexo.actor import Actor, Role, current_actor
+from mechexo.actor import Actor, Role, current_actor, role_of
 from mechexo.clock import Clock, SystemClock
 from mechexo.config import Settings, find_config, load_settings
 from mechexo.errors import NotAllowedError, UsageError
@@ -95,15 +95,13 @@ class Desk:
     def role(self) -> Role:
         """The acting person's role, from `[access]`; of a token the one it grants, and never more
         than responder."""
-        if self.actor.granted is not None:
-            return min(self.actor.granted, Role.RESPONDER)
         access = self.settings.access
-        for role in reversed(Role):
-            if access.names(role) & {self.actor.name, str(self.actor.uid)}:
-                return role
-        if access.owner_is_admin and self.config_path.stat().st_uid == self.actor.uid:
-            return Role.ADMIN
-        return Role[access.others.upper()]
+        return role_of(
+            self.actor,
+            access.names,
+            owner=(lambda: self.config_path.stat().st_uid) if access.owner_is_admin else None,
+            others=Role[access.others.upper()],
+        )
 
     def path(self, configured: str) -> Path:
         """A configured path, taken from the desk's folder when it is relative."""

@@ -6,14 +6,17 @@ The meeting place of the flows and health wings, which know nothing of each othe
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mechexo.actor import Role
-from mechexo.config import redact
-from mechexo.config.loading import config_place
+from mechexo.config.finding import config_place
+from mechexo.config.secrets import redact
 from mechexo.errors import MechexoError, NotAllowedError, close_names
+from mechexo.quick_desk import JobDesk, JobFacts, facts_of, keep_facts, open_quickly
 
 if TYPE_CHECKING:
     from mechexo.desk import Desk
@@ -34,18 +37,25 @@ def run_named(config: Path | None, name: str, command: Sequence[str], terms: Ter
     Raises:
         UsageError, StateError: as `executing.execute`; nothing was run.
     """
-    from mechexo.desk import Desk
     from mechexo.flows import executing
     from mechexo.flows.values import RunState
 
     executing.check_name(name)
     executing.check_command(command)
+    desk: JobDesk
     try:
-        desk = Desk.open(config)
+        quick = open_quickly(config)
+        if quick is None:
+            from mechexo.desk import Desk
+
+            desk = whole = Desk.open(config)
+            facts = keep_facts(whole)
+        else:
+            desk, facts = quick, quick.facts
     except MechexoError as error:
         place = config_place(config)
         return executing.execute_unrecorded(name, command, terms, why=error, config_path=place)
-    run = run_job(desk, name, command, terms)
+    run = _run(desk, facts, name, command, terms)
     return executing.SKIPPED if run.state is RunState.SKIPPED else run.exit_code or 0
 
 
@@ -61,20 +71,21 @@ def run_job(desk: Desk, name: str, command: Sequence[str], terms: Terms | None =
         UsageError, StateError: as `executing.execute`; nothing was run.
     """
     from mechexo.flows import executing
+
+    return _run(desk, facts_of(desk.settings), name, command, terms or executing.Terms())
+
+
+def _run(
+    desk: JobDesk, facts: JobFacts, name: str, command: Sequence[str], terms: Terms
+) -> FlowRun:
+    from mechexo.flows import executing
     from mechexo.flows.auditing import starter
-
-    if name in desk.settings.rollback.flows:
-        from mechexo.rolling_back import JOB_WAITS_S, wait_while_under_way
-
-        if not wait_while_under_way(desk, name):
-            sys.stderr.write(
-                f"mechexo: a rollback is still under way after {JOB_WAITS_S:.0f} s; "
-                f"{name} runs all the same\n"
-            )
-    by = starter(desk)
-    run = executing.execute(desk, name, command, terms or executing.Terms())
     from mechexo.flows.values import RunState
 
+    if name in facts.rolled_back:
+        _wait_for_a_rollback(desk, name)
+    by = starter(desk)
+    run = executing.execute(desk, name, command, _configured(terms, facts, name))
     if run.state is RunState.SKIPPED:
         return run
     ok = run.state is RunState.COMPLETED
@@ -83,16 +94,39 @@ def run_job(desk: Desk, name: str, command: Sequence[str], terms: Terms | None =
             raise NotAllowedError(
                 f"it needs the role {Role.RESPONDER.label}; {by.actor.name} is {by.role.label}"
             )
-        from mechexo.health import operations as health
+        from mechexo.health.checking_in import check_in
 
         detail = "" if ok else f"{run.state} with exit code {run.exit_code}"
         # The run's own audit entry tells of it.
-        health.check_in(desk, name, ok=ok, detail=detail)
+        check_in(desk, name, ok=ok, detail=detail)
     except MechexoError as error:
         sys.stderr.write(f"mechexo: the check-in of {name} is not recorded: {error}\n")
-    if close := _slip(desk, name):
+    if close := _slip(name, {*facts.jobs, *facts.expected}):
         sys.stderr.write(f"mechexo: nothing expects a job {name}; did you mean {close}?\n")
     return run
+
+
+def _wait_for_a_rollback(desk: JobDesk, name: str) -> None:
+    from mechexo.desk import Desk
+    from mechexo.rolling_back import JOB_WAITS_S, wait_while_under_way
+
+    whole = desk if isinstance(desk, Desk) else Desk.open(desk.config_path)
+    if not wait_while_under_way(whole, name):
+        sys.stderr.write(
+            f"mechexo: a rollback is still under way after {JOB_WAITS_S:.0f} s; "
+            f"{name} runs all the same\n"
+        )
+
+
+def _configured(terms: Terms, facts: JobFacts, name: str) -> Terms:
+    """The terms with what the configuration expects of the flow, when it does."""
+    every_s, grace_s = facts.expected.get(name, (None, None))
+    if terms.expected is None or every_s is None:
+        return terms
+    from mechexo.flows.values import Expectation
+
+    configured = Expectation(timedelta(seconds=every_s), timedelta(seconds=grace_s or 0.0))
+    return replace(terms, configured=configured)
 
 
 def ping(desk: Desk, job: str, *, ok: bool = True, detail: str = "") -> None:
@@ -140,20 +174,19 @@ def why_unexpected(desk: Desk, job: str) -> str:
     return f"no heartbeat probe and no flow of {desk.config_path} expects the job {job}; {hint}"
 
 
-def _slip(desk: Desk, name: str) -> str:
+def _slip(name: str, known: Collection[str]) -> str:
     """The job that this name is most likely a slip of; "" when it is expected, or like no other.
 
     A job need not be in the configuration, so that it is not is nothing to remark on.
     """
+    if not known or name in known:
+        return ""
     import difflib
 
-    known = _expected(desk)
-    close = () if name in known else difflib.get_close_matches(name, known, n=1, cutoff=0.8)
-    return next(iter(close), "")
+    return next(iter(difflib.get_close_matches(name, known, n=1, cutoff=0.8)), "")
 
 
 def _expected(desk: Desk) -> set[str]:
     """The names of the jobs that a flow or a heartbeat probe of the configuration expects."""
-    probes = desk.settings.probes.items()
-    heartbeats = {str(p.options.get("job") or name) for name, p in probes if p.kind == "heartbeat"}
-    return heartbeats | desk.settings.flows.keys()
+    facts = facts_of(desk.settings)
+    return {*facts.jobs, *facts.expected}

@@ -18,6 +18,7 @@ from mechexo.flows.exec_words import terms_of, usual_words
 from mechexo.flows.executing import Terms
 from mechexo.flows.values import Expectation
 from mechexo.health.values import Status
+from mechexo.jobs import run_job
 from mechexo.times import exact_duration, parse_duration
 from mechexo.watch import tick
 
@@ -85,7 +86,7 @@ def test_the_configuration_stands_above_what_the_job_says_and_the_difference_is_
     make_desk: Callable[..., Desk], clock: VirtualClock, capfd: pytest.CaptureFixture[str]
 ) -> None:
     desk = make_desk('[flows.bars]\nexpect_every = "2d"\n')
-    flows.execute(desk, "bars", ["true"], DAILY)
+    run_job(desk, "bars", ["true"], DAILY)
     assert capfd.readouterr().err == (
         "mechexo: --expect-every 1d with 15m of grace is not used: [flows.bars] of the "
         "configuration says 2d with 0s of grace\n"

@@ -15,8 +15,8 @@ from mechexo.flows.values import FlowRun
 from mechexo.state import audit as audit_log
 
 if TYPE_CHECKING:
-    from mechexo.desk import Desk
     from mechexo.processes import Process
+    from mechexo.quick_desk import JobDesk
     from mechexo.state import Transaction
 
 ACTION = "flows.exec"
@@ -30,7 +30,7 @@ class Starter:
     role: Role
 
 
-def starter(desk: Desk) -> Starter:
+def starter(desk: JobDesk) -> Starter:
     """The acting person. Their role is the lowest when the file that would tell is gone."""
     try:
         return Starter(desk.actor, desk.role)

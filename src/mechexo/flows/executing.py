@@ -17,7 +17,7 @@ from mechexo.processes import Process, this_process
 from mechexo.times import exact_duration, format_duration, iso_z
 
 if TYPE_CHECKING:
-    from mechexo.desk import Desk
+    from mechexo.quick_desk import JobDesk
 
 START_WAIT_S = 1.0
 """How long the start of a job waits for its turn at the state file before it goes on without."""
@@ -32,18 +32,20 @@ SKIPPED = BusyError.exit_code
 @dataclass(frozen=True, slots=True)
 class Terms:
     """How a run is to be run. `lock` lets no two runs of the flow run at once; the second waits
-    for it `lock_wait`, then gives up. `expected` is remembered with the flow."""
+    for it `lock_wait`, then gives up. `expected` is remembered with the flow, and is only said to
+    differ where the configuration has `configured`."""
 
     timeout: timedelta | None = None
     lock: bool = False
     lock_wait: timedelta = timedelta(0)
     expected: Expectation | None = None
+    configured: Expectation | None = None
 
 
 _AS_IT_IS = Terms()
 
 
-def execute(desk: Desk, name: str, command: Sequence[str], terms: Terms = _AS_IT_IS) -> FlowRun:
+def execute(desk: JobDesk, name: str, command: Sequence[str], terms: Terms = _AS_IT_IS) -> FlowRun:
     """Runs a command as one run of the flow `name` and records how it went.
 
     The job runs whatever happens to the state file. An end that cannot be written there waits in
@@ -66,8 +68,8 @@ def execute(desk: Desk, name: str, command: Sequence[str], terms: Terms = _AS_IT
             return _skip(desk, name, lock_words(taken, desk.clock.now()), terms, by)
         lock = taken
     run = FlowRun(0, name, RunState.RUNNING, desk.clock.now(), None, None, None, "")
-    if terms.expected is not None:
-        _tell_difference(desk, name, terms.expected)
+    if terms.expected is not None and terms.configured is not None:
+        _tell_difference(name, terms.expected, terms.configured)
     try:
         with desk.state.write(wait_s=START_WAIT_S) as transaction:
             run_id = records.insert(transaction, run, wrapper)
@@ -185,7 +187,7 @@ def check_command(command: Sequence[str]) -> None:
         raise UsageError("there is no command to run; write: mechexo flows exec NAME -- CMD")
 
 
-def _skip(desk: Desk, name: str, why: str, terms: Terms, by: Starter) -> FlowRun:
+def _skip(desk: JobDesk, name: str, why: str, terms: Terms, by: Starter) -> FlowRun:
     """Records that a run did not take place; says so on stderr."""
     now = desk.clock.now()
     _remark(f"{name} is not run: {why}")
@@ -202,16 +204,12 @@ def _skip(desk: Desk, name: str, why: str, terms: Terms, by: Starter) -> FlowRun
     return run
 
 
-def _tell_difference(desk: Desk, name: str, said: Expectation) -> None:
+def _tell_difference(name: str, said: Expectation, configured: Expectation) -> None:
     """Says what of a job's own expectation is not used, because the configuration has another."""
-    configured = desk.settings.flows.get(name)
-    if configured is None or configured.expect_every is None:
-        return
-    grace = configured.grace or timedelta(0)
-    if (configured.expect_every, grace) != (said.expect_every, said.grace):
+    if configured != said:
         _remark(
             f"--expect-every {_expected(said.expect_every, said.grace)} is not used: [flows.{name}]"
-            f" of the configuration says {_expected(configured.expect_every, grace)}"
+            f" of the configuration says {_expected(configured.expect_every, configured.grace)}"
         )
 
 
@@ -230,7 +228,7 @@ def _tell_the_rest(ended: child.Ended, command: Sequence[str], timeout: timedelt
     _remark(f"{command[0]} took longer than {longest} and was ended: exit code {child.TIMED_OUT}")
 
 
-def _record_end(desk: Desk, run: FlowRun, wrapper: Process, by: Starter) -> FlowRun:
+def _record_end(desk: JobDesk, run: FlowRun, wrapper: Process, by: Starter) -> FlowRun:
     try:
         with desk.state.write(wait_s=END_WAIT_S) as transaction:
             return store_end(transaction, run, wrapper, by, desk.clock.now())

@@ -12,22 +12,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mechexo.config import Settings, redact, watched
-from mechexo.errors import NotFoundError, UsageError
+from mechexo.errors import NotFoundError
 from mechexo.health import change_records, records, uptime_records
 from mechexo.health.availability import Sample, Windows, in_ms
+from mechexo.health.checking_in import check_in as check_in
+from mechexo.health.checking_in import job_name
 from mechexo.health.error_budget import UPTIME_CARD, lengths, measured, window_states
 from mechexo.health.hysteresis import next_state
 from mechexo.health.roll_up import roll_up
 from mechexo.health.staleness import STANDS_FOR_INTERVALS, as_shown, is_due
-from mechexo.health.values import Card, CheckIn, Outcome, ProbeChange, ProbeState, Status, Uptime
+from mechexo.health.values import Card, Outcome, ProbeChange, ProbeState, Status, Uptime
 
 if TYPE_CHECKING:
     from mechexo.desk import Desk
     from mechexo.health.context import ConfiguredProbe
     from mechexo.state import Transaction
 
-_LONGEST_JOB = 100
-_LONGEST_DETAIL = 400
 _ROOM_FOR_STORING_S = 0.5
 
 
@@ -202,34 +202,15 @@ def last_change(desk: Desk) -> int:
     return change_records.last_change(desk.state)
 
 
-def check_in(desk: Desk, job: str, *, ok: bool = True, detail: str = "") -> None:
-    """Records that a job is alive, and whether it went well.
-
-    Raises:
-        UsageError: the job's name is empty or too long.
-    """
-    name = _job_name(job)
-    said = " ".join(redact(detail).split())[:_LONGEST_DETAIL]
-    with desk.state.write() as transaction:
-        records.save_check_in(transaction, CheckIn(name, desk.clock.now(), ok, said))
-
-
 def job_started(desk: Desk, job: str) -> None:
     """Records that a job began. That is no check-in: it may hang, and is then missed as before.
 
     Raises:
         UsageError: the job's name is empty or too long.
     """
-    name = _job_name(job)
+    name = job_name(job)
     with desk.state.write() as transaction:
         records.save_job_start(transaction, name, desk.clock.now())
-
-
-def _job_name(job: str) -> str:
-    name = job.strip()
-    if not name or len(name) > _LONGEST_JOB or not name.isprintable():
-        raise UsageError(f"a job's name has 1 to {_LONGEST_JOB} printable letters, not {job!r}")
-    return name
 
 
 def record_ops_ok(desk: Desk, ok: bool) -> None:

@@ -106,14 +106,6 @@ def check_ins(state: State) -> dict[str, CheckIn]:
     }
 
 
-def save_check_in(transaction: Transaction, check_in: CheckIn) -> None:
-    """Puts a job's check-in in place of its last."""
-    transaction.execute(
-        "INSERT OR REPLACE INTO health_check_in VALUES (?,?,?,?)",
-        (check_in.job, iso_z(check_in.at), int(check_in.ok), check_in.detail),
-    )
-
-
 def job_starts(state: State) -> dict[str, datetime]:
     """When each job said last that it began."""
     rows = state.rows("SELECT * FROM health_job_start")
