@@ -19,7 +19,7 @@ from mechexo.flows.orchestrators.values import LogLine, Phase
 from mechexo_tui.panels import deployments
 from mechexo_tui.widgets.format import ASCII, UNICODE, Glyphs, Look
 from mechexo_tui.widgets.lines import text_of, width_of
-from support.fake_prefect import FakePrefect, fake_prefect
+from support.fake_prefect import CAPTURED, FakePrefect, fake_prefect
 from support.orchestrated_desk import desk_with
 
 FAST = 'timeout = "1s"\n'
