@@ -49,9 +49,9 @@ def wanted(desk: Desk) -> Iterator[Wanted]:
     """The annotations of the incidents and rollbacks that may have changed since the last look."""
     from mechexo.grafana import annotating
 
-    now, seen = desk.clock.now(), annotating.seen_until(desk)
+    now, seen = desk.clock.now(), annotating.seen(desk)
     # A Grafana that is new is not told of what is over.
-    since = now if seen is None else min(seen, now) - LOOK_BACK
+    since = now if seen is None else max(seen[0], min(seen[1], now) - LOOK_BACK)
     kinds = desk.settings.grafana.annotate
     if "incidents" in kinds:
         yield from (_of_incident(desk, each) for each in _incidents(desk, since, now))

@@ -115,7 +115,9 @@ def test_a_new_grafana_is_told_of_what_goes_on_and_not_of_what_is_over(
     incidents.close(desk, 1)
     opened(desk, "goes on")
     clock.advance(MINUTE)
-    annotate(desk, deadline_s=5.0)
+    for _ in range(3):
+        annotate(desk, deadline_s=5.0)
+        clock.advance(20 * MINUTE)
     assert "goes on" in the_only(server)["text"]
 
 
@@ -270,6 +272,7 @@ def test_a_token_without_the_right_is_said_and_tried_again(
     assert len(server.annotations) == 1
 
 
+@pytest.mark.slow
 def test_one_that_grafana_refuses_keeps_no_other_back_and_is_given_up_in_the_end(
     grafana_desk: Desk, server: GrafanaServer, clock: VirtualClock
 ) -> None:
@@ -371,6 +374,7 @@ def test_two_programs_do_not_write_at_once(grafana_desk: Desk, server: GrafanaSe
     assert server.requests == []
 
 
+@pytest.mark.slow
 def test_a_storm_is_written_in_rounds(
     grafana_desk: Desk, server: GrafanaServer, clock: VirtualClock
 ) -> None:

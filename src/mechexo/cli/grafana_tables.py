@@ -79,7 +79,9 @@ def note_rows(found: Annotating, limit: int) -> tuple[Columns, Rows]:
     for each in found.notes[:limit]:
         began, ended, text, _ = _wanted(each)
         mark = NOTE_MARKS[each.state]
-        rows.append([each.subject, mark, began, ended, each.written_at, text, each.why or None])
+        # The last part says where more is to be seen, which the first column does here.
+        said = text.rpartition(" | ")[0]
+        rows.append([each.subject, mark, began, ended, each.written_at, said, each.why or None])
     return columns, rows
 
 

@@ -50,8 +50,8 @@ def want(desk: Desk, wanted: Iterable[Wanted]) -> None:
     place, now = place_of(desk.settings.grafana), desk.clock.now()
     known = {each.subject: each.wanted for each in records.noted(desk.state, place)}
     fresh = [each for each in wanted if known.get(each.subject) != rules.as_json(each)]
-    seen = records.seen_until(desk.state, place)
-    if not fresh and seen is not None and timedelta(0) <= now - seen < SEEN_EVERY:
+    seen = records.seen(desk.state, place)
+    if not fresh and seen is not None and timedelta(0) <= now - seen[1] < SEEN_EVERY:
         return
     with desk.state.write() as transaction:
         records.see(transaction, place, now)
@@ -59,9 +59,10 @@ def want(desk: Desk, wanted: Iterable[Wanted]) -> None:
             records.want(transaction, place, each.subject, rules.as_json(each), each.tag, now)
 
 
-def seen_until(desk: Desk) -> datetime | None:
-    """Up to when our records were looked through; None when this Grafana is new."""
-    return records.seen_until(desk.state, place_of(desk.settings.grafana))
+def seen(desk: Desk) -> tuple[datetime, datetime] | None:
+    """From when on and up to when our records were looked through; None when this Grafana is
+    new."""
+    return records.seen(desk.state, place_of(desk.settings.grafana))
 
 
 def unfinished(desk: Desk) -> tuple[str, ...]:

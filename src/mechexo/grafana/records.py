@@ -15,10 +15,11 @@ if TYPE_CHECKING:
     from mechexo.state import State, Transaction
 
 
-def seen_until(state: State, place: str) -> datetime | None:
-    """Up to when records were looked through for this Grafana; None when it is new."""
-    row = state.row("SELECT seen_until FROM grafana_place WHERE place = ?", (place,))
-    return from_iso_z(row["seen_until"]) if row else None
+def seen(state: State, place: str) -> tuple[datetime, datetime] | None:
+    """From when on and up to when records were looked through for this Grafana; None when it is
+    new."""
+    row = state.row("SELECT since, seen_until FROM grafana_place WHERE place = ?", (place,))
+    return (from_iso_z(row["since"]), from_iso_z(row["seen_until"])) if row else None
 
 
 def see(transaction: Transaction, place: str, now: datetime) -> None:
