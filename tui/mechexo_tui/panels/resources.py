@@ -45,10 +45,10 @@ def metric_rows(found: HostStanding, summaries: Sequence[Summary], look: Look) -
     columns = [
         Column("metric", 36),
         Column("now", 10, right=True),
-        Column("over the kept time", bars),
-        Column("min", 9, right=True, drop=2),
-        Column("avg", 9, right=True, drop=3),
-        Column("max", 9, right=True, drop=1),
+        Column("over the kept time", bars, drop=1),
+        Column("min", 9, right=True, drop=3),
+        Column("avg", 9, right=True, drop=4),
+        Column("max", 9, right=True, drop=2),
     ]
     cells: list[list[Span | str]] = [
         [

@@ -99,9 +99,9 @@ def plot_lines(plot: PlotStanding, look: Look, *, height: int = LARGE) -> list[L
     return lines
 
 
-def whole_plot(plot: PlotStanding, look: Look) -> list[Line]:
+def whole_plot(plot: PlotStanding, look: Look, *, height: int = LARGE) -> list[Line]:
     """One plot alone, with its query and when it was answered."""
-    lines = plot_lines(plot, look)
+    lines = plot_lines(plot, look, height=height)
     lines.append(BLANK)
     lines += [((f"  {text}", "dim"),) for text in wrapped(harmless(plot.query), look.width - 3)]
     if plot.look is not None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from mechexo_tui.panels import probes, resources, resources_plots
 from mechexo_tui.panels.probe_story import probe_lines
@@ -15,58 +14,11 @@ from mechexo_tui.widgets.line_list import LineList
 from mechexo_tui.widgets.lines import BLANK, Line, Row, rows_of
 
 if TYPE_CHECKING:
-    from mechexo.health.values import ProbeState
     from mechexo.resources.values import HostStanding
 
 NO_PLOT = "no plot is configured; [resources.plots.NAME] in mechexo.toml adds one"
 NO_PROCESS = "no process is watched; [resources.processes.NAME] in mechexo.toml adds one"
 OF_A_PROCESS = ("cpu_pct", "rss_bytes", "descriptors", "threads")
-
-
-class ProbesScreen(ConsoleScreen):
-    """Probes of one kind, with their values and how these went lately."""
-
-    heading: ClassVar[str] = ""
-
-    def chosen(self, found: Sequence[ProbeState]) -> list[ProbeState]:
-        """The probes that belong here."""
-        return list(found)
-
-    @property
-    def chosen_alert(self) -> int | None:
-        """The open alert of the chosen probe."""
-        name = self.active.key.partition(":")[2]
-        keys = {f"probe:{name}", f"probe:{name}:warning"}
-        alerts = self.overview.alerts.value or ()
-        return next((alert.id for alert in alerts if name and alert.key in keys), None)
-
-    def show_body(self) -> None:
-        """Shows the probes with the filter's words, the uptime below."""
-        look, part = self.look, self.overview.probes
-        found = [probe for probe in self.chosen(part.value or ()) if self._fits(probe)]
-        rows = [Row(title(self.heading, look, aside=probes.probes_aside(found)))]
-        rows += trouble(part, "the probes", look)
-        if part.value is not None:
-            rows += probes.probe_rows(found, self.overview.history.value or {}, look)
-        rows += [Row(BLANK), *self.more_rows()]
-        self.query_one(LineList).show(rows)
-
-    def more_rows(self) -> list[Row]:
-        """What stands below the probes."""
-        return []
-
-    def open_row(self) -> None:
-        """One probe in full."""
-        name = self.active.key.partition(":")[2]
-        probe = next((p for p in self.overview.probes.value or () if p.name == name), None)
-        if probe is not None:
-            lines = probe_lines(probe, (self.overview.history.value or {}).get(name, ()), self.look)
-            crumbs = f"{self.title_id} > {name}"
-            self.console_app.open_screen(TextScreen("tail", crumbs, rows_of(lines)))
-
-    def _fits(self, probe: ProbeState) -> bool:
-        text = f"{probe.name} {probe.kind} {probe.card} {probe.status} {probe.detail}"
-        return fits(text, self.words)
 
 
 class ResourcesScreen(ConsoleScreen):
@@ -160,6 +112,11 @@ class ResourcesScreen(ConsoleScreen):
             return [*rows, Row(((f"  {NO_PLOT}", "dim"),))]
         return rows + resources_plots.plot_rows(plots, look)
 
+    @property
+    def _plot_height(self) -> int:
+        """Lines of a plot that stands alone, its words below it."""
+        return max(resources_plots.SMALL, min(30, self.size.height - 14))
+
     def _whole_probe(self, name: str) -> list[Line]:
         probe = next((p for p in self.overview.probes.value or () if p.name == name), None)
         if probe is None:
@@ -171,7 +128,9 @@ class ResourcesScreen(ConsoleScreen):
         summary = next((s for s in found.summaries if s.metric.key == key), None) if found else None
         if found is None or summary is None:
             return []
-        return resources_plots.metric_lines(summary, found.since, self.look)
+        return resources_plots.metric_lines(
+            summary, found.since, self.look, height=self._plot_height
+        )
 
     def _whole_process(self, name: str) -> list[Line]:
         found: HostStanding | None = self.overview.machine.value
@@ -189,4 +148,4 @@ class ResourcesScreen(ConsoleScreen):
 
     def _whole_plot(self, name: str) -> list[Line]:
         plot = next((p for p in self.overview.plots.value or () if p.name == name), None)
-        return resources_plots.whole_plot(plot, self.look) if plot else []
+        return resources_plots.whole_plot(plot, self.look, height=self._plot_height) if plot else []
