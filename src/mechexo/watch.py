@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from mechexo import hearing, rolling_back, tick_log
 from mechexo.alerts.values import Alert, Delivery, Observation
 from mechexo.asking_outside import asked_by_the_tick
-from mechexo.config.watching import RISK_KIND
 from mechexo.desk import Desk
 from mechexo.desk_status import DeskStatus, status_after_tick
 from mechexo.errors import BusyError, MechexoError, UnreachableError
@@ -231,8 +230,7 @@ def _tick(desk: Desk, deadline_s: float) -> TickReport:
     ]
     probes = this.run("probes", look_s, lambda: health.run_due(desk, deadline_s=look_s * 0.93))
     if probes is not None:
-        own = [each for each in probes if each.kind != RISK_KIND]
-        observations += probe_observations(own, desk.settings.probes, desk.clock.now())
+        observations += probe_observations(probes, desk.settings.probes, desk.clock.now())
     flows_s = this.left_s(keeping_s=alerting_s + sending_s + closing_s)
     standings = this.run("flows", flows_s, lambda: flows.settled_standings(desk))
     settings = desk.settings

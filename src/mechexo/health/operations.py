@@ -45,8 +45,9 @@ def load_probes(settings: Settings, config_path: Path) -> tuple[ConfiguredProbe,
 def run_due(desk: Desk, *, force: bool = False, deadline_s: float = 8.0) -> tuple[ProbeState, ...]:
     """Looks with every probe that is due (`force`: with all), and stores what it found.
 
-    Whatever hangs, looking ends within `deadline_s` seconds. Returns all probes' states, also of
-    those that were not due. A probe whose configuration does not fit is unknown, and says why.
+    Whatever hangs, looking ends within `deadline_s` seconds. Returns the states of all of
+    `[probes]`, also of those that were not due. A probe whose configuration does not fit is
+    unknown, and says why.
 
     Raises:
         BusyError, StateError: the state file could not be written.
@@ -97,7 +98,8 @@ def run_due(desk: Desk, *, force: bool = False, deadline_s: float = 8.0) -> tupl
                     # Another process has looked meanwhile; one outcome must not count twice.
                     continue
                 _store(desk, transaction, present.get(name), name, outcome, now, latency_ms)
-    return probe_states(desk)
+    own = desk.settings.probes
+    return tuple(state for state in probe_states(desk) if state.name in own)
 
 
 def take_in(desk: Desk, told: Iterable[tuple[str, Outcome, datetime]]) -> tuple[ProbeState, ...]:
