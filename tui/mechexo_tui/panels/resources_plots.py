@@ -62,12 +62,13 @@ def plot_rows(plots: Sequence[PlotStanding], look: Look) -> list[Row]:
     ]
     two = look.width >= WIDE
     part = look.wide((look.width - 1 - _GAP) // 2 if two else look.width - 1)
-    blocks = [plot_lines(each, part, height=SMALL) for each in plots]
-    if two:
-        pairs = [blocks[place : place + 2] for place in range(0, len(blocks), 2)]
-        blocks = [beside(pair[0], pair[-1] if pair[1:] else [], part.width, _GAP) for pair in pairs]
-    for block in blocks:
-        rows += [Row(BLANK), *map(Row, block)]
+    step = 2 if two else 1
+    for place in range(0, len(plots), step):
+        first, *others = [plot_lines(p, part, height=SMALL) for p in plots[place : place + step]]
+        lines = beside(first, others[0], part.width, _GAP) if others else first
+        # A row to move to: a list goes from one that can be chosen to the next.
+        key = f"drawn:{plots[place].name}"
+        rows += [Row(BLANK), Row(lines[0], key), *map(Row, lines[1:])]
     return rows
 
 

@@ -50,6 +50,7 @@ class ResourcesScreen(ConsoleScreen):
             "metric": self._whole_metric,
             "process": self._whole_process,
             "plot": self._whole_plot,
+            "drawn": self._whole_plot,
         }
         lines = wholes[kind](name) if kind in wholes else []
         if lines:
