@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from mechexo.cli import flows_crontab, flows_exec, flows_orchestrator, render
+from mechexo.cli import flows_crontab, flows_exec, flows_orchestrator, flows_timers, render
 from mechexo.cli.invocation import command_group, open_desk
 from mechexo.cli.options import Csv, Json, Reason
 
@@ -15,6 +15,7 @@ app = command_group("Flow runs; a wrapper for cron jobs.")
 flows_exec.register(app)
 flows_crontab.register(app)
 flows_orchestrator.register(app)
+flows_timers.register(app)
 
 
 @app.command("runs")
