@@ -55,6 +55,8 @@ HEAR_S = 2.0
 """How long a tick asks the chats, and the telephone's service, for what people answered."""
 ASK_S = 1.5
 """How long the alerts of a tick wait for what the systems outside say, from its beginning on."""
+PRUNE_S = 1.5
+"""How long a tick may take old runs of flows out of the state file."""
 LOOK_UP_S = 2.0
 """How long a message waits for the runbook to be read. It is read only for one whose alert names no
 entry, and what it does not answer in time is not said: a page goes out without it."""
@@ -211,6 +213,7 @@ def _tick(desk: Desk, deadline_s: float) -> TickReport:
     from mechexo.alerts import handing_over
     from mechexo.alerts import operations as alerts
     from mechexo.flows import operations as flows
+    from mechexo.flows import pruning
     from mechexo.health import operations as health
     from mechexo.rollback.flags import spool
 
@@ -296,6 +299,9 @@ def _tick(desk: Desk, deadline_s: float) -> TickReport:
         lambda: alerts.deliver_due(desk, deadline_s=send_s * 0.9, entries=entries),
     )
 
+    # After the sending: nobody is paged later for what is old.
+    prune_s = min(PRUNE_S, this.left_s(keeping_s=closing_s))
+    this.run("history", prune_s, lambda: pruning.prune_due(desk))
     for begun in late:
         begun.finish(this.left_s(keeping_s=closing_s))
     if desk.settings.watchdog.url:

@@ -133,31 +133,6 @@ def test_without_a_usual_duration_no_flow_is_slow(
     assert not flows.summaries(desk)[0].slow
 
 
-def test_runs_older_than_90_days_go_but_the_newest_thousand_stay(
-    desk: Desk, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(records, "KEEP_RUNS", 5)
-    old = clock.now() - timedelta(days=91)
-    record(desk, old - timedelta(days=300))
-    for minute in range(7):
-        record(desk, old + timedelta(minutes=minute), state=RunState.FAILED)
-    record(desk, old, flow="other")
-    for day in (89, 2):
-        record(desk, clock.now() - timedelta(days=day), state=RunState.FAILED)
-    flows.execute(desk, "bars", ["true"])
-    kept = flows.runs(desk, flow="bars", limit=None)
-    # The last good run stays however old it is: lateness is measured from it.
-    assert [(clock.now() - run.started_at).days for run in kept] == [0, 2, 89, 90, 90, 391]
-    assert len(flows.runs(desk, flow="other")) == 1
-
-
-def test_a_few_old_runs_stay(desk: Desk, clock: VirtualClock) -> None:
-    for day in range(100, 400, 100):
-        record(desk, clock.now() - timedelta(days=day))
-    flows.execute(desk, "bars", ["true"])
-    assert len(flows.runs(desk, flow="bars")) == 4
-
-
 def test_figures_are_over_the_window_only(
     make_desk: Callable[..., Desk], clock: VirtualClock
 ) -> None:

@@ -73,7 +73,7 @@ def test_a_desk_that_is_well_is_recorded_as_well(trading_desk: Desk, clock: Virt
     names = [stage.name for stage in record.stages]
     # Beside the others: it is told when it ends.
     names.remove("resources")
-    assert names == ["probes", "flows", "uptime", "calls", "alerts", "deliveries"]
+    assert names == ["probes", "flows", "uptime", "calls", "alerts", "deliveries", "history"]
     assert read_status(trading_desk).ops_ok
     clock.advance(timedelta(minutes=1))
     tick(trading_desk)

@@ -72,6 +72,18 @@ def at_most(longest: str, why: str) -> After:
     return After(check)
 
 
+def at_least(shortest: str, why: str) -> After:
+    """No shorter than this, and why."""
+    limit = parse_duration(shortest)
+
+    def check(value: timedelta) -> timedelta:
+        if value < limit:
+            raise ValueError(f"a duration of at least {shortest}: {why}")
+        return value
+
+    return After(check)
+
+
 def _zone(value: str) -> str:
     try:
         ZoneInfo(value)

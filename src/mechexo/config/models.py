@@ -33,6 +33,7 @@ from mechexo.config.fields import (
     Table,
     Wait,
     Zone,
+    at_least,
     at_most,
     between,
     text,
@@ -174,6 +175,17 @@ class FlowSettings(Table):
 
 
 @dataclass(frozen=True, kw_only=True)
+class FlowHistorySettings(Table):
+    """`[flow_history]`: how long runs of flows are kept. Beyond that a flow's newest 1,000 runs
+    stay, and its newest good one."""
+
+    runs: Annotated[Duration, at_least("8d", "the screens show a week")] = timedelta(days=400)
+    """A run older than this goes."""
+    output: Duration = timedelta(days=30)
+    """The end of a good run's output goes after this; of one that failed it stays with the run."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class UptimeSettings(Table):
     """`[uptime]`: the objective that `status` measures against."""
 
@@ -254,6 +266,7 @@ class Settings(Table):
     prometheus: PrometheusSettings = field(default_factory=PrometheusSettings)
     grafana: GrafanaSettings = field(default_factory=GrafanaSettings)
     risk: RiskTables = field(default_factory=dict)
+    flow_history: FlowHistorySettings = field(default_factory=FlowHistorySettings)
     uptime: UptimeSettings = field(default_factory=UptimeSettings)
     watchdog: WatchdogSettings = field(default_factory=WatchdogSettings)
     server: ServerSettings = field(default_factory=ServerSettings)

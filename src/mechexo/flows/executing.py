@@ -73,7 +73,6 @@ def execute(desk: JobDesk, name: str, command: Sequence[str], terms: Terms = _AS
     try:
         with desk.state.write(wait_s=START_WAIT_S) as transaction:
             run_id = records.insert(transaction, run, wrapper)
-            records.prune(transaction, name, run.started_at)
             if terms.expected is not None:
                 records.expect(transaction, name, terms.expected, run.started_at)
         # Only now: a commit that a full disk refused has left no such run.

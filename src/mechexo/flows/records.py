@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mechexo.state import State, Transaction
 
 KEEP_FOR = timedelta(days=90)
-"""How long runs are kept, and longer while they are among their flow's newest."""
+"""How long it is kept that a run did not take place, and at most so many of a flow."""
 KEEP_RUNS = 1000
 PRUNED_AT_ONCE = 500
 
@@ -36,25 +36,6 @@ def insert(transaction: Transaction, run: FlowRun, wrapper: Process) -> int:
         ),
     )
     return int(cursor.lastrowid or 0)
-
-
-def prune(transaction: Transaction, flow: str, now: datetime) -> None:
-    """Removes a flow's runs older than 90 days, but none of its newest 1,000, nor its newest good
-    one, from which lateness is measured. The indexes make it cheap; a long backlog goes in parts.
-    """
-    transaction.execute(
-        "DELETE FROM flow_run WHERE id IN (SELECT id FROM flow_run WHERE flow=:flow"
-        " AND started_at<:oldest AND state<>'running' AND started_at<(SELECT started_at"
-        " FROM flow_run WHERE flow=:flow ORDER BY started_at DESC LIMIT 1 OFFSET :others)"
-        " AND id IS NOT (SELECT id FROM flow_run WHERE flow=:flow AND state='completed'"
-        " ORDER BY ended_at DESC LIMIT 1) ORDER BY started_at LIMIT :most)",
-        {
-            "flow": flow,
-            "oldest": iso_z(now - KEEP_FOR),
-            "others": KEEP_RUNS - 1,
-            "most": PRUNED_AT_ONCE,
-        },
-    )
 
 
 def is_stored(transaction: Transaction, run: FlowRun, wrapper: Process) -> bool:
