@@ -19,7 +19,7 @@ from bench.flow_years import fill, name_of
 from mechexo.clock import VirtualClock
 from mechexo.desk import Desk
 from mechexo.desk_status import read_status
-from mechexo.flows import operations
+from mechexo.flows import operations, pruning
 from mechexo.state import State
 from mechexo_tui.panels import flows as panel
 from mechexo_tui.sources import FIRST, STATE, read_parts
@@ -42,6 +42,7 @@ def main() -> None:
             "summaries of the flows, 7 days": lambda: operations.summaries(desk),
             "the newest 200 runs": lambda: operations.runs(desk, limit=200),
             "the newest 50 runs of one flow": lambda: operations.runs(desk, flow=name_of(0)),
+            "what the tick asks of the flows": lambda: operations.settled_standings(desk),
             "lines of the section": lambda: panel.summary_rows(seen, look),
             "what the first frame shows": lambda: _read(desk, FIRST),
             "a refresh: all that the state file changes": lambda: _read(desk, STATE),
@@ -50,6 +51,9 @@ def main() -> None:
             each()
             times = turns(asked.rounds, each)
             table.row(what, times, _verdict(times) if what.startswith("a refresh") else "")
+        gone: list[int] = []
+        pruned = turns(asked.rounds, lambda: gone.append(pruning.prune_due(desk)))
+        table.row("pruning in a tick", pruned, f"{max(gone):,} runs at most")
 
 
 def _read(desk: Desk, names: tuple[str, ...]) -> None:
