@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import types
 import typing
+from collections.abc import Callable
 from dataclasses import fields, is_dataclass, replace
 from datetime import datetime
 from enum import Enum
@@ -59,7 +60,7 @@ def from_text(
         if document["version"] != VERSION or document["of"] != _identity(settings):
             return None
         found = document["look"] if runs else document["look"] | {"runs": []}
-        return typing.cast(Look, _read(Look, found))
+        return typing.cast(Look, _reader(Look)(found))
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
 
@@ -69,34 +70,36 @@ def _identity(settings: OrchestratorSettings) -> list[Any]:
     return [settings.kind, settings.url, settings.token, settings.user, settings.password]
 
 
+Read = Callable[[Any], Any]
+"""Makes a value of what `documents.plain` made of it. Raises ValueError, TypeError or KeyError when
+it is no such value."""
+
+
 @cache
-def _shape(kind: type) -> dict[str, Any]:
-    return typing.get_type_hints(kind, _NAMES)
-
-
-def _read(shape: Any, found: Any) -> Any:
-    """A value of that type from what `documents.plain` made of it.
-
-    Raises:
-        ValueError, TypeError, KeyError: it is no such value.
-    """
+def _reader(shape: Any) -> Read:
+    """The reading of one type: found out once, for a desk has hundreds of deployments."""
     if is_dataclass(shape) and isinstance(shape, type):
-        hints = _shape(shape)
-        return shape(
-            **{each.name: _read(hints[each.name], found[each.name]) for each in fields(shape)}
-        )
+        hints = typing.get_type_hints(shape, _NAMES)
+        readers = [(each.name, _reader(hints[each.name])) for each in fields(shape)]
+        return lambda found: shape(*[read(found[name]) for name, read in readers])
     origin = typing.get_origin(shape)
     if origin in (types.UnionType, typing.Union):
-        chosen = [each for each in typing.get_args(shape) if each is not type(None)]
-        return None if found is None else _read(chosen[0], found)
+        [chosen] = [each for each in typing.get_args(shape) if each is not type(None)]
+        inner = _reader(chosen)
+        return lambda found: None if found is None else inner(found)
     if origin is tuple:
-        return tuple(_read(typing.get_args(shape)[0], each) for each in found)
+        one = _reader(typing.get_args(shape)[0])
+        return lambda found: tuple([one(each) for each in found])
     if shape is datetime:
-        return from_iso_z(found)
+        return from_iso_z
     if isinstance(shape, type) and issubclass(shape, Enum):
-        return shape(found)
-    if shape is float and isinstance(found, int) and not isinstance(found, bool):
-        return float(found)
-    if not isinstance(found, shape):
-        raise TypeError(f"{found!r} is no {shape.__name__}")
-    return found
+        return shape
+    # JSON may write a number without its fraction; a truth is no number.
+    fitting = (float, int) if shape is float else (shape,)
+
+    def checked(found: Any) -> Any:
+        if type(found) not in fitting:
+            raise TypeError(f"{found!r} is no {shape.__name__}")
+        return found
+
+    return checked
