@@ -15,6 +15,7 @@ from mechexo.doctor import (
     machine_checks,
     oncall_checks,
     orchestrator_checks,
+    plot_checks,
     reference_checks,
     settings_checks,
     state_checks,
@@ -100,4 +101,5 @@ def _ask_about_desk(
     ask("flows", lambda: reference_checks.watched_twice(desk))
     ask("orchestrators", lambda: orchestrator_checks.orchestrators(desk))
     ask("grafana", lambda: grafana_checks.grafana(desk))
+    ask("plots", lambda: plot_checks.plots(desk))
     ask("probes", lambda: desk_checks.probes(desk))

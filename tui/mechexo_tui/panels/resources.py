@@ -22,6 +22,8 @@ OF_PROCESSES = "process_"
 _NARROW, _WIDE = 20, 60
 """Bars of a small plot; from `_ROOMY` cells on there is room for one a minute."""
 _ROOMY = 140
+_BRIEF = {"cpu_pct": "cpu", "memory_pct": "memory", "load_per_core": "load per core"}
+_BRIEF_BARS = 8
 _RUNS, _MISSING, _UNKNOWN = "RUNS", "MISSING", "UNKNOWN"
 
 
@@ -169,3 +171,35 @@ def _spark(summary: Summary, found: HostStanding, until: datetime, bars: int, lo
 
 def _bars(look: Look) -> int:
     return _WIDE if look.width >= _ROOMY else _NARROW
+
+
+def brief_aside(found: HostStanding | None) -> str:
+    """The watched processes that are missing, for the closed section; empty when none is."""
+    missing = [each.name for each in found.processes if each.count == 0] if found else []
+    return f"missing: {', '.join(missing[:3])}{' …' if missing[3:] else ''}" if missing else ""
+
+
+def brief_rows(found: HostStanding | None, look: Look) -> list[Row]:
+    """The machine in one line, for the open section of the overview; none before the first look."""
+    if found is None or found.at is None:
+        return []
+    line: tuple[Span, ...] = (("  machine", "dim"),)
+    if found.outdated:
+        sign, style = shown_as.status("unknown", look.glyphs)
+        since = shown_as.moment(found.at, look)
+        return [
+            Row((*line, ("  ", ""), (sign, style), (f"  no tick has looked since {since}", "")))
+        ]
+    by_key = {each.metric.key: each for each in found.summaries}
+    for key, name in _BRIEF.items():
+        if (each := by_key.get(key)) is not None:
+            spark = _spark(each, found, found.at, _BRIEF_BARS, look)
+            value, style = _now(each.current, each.unit, look, outdated=False)
+            line += ((f"  {name} ", "dim"), (value, style), (f" {spark}", "accent"))
+    missing = brief_aside(found)
+    rows = [Row(line)]
+    if missing:
+        sign = f"  {look.glyphs.critical} {_MISSING}"
+        named = missing.partition(": ")[2]
+        rows.append(Row(((sign, "critical"), (f"  watched processes: {named}", ""))))
+    return rows

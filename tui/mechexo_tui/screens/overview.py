@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from textual.app import ComposeResult
 
 from mechexo_tui.actions import SECTION_KEYS
-from mechexo_tui.panels import alerts, ci, costs, flows, probes
+from mechexo_tui.panels import alerts, ci, costs, flows, probes, resources
 from mechexo_tui.panels.titles import folding_title, reason_line, title, trouble
 from mechexo_tui.screens.base import ConsoleScreen
 from mechexo_tui.screens.plain import plain_rows
@@ -261,12 +261,14 @@ class OverviewScreen(ConsoleScreen):
         machines = probes.machine_probes(seen.probes.value or ())
         uptime = seen.status.value.uptime if seen.status.value else None
         aside = probes.probes_aside(machines)
+        missing = resources.brief_aside(seen.machine.value)
         measured = probes.uptime_aside(uptime, look) if uptime else ""
         return (
             seen.probes,
-            f" {look.glyphs.dot} ".join(filter(None, (aside, measured))),
+            f" {look.glyphs.dot} ".join(filter(None, (aside, missing, measured))),
             lambda: [
                 *probes.probe_rows(machines, history, look),
+                *resources.brief_rows(seen.machine.value, look),
                 *(probes.uptime_rows(uptime, look) if uptime and measured else ()),
             ],
         )
