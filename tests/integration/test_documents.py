@@ -53,9 +53,10 @@ def test_the_readme_calls_the_screens_by_their_names() -> None:
     from mechexo_tui.actions import SCREENS
 
     text = " ".join((REPOSITORY / "README.md").read_text().split())
-    listed = re.search(r"`1` to `9` switch screens: ([\w, ]+)", text.replace(" (or `:log`)", ""))
+    said = text.replace(" (or `:log`)", "")
+    listed = re.search(r"`1` to `9` and `0` switch screens: ([\w, ]+)", said)
     assert listed
-    assert listed[1].strip() == ", ".join(name for _, name, _, _ in SCREENS)
+    assert listed[1].strip().lower() == ", ".join(name for _, name, _, _ in SCREENS)
     assert "messages (or `:log`)" in text
     assert "log" in next(words for _, name, _, words in SCREENS if name == "messages")
 
