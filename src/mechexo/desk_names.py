@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mechexo.config.watching import watched
 from mechexo.flows.orchestrators.rules import Trouble
 from mechexo.runbook.values import DeskNames
 
@@ -40,7 +41,7 @@ def desk_names(settings: Settings) -> DeskNames:
 def _alerts(settings: Settings) -> Iterator[str]:
     """As `observing` and `costs` name them; what people raise by hand has any name."""
     yield from ALWAYS
-    yield from settings.probes
+    yield from watched(settings)
     yield from settings.runbook.alerts_from_outside
     for flow in settings.flows:
         yield from (f"{flow}_failed", f"{flow}_overdue")

@@ -15,7 +15,7 @@ from mechexo.clock import VirtualClock
 from mechexo.desk import Desk
 from mechexo.desk_status import read_status
 from mechexo.health import operations as health
-from mechexo.health.values import Card, ProbeState, Status
+from mechexo.health.values import Card, Outcome, ProbeState, Status
 from mechexo.risk_report import RiskReport, reports
 from mechexo.watch import tick
 from support.risk_books import READ, change, make_book
@@ -216,3 +216,38 @@ def test_limits_that_left_the_configuration_resolve(
     without = make_desk(f'[risk.desk]\nsource = "sqlite:///book.db"\n{READ}')
     ticks(without, clock, 1)
     assert risk_alerts(without) == set()
+
+
+def test_what_another_process_learnt_earlier_counts_no_more(
+    desk: Desk, clock: VirtualClock
+) -> None:
+    tick(desk)
+    name, then = "risk.desk.gross", clock.now()
+    clock.advance(timedelta(minutes=1))
+    health.take_in(desk, [(name, Outcome(Status.OK, "now"), clock.now())])
+    health.take_in(desk, [(name, Outcome(Status.CRITICAL, "earlier"), then)])
+    assert probe(desk, name).detail == "now"
+
+
+def test_a_query_that_never_ends_is_ended(make_desk: MakeDesk) -> None:
+    endless = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT MAX(x) FROM n"
+    desk = make_desk(
+        f'[risk.endless]\nsource = "sqlite:///book.db"\ntimeout = "1s"\n'
+        f'read.capital = "{endless}"\n[risk.free]\nsource = "sqlite:///book.db"\n{READ}'
+    )
+    make_book(desk.root)
+    tick(desk)
+    first, second = reports(desk)
+    assert "no answer" in first.standing.why
+    assert second.status is Status.OK
+
+
+def test_what_a_source_tells_of_long_ago_is_unknown(make_desk: MakeDesk) -> None:
+    desk = make_desk(
+        f'[risk.desk]\nsource = "sqlite:///book.db"\nstale_after = "5m"\n{READ}'
+        "read.as_of = \"SELECT '2026-03-02T14:20:00Z'\"\n"
+    )
+    make_book(desk.root)
+    tick(desk)
+    assert report(desk).detail == "what it tells is 10m old"
+    assert {each.status for each in report(desk).limits} == {Status.UNKNOWN}

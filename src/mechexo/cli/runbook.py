@@ -17,7 +17,8 @@ from mechexo.cli.invocation import Invocation, command_group, open_desk
 from mechexo.cli.options import Csv, Json
 from mechexo.cli.runbook_step import register as register_following
 from mechexo.clock import SystemClock
-from mechexo.config import Settings, find_config, load_settings
+from mechexo.config import Settings, find_config, load_settings, watched
+from mechexo.config.watching import risk_probes
 from mechexo.errors import ConfigError, NotFoundError
 from mechexo.runbook.library import Library, read_folder, read_library, shipped_folder
 from mechexo.runbook.opening import open_directly
@@ -193,7 +194,7 @@ def _alert(ctx: typer.Context, said: str, settings: Settings | None) -> tuple[st
     from mechexo.runbook.lookup import name_of_key
 
     name = name_of_key(said)
-    probe = settings.probes.get(name) if settings and said.startswith("probe:") else None
+    probe = watched(settings).get(name) if settings and said.startswith("probe:") else None
     return name, probe.runbook if probe else ""
 
 
@@ -235,7 +236,10 @@ def check(ctx: typer.Context, json_: Json = False) -> None:
     if settings and path:
         probes = {name: probe.runbook for name, probe in settings.probes.items()}
         flows = {name: flow.runbook for name, flow in settings.flows.items()}
-        findings += check_probes(library.entries, probes, str(path), path.read_text(), flows=flows)
+        risks = [(table, name, each.runbook) for table, name, each in risk_probes(settings)]
+        findings += check_probes(
+            library.entries, probes, str(path), path.read_text(), flows=flows, risks=risks
+        )
         shipped = read_folder(shipped_folder(), shipped=True)
         names = desk_names(settings)
         findings += check_names(library.entries, names, root=tree, shipped=shipped)

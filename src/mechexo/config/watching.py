@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from mechexo.config.risk import LimitSettings, RiskSettings, limit_probe, source_probe
@@ -21,12 +21,15 @@ def watched(settings: Settings) -> Mapping[str, ProbeSettings]:
     and its limits."""
     if not settings.risk:
         return settings.probes
-    found = dict(settings.probes)
+    return {**settings.probes, **{name: probe for _, name, probe in risk_probes(settings)}}
+
+
+def risk_probes(settings: Settings) -> Iterator[tuple[str, str, ProbeSettings]]:
+    """The probes that `[risk]` adds: the table that each comes from, its name, and itself."""
     for name, table in settings.risk.items():
-        found[source_probe(name)] = _probe(table, table)
+        yield f"risk.{name}", source_probe(name), _probe(table, table)
         for limit, each in table.limits.items():
-            found[limit_probe(name, limit)] = _probe(table, each)
-    return found
+            yield f"risk.{name}.limits.{limit}", limit_probe(name, limit), _probe(table, each)
 
 
 def _probe(source: RiskSettings, of: RiskSettings | LimitSettings) -> ProbeSettings:

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from mechexo.access import glob_start
 from mechexo.alerts.channels.address import address_of
 from mechexo.config import ChannelSettings, redact
+from mechexo.config.watching import risk_probes
 from mechexo.desk import Desk
 from mechexo.doctor.findings import Finding, doubtful, kept_out, well, wrong
 from mechexo.errors import ConfigError, UnreachableError
@@ -175,6 +176,7 @@ def runbook(desk: Desk) -> Iterator[Finding]:
     unknown = False
     named = [(f"probes.{name}", probe.runbook) for name, probe in desk.settings.probes.items()]
     named += [(f"flows.{name}", flow.runbook) for name, flow in desk.settings.flows.items()]
+    named += [(table, probe.runbook) for table, _, probe in risk_probes(desk.settings)]
     for table, wanted in named:
         if wanted and wanted not in known:
             unknown = True

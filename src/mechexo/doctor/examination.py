@@ -17,6 +17,7 @@ from mechexo.doctor import (
     orchestrator_checks,
     plot_checks,
     reference_checks,
+    risk_checks,
     settings_checks,
     state_checks,
     time_checks,
@@ -102,4 +103,5 @@ def _ask_about_desk(
     ask("orchestrators", lambda: orchestrator_checks.orchestrators(desk))
     ask("grafana", lambda: grafana_checks.grafana(desk))
     ask("plots", lambda: plot_checks.plots(desk))
+    ask("risk", lambda: risk_checks.sources(desk))
     ask("probes", lambda: desk_checks.probes(desk))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator
 
+from mechexo.config.watching import risk_probes
 from mechexo.desk import Desk
 from mechexo.doctor.findings import Finding, doubtful, well, wrong
 from mechexo.errors import MechexoError
@@ -32,6 +33,7 @@ def suspects(desk: Desk) -> Iterator[Finding]:
     named = [(f"probes.{name}", probe.suspect) for name, probe in settings.probes.items()]
     named += [(f"flows.{name}", flow.suspect) for name, flow in settings.flows.items()]
     named += [(f"ci.{name}", each.suspect) for name, each in settings.ci.items()]
+    named += [(table, probe.suspect) for table, _, probe in risk_probes(settings)]
     named += [
         (f"orchestrators.{name}", each.suspect) for name, each in settings.orchestrators.items()
     ]

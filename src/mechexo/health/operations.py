@@ -111,19 +111,21 @@ def take_in(desk: Desk, told: Iterable[tuple[str, Outcome, datetime]]) -> tuple[
         BusyError, StateError: the state file could not be written.
     """
     found = {name: (outcome, at) for name, outcome, at in told}
-    known = records.stored_states(desk.state)
-    if any(_is_newer(at, known.get(name)) for name, (_, at) in found.items()):
+    known, now = records.stored_states(desk.state), desk.clock.now()
+    if any(_is_newer(at, known.get(name), now) for name, (_, at) in found.items()):
         with desk.state.write() as transaction:
             present = records.stored_states(transaction)
             for name, (outcome, at) in found.items():
-                if _is_newer(at, present.get(name)):
+                if _is_newer(at, present.get(name), now):
                     _store(desk, transaction, present.get(name), name, outcome, at, None)
     return tuple(state for state in probe_states(desk) if state.name in found)
 
 
-def _is_newer(at: datetime, stored: ProbeState | None) -> bool:
-    # One in the future was stamped by a clock that was set back since.
-    return stored is None or stored.observed_at is None or stored.observed_at != at
+def _is_newer(at: datetime, stored: ProbeState | None, now: datetime) -> bool:
+    if stored is None or stored.observed_at is None:
+        return True
+    # What is known of the future was stamped by a clock that was set back since.
+    return stored.observed_at < at or (stored.observed_at > now and stored.observed_at != at)
 
 
 def _store(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from types import MappingProxyType
 
@@ -28,17 +28,20 @@ def check_probes(
     source: str,
     *,
     flows: Mapping[str, str] = MappingProxyType({}),
+    risks: Iterable[tuple[str, str, str]] = (),
 ) -> tuple[Finding, ...]:
-    """Whether every probe's and every flow's alert leads to an entry.
+    """Whether the alert of every probe, flow, risk source and limit leads to an entry.
 
     Args:
         entries: as read.
         probes: probe name -> the entry it names, or an empty text; `flows` alike.
         config: the configuration file, for the findings, and `source` its text.
+        risks: of each risk source and limit its table, its alert and the entry it names, if any.
     """
     ids = {entry.id for entry in entries}
     findings = []
     named = [(f"[probes.{name}]", name, wanted) for name, wanted in probes.items()]
+    named += [(f"[{table}]", alert, wanted) for table, alert, wanted in risks]
     named += [
         (f"[flows.{name}]", f"{name}_{trouble}", wanted)
         for name, wanted in flows.items()
