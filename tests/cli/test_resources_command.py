@@ -160,7 +160,7 @@ def test_a_plot_shows_values_thresholds_and_the_servers_warnings(plotted: Desk) 
     assert lines[0] == "Order latency in s"
     assert any("✖" in line and "0.5 s" in line and "╌" in line for line in lines)
     assert "•  XNYS: 0.6 s, from 0 s to 0.6 s" in lines
-    assert "✖ CRITICAL above 0.5 s: now: XNYS" in lines
+    assert "✖ CRITICAL from 0.5 s: XNYS now" in lines
     assert "? Prometheus warns: one store is gone" in lines
 
 
@@ -187,7 +187,7 @@ def test_a_plot_gives_scripts_one_document_and_csv(plotted: Desk) -> None:
     (plot,) = document["plots"]
     assert plot["series"][0]["name"] == "XNYS"
     assert plot["series"][0]["values"] == pytest.approx([0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6])
-    assert (plot["step_s"], plot["error"]) == (60.0, "")
+    assert (plot["step_s"], plot["error"], plot["status"]) == (60.0, "", "critical")
     assert plot["thresholds"] == [{"value": 0.5, "severity": "critical", "below": False}]
     told = mechexo("resources", "plot", "latency", "--csv", config=plotted.config_path)
     rows = list(csv.DictReader(io.StringIO(told.stdout)))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from mechexo.cli.resources_drawing import draw, mark_of
 from mechexo.resources.rules import binned
-from mechexo.resources.words import figure, plot_remarks, sparkline
+from mechexo.resources.words import figure, is_beyond, plot_remarks, plot_verdict, sparkline
 from mechexo.times import format_duration, in_zone
 
 if TYPE_CHECKING:
@@ -151,6 +151,7 @@ def plot_body(found: PlotStanding) -> dict[str, object]:
         "observed_at": found.good_at,
         "asked_at": found.asked_at,
         "outdated": found.outdated,
+        "status": plot_verdict(found)[0] or None,
         "error": found.why,
         "breaker": {
             "standing": found.standing,
@@ -216,18 +217,16 @@ def plot_lines(found: PlotStanding, now: datetime, zone: ZoneInfo) -> Iterator[s
 
 
 def _beyond(found: PlotStanding) -> Iterator[str]:
-    """Each threshold with the series that are past it now."""
+    """Each threshold with the series that have reached it now."""
     for line in found.lines:
         sign = {"warning": "▲ WARNING", "critical": "✖ CRITICAL"}[line.severity]
-        side = "below" if line.below else "above"
+        side = "down from" if line.below else "from"
         past = [
             name
             for name, points in zip(found.names, found.points, strict=True)
-            if points
-            and (last := points[-1][1]) is not None
-            and (last < line.value if line.below else last > line.value)
+            if points and is_beyond(points[-1][1], line)
         ]
-        now = f"now: {', '.join(past)}" if past else "none now"
+        now = f"{', '.join(past)} now" if past else "none now"
         yield f"{sign} {side} {figure(line.value, found.unit)}: {now}"
 
 

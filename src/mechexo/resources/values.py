@@ -108,8 +108,8 @@ class HostStanding:
     """When it was looked at last; None when it never was."""
     outdated: bool
     """Whether that is too long ago to say how it is now."""
-    since: datetime
-    """From when on samples are kept."""
+    since: datetime = field(compare=False)
+    """From when on samples are kept; it moves with the time, and tells nothing new."""
     summaries: tuple[Summary, ...] = ()
     processes: tuple[WatchedProcess, ...] = ()
     problems: Mapping[str, str] = field(default_factory=dict)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from mechexo.outside.words import asking_words
-from mechexo.resources.plot_values import PlotStanding
+from mechexo.resources.plot_values import PlotLine, PlotStanding
 from mechexo.times import format_duration
 
 _SUFFIXES = ((1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
@@ -40,6 +40,44 @@ def sparkline(values: Sequence[float | None], unit: str, bars: str = BARS) -> st
         else bars[0 if top <= 0 else max(0, min(last, round(value / top * last)))]
         for value in values
     )
+
+
+def is_beyond(value: float | None, line: PlotLine) -> bool:
+    """Whether a value has reached a threshold; a missing one has not."""
+    if value is None:
+        return False
+    return value <= line.value if line.below else value >= line.value
+
+
+def plot_verdict(plot: PlotStanding) -> tuple[str, str]:
+    """How the newest values of a plot stand to its thresholds: `ok`, `warning`, `critical`,
+    `unknown`, or "" when it has none; and in words. What is missing now is not ok."""
+    newest = {
+        name: points[-1][1] if points else None
+        for name, points in zip(plot.names, plot.points, strict=True)
+    }
+    known = {name: value for name, value in newest.items() if value is not None}
+    if plot.why:
+        return "unknown", plot.why
+    if plot.look is None or plot.outdated:
+        return "unknown", "not asked yet" if plot.look is None else "not asked lately"
+    if not known:
+        return "unknown", "no data now" if newest else "no data: the query found no series"
+    said = ", ".join(f"{name} {figure(value, plot.unit)}" for name, value in known.items())
+    if not plot.lines:
+        return "", said
+    for severity in ("critical", "warning"):
+        past = [
+            f"{name} {figure(value, plot.unit)}"
+            for name, value in known.items()
+            if any(is_beyond(value, each) for each in plot.lines if each.severity == severity)
+        ]
+        if past:
+            return severity, ", ".join(past)
+    if len(known) < len(newest):
+        gone = ", ".join(name for name in newest if name not in known)
+        return "unknown", f"missing now: {gone}"
+    return "ok", said
 
 
 def plot_remarks(plot: PlotStanding, now: datetime) -> list[str]:
