@@ -76,7 +76,7 @@ def _grafana(desk: Desk) -> Iterator[Outside]:
     yield Outside("grafana", lambda deadline_s: say(grafana.look(desk, deadline_s=deadline_s)), say)
     yield Outside(
         "annotations",
-        lambda deadline_s: say(grafana_annotations.annotate(desk, deadline_s=deadline_s)),
+        lambda deadline_s: say(grafana_annotations.annotate_meanwhile(desk, deadline_s)),
         say,
     )
 

@@ -8,13 +8,14 @@ rollback waits for nothing and fails by nothing here, and none is forgotten whil
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime, timedelta
 from html import escape
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from mechexo.config import redact
-from mechexo.errors import NotFoundError, StateError
+from mechexo.errors import BusyError, NotFoundError, StateError
 from mechexo.grafana.rules import own_tag, word
 from mechexo.grafana.values import Annotating, Wanted
 from mechexo.masking import masked
@@ -43,6 +44,16 @@ def annotate(desk: Desk, *, deadline_s: float, force: bool = False) -> Annotatin
 
     annotating.want(desk, wanted(desk))
     return annotating.write_due(desk, deadline_s=deadline_s, force=force)
+
+
+def annotate_meanwhile(desk: Desk, deadline_s: float) -> None:
+    """As `annotate`, for the tick: when another program does it, that is as good.
+
+    Raises:
+        StateError: the records could not be read or kept.
+    """
+    with suppress(BusyError):
+        annotate(desk, deadline_s=deadline_s)
 
 
 def wanted(desk: Desk) -> Iterator[Wanted]:

@@ -17,6 +17,7 @@ from mechexo.grafana.rules import milliseconds
 from mechexo.grafana_annotations import annotate
 from mechexo.incidents import operations as incidents
 from mechexo.rollback import operations as rollback
+from mechexo.state.lock_files import held
 from mechexo.watch import tick
 from rollback.carrying import carry_out
 from rollback.histories import History, at
@@ -62,6 +63,15 @@ def test_a_grafana_that_fails_leaves_the_tick_and_the_desk_as_they_are(
     assert report.alerts == ()
     assert not [each for each in read_status(grafana_desk).reasons if "rafana" in each]
     assert standing(grafana_desk).why == "answered 500"
+
+
+def test_a_tick_beside_another_program_that_annotates_has_not_failed(
+    grafana_desk: Desk, server: GrafanaServer
+) -> None:
+    incidents.open_incident(grafana_desk, title="Feed is stale", severity="SEV1")
+    with held(f"{grafana_desk.state.path}.grafana", "test"):
+        assert tick(grafana_desk, deadline_s=60.0).failed == ()
+    assert server.annotations == {}
 
 
 def test_a_desk_without_grafana_has_no_such_stage(desk: Desk) -> None:
