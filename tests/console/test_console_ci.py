@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -20,8 +21,13 @@ from mechexo.flows.ci.values import CiRun, CiStanding, CiState
 from mechexo.outside import Standing
 from mechexo_tui.panels import ci
 from mechexo_tui.widgets.format import ASCII, UNICODE, Glyphs, Look
-from mechexo_tui.widgets.lines import Palette, Row, linked, text_of, width_of
+from mechexo_tui.widgets.lines import Palette, Row, linked, opens_address, text_of, width_of
 from support.ci_server import CiServer, ci_server, github_run
+from support.pseudo_terminal import PseudoTerminal, plain
+
+PROGRAM = (
+    "import sys; from pathlib import Path; from mechexo_tui.app import run; run(Path(sys.argv[1]))"
+)
 
 NOW = START + timedelta(minutes=10)
 LOOK = Look(120, NOW, ZoneInfo("America/New_York"))
@@ -130,6 +136,12 @@ def test_an_address_that_is_none_of_the_web_is_no_link(address: str) -> None:
     assert linked("tests", address, "bold") == ("tests", "bold")
 
 
+def test_the_space_behind_a_link_in_a_table_is_none_of_it() -> None:
+    [row] = [row for row in ci.run_rows([(standing(RUN), RUN)], LOOK) if row.key]
+    links = [text for text, style in row.line if opens_address(style)]
+    assert links == ["tests"]
+
+
 @pytest.fixture
 def server() -> Iterator[CiServer]:
     with ci_server() as each:
@@ -188,3 +200,16 @@ async def test_a_server_that_has_gone_leaves_what_is_known_with_its_age(
         text = screen_text(pilot)
         assert "known 30m ago" in text
         assert "✖ FAILED" in text
+
+
+@pytest.mark.slow
+@pytest.mark.terminal
+def test_the_terminal_is_given_the_address_of_a_runs_page(ci_desk: Desk) -> None:
+    argv = [sys.executable, "-c", PROGRAM, str(ci_desk.config_path)]
+    with PseudoTerminal(argv, 120, 40, environ={"LANG": "C.UTF-8"}) as terminal:
+        terminal.collect(until=lambda data: "quit" in plain(data), timeout_s=30)
+        terminal.send("0")
+        seen = terminal.collect(until=lambda data: b"actions/runs/7\x1b\\" in data, timeout_s=30)
+        assert b";https://github.example.com/desk/strategies/actions/runs/7\x1b\\" in seen.data
+        assert b"\x1b]8;;\x1b\\" in seen.data  # each link ends
+        terminal.send("q")

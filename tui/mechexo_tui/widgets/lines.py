@@ -52,6 +52,11 @@ def linked(text: str, address: str, style: str = "") -> Span:
     return text, f"{style}{_LINK}{address}"
 
 
+def opens_address(style: str) -> bool:
+    """Whether text of this style is a link."""
+    return _LINK in style
+
+
 def text_of(shown: Line) -> str:
     """The line's text without its styles."""
     return "".join(text for text, _ in shown)
@@ -228,4 +233,4 @@ def _parsed(text: str) -> Style:
 @lru_cache(1024)
 def _opening(style: Style, address: str) -> Style:
     # Made once: a link that is painted again keeps its id, by which a terminal knows it.
-    return style.update_link(address)
+    return (style + Style(underline=True)).update_link(address)

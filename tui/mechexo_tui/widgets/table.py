@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from mechexo_tui.widgets.lines import Line, Span, fitted, width_of
+from mechexo_tui.widgets.lines import Line, Span, fitted, opens_address, width_of
 
 GAP = 2
 
@@ -63,7 +63,13 @@ class Table:
         spans: list[Span] = [(" " * self.indent, "")] if self.indent else []
         for position, (cell, (_, column)) in enumerate(zip(cells, self.columns, strict=True)):
             text, style = (cell, "") if isinstance(cell, str) else cell
-            spans.append((fitted(text, column.width, right=column.right), style))
+            shown = fitted(text, column.width, right=column.right)
+            if opens_address(style) and not column.right:
+                # The space behind it belongs to the column and not to the link.
+                spans.append((shown.rstrip(), style))
+                spans.append((" " * (len(shown) - len(shown.rstrip())), ""))
+            else:
+                spans.append((shown, style))
             if position < len(self.columns) - 1:
                 spans.append((" " * GAP, ""))
         return tuple(spans)
