@@ -12,6 +12,7 @@ that of the fills with what is still held, marked at the last fill (`mechexo.ris
 from __future__ import annotations
 
 import sqlite3
+from bisect import bisect_left
 from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
@@ -80,10 +81,10 @@ def _look(
     ).fetchone()
     if strange is not None:
         raise UnreachableError(f"a fill is neither BUY nor SELL: {str(strange[0])[:20]!r}")
-    month = _held_before(connection, day.month_starts_at)
-    today = _held_before(connection, day.starts_at)
-    now, of_month, without_fee = _booked(connection, month, day.month_starts_at)
-    _, of_today, _ = _booked(connection, today, day.starts_at)
+    before = _held_before(connection, day.month_starts_at)
+    now, of_today, of_month, without_fee = _booked(
+        connection, before, _ms(day.month_starts_at), _ms(day.starts_at)
+    )
     why = not_told("trading", "broker", "limits", "rates", "as_of", "capital_used")
     if without_fee:
         unknown = f"{without_fee} fills of the month have no fee in the quote currency"
@@ -124,7 +125,7 @@ def _held_before(connection: sqlite3.Connection, at: datetime) -> dict[Pair, Hel
     there may be millions of fills."""
     rows = connection.execute(
         "SELECT market, symbol, quote_asset, "
-        "SUM(CASE trade_type WHEN 'BUY' THEN amount ELSE -amount END) FROM TradeFill "
+        "SUM(CASE trade_type WHEN 'BUY' THEN amount ELSE -amount END) FROM TradeFill NOT INDEXED "
         "WHERE timestamp < ? GROUP BY market, symbol, quote_asset",
         (_ms(at),),
     ).fetchall()
@@ -140,27 +141,33 @@ def _held_before(connection: sqlite3.Connection, at: datetime) -> dict[Pair, Hel
 
 
 def _booked(
-    connection: sqlite3.Connection, before: dict[Pair, Held], since: datetime
-) -> tuple[dict[Pair, Held], tuple[Amount, ...], int]:
-    """What each pair holds now, what was earned since a moment, and how many fills have no fee."""
+    connection: sqlite3.Connection, before: dict[Pair, Held], month: int, today: int
+) -> tuple[dict[Pair, Held], tuple[Amount, ...], tuple[Amount, ...], int]:
+    """What each pair holds now, what was earned today and in the month (both given by when they
+    began), and how many fills of the month have no fee."""
+    # Without an index: fills that follow each other in one are all over the table.
     rows = connection.execute(
-        "SELECT market, symbol, quote_asset, trade_type, amount, price, trade_fee_in_quote "
-        "FROM TradeFill WHERE timestamp >= ? "
+        "SELECT market, symbol, quote_asset, trade_type, amount, price, trade_fee_in_quote, "
+        "timestamp FROM TradeFill NOT INDEXED WHERE timestamp >= ? "
         "ORDER BY market, symbol, quote_asset, timestamp, rowid",
-        (_ms(since),),
+        (month,),
     )
-    held, earned, without_fee = dict(before), [], 0
+    held, without_fee = dict(before), 0
+    of_today: list[Amount] = []
+    earlier: list[Amount] = []
     for pair, own in groupby(rows, key=lambda row: (row[0], row[1], row[2])):
         fills = list(own)
         without_fee += sum(1 for row in fills if row[6] is None)
-        held[pair], amount = book(before.get(pair, Held()), _fills(fills))
-        earned.append(Amount(amount, pair[2]))
-    return held, added_up(earned), without_fee
+        at = bisect_left(fills, today, key=lambda row: row[7])
+        between, amount = book(before.get(pair, Held()), _fills(fills[:at]))
+        earlier.append(Amount(amount, pair[2]))
+        held[pair], amount = book(between, _fills(fills[at:]))
+        of_today.append(Amount(amount, pair[2]))
+    return held, added_up(of_today), added_up([*earlier, *of_today]), without_fee
 
 
 def _fills(rows: Iterable[tuple[object, ...]]) -> Iterable[Fill]:
-    for row in rows:
-        _, _, _, side, amount, price, fee = row
+    for _, _, _, side, amount, price, fee, _ in rows:
         yield Fill(_SIGNS[str(side)] * _whole(amount), _whole(price), _whole(fee or 0))
 
 
