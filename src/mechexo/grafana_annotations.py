@@ -8,7 +8,6 @@ rollback waits for nothing and fails by nothing here, and none is forgotten whil
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
 from datetime import datetime, timedelta
 from html import escape
 from typing import TYPE_CHECKING
@@ -46,14 +45,16 @@ def annotate(desk: Desk, *, deadline_s: float, force: bool = False) -> Annotatin
     return annotating.write_due(desk, deadline_s=deadline_s, force=force)
 
 
-def annotate_meanwhile(desk: Desk, deadline_s: float) -> None:
-    """As `annotate`, for the tick: when another program does it, that is as good.
+def annotate_meanwhile(desk: Desk, deadline_s: float) -> Annotating | None:
+    """As `annotate`, for the tick: None when another program does it, which is as good.
 
     Raises:
         StateError: the records could not be read or kept.
     """
-    with suppress(BusyError):
-        annotate(desk, deadline_s=deadline_s)
+    try:
+        return annotate(desk, deadline_s=deadline_s)
+    except BusyError:
+        return None
 
 
 def wanted(desk: Desk) -> Iterator[Wanted]:
