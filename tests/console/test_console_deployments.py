@@ -99,6 +99,7 @@ def test_rows_and_pages_fit_their_terminal(desk: Desk, width: int, glyphs: Glyph
     lines += [text_of(row.line) for row in deployments.run_rows(known.look.runs, how)]
     for one in known.look.standing.deployments:
         lines += map(text_of, deployments.head_lines("prefect", one, how, why="w " * 90))
+        lines += map(text_of, deployments.trend_lines(one, known.look.runs, how))
     for run in known.look.runs:
         lines += map(text_of, deployments.log_lines(replace(run, reason="r " * 90), (), how))
     assert [line for line in lines if width_of(line) > width] == []
@@ -112,6 +113,24 @@ def test_a_traceback_in_a_log_keeps_its_lines(desk: Desk) -> None:
     texts = [text_of(line).strip() for line in lines[-3:]]
     assert texts[0].endswith("ERROR    it failed")
     assert texts[1:] == ["Traceback:", "line 1·[2J"]
+
+
+def test_a_deployments_runs_are_counted_and_plotted(desk: Desk) -> None:
+    known = looking.known_of(desk, "prefect")
+    assert known.look is not None
+    one = replace(known.look.standing.deployments[0], p95_s=60.0)
+    run = next(run for run in known.look.runs if run.phase is Phase.COMPLETED)
+    runs = [
+        replace(run, id=str(n), started_at=CAPTURED - timedelta(hours=n), duration_s=10.0 * n,
+                phase=Phase.FAILED if n == 4 else Phase.COMPLETED)
+        for n in range(1, 9)
+    ]  # fmt: skip
+    said = "\n".join(text_of(line) for line in deployments.trend_lines(one, runs, look(desk)))
+    for words in ("87.5% well, 7 of the newest 8", "▲ 1m", "• ended well", "+ not well"):
+        assert words in said
+    few = deployments.trend_lines(one, runs[:2], look(desk))
+    assert [text_of(line).strip() for line in few] == ["ended      100.0% well, 2 of the newest 2"]
+    assert deployments.trend_lines(one, [], look(desk)) == []
 
 
 SLOW = pytest.mark.slow
@@ -142,7 +161,7 @@ async def test_enter_shows_a_deployments_runs_and_then_a_runs_log(
         text = screen_text(pilot)
         for words in ("✖ FAILING", "on prefect", "schedule", "✖ FAILED"):
             assert words in text
-        await press(pilot, "j", "enter")
+        await press(pilot, "j", "j", "enter")
         await until(pilot, "The end of its log")
         await until(pilot, "ERROR")
         await press(pilot, "q", "q")
@@ -156,7 +175,7 @@ async def test_a_log_that_cannot_be_read_is_unknown_and_says_why(
     async with show(desk, 120, 40) as pilot:
         await chosen(pilot, QUOTES, page=True)
         prefect.failing["/logs/filter"] = "500"
-        await press(pilot, "enter")
+        await press(pilot, "j", "enter")
         await until(pilot, "? UNKNOWN")
         assert "the log:" in screen_text(pilot)
 
@@ -242,6 +261,9 @@ async def test_a_failed_run_is_retried_by_the_beginning_of_its_id(
 ) -> None:
     async with show(desk, 160, 40) as pilot:
         await chosen(pilot, QUOTES, page=True)
+        await press(pilot, "t")
+        assert "choose a run first" in screen_text(pilot)
+        await press(pilot, "j")
         run = pilot.app.screen.run  # type: ignore[attr-defined]
         await press(pilot, "t", "enter")
         await until(pilot, "its id begins with:")
@@ -254,7 +276,7 @@ async def test_a_failed_run_is_retried_by_the_beginning_of_its_id(
 async def test_what_cannot_be_done_is_said_before_it_is_confirmed(desk: Desk, show: Show) -> None:
     async with show(desk, 160, 40) as pilot:
         await chosen(pilot, QUOTES, page=True)
-        await press(pilot, "c", "enter")
+        await press(pilot, "j", "c", "enter")
         await until(pilot, "it has ended already")
 
 

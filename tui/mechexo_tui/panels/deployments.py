@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from mechexo.flows.orchestrators.values import NOT_WELL, UNDER_WAY, WAITING, Phase
+from mechexo.flows.orchestrators.values import ENDED, NOT_WELL, UNDER_WAY, WAITING, Phase
 from mechexo.orchestrator_words import not_current, verdict
+from mechexo_tui.panels.durations import Took, duration_lines
 from mechexo_tui.widgets import format as shown_as
 from mechexo_tui.widgets.lines import Line, Row, Span, harmless, wrapped
 from mechexo_tui.widgets.table import Column, Table, natural
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from mechexo.flows.orchestrators.standings import DeploymentStanding, Known
     from mechexo.flows.orchestrators.values import LogLine, OrchestratorRun
     from mechexo_tui.widgets.format import Look
+
+FEWEST_PLOTTED = 3
+"""So many runs make a plot."""
 
 _DEPLOYMENTS = (
     Column("deployment", 30),
@@ -200,6 +204,28 @@ def head_lines(source: str, one: DeploymentStanding, look: Look, *, why: str) ->
         for place, text in enumerate(wrapped(harmless(value), look.width - 16)):
             lines.append(((f"   {'' if place else name:<11}", "dim"), (text, "")))
     return lines
+
+
+def trend_lines(one: DeploymentStanding, runs: Sequence[OrchestratorRun], look: Look) -> list[Line]:
+    """How many of the runs that were read ended well, and how long they took."""
+    ended = [run for run in runs if run.phase in ENDED]
+    if not ended:
+        return []
+    well = sum(run.phase is Phase.COMPLETED for run in ended)
+    took = [
+        Took(at, run.duration_s, run.phase is Phase.COMPLETED)
+        for run in ended
+        if (at := run.started_at or run.due_at) is not None and run.duration_s is not None
+    ]
+    share = shown_as.percent(100 * well / len(ended), look.glyphs)
+    lines: list[Line] = [
+        (("   ended      ", "dim"), (f"{share} well, {well} of the newest {len(ended)}", ""))
+    ]
+    if len(took) < FEWEST_PLOTTED:
+        return lines
+    start = min(run.at for run in took)
+    plot = duration_lines("How long runs took", took, look, start=start, usual_s=one.p95_s)
+    return [*lines, (), *plot]
 
 
 def run_rows(runs: Sequence[OrchestratorRun], look: Look) -> list[Row]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from mechexo.flows.values import RunState
 from mechexo_tui.panels import flows
-from mechexo_tui.plotting import Point, Series, Threshold, time_plot
+from mechexo_tui.panels.durations import Took, duration_lines
 from mechexo_tui.widgets import format as shown_as
 from mechexo_tui.widgets.lines import BLANK, Line, beside, harmless, wrapped
 
@@ -90,26 +90,13 @@ def _durations(
     summary: FlowSummary, runs: Sequence[FlowRun], look: Look, is_cut: bool
 ) -> list[Line]:
     start = look.now - timedelta(days=summary.days)
-    shown = [run for run in runs if run.started_at >= start and run.duration_s is not None]
-    shown.sort(key=lambda run: run.started_at)
-    well: list[Point] = []
-    ill: list[Point] = []
-    for run in shown:
-        (well if run.state is RunState.COMPLETED else ill).append((run.started_at, run.duration_s))
+    shown = [
+        Took(run.started_at, run.duration_s, run.state is RunState.COMPLETED)
+        for run in runs
+        if run.started_at >= start and run.duration_s is not None
+    ]
     title = f"How long runs took, {summary.days} days"
     if is_cut and len(shown) == len(runs):
-        start = shown[0].started_at
+        start = min(run.at for run in shown)
         title = f"How long runs took, the newest {len(shown):,}"
-    limit = [] if summary.usual_s is None else [Threshold(summary.usual_s, "warning")]
-    return time_plot(
-        title,
-        [Series("ended well", well), *([Series("not well", ill, joined=False)] if ill else [])],
-        look,
-        start=start,
-        end=look.now,
-        height=7,
-        unit="",
-        thresholds=limit,
-        from_zero=True,
-        figure=lambda value: shown_as.duration(value, look.glyphs) if value else "0s",
-    )
+    return duration_lines(title, shown, look, start=start, usual_s=summary.usual_s)

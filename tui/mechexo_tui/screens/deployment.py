@@ -113,8 +113,11 @@ class DeploymentScreen(ConsoleScreen):
         """Shows the deployment and its runs."""
         look, asked = self.look, self._runs.value
         why = self._why_not_now()
-        rows = rows_of(panel.head_lines(self.source, self.standing, look, why=why))
         every = asked.runs if asked else ()
+        first, *others = panel.head_lines(self.source, self.standing, look, why=why)
+        # It can be chosen, so that the page opens at its top and not at the first run.
+        rows = [Row(first, "about:"), *rows_of(others)]
+        rows += rows_of(panel.trend_lines(self.standing, every, look))
         runs = [
             run
             for run in every
@@ -131,8 +134,8 @@ class DeploymentScreen(ConsoleScreen):
             if asked.why and not self._asking:
                 sign, style = shown_as.status("unknown", look.glyphs)
                 said = f"as kept by the tick: {shown_as.told(asked.why, look)}"
-                first, *more = wrapped(said, look.width - 16)
-                rows.append(Row((("  ", ""), (sign, style), (f"  {first}", ""))))
+                line, *more = wrapped(said, look.width - 16)
+                rows.append(Row((("  ", ""), (sign, style), (f"  {line}", ""))))
                 rows += [Row(((f"             {text}", ""),)) for text in more[:2]]
             rows += panel.run_rows(runs, look)
         self.query_one(LineList).show(rows)
