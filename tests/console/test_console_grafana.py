@@ -186,6 +186,8 @@ def test_a_picture_stands_in_place_of_the_console_until_a_key_is_pressed(
     with PseudoTerminal(argv, 100, 30, environment()) as terminal:
         picture = picture_in(terminal)
         assert "\N{UPPER HALF BLOCK}" in plain(picture)
+        ((path, _),) = server.asked("GET", "/render/")
+        assert "width=1000&height=560" in path
         # On a screen of its own: what a shell left on the first one stays.
         assert picture.rindex(b"\x1b[?1049h") > picture.rindex(b"\x1b[?1049l")
         after(terminal, " ", "Order latency")

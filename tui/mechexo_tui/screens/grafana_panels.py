@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 BACK = timedelta(hours=6)
 """How far back a picture reaches."""
+CELL = (10, 20)
+"""About so many pixels a cell of the terminal is wide and high."""
+LARGEST = (2000, 1200)
 
 
 class GrafanaPanelsScreen(ConsoleScreen):
@@ -109,12 +112,21 @@ class GrafanaPanelsScreen(ConsoleScreen):
         self._drawing = panel.title
         self.show_now()
         end = app.desk.clock.now()
+        lines = self.size.height - terminal_pictures.KEPT_LINES
+        width = max(400, min(self.size.width * CELL[0], LARGEST[0]))
+        height = max(200, min(lines * CELL[1], LARGEST[1]))
 
         def draw() -> None:
             from mechexo.grafana import operations
 
             found = operations.picture(
-                app.desk, self._board.uid, panel.id, start=end - BACK, end=end
+                app.desk,
+                self._board.uid,
+                panel.id,
+                start=end - BACK,
+                end=end,
+                width=width,
+                height=height,
             )
             app.call_later(self._show, panel, found, end)
 
