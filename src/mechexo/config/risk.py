@@ -70,7 +70,7 @@ FIELDS = (
     "rate",
 )
 """What a row of a part may hold."""
-READ_BY_PART = ("sqlite", "https", "http")
+READ_BY_PART = ("sqlite", "postgresql", "postgres", "https", "http")
 """The sources that `read` belongs to."""
 _WITHOUT_READ = ("freqtrade", "hummingbot", "nautilus")
 
@@ -105,8 +105,8 @@ class RiskSettings(Table):
     """`[risk.NAME]`: one source of what the desk holds and risks. A single one may be `[risk]`."""
 
     source: Annotated[str, text()]
-    """`sqlite:///path`, `https://...`, `freqtrade:///path`, `hummingbot:///path`,
-    `nautilus:///folder`, or a plug-in's `kind://...`; `sqlite:////path` is absolute."""
+    """`sqlite:///path`, `postgresql://...`, `https://...`, `freqtrade:///path`,
+    `hummingbot:///path`, `nautilus:///folder`, or a plug-in's `kind://...`; `sqlite:////path` is absolute."""
     currency: str = "USD"
     """Sums are in this currency, as far as there are rates for the others."""
     zone: str = ""
@@ -115,7 +115,7 @@ class RiskSettings(Table):
     """When a trading day begins. From 12:00 on it is the next date's: 17:00 is how currencies
     are traded."""
     read: dict[str, str] = field(default_factory=dict)
-    """Of sqlite and https, for each part the query or the JSON path."""
+    """Of sqlite, postgresql and https, for each part the query or the JSONPath."""
     fields: dict[str, str] = field(default_factory=dict)
     """What a field is called there, where it is not its own name: `symbol = "ticker"`."""
     rates: dict[str, Annotated[float, between(1e-12, 1e12)]] = field(default_factory=dict)

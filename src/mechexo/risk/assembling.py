@@ -246,8 +246,8 @@ def moment_of(rows: Sequence[Row]) -> datetime:
         raise UnreachableError("no row was found")
     stored = _first(rows[0], "value")
     try:
-        if isinstance(stored, str):
-            at = datetime.fromisoformat(stored.strip())
+        if isinstance(stored, str | datetime):
+            at = stored if isinstance(stored, datetime) else datetime.fromisoformat(stored.strip())
             return (at.replace(tzinfo=UTC) if at.tzinfo is None else at).astimezone(UTC)
         seconds = float(number(stored, "the moment"))
         while abs(seconds) > 1e11:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 _MODULES = {
     "sqlite": "sqlite",
+    "postgresql": "postgresql",
+    "postgres": "postgresql",
     "https": "http_json",
     "http": "http_json",
     "freqtrade": "freqtrade",
