@@ -190,10 +190,13 @@ def test_no_line_is_wider_than_the_screen_and_ascii_stays_ascii(
 
 
 def test_a_metric_alone_is_a_plot_with_its_average() -> None:
-    (cpu,) = [each for each in standing().summaries if each.metric.key == "cpu_pct"]
-    text = texts(resources_plots.metric_lines(cpu, START - HOUR, shown(100)))
+    found = standing()
+    (cpu,) = [each for each in found.summaries if each.metric.key == "cpu_pct"]
+    text = texts(resources_plots.metric_lines(cpu, found, shown(100)))
     assert "cpu_pct" in text
     assert "average 50.0%" in text
+    old = texts(resources_plots.metric_lines(cpu, standing(outdated=True), shown(100)))
+    assert "? UNKNOWN  no tick has looked since" in old
 
 
 PLOTS = """
@@ -253,6 +256,25 @@ async def test_the_screen_shows_all_of_it_and_enter_opens_each(
             await press(pilot, "r")
     # What the console shows comes from the state file: it never waits for a Prometheus.
     assert len(server.asked) == asked == 1
+
+
+@pytest.mark.slow
+async def test_a_plot_that_is_open_follows_what_becomes_known(
+    make_desk: MakeDesk, clock: VirtualClock, show: Show
+) -> None:
+    desk = sampled(make_desk(PLOTS.format(url="http://127.0.0.1:1")))
+    async with show(desk) as pilot:
+        await press(pilot, "5")
+        await until(pilot, "This machine")
+        pilot.app.screen.choose_row("metric:memory_pct")  # type: ignore[attr-defined]
+        await press(pilot, "enter")
+        await until(pilot, "average 41.0%")
+        clock.advance(MINUTE)
+        later = replace(look_at(-1), gauges={"memory_pct": 89.0})
+        with desk.state.write() as transaction:
+            records.keep(transaction, later, since=START - HOUR)
+        await press(pilot, "r")
+        await until(pilot, "average 45.0%")
 
 
 @pytest.mark.slow

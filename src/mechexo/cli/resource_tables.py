@@ -25,7 +25,6 @@ SPARK = 24
 HEIGHT = 12
 """Lines of a plot."""
 _PIPE_WIDTH = 100
-_PROCESS = "process_"
 
 Columns = Sequence[str]
 Rows = list[list[object]]
@@ -42,7 +41,8 @@ def summary_rows(found: HostStanding) -> tuple[Columns, Rows]:
     return columns, [
         [
             each.metric.key,
-            _said(each.current, each),
+            # What nobody renewed does not say how it is now.
+            None if found.outdated else _said(each.current, each),
             sparkline(binned(each.points, found.since, until, SPARK), each.unit),
             *(_said(value, each) for value in (each.lowest, each.average, each.highest)),
         ]

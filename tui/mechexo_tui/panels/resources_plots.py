@@ -12,10 +12,8 @@ from mechexo_tui.widgets.lines import BLANK, Line, Row, Span, beside, harmless, 
 from mechexo_tui.widgets.table import Column, Table, natural
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from mechexo.resources.plot_values import PlotStanding
-    from mechexo.resources.values import Summary
+    from mechexo.resources.values import HostStanding, Summary
     from mechexo_tui.widgets.format import Look
 
 WIDE = 140
@@ -113,7 +111,7 @@ def whole_plot(plot: PlotStanding, look: Look, *, height: int = LARGE) -> list[L
 
 
 def metric_lines(
-    summary: Summary, since: datetime, look: Look, *, height: int = LARGE
+    summary: Summary, found: HostStanding, look: Look, *, height: int = LARGE
 ) -> list[Line]:
     """One metric of the machine over the kept time."""
     points = [(each.at, each.value) for each in summary.points]
@@ -122,8 +120,8 @@ def metric_lines(
         summary.metric.key,
         [Series("", points)],
         look,
-        start=since,
-        end=look.now,
+        start=found.since,
+        end=found.at or look.now,
         height=height,
         unit=unit,
         from_zero=summary.unit == "%",
@@ -132,9 +130,12 @@ def metric_lines(
     if summary.average is not None:
         average = figure(summary.average, summary.unit)
         lines.append(((f"  average {average}", "dim"),))
-    if summary.why:
+    why = f"now: {harmless(summary.why)}" if summary.why else ""
+    if found.outdated:
+        why = f"no tick has looked since {shown_as.moment(found.at, look)}"
+    if why:
         sign, style = shown_as.status("unknown", look.glyphs)
-        lines.append((("  ", ""), (sign, style), (f"  now: {harmless(summary.why)}", "")))
+        lines.append((("  ", ""), (sign, style), (f"  {why}", "")))
     return lines
 
 

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from mechexo_tui.panels import probes, resources, resources_plots
 from mechexo_tui.panels.probe_story import probe_lines
 from mechexo_tui.panels.titles import title, trouble
 from mechexo_tui.panels.words import fits
 from mechexo_tui.screens.base import ConsoleScreen
+from mechexo_tui.screens.resource import WHOLES, ResourceScreen
 from mechexo_tui.screens.text import TextScreen
 from mechexo_tui.widgets.line_list import LineList
-from mechexo_tui.widgets.lines import BLANK, Line, Row, rows_of
-
-if TYPE_CHECKING:
-    from mechexo.resources.values import HostStanding
+from mechexo_tui.widgets.lines import BLANK, Row, rows_of
 
 NO_PLOT = "no plot is configured; [resources.plots.NAME] in mechexo.toml adds one"
 NO_PROCESS = "no process is watched; [resources.processes.NAME] in mechexo.toml adds one"
-OF_A_PROCESS = ("cpu_pct", "rss_bytes", "descriptors", "threads")
 
 
 class ResourcesScreen(ConsoleScreen):
@@ -45,17 +40,11 @@ class ResourcesScreen(ConsoleScreen):
     def open_row(self) -> None:
         """A probe, a metric, a process or a plot in full."""
         kind, _, name = self.active.key.partition(":")
-        wholes = {
-            "probe": self._whole_probe,
-            "metric": self._whole_metric,
-            "process": self._whole_process,
-            "plot": self._whole_plot,
-            "drawn": self._whole_plot,
-        }
-        lines = wholes[kind](name) if kind in wholes else []
-        if lines:
-            crumbs = f"{self.title_id} > {name}"
-            self.console_app.open_screen(TextScreen("tail", crumbs, rows_of(lines)))
+        crumbs = f"{self.title_id} > {name}"
+        if kind == "probe":
+            self._open_probe(name, crumbs)
+        elif kind in WHOLES:
+            self.console_app.open_screen(ResourceScreen(crumbs, WHOLES[kind](name)))
 
     def _probes(self) -> list[Row]:
         look, part = self.look, self.overview.probes
@@ -113,40 +102,8 @@ class ResourcesScreen(ConsoleScreen):
             return [*rows, Row(((f"  {NO_PLOT}", "dim"),))]
         return rows + resources_plots.plot_rows(plots, look)
 
-    @property
-    def _plot_height(self) -> int:
-        """Lines of a plot that stands alone, its words below it."""
-        return max(resources_plots.SMALL, min(30, self.size.height - 14))
-
-    def _whole_probe(self, name: str) -> list[Line]:
+    def _open_probe(self, name: str, crumbs: str) -> None:
         probe = next((p for p in self.overview.probes.value or () if p.name == name), None)
-        if probe is None:
-            return []
-        return probe_lines(probe, (self.overview.history.value or {}).get(name, ()), self.look)
-
-    def _whole_metric(self, key: str) -> list[Line]:
-        found = self.overview.machine.value
-        summary = next((s for s in found.summaries if s.metric.key == key), None) if found else None
-        if found is None or summary is None:
-            return []
-        return resources_plots.metric_lines(
-            summary, found.since, self.look, height=self._plot_height
-        )
-
-    def _whole_process(self, name: str) -> list[Line]:
-        found: HostStanding | None = self.overview.machine.value
-        lines: list[Line] = []
-        for metric in OF_A_PROCESS:
-            key = f"{resources.OF_PROCESSES}{metric}:{name}"
-            for each in found.summaries if found else ():
-                if found and each.metric.key == key:
-                    height = resources_plots.SMALL
-                    lines += resources_plots.metric_lines(
-                        each, found.since, self.look, height=height
-                    )
-                    lines.append(BLANK)
-        return lines
-
-    def _whole_plot(self, name: str) -> list[Line]:
-        plot = next((p for p in self.overview.plots.value or () if p.name == name), None)
-        return resources_plots.whole_plot(plot, self.look, height=self._plot_height) if plot else []
+        if probe is not None:
+            lines = probe_lines(probe, (self.overview.history.value or {}).get(name, ()), self.look)
+            self.console_app.open_screen(TextScreen("tail", crumbs, rows_of(lines)))
