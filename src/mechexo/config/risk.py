@@ -106,7 +106,8 @@ class RiskSettings(Table):
 
     source: Annotated[str, text()]
     """`sqlite:///path`, `postgresql://...`, `https://...`, `freqtrade:///path`,
-    `hummingbot:///path`, `nautilus:///folder`, or a plug-in's `kind://...`; `sqlite:////path` is absolute."""
+    `hummingbot:///path`, `nautilus:///folder`, or a plug-in's `kind://...`; `sqlite:////path` is
+    absolute."""
     currency: str = "USD"
     """Sums are in this currency, as far as there are rates for the others."""
     zone: str = ""
