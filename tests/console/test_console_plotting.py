@@ -153,6 +153,13 @@ def test_one_series_is_drawn_in_dots_where_the_terminal_has_them() -> None:
     assert any("\u2800" < character <= "\u28ff" for character in said)
 
 
+def test_a_few_values_are_drawn_in_signs_that_can_be_seen() -> None:
+    said = "".join(plot(Series("x", by_the_minute(7.0)), look=LOOK))
+    assert "•" in said
+    assert "x  7" in said
+    assert "from" not in said
+
+
 def test_what_is_beyond_a_threshold_has_its_colour_too() -> None:
     lines = time_plot("x", [Series("x", by_the_minute(*range(60)))], IN_ASCII, start=START, end=END,
                       thresholds=[Threshold(30, "critical")])  # fmt: skip

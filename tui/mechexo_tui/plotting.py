@@ -179,7 +179,9 @@ def _painted(
 ) -> list[list[tuple[str, str]]]:
     """The rows of the plot from the top, as spans."""
     width, height = size
-    fine = look.glyphs.marks == UNICODE.marks and len(series) == 1
+    # A single dot of a cell is hard to see; a line of them is not.
+    many = sum(value is not None for one in series for _, value in one.points) >= FEWEST
+    fine = look.glyphs.marks == UNICODE.marks and len(series) == 1 and many
     across, up = (2, 4) if fine else (1, 1)
     cells: dict[tuple[int, int], tuple[str, str]] = {}
     for each in thresholds:
@@ -327,7 +329,9 @@ def _legend(series: Sequence[Series], look: Look, unit: str, say: Figure) -> lis
         else:
             newest = each.points[-1][1]
             now = "missing now" if newest is None else f"{say(newest)}{_unit(unit)}"
-            said = f"{now}, from {say(min(known))} to {say(max(known))}"
+            said = now
+            if min(known) < max(known):
+                said += f", from {say(min(known))} to {say(max(known))}"
         mark = f"{sign} " if len(series) > 1 else ""
         style = _STYLES[number % len(_STYLES)]
         name = cut(each.name, max(8, look.width - 30), mark=look.glyphs.cut)
