@@ -269,6 +269,7 @@ def test_a_redeploy_is_a_document(redeployed: Desk) -> None:
     [
         ((), "say which version"),
         (("--to", "9"), "kept: 2, 1"),
+        (("--as-of", "2026-11-23"), "a date without a time is not a moment"),
         (("--as-of", "2020-01-01T00:00"), "the oldest that is kept was seen first"),
     ],
 )

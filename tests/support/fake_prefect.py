@@ -116,6 +116,8 @@ class FakePrefect:
         if between := wanted.get("expected_start_time"):
             after, before = moment(between["after_"]), moment(between["before_"])
             rows = [row for row in rows if after <= moment(row["expected_start_time"]) <= before]
+        if ids := wanted.get("id"):
+            rows = [row for row in rows if row["id"] in ids["any_"]]
         if state := wanted.get("state"):
             rows = [row for row in rows if row["state_name"] in state["name"]["any_"]]
         if what == "logs":

@@ -17,7 +17,7 @@ from mechexo.flows.orchestrators import looking
 from mechexo.health.values import Card, Status
 from mechexo.watch import TickReport, tick
 from support.fake_prefect import CAPTURED, PASSWORD, FakePrefect, fake_prefect
-from support.orchestrated_desk import COMPLETED, FAILED, FLOWS, LATE, RUNNING, table
+from support.orchestrated_desk import COMPLETED, FAILED, FLOWS, RUNNING, table
 
 pytestmark = pytest.mark.slow
 
@@ -269,23 +269,37 @@ def test_an_orchestrator_that_left_the_configuration_resolves_its_alerts(
     assert open_keys(without) == set()
 
 
-def test_a_late_run_that_newer_ones_push_out_of_sight_stays_late(
+@pytest.mark.parametrize("more", ["most_runs = 1\n", 'look_back = "1m"\n'])
+def test_a_run_that_is_out_of_sight_stays_late_stuck_or_failed(
     make_desk: MakeDesk,
     monkeypatch: pytest.MonkeyPatch,
     prefect: FakePrefect,
     clock: VirtualClock,
+    more: str,
 ) -> None:
-    desk = watching(make_desk, monkeypatch, prefect, clock)
-    tick(desk)
-    cut = watching(make_desk, monkeypatch, prefect, clock, "most_runs = 1\n")
-    clock.advance(MINUTE)
-    tick(cut)
-    assert IS_LATE in open_keys(cut)
-    prefect.runs = [run for run in prefect.runs if run["id"] != LATE]
+    tick(watching(make_desk, monkeypatch, prefect, clock))
+    blind = watching(make_desk, monkeypatch, prefect, clock, more)
+    for _ in range(2):
+        clock.advance(MINUTE)
+        tick(blind)
+        assert {FAILING, IS_LATE, STUCK} <= open_keys(blind)
+    prefect.runs = [run for run in prefect.runs if run["id"] != FAILED]
     ended_well(prefect, RUNNING, clock.now())
     clock.advance(MINUTE)
-    tick(cut)
-    assert STUCK not in open_keys(cut)
+    tick(blind)
+    # The one ended, the other was deleted; the third is late as before.
+    assert open_keys(blind) & {FAILING, IS_LATE, STUCK} == {IS_LATE}
+
+
+def test_of_more_runs_in_trouble_than_are_asked_for_the_rest_counts_as_it_was(
+    desk: Desk, prefect: FakePrefect, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tick(desk)
+    monkeypatch.setattr(looking, "MOST_REVISITED", 0)
+    prefect.runs = []
+    clock.advance(MINUTE)
+    tick(desk)
+    assert {FAILING, IS_LATE, STUCK} <= open_keys(desk)
 
 
 def test_of_several_the_one_that_fails_spoils_only_itself(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,11 +11,14 @@ from mechexo.cli import render
 from mechexo.cli.flows_orchestrator import DeploymentName, Source
 from mechexo.cli.invocation import open_desk
 from mechexo.cli.options import Json, Reason
+from mechexo.errors import UsageError
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from mechexo.flows.orchestrators.redeploying import Redeployment
+
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 def register(app: typer.Typer) -> None:
@@ -83,6 +87,8 @@ def redeploy(
     from mechexo.times import parse_instant
 
     desk = open_desk(ctx)
+    if as_of and _DAY.fullmatch(as_of.strip()):
+        raise UsageError(f"{as_of!r}: a date without a time is not a moment; write {as_of}T00:00")
     moment = parse_instant(as_of, desk.zone, desk.clock.now()).at if as_of else None
     plan = redeploying.plan_redeploy(desk, source, deployment, number=to, as_of=moment)
     if not yes:

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 PREFIX = "orchestrator:"
 AHEAD = timedelta(minutes=1)
 """A run created now may be due a moment later than now, by another machine's clock."""
-_MOST_REVISITED = 20
-"""So many runs that were in trouble before are asked for one by one, when the newest do not hold
-them any more."""
+MOST_REVISITED = 200
+"""So many runs that were in trouble before are asked for by their ids; what was wrong with more of
+them counts as it was."""
 
 
 def look(desk: Desk, *, deadline_s: float, force: bool = False) -> tuple[Known, ...]:
@@ -96,8 +96,9 @@ def read(
 ) -> Look:
     """How the flows of one orchestrator stand, and what is wrong with them.
 
-    When there are more runs than are read, those that were in trouble `before` are asked for one by
-    one: that they are no longer among the newest does not make them well.
+    Runs that were in trouble `before` and are not among those that are read are asked for by their
+    ids: that they are older than `look_back`, or that there are more than `most_runs` newer ones,
+    does not make them well.
 
     Raises:
         SourceError: it could not be read.
@@ -108,8 +109,8 @@ def read(
         since=since, until=now + AHEAD, deployment_id="", limit=table.most_runs
     )
     runs = found.runs
-    if found.is_cut and before is not None:
-        runs += _revisited(orchestrator, runs, before)
+    wanted = _out_of_sight(runs, before)
+    runs += _revisited(orchestrator, wanted[:MOST_REVISITED])
     said = observe(
         deployments,
         runs,
@@ -123,7 +124,7 @@ def read(
     wrong: defaultdict[str, list[Observation]] = defaultdict(list)
     for run in runs:
         own[run.deployment_id].append(run)
-    for each in said:
+    for each in (*said, *_still(before, wanted[MOST_REVISITED:], said)):
         wrong[each.deployment_id].append(each)
     standings = []
     for one in deployments:
@@ -154,21 +155,43 @@ def limits_of(table: OrchestratorSettings) -> Limits:
     )
 
 
-def _revisited(
-    orchestrator: Orchestrator, runs: tuple[OrchestratorRun, ...], before: Look
-) -> tuple[OrchestratorRun, ...]:
-    from mechexo.flows.orchestrators.protocol import MissingError
+def _out_of_sight(runs: Sequence[OrchestratorRun], before: Look | None) -> list[str]:
+    """The runs that were in trouble and are not among those that were read."""
+    if before is None:
+        return []
+    seen = {run.id for run in runs}
+    wanted = [said.run_id for said in before.standing.observations if said.run_id]
+    return [one for one in dict.fromkeys(wanted) if one not in seen]
 
-    read_already = {run.id for run in runs}
-    wanted = {said.run_id: None for said in before.standing.observations if said.run_id}
+
+def _revisited(orchestrator: Orchestrator, wanted: Sequence[str]) -> tuple[OrchestratorRun, ...]:
+    """Those runs as they stand; one that was deleted there is no trouble any more."""
+    from mechexo.flows.orchestrators.protocol import ByIds, MissingError
+
+    if not wanted:
+        return ()
+    if isinstance(orchestrator, ByIds):
+        return orchestrator.runs_by_ids(wanted)
     found = []
-    for run_id in [one for one in wanted if one not in read_already][:_MOST_REVISITED]:
+    for run_id in wanted:
         try:
             found.append(orchestrator.run(run_id))
         except MissingError:
-            # Deleted there since: it is no trouble any more.
             continue
     return tuple(found)
+
+
+def _still(
+    before: Look | None, unasked: Sequence[str], said: Sequence[Observation]
+) -> list[Observation]:
+    """What was wrong with runs that were not asked for, unless the same is said anew."""
+    anew = {(one.deployment_id, one.trouble) for one in said}
+    then = before.standing.observations if before else ()
+    return [
+        one
+        for one in then
+        if one.run_id in unasked and (one.deployment_id, one.trouble) not in anew
+    ]
 
 
 def _known(name: str, table: OrchestratorSettings, reading: Reading, runs: bool) -> Known:

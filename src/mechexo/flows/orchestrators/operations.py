@@ -61,7 +61,9 @@ def standing(desk: Desk, source: str) -> Standing:
 def look_at(desk: Desk, source: str) -> Look:
     """As `standing`, with the runs that it rests on."""
     orchestrator, table = connect(desk, source), desk.settings.orchestrators[source]
-    return read(orchestrator, table, desk.settings.flows, source, desk.clock.now())
+    # A run that was in trouble and is out of sight is asked for here as in the tick.
+    before = looking.known_of(desk, source).look
+    return read(orchestrator, table, desk.settings.flows, source, desk.clock.now(), before)
 
 
 def latest_standing(desk: Desk, source: str) -> Latest[Standing]:

@@ -106,6 +106,14 @@ class Prefect:
             found.append(_run(one))
         return Runs(tuple(found), False)
 
+    def runs_by_ids(self, ids: Sequence[str]) -> tuple[OrchestratorRun, ...]:
+        """Those of these runs that there are, newest first."""
+        wanted = {
+            "sort": "EXPECTED_START_TIME_DESC",
+            "flow_runs": {"id": {"any_": [_path(one) for one in ids]}},
+        }
+        return tuple(_run(one) for one in self._pages("/flow_runs/filter", wanted, "flow run"))
+
     def run(self, run_id: str) -> OrchestratorRun:
         """One run as it stands."""
         path = f"/flow_runs/{_path(run_id)}"

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from mechexo.errors import ConflictError, NotFoundError, UnreachableError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from mechexo.flows.orchestrators.values import (
         Accepted,
@@ -112,6 +112,15 @@ class Orchestrator(Protocol):
 
     def resume(self, deployment_id: str) -> Accepted:
         """Lets a deployment run by its schedule again."""
+        ...
+
+
+@runtime_checkable
+class ByIds(Protocol):
+    """An orchestrator that can be asked for many runs at once."""
+
+    def runs_by_ids(self, ids: Sequence[str]) -> tuple[OrchestratorRun, ...]:
+        """Those of them that there are, as they stand; newest first."""
         ...
 
 
