@@ -109,7 +109,7 @@ def _report(
     tick: timedelta,
 ) -> RiskReport:
     own = probes[source_probe(standing.name)]
-    currency, look = table.currency, standing.look
+    currency, look = standing.currency, standing.look
     if look is None:
         nothing = Total(None, currency, standing.why or "not read yet")
         return RiskReport(

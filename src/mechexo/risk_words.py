@@ -25,7 +25,7 @@ from mechexo.config.risk import MEASURES, limit_probe, measured_by, source_probe
 from mechexo.config.watching import RISK_KIND, watched
 from mechexo.health.values import Outcome, ProbeState, Status
 from mechexo.observing import probe_observations
-from mechexo.risk.measures import PERCENT, measure, rates_of
+from mechexo.risk.measures import PERCENT, currency_of, measure, rates_of
 from mechexo.risk.rules import usage, worst_first
 from mechexo.risk.values import (
     NOT_TOLD,
@@ -120,8 +120,8 @@ def unwatched_usages(look: RiskLook, table: RiskSettings) -> list[Usage]:
 
 def measured(name: str, limit: LimitSettings, look: RiskLook, table: RiskSettings) -> Measured:
     """The number that a configured limit is held against."""
-    rates = rates_of(look, table.rates)
-    return measure(measured_by(name, limit), look, table.currency, rates)
+    currency, rates = currency_of(look, table.currency), rates_of(look, table.rates)
+    return measure(measured_by(name, limit), look, currency, rates)
 
 
 def bounds(name: str, limit: LimitSettings) -> tuple[float | None, float | None]:

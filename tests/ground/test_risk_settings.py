@@ -23,7 +23,8 @@ def wrong(folder: Path, toml: str) -> str:
 
 
 def test_a_single_source_needs_no_name(tmp_path: Path) -> None:
-    toml = '[risk]\nsource = "freqtrade:///path/tradesv3.sqlite"\nrates = {USD = 1.0}\n'
+    toml = '[risk]\nsource = "freqtrade:///path/tradesv3.sqlite"\n'
+    toml += 'currency = "USDT"\nrates = {USD = 1.0}\n'
     for _ in range(2):  # validated, then recalled
         settings = load(tmp_path, toml)
         assert list(settings.risk) == ["desk"]
@@ -54,6 +55,7 @@ def test_sources_and_their_limits_are_probes_beside_the_others(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("toml", "said"),
     [
+        ('[risk]\nsource = "freqtrade:///a"\ncapital = 5.0', "capital needs currency beside it"),
         ('[risk]\nsource = "tradesv3.sqlite"', "[risk.desk] source is no address"),
         ('[risk.a]\nsource = "sqlite:///a"', "[risk.a] read is empty"),
         (

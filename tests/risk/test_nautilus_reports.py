@@ -17,7 +17,7 @@ from mechexo.errors import UnreachableError
 from mechexo.risk.sources import nautilus
 from mechexo.risk.systems import RiskQuestion
 from mechexo.risk.trading_day import trading_day
-from mechexo.risk.values import Amount, RiskLook
+from mechexo.risk.values import NOT_TOLD, Amount, RiskLook
 from support.nautilus_reports import (
     ACCOUNT,
     POSITIONS,
@@ -60,7 +60,7 @@ def test_open_positions_stand_at_their_entry_and_closed_ones_earned(tmp_path: Pa
     )
     assert (look.pnl_today, look.pnl_month) == (usd("374.01"), usd("218.01"))
     assert look.priced == "entry prices"
-    assert look.why["capital"].startswith("there is no report of accounts")
+    assert look.why["capital"] == NOT_TOLD
 
 
 def test_contracts_count_with_their_configured_multiplier(tmp_path: Path) -> None:
@@ -117,7 +117,7 @@ def test_a_parquet_report_says_the_same_as_its_csv(tmp_path: Path) -> None:
 def test_a_report_of_nothing_is_no_position(tmp_path: Path) -> None:
     pandas.DataFrame().to_csv(tmp_path / "positions.csv")
     look = ask(tmp_path)
-    assert (look.positions, look.pnl_today) == ((), usd("0"))
+    assert (look.positions, look.pnl_today) == ((), ())
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from fractions import Fraction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mechexo.risk.measures import measure
+from mechexo.risk.measures import currency_of, measure
 from mechexo.risk.rules import exposure, total, usage, utilisation_pct, worst_first
 from mechexo.risk.values import Amount, Position, RiskLook, ToldLimit, Total
 from support.risk_books import DAY
@@ -152,3 +152,17 @@ def test_a_limit_of_nothing_is_broken_by_anything() -> None:
     broken = share(1)
     assert broken is not None
     assert broken > 100
+
+
+def test_sums_are_in_the_only_currency_there_is_unless_one_is_configured() -> None:
+    def look(*currencies: str) -> RiskLook:
+        return RiskLook(day=DAY, capital=tuple(Amount(Decimal(1), each) for each in currencies))
+
+    assert currency_of(look("USDT"), "") == "USDT"
+    assert currency_of(look("USDT", "EUR"), "") == "USD"
+    assert currency_of(look(), "") == "USD"
+    assert currency_of(look("USDT"), "EUR") == "EUR"
+
+
+def test_no_amount_at_all_is_known_to_be_nothing() -> None:
+    assert total((), "USD", {}) == Total(Decimal(0), "USD")

@@ -17,7 +17,7 @@ from mechexo.risk.rules import exposure
 from mechexo.risk.sources import freqtrade, hummingbot
 from mechexo.risk.systems import RiskQuestion
 from mechexo.risk.trading_day import trading_day
-from mechexo.risk.values import Amount, RiskLook
+from mechexo.risk.values import NOT_TOLD, Amount, RiskLook
 from support.risk_books import change
 from support.risk_bots import add_fill, add_trade, add_wallet, make_freqtrade, make_hummingbot
 
@@ -98,7 +98,7 @@ def test_freqtrade_trades_of_two_currencies_stay_apart(trades: Path) -> None:
 
 
 def test_freqtrade_capital_is_the_newest_day_of_its_wallets(trades: Path) -> None:
-    assert ask("freqtrade", trades).why["capital"] == "its wallet history is empty"
+    assert ask("freqtrade", trades).why["capital"] == NOT_TOLD
     add_wallet(trades, "2026-03-01", "USDT", 1)
     add_wallet(trades, "2026-03-02", "USDT", 900)
     add_wallet(trades, "2026-03-02", "BTC", 100)
@@ -122,7 +122,7 @@ def test_freqtrade_a_release_without_wallets_is_read_all_the_same(trades: Path) 
     change(trades, "DROP TABLE wallet_history")
     look = ask("freqtrade", trades)
     assert look.positions == ()
-    assert look.why["capital"] == "this release keeps no wallet history; set capital"
+    assert look.why["capital"] == NOT_TOLD
 
 
 def test_freqtrade_in_the_middle_of_a_migration_is_said_so(trades: Path) -> None:

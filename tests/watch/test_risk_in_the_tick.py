@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 
@@ -19,6 +20,7 @@ from mechexo.health.values import Card, Outcome, ProbeState, Status
 from mechexo.risk_report import RiskReport, reports
 from mechexo.watch import tick
 from support.risk_books import READ, change, make_book
+from support.risk_bots import add_trade, make_freqtrade
 
 pytestmark = pytest.mark.slow
 
@@ -251,3 +253,14 @@ def test_what_a_source_tells_of_long_ago_is_unknown(make_desk: MakeDesk) -> None
     tick(desk)
     assert report(desk).detail == "what it tells is 10m old"
     assert {each.status for each in report(desk).limits} == {Status.UNKNOWN}
+
+
+def test_a_bot_needs_nothing_but_its_address(make_desk: MakeDesk) -> None:
+    desk = make_desk('[risk]\nsource = "freqtrade:///tradesv3.sqlite"\n')
+    database = make_freqtrade(desk.root / "tradesv3.sqlite")
+    add_trade(database, "BTC/USDT", 0.5, 60000, stake=30000)
+    add_trade(database, "A/USDT", 1, 10, stake=10, profit=1.5, closed=desk.clock.now())
+    tick(desk)
+    found = report(desk)
+    assert (found.status, found.currency) == (Status.OK, "USDT")
+    assert (found.exposure.gross.value, found.pnl_today.value) == (30000, Decimal("1.5"))

@@ -108,8 +108,9 @@ class RiskSettings(Table):
     """`sqlite:///path`, `postgresql://...`, `https://...`, `freqtrade:///path`,
     `hummingbot:///path`, `nautilus:///folder`, or a plug-in's `kind://...`; `sqlite:////path` is
     absolute."""
-    currency: str = "USD"
-    """Sums are in this currency, as far as there are rates for the others."""
+    currency: str = ""
+    """Sums are in this currency, as far as there are rates for the others. Empty: in the only one
+    that the source names, else in USD."""
     zone: str = ""
     """The time zone of its trading day; empty: the desk's."""
     day_starts: ClockTime = time(0, 0)
@@ -183,6 +184,9 @@ def wrong_risk(tables: Mapping[str, RiskSettings], probes: Mapping[str, Any]) ->
         kind = scheme_of(table.source)
         if not kind and not table.source.startswith("${"):
             yield f"{where} source is no address: expected one like freqtrade:///tradesv3.sqlite"
+        if not table.currency and (table.capital is not None or table.rates):
+            key = "rates" if table.rates else "capital"
+            yield f"{where} {key} needs currency beside it"
         if found := plain_secret({"source": table.source, "headers": table.headers}):
             yield f"{where} {found}; write the secret as ${{env:NAME}} or ${{file:path}} instead"
         yield from _wrong_reading(where, kind, table)

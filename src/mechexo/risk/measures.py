@@ -7,9 +7,19 @@ from decimal import Decimal
 
 from mechexo.config.risk import MEASURES
 from mechexo.risk.rules import ZERO, exposure, total, usage, utilisation_pct
-from mechexo.risk.values import Exposure, Measured, RiskLook, Total
+from mechexo.risk.values import FALLBACK, Exposure, Measured, RiskLook, Total
 
 PERCENT = "%"
+
+
+def currency_of(look: RiskLook, configured: str) -> str:
+    """The currency that sums are in: the configured one, else the only one that the source names,
+    else US dollars."""
+    sums = (look.capital, look.capital_used, look.pnl_today, look.pnl_month)
+    named = {each.currency for amounts in sums for each in amounts or ()}
+    named |= {each.currency for each in look.positions or ()}
+    only = named.pop() if len(named) == 1 else FALLBACK
+    return configured or only
 
 
 def rates_of(look: RiskLook, configured: Mapping[str, float]) -> dict[str, Decimal]:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from mechexo.config.risk import scheme_of
 from mechexo.outside import Reading, ask_all, readings
 from mechexo.risk import keeping
-from mechexo.risk.values import RiskStanding
+from mechexo.risk.measures import currency_of
+from mechexo.risk.values import FALLBACK, RiskStanding
 
 if TYPE_CHECKING:
     from mechexo.config import RiskSettings
@@ -68,7 +69,7 @@ def _standing(name: str, settings: RiskSettings, reading: Reading) -> RiskStandi
     return RiskStanding(
         name=name,
         kind=scheme_of(settings.source) or "reference",
-        currency=settings.currency,
+        currency=currency_of(known, settings.currency) if known else settings.currency or FALLBACK,
         look=known,
         good_at=reading.good_at if known else None,
         asked_at=reading.asked_at,

@@ -11,6 +11,8 @@ from enum import StrEnum
 from mechexo.outside import Standing
 
 NOT_TOLD = "not told by this source"
+FALLBACK = "USD"
+"""The currency of amounts that neither name one nor are of a source that is said to be in one."""
 NOTHING_YET = "nothing is there yet"
 """Of a P&L: no row, or an empty one. It is not known, and no trouble of the source."""
 
@@ -77,7 +79,8 @@ class RiskLook:
     trading: Trading = Trading.UNKNOWN
     broker: Broker = Broker.UNKNOWN
     capital: tuple[Amount, ...] | None = None
-    """What belongs together in several currencies stays apart until there is a rate."""
+    """What belongs together in several currencies stays apart until there is a rate. No amount at
+    all is known to be nothing."""
     capital_used: tuple[Amount, ...] | None = None
     positions: tuple[Position, ...] | None = None
     pnl_today: tuple[Amount, ...] | None = None

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import sqlite3
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from mechexo.errors import UnreachableError
@@ -73,7 +72,7 @@ def _look(
 
     def earned(part: str, start: datetime) -> tuple[Amount, ...] | None:
         try:
-            return _earned(connection, start, day.ends_at, settings.currency)
+            return _earned(connection, start, day.ends_at)
         except UnreachableError as error:
             why[part] = str(error)
             return None
@@ -82,12 +81,13 @@ def _look(
     if capital is None:
         try:
             capital = _capital(connection)
+            why |= {} if capital is not None else not_told("capital")
         except UnreachableError as error:
             why["capital"] = str(error)
     return RiskLook(
         day=day.day,
         capital=capital,
-        capital_used=used or (Amount(Decimal(0), settings.currency),),
+        capital_used=used,
         positions=positions,
         pnl_today=earned("pnl_today", day.starts_at),
         pnl_month=earned("pnl_month", day.month_starts_at),
@@ -123,20 +123,17 @@ def _currency(pair: object, stake: object) -> str:
     return quote
 
 
-def _earned(
-    connection: sqlite3.Connection, start: datetime, end: datetime, currency: str
-) -> tuple[Amount, ...]:
+def _earned(connection: sqlite3.Connection, start: datetime, end: datetime) -> tuple[Amount, ...]:
     """What the trades that closed in a time earned; nothing closed is nothing earned."""
     closed = connection.execute(
         "SELECT id, pair, stake_currency, close_profit_abs FROM trades "
         "WHERE is_open = 0 AND close_date >= ? AND close_date < ?",
         (_stored(start), _stored(end)),
     )
-    found = added_up(
+    return added_up(
         Amount(number(profit, f"the profit of trade {trade}"), _currency(pair, own))
         for trade, pair, own, profit in closed
     )
-    return found or (Amount(Decimal(0), currency),)
 
 
 def _stored(at: datetime) -> str:
@@ -144,15 +141,16 @@ def _stored(at: datetime) -> str:
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}"
 
 
-def _capital(connection: sqlite3.Connection) -> tuple[Amount, ...]:
+def _capital(connection: sqlite3.Connection) -> tuple[Amount, ...] | None:
+    """What the wallets were worth on the newest day; None where none were written down."""
     if not columns_of(connection, "wallet_history") >= WALLETS:
-        raise UnreachableError("this release keeps no wallet history; set capital")
+        return None
     rows = connection.execute(
         "SELECT currency, quote_currency, total_quote FROM wallet_history WHERE bot_managed = 1 "
         "AND timestamp = (SELECT MAX(timestamp) FROM wallet_history)"
     ).fetchall()
     if not rows:
-        raise UnreachableError("its wallet history is empty")
+        return None
     return added_up(
         Amount(number(total, f"the worth of the wallet's {currency}"), str(quote))
         for currency, quote, total in rows

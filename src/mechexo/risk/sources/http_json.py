@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from mechexo.errors import MechexoError, UnreachableError
 from mechexo.fetching import NoAnswerError, fetch
 from mechexo.risk.assembling import VALUE, Read, Row, assembled
-from mechexo.risk.values import RiskLook
+from mechexo.risk.values import FALLBACK, RiskLook
 
 if TYPE_CHECKING:
     from mechexo.config import RiskSettings
@@ -58,7 +58,7 @@ def look(settings: RiskSettings, question: RiskQuestion) -> RiskLook:
             for part, (where, path) in wanted.items()
         },
         day=question.day.day,
-        currency=settings.currency,
+        currency=settings.currency or FALLBACK,
         multipliers=settings.multipliers,
         capital=settings.capital,
     )

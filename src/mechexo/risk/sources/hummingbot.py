@@ -108,16 +108,11 @@ def _look(
         day=day.day,
         capital=capital,
         positions=positions,
-        pnl_today=None if without_fee else _or_zero(of_today, settings.currency),
-        pnl_month=None if without_fee else _or_zero(of_month, settings.currency),
+        pnl_today=None if without_fee else of_today,
+        pnl_month=None if without_fee else of_month,
         priced="the prices of the last fills" if positions else "",
         why=why,
     )
-
-
-def _or_zero(earned: tuple[Amount, ...], currency: str) -> tuple[Amount, ...]:
-    """Nothing traded and nothing held is nothing earned."""
-    return earned or (Amount(Decimal(0), currency),)
 
 
 def _held_before(connection: sqlite3.Connection, at: datetime) -> dict[Pair, Held]:

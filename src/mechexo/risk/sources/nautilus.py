@@ -63,7 +63,7 @@ def look(settings: RiskSettings, question: RiskQuestion) -> RiskLook:
 
     def earned(part: str, start: datetime) -> tuple[Amount, ...] | None:
         try:
-            return _earned(rows, start, day.ends_at, settings.currency)
+            return _earned(rows, start, day.ends_at)
         except UnreachableError as error:
             why[part] = str(error)
             return None
@@ -197,16 +197,14 @@ def _positions(rows: Sequence[Row], multipliers: Mapping[str, float]) -> Iterabl
         )
 
 
-def _earned(
-    rows: Sequence[Row], start: datetime, end: datetime, currency: str
-) -> tuple[Amount, ...]:
+def _earned(rows: Sequence[Row], start: datetime, end: datetime) -> tuple[Amount, ...]:
     """What the positions that closed in a time earned; nothing closed is nothing earned."""
     closed = [
         _money(_text(row, "realized_pnl"), _text(row, "instrument_id"))
         for row in rows
         if (at := _closed_at(row)) is not None and start <= at < end
     ]
-    return added_up(closed) or (Amount(Decimal(0), currency),)
+    return added_up(closed)
 
 
 def _closed_at(row: Row) -> datetime | None:
@@ -224,7 +222,8 @@ def _accounts(
     try:
         found = sorted(reports(folder, "account"), key=lambda each: each.stat().st_mtime_ns)
         if not found:
-            raise UnreachableError("there is no report of accounts (*account*.csv, .parquet)")
+            why |= not_told("capital", "capital_used")
+            return None, None
         newest_rows: dict[tuple[str, str], Row] = {}
         for report in found:
             # In the order of time, as they are written: a later row is a newer one.

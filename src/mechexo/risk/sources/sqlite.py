@@ -12,7 +12,7 @@ from mechexo.reading_sqlite import read_database
 from mechexo.risk.assembling import Read, assembled
 from mechexo.risk.keeping import MOST_ROWS
 from mechexo.risk.sources.queries import parameters, read_row
-from mechexo.risk.values import RiskLook
+from mechexo.risk.values import FALLBACK, RiskLook
 
 if TYPE_CHECKING:
     from mechexo.config import RiskSettings
@@ -39,7 +39,7 @@ def look(settings: RiskSettings, question: RiskQuestion) -> RiskLook:
     return assembled(
         parts,
         day=question.day.day,
-        currency=settings.currency,
+        currency=settings.currency or FALLBACK,
         multipliers=settings.multipliers,
         capital=settings.capital,
     )
