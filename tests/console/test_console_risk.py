@@ -152,14 +152,11 @@ def test_a_source_that_fails_shows_what_is_known_with_its_age(
     assert "gross 1,200 USD" in said
 
 
-def test_one_line_for_all_says_what_is_over_or_else_what_is_earned(book_desk: Desk) -> None:
+def test_one_line_says_what_is_held_and_earned(book_desk: Desk) -> None:
     known = report(book_desk)
-    assert risk.aside([known], LOOK) == "over the limit: daily_loss"
-    calm = replace(known, limits=(), status=Status.OK)
-    assert risk.aside([calm], LOOK) == "gross 1,200 USD · P&L today -30.00 USD"
-    blind = replace(calm, status=Status.UNKNOWN)
-    assert risk.aside([blind], LOOK) == "not known: book"
-    assert risk.aside([], LOOK) == "no source is configured"
+    assert risk.brief_aside([known], LOOK) == "gross 1,200 USD, P&L today -30.00 USD"
+    assert risk.brief_aside([known, known], LOOK).startswith("book: gross 1,200 USD")
+    assert risk.brief_aside([], LOOK) == ""
 
 
 @pytest.mark.parametrize(
@@ -216,3 +213,12 @@ async def test_without_a_source_the_screen_says_how_to_add_one(busy_desk: Desk, 
         await press(pilot, "6")
         await until(pilot, "[risk] in mechexo.toml adds one")
         assert "gross_exposure" in screen_text(pilot)
+
+
+@pytest.mark.slow
+async def test_the_overview_says_what_is_held_and_earned(book_desk: Desk, show: Show) -> None:
+    async with show(book_desk, 120, 40) as pilot:
+        await until(pilot, "gross 1,200 USD, P&L today -30.00 USD")
+        await press(pilot, "t")
+        await until(pilot, "trading ● ON")
+        assert "12% used" in screen_text(pilot)

@@ -37,22 +37,26 @@ _LABEL = 10
 _MOST_NOTES = 3
 
 
-def aside(reports: Sequence[RiskReport], look: Look) -> str:
-    """All sources in one line: what is broken, or else what is used and earned."""
+def brief_aside(reports: Sequence[RiskReport], look: Look) -> str:
+    """The first source's exposure and P&L in a few words, and that there are others; empty without
+    a source. What is wrong is said by their probes."""
     if not reports:
-        return "no source is configured"
-    broken = [row.name for each in reports for row in each.limits if row.status.value == "critical"]
-    if broken:
-        return f"over the limit: {', '.join(broken[:3])}"
-    blind = [each.standing.name for each in reports if each.status.value == "unknown"]
-    if blind:
-        return f"not known: {', '.join(blind)}"
+        return ""
     first = reports[0]
-    said = [
-        f"gross {cash(first.exposure.gross, look)}",
-        f"P&L today {cash(first.pnl_today, look, signed=True)}",
-    ]
-    return f" {look.glyphs.dot} ".join(said)
+    pnl = cash(first.pnl_today, look, signed=True)
+    said = f"gross {cash(first.exposure.gross, look)}, P&L today {pnl}"
+    return said if len(reports) == 1 else f"{first.standing.name}: {said}"
+
+
+def brief_rows(reports: Sequence[RiskReport], look: Look) -> list[Row]:
+    """Each source in three lines: how it is, its capital, what it earned."""
+    rows = []
+    for each in reports:
+        name: Line = ((f"  {each.standing.name}", "bold"),) if len(reports) > 1 else ()
+        rows.append(Row(cropped((*name, *_state(each, look)), look.width)))
+        rows.append(Row(cropped(_capital(each, look), look.width)))
+        rows.append(Row(_earned(each, look)))
+    return rows
 
 
 def source_rows(report: RiskReport, look: Look, *, alone: bool) -> list[Row]:
@@ -64,19 +68,7 @@ def source_rows(report: RiskReport, look: Look, *, alone: bool) -> list[Row]:
     rows = [Row(title(head, look, aside=f"{standing.name} ({standing.kind}), {told}"))]
     rows.append(Row(cropped(_state(report, look), look.width)))
     rows.append(Row(cropped(_capital(report, look), look.width)))
-    rows.append(
-        Row(
-            _figures(
-                "P&L",
-                [
-                    ("today", report.pnl_today, True),
-                    ("month", report.pnl_month, True),
-                    ("not realised", report.unrealised, True),
-                ],
-                look,
-            )
-        )
-    )
+    rows.append(Row(_earned(report, look)))
     exposure = report.exposure
     rows.append(
         Row(
@@ -214,6 +206,15 @@ def _capital(report: RiskReport, look: Look) -> Line:
         (f" {shown_as.percent(report.used_pct, look.glyphs, decimals=0)} used", "bold"),
         (f"   {used} of {whole}", ""),
     )
+
+
+def _earned(report: RiskReport, look: Look) -> Line:
+    figures = [
+        ("today", report.pnl_today, True),
+        ("month", report.pnl_month, True),
+        ("not realised", report.unrealised, True),
+    ]
+    return _figures("P&L", figures, look)
 
 
 def _figures(label: str, figures: Sequence[tuple[str, Total, bool]], look: Look) -> Line:

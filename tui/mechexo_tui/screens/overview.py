@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from textual.app import ComposeResult
 
 from mechexo_tui.actions import SECTION_KEYS
-from mechexo_tui.panels import alerts, ci, costs, flows, probes, resources
+from mechexo_tui.panels import alerts, ci, costs, flows, probes, resources, risk
 from mechexo_tui.panels.titles import folding_title, reason_line, title, trouble
 from mechexo_tui.screens.base import ConsoleScreen
 from mechexo_tui.screens.plain import plain_rows
@@ -253,10 +253,15 @@ class OverviewScreen(ConsoleScreen):
         history = seen.history.value or {}
         if name == "risk":
             risks = probes.risk_probes(seen.probes.value or ())
+            sources = seen.risk.value or ()
+            asides = (risk.brief_aside(sources, look), probes.probes_aside(risks))
             return (
                 seen.probes,
-                probes.probes_aside(risks),
-                lambda: probes.probe_rows(risks, history, look),
+                f" {look.glyphs.dot} ".join(filter(None, asides)),
+                lambda: [
+                    *risk.brief_rows(sources, look),
+                    *probes.probe_rows(risks, history, look),
+                ],
             )
         machines = probes.machine_probes(seen.probes.value or ())
         uptime = seen.status.value.uptime if seen.status.value else None
