@@ -222,3 +222,16 @@ async def test_the_overview_says_what_is_held_and_earned(book_desk: Desk, show: 
         await press(pilot, "t")
         await until(pilot, "trading ● ON")
         assert "12% used" in screen_text(pilot)
+
+
+@pytest.mark.slow
+async def test_of_very_many_positions_the_largest_are_drawn_and_the_rest_found(
+    book_desk: Desk, show: Show, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mechexo_tui.screens.risk.MOST_SHOWN", 1)
+    async with show(book_desk, 120, 40) as pilot:
+        await press(pilot, "6")
+        await until(pilot, "and 1 smaller: / finds them")
+        assert "-200.00" not in screen_text(pilot)
+        await press(pilot, "slash", "b", "enter")
+        await until(pilot, "-200.00")

@@ -49,7 +49,7 @@ def held(reports: Sequence[RiskReport]) -> list[Held]:
 def position_rows(found: Sequence[Held], look: Look, *, alone: bool) -> list[Row]:
     """Positions with their share of the gross exposure of their source."""
     glyphs = look.glyphs
-    shares = [_share(report, each) for report, each in found]
+    shares = _shares(found)
     largest = max((abs(share) for share in shares if share is not None), default=0.0)
     cells = [
         (
@@ -95,10 +95,21 @@ def position_rows(found: Sequence[Held], look: Look, *, alone: bool) -> list[Row
     return rows
 
 
-def _share(report: RiskReport, position: Position) -> float | None:
-    """Its share of the gross exposure, in percent."""
-    gross, currency = report.exposure.gross, report.currency
-    if position.value is None or not gross.value or position.currency != currency:
-        own = {each.name: each.of_gross_pct for each in report.exposure.by_symbol}
-        return own.get(position.symbol) if position.value is not None else None
-    return float(100 * abs(position.value) / gross.value)
+def _shares(found: Sequence[Held]) -> list[float | None]:
+    """The share of each position of the gross exposure of its source, in percent; of one in another
+    currency than the sum that of its symbol."""
+    sources = {report.standing.name: report for report, _ in found}
+    by_symbol = {
+        name: {each.name: each.of_gross_pct for each in report.exposure.by_symbol}
+        for name, report in sources.items()
+    }
+    shares: list[float | None] = []
+    for report, position in found:
+        gross = report.exposure.gross.value
+        if position.value is None or not gross:
+            shares.append(None)
+        elif position.currency == report.currency:
+            shares.append(float(100 * abs(position.value) / gross))
+        else:
+            shares.append(by_symbol[report.standing.name].get(position.symbol))
+    return shares

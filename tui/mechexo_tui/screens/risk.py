@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 NO_SOURCE = "  no source of positions, P&L and limits; [risk] in mechexo.toml adds one"
 
 
+MOST_SHOWN = 300
+"""Positions that are drawn; a longer list would be felt at each refresh."""
+
+
 class RiskScreen(ConsoleScreen):
     """The sources of [risk], their limits and positions, and the probes of the cards risk, trading
     and capital."""
@@ -92,7 +96,11 @@ class RiskScreen(ConsoleScreen):
             why = each.exposure.gross.why
             rows.append(Row((("  ", ""), (sign, style), (f"  {each.standing.name}: {why}", ""))))
         if shown:
-            return [*rows, *position_rows(shown, look, alone=len(reports) == 1)]
+            rows += position_rows(shown[:MOST_SHOWN], look, alone=len(reports) == 1)
+            if more := len(shown) - MOST_SHOWN:
+                rest = f"  and {more:,} smaller: / finds them, mechexo risk positions lists them"
+                rows += [Row(((rest, "dim"),))] if more > 0 else []
+            return rows
         return rows if unknown else [*rows, Row((("  none", "dim"),))]
 
     def _probes(self) -> list[Row]:
