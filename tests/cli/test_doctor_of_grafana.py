@@ -123,6 +123,16 @@ def test_annotations_that_could_not_be_written_are_said(
     assert finding.detail == "0 written, 1 failing; answered 500"
 
 
+def test_annotations_of_which_none_could_be_tried_are_doubtful(
+    configured: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    incidents.open_incident(configured, title="Feed is stale", severity="SEV1")
+    monkeypatch.delenv("GRAFANA_TOKEN")
+    annotate(configured, deadline_s=5.0)
+    (finding,) = grafana_checks.behind(configured)
+    assert finding.status is Status.WARNING
+
+
 def test_the_doctor_asks_it(
     configured: Desk, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

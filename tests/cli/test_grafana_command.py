@@ -156,6 +156,16 @@ def test_annotations_that_cannot_be_written_are_said_with_why(
     assert f"✖ FAILING  0 written, 1 failing; {why}" in told
 
 
+def test_annotations_of_which_none_could_be_tried_are_no_success(
+    mechexo: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened(mechexo.desk)
+    monkeypatch.delenv("GRAFANA_TOKEN")
+    code, told = mechexo("annotations", "--send")
+    assert code == 1
+    assert "✖ FAILING  0 written, 1 waiting; the environment variable GRAFANA_TOKEN" in told
+
+
 def test_annotations_without_send_write_nothing(mechexo: Program, server: GrafanaServer) -> None:
     opened(mechexo.desk)
     assert "Annotations: none" in mechexo("annotations")[1]

@@ -13,9 +13,9 @@ from conftest import START
 from mechexo.clock import VirtualClock
 from mechexo.desk import Desk
 from mechexo.errors import BusyError
-from mechexo.grafana.annotating import standing
+from mechexo.grafana.annotating import standing, want
 from mechexo.grafana.rules import MOST_REFUSALS, milliseconds
-from mechexo.grafana_annotations import annotate
+from mechexo.grafana_annotations import annotate, wanted
 from mechexo.incidents import operations as incidents
 from mechexo.incidents.values import IncidentStatus
 from mechexo.outside import Standing
@@ -270,6 +270,28 @@ def test_a_token_without_the_right_is_said_and_tried_again(
     annotate(grafana_desk, deadline_s=5.0)
     assert len(server.asked("GET", "/api/annotations")) == 0
     assert len(server.annotations) == 1
+
+
+def test_a_round_that_could_not_even_begin_is_stuck_and_never_well(
+    grafana_desk: Desk, server: GrafanaServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("GRAFANA_TOKEN")
+    opened(grafana_desk)
+    found = annotate(grafana_desk, deadline_s=5.0)
+    assert told(grafana_desk) == [("incident-1", "waiting")]
+    assert "GRAFANA_TOKEN" in found.why
+    assert found.is_stuck
+
+
+def test_one_that_only_waits_for_the_next_tick_is_not_stuck(
+    grafana_desk: Desk, server: GrafanaServer
+) -> None:
+    annotate(grafana_desk, deadline_s=5.0)
+    opened(grafana_desk)
+    want(grafana_desk, wanted(grafana_desk))
+    found = standing(grafana_desk)
+    assert [each.state for each in found.behind] == ["waiting"]
+    assert not found.is_stuck
 
 
 @pytest.mark.slow

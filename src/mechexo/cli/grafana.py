@@ -85,5 +85,5 @@ def list_annotations(
         rows = tables.note_rows(found, limit)
         render.table("Annotations", *rows, zone=desk.zone, named_by=1)
         render.text(tables.annotations_remark(found, now))
-    if found.failing:
+    if found.is_stuck:
         raise typer.Exit(1)

@@ -119,7 +119,7 @@ def annotations_body(found: Annotating, limit: int) -> dict[str, object]:
 
 def annotations_remark(found: Annotating, now: datetime) -> str:
     """The line below the table."""
-    mark = "✖ FAILING" if found.failing else "… WAITING" if found.behind else "● OK"
+    mark = "✖ FAILING" if found.is_stuck else "… WAITING" if found.behind else "● OK"
     return f"{mark}  {annotating_words(found, now)}"
 
 

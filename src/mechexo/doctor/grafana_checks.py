@@ -55,7 +55,7 @@ def behind(desk: Desk) -> Iterator[Finding]:
 
     found = annotating.standing(desk)
     said = annotating_words(found, desk.clock.now())
-    if found.failing:
+    if found.is_stuck:
         mend = "see why: mechexo grafana annotations; then: mechexo grafana annotations --send"
         yield doubtful("grafana annotations", said, mend)
     else:

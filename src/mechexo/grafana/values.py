@@ -159,3 +159,10 @@ class Annotating:
     def failing(self) -> tuple[Noted, ...]:
         """Those that could not be written."""
         return tuple(each for each in self.notes if each.state in ("failing", "given up"))
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether something could not be written, be it that the last round could not begin (a
+        token that is not set) or that Grafana is left alone."""
+        held_back = bool(self.why) or self.standing is not Standing.CLOSED
+        return bool(self.failing) or (bool(self.behind) and held_back)

@@ -79,7 +79,7 @@ def panel_link(board_link: str, panel_id: int) -> str:
 
 def annotation_rows(found: Annotating, look: Look) -> list[Row]:
     """How the annotations stand, and the newest that could not be written."""
-    status = "warning" if found.failing else "ok"
+    status = "warning" if found.is_stuck else "ok"
     rows = _said(status, annotating_words(found, look.now), look)
     for each in found.failing[:MOST_TROUBLES]:
         rows += rows_of(_wrapped(f"{each.subject} {each.state}: {each.why}", look, indent=4))
