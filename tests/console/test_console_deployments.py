@@ -299,3 +299,22 @@ def keys(text: str) -> list[str]:
     """The keys that type a text."""
     names = {"-": "minus", "/": "slash", " ": "space"}
     return [names.get(each, each) for each in text]
+
+
+@SLOW
+async def test_on_a_live_desk_nothing_is_asked_without_a_reason(
+    make_desk: Callable[..., Desk],
+    monkeypatch: pytest.MonkeyPatch,
+    prefect: FakePrefect,
+    show: Show,
+) -> None:
+    live = desk_with(make_desk, monkeypatch, prefect, FAST, mode="live")
+    looking.look(live, deadline_s=20.0, force=True)
+    async with show(live, 160, 40) as pilot:
+        await chosen(pilot, QUOTES)
+        await press(pilot, "n", "enter")
+        await until(pilot, "a live desk needs a reason")
+        await press(pilot, *"missed", "enter")
+        await until(pilot, "its name is:")
+        await press(pilot, "escape")
+        await until(pilot, "no run-now was asked for")
