@@ -32,7 +32,17 @@ STATUS_MARKS = {
 
 RUN_FIELDS = (
     *("name", "repository", "branch", "workflow", "number", "attempt", "state", "status"),
-    *("conclusion", "event", "started_at", "ended_at", "duration_s", "commit", "title", "link"),
+    *(
+        "conclusion",
+        "event",
+        "started_at",
+        "ended_at",
+        "duration_s",
+        "commit",
+        "title",
+        "link",
+        "file",
+    ),
 )
 
 Columns = Sequence[str]

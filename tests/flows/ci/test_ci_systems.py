@@ -315,6 +315,37 @@ def test_a_failed_workflow_is_not_forgotten_when_a_busy_one_fills_the_list(
     assert badges == {"nightly": CiState.FAILED, "tests": CiState.PASSED}
 
 
+def test_two_workflows_of_one_name_are_two_and_neither_hides_the_other(
+    github: Callable[..., Desk], server: CiServer
+) -> None:
+    server.runs = [
+        github_run(2, workflow="lint", name="CI"),
+        github_run(1, "failure", workflow="tests", name="CI"),
+    ]
+    found = {each.workflow: each.state for each in looked(github()).badges}
+    assert found == {"CI (lint.yml)": CiState.PASSED, "CI (tests.yml)": CiState.FAILED}
+
+
+def test_a_workflow_that_was_renamed_does_not_stay_failed_under_its_old_name(
+    github: Callable[..., Desk], server: CiServer
+) -> None:
+    server.runs = [github_run(2, name="unit tests"), github_run(1, "failure", name="tests")]
+    (badge,) = looked(github()).badges
+    assert (badge.workflow, badge.state) == ("unit tests", CiState.PASSED)
+
+
+def test_dependabots_runs_are_one_workflow_whatever_each_is_called(
+    github: Callable[..., Desk], server: CiServer
+) -> None:
+    path = "dynamic/dependabot/dependabot-updates"
+    server.runs = [
+        github_run(2, name="pip in / - Update #12", path=path),
+        github_run(1, "failure", name="pip in / - Update #11", path=path),
+    ]
+    (badge,) = looked(github()).badges
+    assert badge.state is CiState.PASSED
+
+
 def test_only_the_named_workflows_are_asked_for(
     github: Callable[..., Desk], server: CiServer
 ) -> None:

@@ -115,7 +115,15 @@ def _run(run: Mapping[str, Any], question: CiQuestion) -> CiRun:
         attempt=shaping.number(run.get("run_attempt")),
         started_at=shaping.moment(began, "the start of a run"),
         ended_at=shaping.moment(run.get("updated_at"), "the end of a run") if ended else None,
+        file=_file(run),
     )
+
+
+def _file(run: Mapping[str, Any]) -> str:
+    """What defines its workflow. Names repeat (two files may both say `name: CI`), change, and
+    those of Dependabot are another each time."""
+    path = shaping.text(run.get("path"), longest=250).partition("@")[0]
+    return path or shaping.text(run.get("workflow_id"))
 
 
 def state_of(status: str, conclusion: str | None) -> CiState:

@@ -13,7 +13,7 @@ from mechexo.times import from_iso_z
 if TYPE_CHECKING:
     from mechexo.config import CiSettings
 
-VERSION = 1
+VERSION = 2
 _RUN_FIELDS = frozenset(each.name for each in fields(CiRun))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
@@ -20,14 +21,23 @@ def badges(runs: Iterable[CiRun], branches: Sequence[str]) -> tuple[CiBadge, ...
     by_place: dict[tuple[str, str], list[CiRun]] = {}
     for run in runs:
         if run.branch in branches:
-            by_place.setdefault((run.branch, run.workflow), []).append(run)
-    found = [_badge(branch, workflow, each) for (branch, workflow), each in by_place.items()]
+            by_place.setdefault(run.place, []).append(run)
+    # By name as the newest run has it: a workflow may be renamed, and two may be called alike.
+    newest_first = [sorted(each, key=_started_at, reverse=True) for each in by_place.values()]
+    called = Counter((each[0].branch, each[0].workflow) for each in newest_first)
+    found = [_badge(each, called) for each in newest_first]
     return tuple(sorted(found, key=lambda badge: (branches.index(badge.branch), badge.workflow)))
 
 
-def _badge(branch: str, workflow: str, runs: list[CiRun]) -> CiBadge:
-    newest_first = sorted(runs, key=lambda run: run.started_at, reverse=True)
+def _started_at(run: CiRun) -> datetime:
+    return run.started_at
+
+
+def _badge(newest_first: list[CiRun], called: Counter[tuple[str, str]]) -> CiBadge:
     newest = newest_first[0]
+    branch, workflow = newest.branch, newest.workflow
+    if called[branch, workflow] > 1 and newest.file:
+        workflow = f"{workflow} ({newest.file.rpartition('/')[2]})"
     deciding = next((run for run in newest_first if run.state.decides), newest)
     goes_on = newest.state in (CiState.RUNNING, CiState.WAITING) and newest is not deciding
     return CiBadge(branch, workflow, deciding.state, deciding, newest if goes_on else None)
@@ -41,10 +51,10 @@ def still_telling(
     Else a failed workflow would pass for gone as soon as a busier one has filled the list. Kept for
     30 days, one for each workflow of a branch, at most 100.
     """
-    decided = {(run.branch, run.workflow) for run in now_listed if run.state.decides}
+    decided = {run.place for run in now_listed if run.state.decides}
     newest: dict[tuple[str, str], CiRun] = {}
     for run in before:
-        place = (run.branch, run.workflow)
+        place = run.place
         if not run.state.decides or place in decided or now - run.started_at > EARLIER_KEPT_FOR:
             continue
         if place not in newest or newest[place].started_at < run.started_at:

@@ -49,6 +49,13 @@ class CiRun:
     started_at: datetime
     ended_at: datetime | None
     """When it changed last, of a run that ended."""
+    file: str = ""
+    """What tells its workflow from another of the same name; empty where the name is all."""
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """What it decides about: a branch, and a workflow of it."""
+        return self.branch, self.file or self.workflow
 
     @property
     def duration_s(self) -> float | None:
