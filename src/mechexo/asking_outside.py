@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mechexo.desk import Desk
     from mechexo.flows.ci.values import CiStanding
     from mechexo.flows.orchestrators.standings import Known
+    from mechexo.flows.values import FlowStanding
     from mechexo.health.values import ProbeState
 
 Say = Callable[[datetime, "Sequence[Alert]"], "list[Observation]"]
@@ -50,6 +51,14 @@ def asked_by_the_tick(desk: Desk) -> Iterator[Outside]:
         yield _sample(desk)
     if desk.settings.resources.plots:
         yield _plots(desk)
+
+
+def judged_here(desk: Desk, standings: Sequence[FlowStanding]) -> list[FlowStanding]:
+    """The flows as our own records judge them; of one that an orchestrator runs, that says whether
+    it is overdue."""
+    from mechexo.flows.orchestrators import looking
+
+    return orchestrator_words.ours(standings, looking.known(desk))
 
 
 def _ci(desk: Desk) -> Outside:

@@ -187,12 +187,17 @@ def status_after_tick(
     settings = desk.settings
     # Read once, so that the cards and the verdict speak of the same moment.
     probes = health.probe_states(desk)
-    named = [as_probe(each, each.settings, now) for each in flows.standings(desk)]
+    orchestrators = looking.known(desk)
+    named = [
+        orchestrator_words.as_flow(each, orchestrators, settings, now)
+        or as_probe(each, each.settings, now)
+        for each in flows.standings(desk)
+    ]
     named += [
         ci_words.as_probe(each, settings.ci[each.name], now, settings.refresh.tick)
         for each in ci.standings(desk)
     ]
-    named += [orchestrator_words.as_probe(each, settings, now) for each in looking.known(desk)]
+    named += [orchestrator_words.as_probe(each, settings, now) for each in orchestrators]
     failures = alerts.last_failures(desk)
     channels = [
         channel_words.as_probe(name, proven_at, now, failures.get(name))

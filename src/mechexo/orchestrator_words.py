@@ -2,28 +2,32 @@
 nothing of each other. Pure.
 
 A deployment raises `orchestrators:NAME:DEPLOYMENT:TROUBLE` for each thing that is wrong with it:
-late, stuck, failing, never_ran, unplanned, unknown_state. A later look that does not find it any
-more resolves it. While nobody knows (the orchestrator does not answer, what it said last is too
-old) nothing is raised nor resolved; after a time `orchestrators:NAME:unknown` is raised, one step
-milder: not knowing is not fine.
+late, stuck, failing, never_ran, unplanned, unknown_state, overdue. A later look that does not find
+it any more resolves it. While nobody knows (the orchestrator does not answer, what it said last is
+too old) nothing is raised nor resolved; after a time `orchestrators:NAME:unknown` is raised, one
+step milder: not knowing is not fine.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from mechexo.alerts.values import SEVERITIES, Alert, Observation
+from mechexo.flow_words import CARD as FLOWS_CARD
 from mechexo.flows.orchestrators.rules import Trouble
-from mechexo.health.values import ORCHESTRATOR_KIND, ProbeState, Status
+from mechexo.health.values import FLOW_KIND, ORCHESTRATOR_KIND, ProbeState, Status
 from mechexo.outside.words import age_words, asking_words
+from mechexo.times import format_duration
 
 if TYPE_CHECKING:
     from mechexo.config import OrchestratorSettings, Settings
     from mechexo.flows.orchestrators.rules import Observation as Wrong
-    from mechexo.flows.orchestrators.standings import Known, Standing
+    from mechexo.flows.orchestrators.standings import DeploymentStanding, Known, Standing
+    from mechexo.flows.values import FlowStanding
 
 CARD = "orchestrators"
 SOURCE = "orchestrator"
@@ -55,6 +59,67 @@ def as_probe(known: Known, settings: Settings, now: datetime) -> ProbeState:
         runbook=table.runbook,
         suspect=table.suspect,
     )
+
+
+def elsewhere(
+    standing: FlowStanding, found: Iterable[Known]
+) -> tuple[Known, DeploymentStanding] | None:
+    """The deployment that a flow of `[flows]` is, when no run of it was ever ours: how it is, and
+    whether it is overdue, its orchestrator says. None when none is known to have it."""
+    if standing.ended is not None or standing.runs:
+        return None
+    for known in found:
+        for one in known.look.standing.deployments if known.look else ():
+            if one.deployment.flow == standing.flow:
+                return known, one
+    return None
+
+
+def ours(standings: Iterable[FlowStanding], found: Sequence[Known]) -> list[FlowStanding]:
+    """The flows as our own records judge them: one that runs elsewhere is not overdue by them."""
+    return [replace(one, why_overdue="") if elsewhere(one, found) else one for one in standings]
+
+
+def as_flow(
+    standing: FlowStanding, found: Iterable[Known], settings: Settings, now: datetime
+) -> ProbeState | None:
+    """A flow that runs elsewhere, as the card of the flows shows it; None of one that does not."""
+    if (place := elsewhere(standing, found)) is None:
+        return None
+    known, one = place
+    status, detail = _flow_verdict(known, one, settings, now)
+    return ProbeState(
+        name=standing.flow,
+        kind=FLOW_KIND,
+        card=FLOWS_CARD,
+        severity=standing.settings.severity,
+        status=status,
+        detail=detail,
+        observed_at=known.good_at,
+        since=one.last.ended_at or one.last.started_at if one.last else None,
+        runbook=standing.settings.runbook,
+        suspect=standing.settings.suspect,
+    )
+
+
+def _flow_verdict(
+    known: Known, one: DeploymentStanding, settings: Settings, now: datetime
+) -> tuple[Status, str]:
+    table, last = settings.orchestrators[known.name], one.last
+    if one.troubles:
+        unclear = all(said.trouble is Trouble.UNKNOWN_STATE for said in one.troubles)
+        status = Status.UNKNOWN if unclear else Status.CRITICAL
+        detail = "; ".join(f"{_word(said.trouble)}: {said.why}" for said in one.troubles)
+    elif last is None:
+        status, detail = Status.UNKNOWN, "no run of it was read"
+    else:
+        at = last.ended_at or last.started_at
+        ago = f" {format_duration(max(now - at, timedelta(0)))} ago" if at else ""
+        status, detail = Status.OK, f"{last.state}{ago}"
+    detail = f"{detail} (on {known.name})"
+    if known.good_at and (why := not_current(known, table, now, settings.refresh.tick)):
+        return Status.UNKNOWN, f"{age_words(known.good_at, now)}, {why}: {detail}"
+    return status, detail
 
 
 def verdict(

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from mechexo import hearing, rolling_back, tick_log
 from mechexo.alerts.values import Alert, Delivery, Observation
-from mechexo.asking_outside import asked_by_the_tick
+from mechexo.asking_outside import asked_by_the_tick, judged_here
 from mechexo.desk import Desk
 from mechexo.desk_status import DeskStatus, status_after_tick
 from mechexo.errors import BusyError, MechexoError, UnreachableError
@@ -241,7 +241,7 @@ def _tick(desk: Desk, deadline_s: float) -> TickReport:
         # Those too whose job said itself how often it is due.
         told = {each.flow: each.settings for each in standings}
         settings = replace(settings, flows={**settings.flows, **told})
-        observations += flow_observations(standings, settings.flows)
+        observations += flow_observations(judged_here(desk, standings), settings.flows)
     late: list[_Begun[Say]] = []
     standing_alerts = alerts.list_alerts(desk) if asking else ()
     for each, begun in asking:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,11 +14,13 @@ from mechexo.flows.orchestrators.rules import (
     ENOUGH,
     Limits,
     Observation,
+    Promise,
     Trouble,
     observe,
     usual_p95_s,
 )
 from mechexo.flows.orchestrators.values import Deployment, OrchestratorRun, Phase, Schedule
+from mechexo.flows.rules import CLOCK_TOLERANCE
 
 NOW = datetime(2026, 3, 2, 14, 30, tzinfo=UTC)
 SINCE = NOW - timedelta(days=7)
@@ -223,3 +226,49 @@ def test_never_ran_says_only_what_was_read() -> None:
 def test_the_newest_run_in_an_unknown_state_is_said() -> None:
     unknown = a_run(id="z", phase=Phase.UNKNOWN, state="Hibernated", due_at=NOW)
     assert "Hibernated" in troubles([a_run(), unknown])[Trouble.UNKNOWN_STATE].why
+
+
+PROMISE = Promise(timedelta(hours=2), timedelta(minutes=10))
+KEPT_BY = {Trouble.LATE, Trouble.STUCK, Trouble.FAILING, Trouble.NEVER_RAN}
+
+
+@given(some_runs(), st.booleans(), st.booleans())
+def test_overdue_is_exactly_when_nothing_ended_well_in_time_and_nothing_else_says_why(
+    runs: list[OrchestratorRun], paused: bool, cut: bool
+) -> None:
+    one = replace(ONE, paused=paused, flow="bars")
+    said = observe(
+        [one],
+        runs,
+        now=NOW,
+        since=SINCE,
+        limits=LIMITS,
+        promised={"bars": PROMISE},
+        runs_are_cut=cut,
+    )
+    found = {each.trouble for each in said}
+    ends = [
+        run.ended_at
+        for run in runs
+        if run.deployment_id == "1" and run.phase is Phase.COMPLETED and run.ended_at
+    ]
+    if ends:
+        age = NOW - max(ends)
+        is_late = age > timedelta(hours=2, minutes=10) or age < -CLOCK_TOLERANCE
+    else:
+        is_late = not cut
+    assert (Trouble.OVERDUE in found) == (is_late and not KEPT_BY & found)
+
+
+def test_a_flow_that_promises_nothing_is_never_overdue() -> None:
+    said = observe([ONE], [], now=NOW, since=SINCE, limits=LIMITS, promised={"bars": PROMISE})
+    assert Trouble.OVERDUE not in {each.trouble for each in said}
+
+
+def test_a_paused_deployment_whose_flow_is_promised_is_overdue_and_says_that_it_is_paused() -> None:
+    one = replace(ONE, paused=True, flow="bars")
+    run = a_run(ended_at=NOW - timedelta(hours=3))
+    (said,) = observe([one], [run], now=NOW, since=SINCE, limits=LIMITS, promised={"bars": PROMISE})
+    assert said.why == (
+        "its last good run ended 3h ago, expected every 2h (and 10m of grace) (it is paused)"
+    )

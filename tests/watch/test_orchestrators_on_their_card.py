@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from conftest import MakeDesk
-from mechexo import watch
+from mechexo import jobs, watch
 from mechexo.alerts import operations as alerts
 from mechexo.clock import VirtualClock
 from mechexo.desk import Desk
@@ -322,3 +322,69 @@ def test_of_several_the_one_that_fails_spoils_only_itself(
         assert found["good"].look is not None
         assert found["hangs"].why
         assert "no JSON" in found["wild"].why
+
+
+def flows_card(desk: Desk) -> Card:
+    return next(each for each in read_status(desk).cards if each.name == "flows")
+
+
+@pytest.fixture
+def promised(
+    make_desk: MakeDesk,
+    monkeypatch: pytest.MonkeyPatch,
+    prefect: FakePrefect,
+    clock: VirtualClock,
+) -> Desk:
+    """A desk whose flow, which Prefect runs, must end well each hour."""
+    monkeypatch.setenv("PREFECT_PASSWORD", PASSWORD)
+    made = make_desk(table(prefect).replace(FLOWS, '[flows.tca]\nexpect_every = "1h"\n'))
+    return Desk.open(made.config_path, clock=clock, actor=made.actor)
+
+
+def test_a_flow_that_runs_elsewhere_is_on_the_card_of_flows_as_its_orchestrator_knows_it(
+    promised: Desk, prefect: FakePrefect, clock: VirtualClock
+) -> None:
+    assert "never ran" in flows_card(promised).summary
+    tick(promised)
+    shown = flows_card(promised)
+    assert (shown.status, shown.summary) == (Status.OK, "tca: Completed 1m35s ago (on prefect)")
+    prefect.leave()
+    clock.advance(MINUTE)
+    tick(promised)
+    shown = flows_card(promised)
+    assert shown.status is Status.UNKNOWN
+    assert shown.summary.startswith("tca: as of 1m, not reachable (")
+
+
+def test_a_flow_that_runs_elsewhere_is_overdue_by_what_its_orchestrator_says_only(
+    promised: Desk, prefect: FakePrefect, clock: VirtualClock
+) -> None:
+    tick(promised)
+    overdue = "orchestrators:prefect:tca-daily/prod:overdue"
+    clock.advance(timedelta(hours=1))
+    tick(promised)
+    assert overdue in open_keys(promised)
+    assert "flow:tca:overdue" not in {each.key for each in alerts.list_alerts(promised)}
+    assert flows_card(promised).status is Status.CRITICAL
+    ended_well(prefect, COMPLETED, clock.now())
+    clock.advance(MINUTE)
+    tick(promised)
+    assert overdue not in open_keys(promised)
+
+
+def test_a_flow_that_is_ours_as_well_is_judged_by_our_own_records(
+    promised: Desk, clock: VirtualClock
+) -> None:
+    jobs.run_job(promised, "tca", ["true"])
+    tick(promised)
+    assert "prefect" not in flows_card(promised).summary
+
+
+def test_a_flow_whose_deployment_nobody_has_is_overdue_by_our_own_records(
+    promised: Desk, prefect: FakePrefect, clock: VirtualClock
+) -> None:
+    prefect.deployments = prefect.deployments[1:]
+    tick(promised)
+    clock.advance(timedelta(hours=2))
+    tick(promised)
+    assert "flow:tca:overdue" in {each.key for each in alerts.list_alerts(promised)}

@@ -7,14 +7,21 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from mechexo.errors import NotFoundError
 from mechexo.flows.orchestrators import keeping, versions
-from mechexo.flows.orchestrators.rules import Limits, Observation, observe, usual_p95_s
+from mechexo.flows.orchestrators.rules import (
+    Limits,
+    Observation,
+    Promise,
+    Trouble,
+    observe,
+    usual_p95_s,
+)
 from mechexo.flows.orchestrators.standings import DeploymentStanding, Known, Look, Standing
 from mechexo.flows.orchestrators.values import Deployment, OrchestratorRun
 from mechexo.outside import Reading, ask_all, readings
@@ -27,6 +34,8 @@ if TYPE_CHECKING:
 PREFIX = "orchestrator:"
 AHEAD = timedelta(minutes=1)
 """A run created now may be due a moment later than now, by another machine's clock."""
+_MARGIN = timedelta(hours=1)
+"""A promise that is broken by less than this is seen as well."""
 MOST_REVISITED = 200
 """So many runs that were in trouble before are asked for by their ids; what was wrong with more of
 them counts as it was."""
@@ -103,8 +112,13 @@ def read(
     Raises:
         SourceError: it could not be read.
     """
-    since = now - table.look_back
     deployments = named_flows(orchestrator.deployments(next_runs=True), table)
+    promised = {
+        name: Promise(flow.expect_every, flow.grace)
+        for name, flow in flows.items()
+        if flow.expect_every is not None
+    }
+    since = now - _reach(table, [promised[one.flow] for one in deployments if one.flow in promised])
     found = orchestrator.runs(
         since=since, until=now + AHEAD, deployment_id="", limit=table.most_runs
     )
@@ -118,13 +132,15 @@ def read(
         since=since,
         limits=limits_of(table),
         usual={name: flow.usual for name, flow in flows.items() if flow.usual is not None},
+        promised=promised,
         runs_are_cut=found.is_cut,
     )
     own: defaultdict[str, list[OrchestratorRun]] = defaultdict(list)
     wrong: defaultdict[str, list[Observation]] = defaultdict(list)
     for run in runs:
         own[run.deployment_id].append(run)
-    for each in (*said, *_still(before, wanted[MOST_REVISITED:], said)):
+    unseen = {one.id for one in deployments if not own[one.id]} if found.is_cut else set()
+    for each in (*said, *_still(before, wanted[MOST_REVISITED:], unseen, said)):
         wrong[each.deployment_id].append(each)
     standings = []
     for one in deployments:
@@ -181,16 +197,31 @@ def _revisited(orchestrator: Orchestrator, wanted: Sequence[str]) -> tuple[Orche
     return tuple(found)
 
 
+def _reach(table: OrchestratorSettings, promises: Sequence[Promise]) -> timedelta:
+    """How far back runs are read: far enough to tell that a promise is not kept."""
+    longest = [each.every + (each.grace or timedelta(0)) + _MARGIN for each in promises]
+    return max(table.look_back, *longest) if longest else table.look_back
+
+
 def _still(
-    before: Look | None, unasked: Sequence[str], said: Sequence[Observation]
+    before: Look | None,
+    unasked: Sequence[str],
+    unseen: Collection[str],
+    said: Sequence[Observation],
 ) -> list[Observation]:
-    """What was wrong with runs that were not asked for, unless the same is said anew."""
+    """What was wrong with runs that were not asked for, and that deployments none of whose runs
+    were read never ran or are overdue; unless the same is said anew."""
     anew = {(one.deployment_id, one.trouble) for one in said}
     then = before.standing.observations if before else ()
     return [
         one
         for one in then
-        if one.run_id in unasked and (one.deployment_id, one.trouble) not in anew
+        if (one.deployment_id, one.trouble) not in anew
+        and (
+            one.run_id in unasked
+            if one.run_id
+            else one.deployment_id in unseen and one.trouble in (Trouble.NEVER_RAN, Trouble.OVERDUE)
+        )
     ]
 
 

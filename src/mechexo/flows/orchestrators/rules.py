@@ -16,7 +16,7 @@ from mechexo.flows.orchestrators.values import (
     OrchestratorRun,
     Phase,
 )
-from mechexo.flows.rules import percentile
+from mechexo.flows.rules import percentile, why_overdue
 from mechexo.times import format_duration
 
 ENOUGH = 3
@@ -34,6 +34,13 @@ class Trouble(StrEnum):
     UNPLANNED = "unplanned"
     """Its schedule is at work and no run of it is planned: the scheduler has stopped."""
     UNKNOWN_STATE = "unknown_state"
+    OVERDUE = "overdue"
+    """No run of it ended well as often as its flow of `[flows]` promises, and nothing above says
+    why."""
+
+
+_KEEPS_FROM_ENDING = {Trouble.LATE, Trouble.STUCK, Trouble.FAILING, Trouble.NEVER_RAN}
+"""Each of these is why a flow is overdue: one trouble pages once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +54,14 @@ class Limits:
     """Where there are too few good runs to tell what is usual."""
     failing_after: int
     never_after: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """How often a run of a flow must end well, and how much later it may."""
+
+    every: timedelta
+    grace: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +86,16 @@ def observe(
     since: datetime,
     limits: Limits,
     usual: Mapping[str, timedelta] | None = None,
+    promised: Mapping[str, Promise] | None = None,
     runs_are_cut: bool = False,
 ) -> tuple[Observation, ...]:
     """Everything that is wrong, in the order of the deployments. `runs` are those since a moment,
     in any order.
 
     `usual` is how long a run of a flow of `[flows]` may take, where the configuration says so: it
-    stands for the p95 of one that has too few good runs. When `runs_are_cut`, that a deployment has
-    none among them says nothing, and it is not called never run.
+    stands for the p95 of one that has too few good runs. `promised` is how often one must end well,
+    paused or not. When `runs_are_cut`, that a deployment has
+    none among them says nothing, and it is called neither never run nor overdue.
     """
     by_deployment: defaultdict[str, list[OrchestratorRun]] = defaultdict(list)
     for run in runs:
@@ -97,6 +114,12 @@ def observe(
             if said is not None:
                 why, run_id = said
                 found.append(Observation(one.id, one.name, one.flow, trouble, why, run_id))
+        if not _KEEPS_FROM_ENDING & {
+            each.trouble for each in found if each.deployment_id == one.id
+        }:
+            promise = (promised or {}).get(one.flow)
+            if why := _overdue(one, own, now, since, promise, runs_are_cut):
+                found.append(Observation(one.id, one.name, one.flow, Trouble.OVERDUE, why, ""))
     return tuple(found)
 
 
@@ -219,6 +242,33 @@ def _unplanned(one: Deployment, now: datetime, limits: Limits) -> Said:
         late = format_duration(now - one.next_run_at)
         return f"the next run of it was planned for {late} ago; look at the scheduler", ""
     return None
+
+
+def _overdue(
+    one: Deployment,
+    runs: Sequence[OrchestratorRun],
+    now: datetime,
+    since: datetime,
+    promise: Promise | None,
+    runs_are_cut: bool,
+) -> str:
+    ends = [run.ended_at for run in runs if run.phase is Phase.COMPLETED and run.ended_at]
+    if promise is None or (runs_are_cut and not ends):
+        return ""
+    if ends:
+        why = why_overdue(
+            expect_every=promise.every,
+            grace=promise.grace,
+            last_well=max(ends),
+            first_seen=None,
+            now=now,
+        )
+    else:
+        watched = now - max(one.created_at or since, since)
+        late = watched > promise.every + (promise.grace or timedelta(0))
+        words = f"no run of it ended well in the {format_duration(watched)} that were read"
+        why = f"{words}, expected every {format_duration(promise.every)}" if late else ""
+    return f"{why} (it is paused)" if why and one.paused else why
 
 
 def _unknown_state(runs: Sequence[OrchestratorRun]) -> Said:
