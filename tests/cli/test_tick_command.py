@@ -38,7 +38,9 @@ def test_it_gives_a_document(make_desk: Callable[..., Desk]) -> None:
     names = [stage["name"] for stage in found["stages"]]
     # Beside the others: it is told when it ends.
     names.remove("resources")
-    assert names == ["probes", "flows", "uptime", "calls", "alerts", "deliveries", "record"]
+    assert names == [
+        *("probes", "flows", "uptime", "calls", "alerts", "deliveries", "history", "record")
+    ]
 
 
 def test_a_desk_that_is_not_well_is_no_failure_of_the_tick(
