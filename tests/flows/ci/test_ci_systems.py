@@ -156,6 +156,31 @@ def test_each_page_is_asked_for_conditionally(
     assert server.statuses == [200, 200, 304, 304]
 
 
+@pytest.mark.parametrize("spelt", ["https://LOCALHOST:{port}", "http://user@localhost:{port}"])
+def test_a_next_page_at_the_same_host_otherwise_spelt_is_asked_for_at_the_configured_address(
+    make_desk: MakeDesk, server: CiServer, spelt: str
+) -> None:
+    port = server.url.rpartition(":")[2]
+    server.runs = [github_run(number) for number in range(4, 0, -1)]
+    server.page_size, server.next_elsewhere = 2, spelt.format(port=port)
+    desk = make_desk(
+        f'[ci.strategies]\nrepository = "desk/strategies"\nbase_url = "http://localhost:{port}"\n'
+    )
+    standing = looked(desk)
+    assert (standing.why, len(standing.runs)) == ("", 4)
+
+
+def test_a_next_page_elsewhere_that_nobody_needs_is_no_trouble(
+    github: Callable[..., Desk], server: CiServer
+) -> None:
+    server.runs = [github_run(2), github_run(1)]
+    server.page_size, server.next_elsewhere = 1, "https://elsewhere.example.com:99999"
+    desk = github("runs = 1\n")
+    for _ in range(2):
+        standing = looked(desk)
+        assert (standing.why, len(standing.runs)) == ("", 1)
+
+
 def test_the_token_goes_to_no_other_host(
     github: Callable[..., Desk], server: CiServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

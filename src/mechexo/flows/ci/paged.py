@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urljoin
+from urllib.parse import SplitResult, urljoin, urlsplit
 
 from mechexo.errors import ConfigError, UnreachableError
 from mechexo.fetching import Answer, NoAnswerError, fetch
@@ -36,6 +36,8 @@ MOST_RUNS = 400
 """Runs that are kept of one repository, over all its lists."""
 LONGEST_ETAG = 200
 LONGEST_URL = 1_000
+ELSEWHERE = "elsewhere"
+"""Stands for a next page that is not at the same address; no path is like it."""
 
 _NEXT = re.compile(r"<([^<>]*)>((?:\s*;\s*[^,;]+)*)")
 _IS_NEXT = re.compile(r";\s*rel\s*=\s*\"?[^\"]*\bnext\b", re.IGNORECASE)
@@ -108,6 +110,8 @@ class Api:
             count += len(page.runs)
             if not page.next or count >= most:
                 break
+            if page.next == ELSEWHERE:
+                raise ShapeError("its next page is at another place, which is not asked")
             url = self.base_url + page.next
         return pages
 
@@ -182,8 +186,27 @@ class Api:
     def _next(self, url: str, header: str) -> str:
         for target, parameters in _NEXT.findall(header):
             if _IS_NEXT.search(parameters):
-                following = str(urljoin(url, target))
-                if not following.startswith(self.base_url + "/") or len(following) > LONGEST_URL:
-                    raise ShapeError("its next page is at another place, which is not asked")
-                return following.removeprefix(self.base_url)
+                try:
+                    return self._below_base(str(urljoin(url, target)))
+                except ValueError:  # such as a port that is none
+                    return ELSEWHERE
         return ""
+
+    def _below_base(self, following: str) -> str:
+        """The path of an address below the base, however it spells the same host: one behind a
+        proxy says http for https. It is asked for at the base itself."""
+        parts, base = urlsplit(following), urlsplit(self.base_url)
+        under = base.path + "/"
+        if (
+            _place(parts) != _place(base)
+            or not parts.path.startswith(under)
+            or len(following) > LONGEST_URL
+        ):
+            return ELSEWHERE
+        path = parts.path.removeprefix(base.path)
+        return f"{path}?{parts.query}" if parts.query else path
+
+
+def _place(parts: SplitResult) -> tuple[str, int | None]:
+    port = None if parts.port in (80, 443) else parts.port
+    return parts.hostname or "", port

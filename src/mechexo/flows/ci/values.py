@@ -74,7 +74,7 @@ class CiPage:
     etag: str
     runs: tuple[CiRun, ...]
     next: str = ""
-    """The path of the page after it; empty on the last."""
+    """The path of the page after it; empty on the last, `elsewhere` when it is not to be asked."""
 
 
 @dataclass(frozen=True, slots=True)
