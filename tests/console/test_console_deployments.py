@@ -152,6 +152,22 @@ async def chosen(pilot: Pilot[int], name: str, *, page: bool = False) -> None:
 
 
 @SLOW
+@pytest.mark.parametrize(
+    ("size", "words"),
+    [
+        ((80, 30), ("prefect critical",)),
+        ((200, 60), ("prefect critical", "Deployments of prefect", "1 failing, 1 late, 1 stuck")),
+    ],
+)
+async def test_the_overview_says_how_the_flows_of_orchestrators_are(
+    desk: Desk, show: Show, size: tuple[int, int], words: tuple[str, ...]
+) -> None:
+    async with show(desk, *size) as pilot:
+        for word in words:
+            await until(pilot, word)
+
+
+@SLOW
 @pytest.mark.parametrize("size", [(80, 24), (200, 60)])
 async def test_enter_shows_a_deployments_runs_and_then_a_runs_log(
     desk: Desk, show: Show, size: tuple[int, int]

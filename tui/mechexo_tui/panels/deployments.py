@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from mechexo.flows.orchestrators.values import ENDED, NOT_WELL, UNDER_WAY, WAITING, Phase
@@ -104,16 +104,10 @@ def next_run(one: DeploymentStanding, look: Look) -> str:
     return "none" if deployment.tells_next_run else look.glyphs.missing
 
 
-def source_rows(
-    known: Known,
-    settings: OrchestratorSettings,
-    tick: timedelta,
-    look: Look,
-    *,
-    keep: Callable[[str], bool] = lambda _: True,
+def source_head(
+    known: Known, settings: OrchestratorSettings, tick: timedelta, look: Look
 ) -> list[Row]:
-    """An orchestrator: how its flows are, how old that is, why it is not newer; then each that is
-    to be kept by its words."""
+    """An orchestrator: how its flows are, how old that is, why it is not newer."""
     status, detail = verdict(known, settings, look.now, tick)
     sign, style = shown_as.status(status.value, look.glyphs)
     age = "" if known.good_at is None else f"  known {shown_as.age(known.good_at, look)} ago"
@@ -125,7 +119,31 @@ def source_rows(
     )
     texts = wrapped(harmless(shown_as.told(detail, look)), look.width - 6)[:3]
     rows = [Row(head, f"source:{known.name}")]
-    rows += [Row(((f"    {text}", ""),)) for text in texts]
+    return rows + [Row(((f"    {text}", ""),)) for text in texts]
+
+
+def sources_aside(
+    found: Sequence[Known],
+    settings: Mapping[str, OrchestratorSettings],
+    tick: timedelta,
+    look: Look,
+) -> str:
+    """All orchestrators in one line: each by name, and how it is."""
+    said = ((each.name, verdict(each, settings[each.name], look.now, tick)[0]) for each in found)
+    return ", ".join(f"{name} {status.value}" for name, status in said)
+
+
+def source_rows(
+    known: Known,
+    settings: OrchestratorSettings,
+    tick: timedelta,
+    look: Look,
+    *,
+    keep: Callable[[str], bool] = lambda _: True,
+) -> list[Row]:
+    """An orchestrator: how its flows are, how old that is, why it is not newer; then each that is
+    to be kept by its words."""
+    rows = source_head(known, settings, tick, look)
     if known.look is None:
         return rows
     current = not not_current(known, settings, look.now, tick)

@@ -209,6 +209,28 @@ class OverviewScreen(ConsoleScreen):
         rows = [Row(head, f"section:{name}")]
         return [*rows, *complaint, *content()] if opened else rows
 
+    def _others_aside(self, look: Look) -> str:
+        """How the flows of orchestrators are, by these; nothing where none is configured."""
+        settings, found = self.console_app.desk.settings, self.overview.orchestrators.value
+        if not settings.orchestrators or not found:
+            return ""
+        from mechexo_tui.panels.deployments import sources_aside
+
+        return sources_aside(found, settings.orchestrators, settings.refresh.tick, look)
+
+    def _others_rows(self, look: Look) -> list[Row]:
+        """Each orchestrator in a few lines."""
+        settings, part = self.console_app.desk.settings, self.overview.orchestrators
+        if not settings.orchestrators:
+            return []
+        from mechexo_tui.panels.deployments import source_head
+
+        rows = trouble(part, "the orchestrators", look)
+        for each in part.value or ():
+            table = settings.orchestrators[each.name]
+            rows += source_head(each, table, settings.refresh.tick, look)
+        return rows
+
     def _ci_aside(self, look: Look) -> str:
         settings = self.console_app.desk.settings
         return ci.ci_aside(self.overview.ci.value or (), settings.ci, settings.refresh.tick, look)
@@ -244,11 +266,15 @@ class OverviewScreen(ConsoleScreen):
             )
         if name == "flows":
             flow = seen.flows.value or ()
-            asides = (flows.summary_aside(flow), self._ci_aside(look))
+            parts = (flows.summary_aside(flow), self._others_aside(look), self._ci_aside(look))
             return (
                 seen.flows,
-                f" {look.glyphs.dot} ".join(filter(None, asides)),
-                lambda: [*flows.summary_rows(flow, look), *self._ci_rows(look)],
+                f" {look.glyphs.dot} ".join(filter(None, parts)),
+                lambda: [
+                    *flows.summary_rows(flow, look),
+                    *self._others_rows(look),
+                    *self._ci_rows(look),
+                ],
             )
         history = seen.history.value or {}
         if name == "risk":
