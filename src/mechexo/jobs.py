@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from mechexo.actor import Role
 from mechexo.config.finding import config_place
 from mechexo.config.secrets import redact
-from mechexo.errors import MechexoError, NotAllowedError, close_names
+from mechexo.errors import NotAllowedError, close_names
 from mechexo.quick_desk import JobDesk, JobFacts, facts_of, keep_facts, open_quickly
 
 if TYPE_CHECKING:
@@ -52,9 +52,9 @@ def run_named(config: Path | None, name: str, command: Sequence[str], terms: Ter
             facts = keep_facts(whole)
         else:
             desk, facts = quick, quick.facts
-    except MechexoError as error:
-        place = config_place(config)
-        return executing.execute_unrecorded(name, command, terms, why=error, config_path=place)
+    except Exception as error:  # noqa: BLE001 - the job runs all the same; what was wrong is said
+        why, place = executing.words_of(error), config_place(config)
+        return executing.execute_unrecorded(name, command, terms, why=why, config_path=place)
     run = _run(desk, facts, name, command, terms)
     return executing.SKIPPED if run.state is RunState.SKIPPED else run.exit_code or 0
 
@@ -99,8 +99,9 @@ def _run(
         detail = "" if ok else f"{run.state} with exit code {run.exit_code}"
         # The run's own audit entry tells of it.
         check_in(desk, name, ok=ok, detail=detail)
-    except MechexoError as error:
-        sys.stderr.write(f"mechexo: the check-in of {name} is not recorded: {error}\n")
+    except Exception as error:  # noqa: BLE001 - the run's own result stands; what was wrong is said
+        why = executing.words_of(error, desk.state.path)
+        sys.stderr.write(f"mechexo: the check-in of {name} is not recorded: {why}\n")
     if close := _slip(name, {*facts.jobs, *facts.expected}):
         sys.stderr.write(f"mechexo: nothing expects a job {name}; did you mean {close}?\n")
     return run

@@ -13,6 +13,7 @@ from mechexo.clock import VirtualClock
 from mechexo.desk import Desk
 from mechexo.desk_status import read_status
 from mechexo.errors import NotAllowedError, NotFoundError, UsageError
+from mechexo.flows import locking
 from mechexo.flows import operations as flows
 from mechexo.flows.exec_words import terms_of, usual_words
 from mechexo.flows.executing import Terms
@@ -128,10 +129,7 @@ def test_what_was_said_last_holds(desk: Desk, clock: VirtualClock) -> None:
 
 
 def test_a_skipped_run_tells_too_how_often_it_is_due(desk: Desk, clock: VirtualClock) -> None:
-    from mechexo.flows import executing, locking
-
-    places = executing.places_of(desk.config_path, "bars", desk.state.path)
-    held = locking.take(places, clock.now())
+    held = locking.take(locking.shared_place(desk.state.path, "bars"), None, clock.now())
     assert isinstance(held, locking.FlowLock)
     flows.execute(desk, "bars", ["true"], Terms(lock=True, expected=DAILY.expected))
     held.free()

@@ -258,3 +258,39 @@ def test_the_holder_s_record_names_the_job(desk: Desk) -> None:
         assert record["job"][0] == other.job  # type: ignore[attr-defined]
         assert place.stat().st_mode & 0o777 == 0o600
     assert json.loads(place.read_bytes()) == {}
+
+
+def test_the_user_s_own_lock_file_goes_with_the_lock(desk: Desk) -> None:
+    own = locking.own_place(str(desk.config_path), "nightly")
+    assert own is not None
+    with held_by_another(desk):
+        assert own.exists()
+    wait_for(lambda: not own.exists())
+
+
+def test_many_runs_at_once_are_never_two(desk: Desk, tmp_path: Path) -> None:
+    inside, log = tmp_path / "inside", tmp_path / "log"
+    script = f"mkdir {inside} || echo two >> {log}; echo one >> {log}; sleep 0.05; rmdir {inside}"
+    words = command(
+        *("flows", "exec", "nightly", "--lock", "--lock-wait", "5m", "--", "sh", "-c", script),
+        config=desk.config_path,
+    )
+    running = [subprocess.Popen(words) for _ in range(6)]
+    assert [each.wait(300) for each in running] == [0] * 6
+    assert log.read_text() == "one\n" * 6
+
+
+def test_without_a_place_for_the_user_s_own_lock_the_shared_one_does(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(locking, "_ON_THIS_MACHINE", tmp_path / "file")
+    assert flows.execute(desk, "nightly", ["true"], LOCKED).state is RunState.COMPLETED
+    held = locking.take(locking.shared_place(desk.state.path, "nightly"), None, SystemClock().now())
+    assert isinstance(held, locking.FlowLock)
+    assert flows.execute(desk, "nightly", ["true"], LOCKED).state is RunState.SKIPPED
+    held.free()
+    with pytest.raises(StateError, match="has no place"):
+        executing.execute_unrecorded(
+            "nightly", ["true"], LOCKED, why="x", config_path=desk.config_path
+        )

@@ -23,7 +23,7 @@ from mechexo.flows import operations as flows
 from mechexo.flows.values import FlowRun, RunState
 from mechexo.health.records import check_ins as check_ins_of
 from mechexo.health.values import CheckIn
-from mechexo.jobs import ping, run_job
+from mechexo.jobs import ping, run_job, run_named
 
 pytestmark = pytest.mark.slow
 
@@ -422,3 +422,32 @@ def test_a_job_without_a_desk_says_too_that_it_took_too_long(tmp_path: Path) -> 
     )
     assert done.returncode == 124
     assert b"sleep took longer than 0.5s and was ended: exit code 124\n" in done.stderr
+
+
+def test_a_defect_while_recording_changes_nothing_of_the_job(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("a defect")
+
+    monkeypatch.setattr("mechexo.flows.records.insert", broken)
+    run = run_job(desk, "nightly", ["sh", "-c", "echo ran; exit 4"])
+    assert run.exit_code == 4
+    out, remarks = capfd.readouterr()
+    assert out == "ran\n"
+    assert remarks.count("unexpected RuntimeError: a defect") == 2
+    assert "the run waits in" in remarks
+    monkeypatch.undo()
+    assert only_run(desk).exit_code == 4
+
+
+def test_a_defect_while_the_desk_is_opened_does_not_stop_the_job(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("a defect")
+
+    monkeypatch.setattr("mechexo.jobs.open_quickly", broken)
+    code = run_named(desk.config_path, "nightly", ["sh", "-c", "exit 4"], executing.Terms())
+    assert code == 4
+    assert "this run will not be recorded: unexpected RuntimeError" in capfd.readouterr().err

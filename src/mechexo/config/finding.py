@@ -13,7 +13,11 @@ FILE_NAME = "mechexo.toml"
 def user_config_path() -> Path:
     """Where a user's own configuration lies when no other is named."""
     base = os.environ.get("XDG_CONFIG_HOME") or "~/.config"
-    return Path(base).expanduser() / "mechexo" / FILE_NAME
+    try:
+        folder = Path(base).expanduser()
+    except RuntimeError:
+        folder = Path(base)  # The user has no home folder: it is named as it would be, not found.
+    return folder / "mechexo" / FILE_NAME
 
 
 def find_config(named: Path | None = None) -> Path:

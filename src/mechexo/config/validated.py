@@ -43,21 +43,21 @@ _SHAPE = (
 
 def recall(path: Path, source: bytes) -> Settings | None:
     """The settings validated earlier from exactly these bytes, or None."""
-    place = _place(path, source)
     try:
+        place = _place(path, source)
         with place.open("rb") as file:
             if os.fstat(file.fileno()).st_uid != os.getuid():
                 return None
             kept = json.load(file)
         return typing.cast(Settings, _read(Settings, kept))
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
-        return None
+    except (OSError, RuntimeError, ValueError, TypeError, KeyError, AttributeError):
+        return None  # A RuntimeError: the user has no home folder.
 
 
 def remember(path: Path, source: bytes, settings: Settings) -> None:
     """Keeps validated settings; where the cache cannot be written the next command validates."""
-    place = _place(path, source)
     try:
+        place = _place(path, source)
         place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         fresh = place.with_suffix(f".{os.getpid()}")
         fresh.touch(mode=0o600)
@@ -66,8 +66,9 @@ def remember(path: Path, source: bytes, settings: Settings) -> None:
         kept = sorted(place.parent.glob("settings-*.json"), key=lambda each: each.stat().st_mtime)
         for old in kept[:-_KEPT_AT_MOST]:
             old.unlink(missing_ok=True)
-    except (OSError, TypeError):
-        # A read-only cache, or an option that JSON has no word for (a TOML date): not kept.
+    except (OSError, RuntimeError, TypeError):
+        # A read-only cache, no home folder, or an option that JSON has no word for (a TOML date):
+        # not kept.
         return
 
 

@@ -62,8 +62,12 @@ def execute(desk: JobDesk, name: str, command: Sequence[str], terms: Terms = _AS
     wrapper, by = this_process(), starter(desk)
     lock = None
     if terms.lock:
-        places = places_of(desk.config_path, name, desk.state.path)
-        taken = locking.take(places, desk.clock.now(), wait_s=terms.lock_wait.total_seconds())
+        taken = locking.take(
+            locking.shared_place(desk.state.path, name),
+            locking.own_place(str(desk.config_path), name),
+            desk.clock.now(),
+            wait_s=terms.lock_wait.total_seconds(),
+        )
         if isinstance(taken, locking.Holder):
             return _skip(desk, name, lock_words(taken, desk.clock.now()), terms, by)
         lock = taken
@@ -77,8 +81,8 @@ def execute(desk: JobDesk, name: str, command: Sequence[str], terms: Terms = _AS
                 records.expect(transaction, name, terms.expected, run.started_at)
         # Only now: a commit that a full disk refused has left no such run.
         run = replace(run, id=run_id)
-    except MechexoError as error:
-        _remark(f"the start of {name} is not recorded yet: {error}")
+    except Exception as error:  # noqa: BLE001 - the job runs all the same; what was wrong is said
+        _remark(f"the start of {name} is not recorded yet: {words_of(error, desk.state.path)}")
     begun_s = desk.clock.monotonic_s()
     with child.signals_passed_on() as signals:
         ended = child.run(
@@ -108,7 +112,7 @@ def execute_unrecorded(
     command: Sequence[str],
     terms: Terms = _AS_IT_IS,
     *,
-    why: MechexoError,
+    why: str,
     config_path: Path,
 ) -> int:
     """Runs a command when there is no desk to record it on; says so on stderr.
@@ -128,8 +132,9 @@ def execute_unrecorded(
         from mechexo.clock import SystemClock
 
         now = SystemClock().now()
-        places = places_of(config_path, name)
-        taken = locking.take(places, now, wait_s=terms.lock_wait.total_seconds())
+        taken = locking.take(
+            None, _needed_place(config_path, name), now, wait_s=terms.lock_wait.total_seconds()
+        )
         if isinstance(taken, locking.Holder):
             _remark(f"{name} is not run: {lock_words(taken, now)}")
             return SKIPPED
@@ -145,20 +150,15 @@ def execute_unrecorded(
     return ended.exit_code
 
 
-def places_of(config_path: Path, flow: str, state_path: Path | None = None) -> tuple[Path, ...]:
-    """The lock files of a flow, in the order of taking them.
-
-    Raises:
-        StateError: there is none that could be used.
-    """
-    shared = () if state_path is None else (locking.shared_place(state_path, flow),)
+def _needed_place(config_path: Path, flow: str) -> Path:
+    """The user's own lock file of a flow, where there is no other one."""
     own = locking.own_place(str(config_path), flow)
-    if not shared and own is None:
+    if own is None:
         raise StateError(
             f"the lock of {flow} has no place: the configuration cannot be read and there is no "
             "safe folder for it; mend the configuration, or run it without --lock"
         )
-    return (*shared, *(() if own is None else (own,)))
+    return own
 
 
 def lock_words(holder: locking.Holder, now: datetime) -> str:
@@ -172,6 +172,15 @@ def lock_words(holder: locking.Holder, now: datetime) -> str:
             "though its wrapper was killed"
         )
     return f"another run by {holder.user} holds its lock {since}, process {holder.pid}"
+
+
+def words_of(error: Exception, state: Path | None = None) -> str:
+    """What went wrong, in one line; of a defect with the report that is kept of it."""
+    if isinstance(error, MechexoError):
+        return str(error)
+    from mechexo.crash import kept_report
+
+    return kept_report(error, state)
 
 
 def check_name(name: str) -> None:
@@ -231,8 +240,8 @@ def _record_end(desk: JobDesk, run: FlowRun, wrapper: Process, by: Starter) -> F
     try:
         with desk.state.write(wait_s=END_WAIT_S) as transaction:
             return store_end(transaction, run, wrapper, by, desk.clock.now())
-    except MechexoError as error:
-        problem = str(error)
+    except Exception as error:  # noqa: BLE001 - the run is kept elsewhere; what was wrong is said
+        problem = words_of(error, desk.state.path)
     try:
         place = spool.keep(desk.state.path, run, wrapper, by)
     except OSError as error:

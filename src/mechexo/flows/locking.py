@@ -15,7 +15,6 @@ import os
 import re
 import stat
 import time
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -50,6 +49,8 @@ class FlowLock:
 
     descriptors: list[int]
     record: dict[str, object]
+    passing: Path | None = None
+    """A file that goes with the lock. Whoever waits for it finds it gone and takes the next one."""
 
     def note_job(self, pid: int) -> None:
         """Writes down which process the job is, so that it is known if we are killed."""
@@ -61,6 +62,9 @@ class FlowLock:
         """Lets the next run begin."""
         self.record = {}
         self.write()
+        if self.passing is not None:
+            with suppress(OSError):
+                self.passing.unlink()
         for descriptor in self.descriptors:
             os.close(descriptor)
         self.descriptors = []
@@ -96,11 +100,14 @@ def own_place(config_path: str, flow: str) -> Path | None:
     return folder / f"{desk}-{_file_name(flow)}"
 
 
-def take(places: Sequence[Path], at: datetime, *, wait_s: float = 0.0) -> FlowLock | Holder:
-    """Takes the lock at all of its places, or says who holds it after waiting `wait_s`.
+def take(
+    shared: Path | None, own: Path | None, at: datetime, *, wait_s: float = 0.0
+) -> FlowLock | Holder:
+    """Takes the lock at its shared place and the user's own one, or says who holds it after waiting
+    `wait_s`. Beside a shared place the user's own may fail: it matters only without.
 
     Raises:
-        StateError: a lock file cannot be made or opened.
+        StateError: a lock file that is needed cannot be made or opened.
     """
     me, ends_s = this_process(), time.monotonic() + wait_s
     record: dict[str, object] = {
@@ -109,27 +116,34 @@ def take(places: Sequence[Path], at: datetime, *, wait_s: float = 0.0) -> FlowLo
         "since": iso_z(at),
     }
     while True:
-        taken: list[int] = []
-        holder = None
-        try:
-            for place in places:
-                found = _take_one(place)
-                if isinstance(found, Holder):
-                    holder = found
-                    break
-                taken.append(found)
-        except BaseException:
-            _close(taken)
-            raise
-        if holder is None:
-            lock = FlowLock(taken, record)
+        taken = _take_both(shared, own)
+        if not isinstance(taken, Holder):
+            lock = FlowLock(taken, record, own)
             lock.write()
             return lock
-        _close(taken)
         left_s = ends_s - time.monotonic()
         if left_s <= 0:
-            return holder
+            return taken
         time.sleep(min(_TRY_EVERY_S, left_s))
+
+
+def _take_both(shared: Path | None, own: Path | None) -> list[int] | Holder:
+    taken: list[int] = []
+    for place in (shared, own):
+        if place is None:
+            continue
+        try:
+            found = _take_one(place)
+        except StateError:
+            if place is own and shared is not None:
+                continue
+            raise
+        if isinstance(found, Holder):
+            for descriptor in taken:
+                os.close(descriptor)
+            return found
+        taken.append(found)
+    return taken
 
 
 def _take_one(place: Path) -> int | Holder:
@@ -210,11 +224,6 @@ def _holder(record: dict[str, object]) -> Holder:
         return Holder(str(record["user"]), wrapper.pid, since)
     except (KeyError, TypeError, ValueError, OverflowError):
         return Holder()
-
-
-def _close(descriptors: Sequence[int]) -> None:
-    for descriptor in descriptors:
-        os.close(descriptor)
 
 
 def _file_name(flow: str) -> str:
