@@ -117,6 +117,19 @@ def test_a_bar_has_a_mark_where_the_warning_begins(book_desk: Desk) -> None:
     assert "████████████·····│······" in line
 
 
+def test_a_watched_limit_shows_how_it_went(book_desk: Desk) -> None:
+    wide = Look(200, START, LOOK.zone)
+    limits = report(book_desk).limits
+    history = {"risk.book.gross": (600.0, 1200.0)}
+    head, told, watched = texts(
+        risk.limit_rows(limits, wide, alone=True, history=history)
+    ).splitlines()
+    assert head.rstrip().endswith("history")
+    assert watched.rstrip().endswith("▅█")
+    assert "█ " in told
+    assert "history" not in texts(risk.limit_rows(limits, wide, alone=True))
+
+
 def test_a_currency_without_a_rate_leaves_the_sums_out_and_shows_each_alone(
     book_desk: Desk,
 ) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from mechexo.outside.words import asking_words
 from mechexo.risk.values import NOT_TOLD, NOTHING_YET, Broker, Trading
+from mechexo_tui.panels.probes import History
 from mechexo_tui.panels.titles import title
 from mechexo_tui.widgets import format as shown_as
 from mechexo_tui.widgets.lines import Line, Row, Span, cropped, harmless, width_of, wrapped
@@ -29,8 +31,10 @@ _LIMITS = (
     Column("left", 16, right=True),
     Column("unit", 14, drop=1),
     Column("source", 12, drop=5),
+    Column("history", 16, drop=6),
 )
 BAR, NARROW_BAR = 24, 12
+NO_HISTORY: History = MappingProxyType({})
 WIDE = 110
 ROOMY = 80
 _LABEL = 10
@@ -113,8 +117,11 @@ def notes(report: RiskReport, look: Look) -> list[str]:
     return lines[: 2 * _MOST_NOTES]
 
 
-def limit_rows(limits: Sequence[LimitRow], look: Look, *, alone: bool) -> list[Row]:
-    """Limits, broken ones first, with bars of what is used of them."""
+def limit_rows(
+    limits: Sequence[LimitRow], look: Look, *, alone: bool, history: History = NO_HISTORY
+) -> list[Row]:
+    """Limits, broken ones first, with bars of what is used of them, and how that went lately for
+    those that are watched."""
     if not limits:
         return [Row((("  no limit is told, and [risk.NAME.limits] watches none", "dim"),))]
     width = BAR if look.width >= WIDE else NARROW_BAR
@@ -129,6 +136,7 @@ def limit_rows(limits: Sequence[LimitRow], look: Look, *, alone: bool) -> list[R
             shown_as.exact_number(row.left, look.glyphs, trimmed=True),
             (row.unit, "dim"),
             (row.source, "dim"),
+            (shown_as.plot(history.get(row.probe, ()), 16, look.glyphs), "accent"),
         )
         for row in limits
     ]
@@ -137,6 +145,8 @@ def limit_rows(limits: Sequence[LimitRow], look: Look, *, alone: bool) -> list[R
         columns[1] = replace(columns[1], width=min(columns[1].width, 14))
     if alone:
         columns[8] = Column("", 0, drop=9)
+    if not any(history.get(row.probe) for row in limits):
+        columns[9] = Column("", 0, drop=9)
     table = Table.fitting(columns, look.width - 1)
     return [
         Row(table.head()),

@@ -79,7 +79,9 @@ class RiskScreen(ConsoleScreen):
         every.sort(key=lambda row: (-row.status.rank, -(row.used_pct or 0.0)))
         shown = [row for row in every if fits(f"{row.name} {row.status} {row.source}", self.words)]
         head = Row(title("Limits", self.look, aside=risk.limits_aside(every)))
-        return [head, *risk.limit_rows(shown, self.look, alone=len(reports) == 1)]
+        history = self.overview.history.value or {}
+        alone = len(reports) == 1
+        return [head, *risk.limit_rows(shown, self.look, alone=alone, history=history)]
 
     def _positions(self, reports: Sequence[RiskReport]) -> list[Row]:
         every, look = held(reports), self.look
