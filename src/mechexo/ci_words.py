@@ -83,6 +83,10 @@ def _known(standing: CiStanding) -> tuple[Status, str]:
     unclear = [each for each in main if each.state is not CiState.PASSED]
     if unclear:
         return Status.UNKNOWN, "; ".join(map(_unclear, unclear[:_NAMED]))
+    if standing.silent:
+        more = len(standing.silent) - _NAMED
+        said = ", ".join(standing.silent[:_NAMED]) + (f" and {more} more" if more > 0 else "")
+        return Status.UNKNOWN, f"no run of {said} on {standing.default_branch} yet"
     others = [each for each in standing.badges if each.state is CiState.FAILED]
     if others:
         return Status.WARNING, _failures(others)
@@ -137,15 +141,19 @@ def observations(
 
 
 def _unknown_too_long(standing: CiStanding, settings: CiSettings, now: datetime) -> bool:
-    """Of one that answers and cannot be judged the newest run's age counts."""
+    """Of one that answers and cannot be judged the newest run's age counts, or since when a run is
+    missed."""
+    too_long = max(UNKNOWN_AFTER, 10 * settings.every)
     if standing.good_at is not None and not standing.why:
-        since = _since(standing)
+        since = standing.silent_since or _since(standing)
     else:
         since = standing.good_at
-    if since is None:
-        # Never known: the failures in a row stand for the time.
-        return standing.failures >= STANDS_FOR
-    return now - since >= max(UNKNOWN_AFTER, 10 * settings.every)
+    if since is not None:
+        return now - since >= too_long
+    # Never known: the failures in a row stand for the time, or how long it is not to be asked.
+    asked_at, until = standing.asked_at, standing.until
+    is_held_long = asked_at is not None and until is not None and until - asked_at >= too_long
+    return standing.failures >= STANDS_FOR or is_held_long
 
 
 def _observed(

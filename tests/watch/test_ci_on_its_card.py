@@ -126,6 +126,56 @@ def test_a_source_that_fails_for_long_raises_that_nobody_knows(
     assert card(watched).status is Status.OK
 
 
+def test_a_branch_without_any_run_raises_that_nobody_knows_after_a_while(
+    watched: Desk, server: CiServer, clock: VirtualClock
+) -> None:
+    server.runs = [github_run(1, branch="master")]
+    tick(watched)
+    assert card(watched).summary == "strategies: no run on main yet"
+    assert open_keys(watched) == set()
+    for _ in range(4):
+        clock.advance(timedelta(minutes=10))
+        tick(watched)
+    assert open_keys(watched) == {"ci:strategies:unknown"}
+    server.runs = [github_run(2)]
+    clock.advance(timedelta(minutes=10))
+    tick(watched)
+    assert open_keys(watched) == set()
+
+
+def test_a_named_workflow_without_any_run_is_never_passed_over_as_ok(
+    make_desk: MakeDesk, server: CiServer, clock: VirtualClock
+) -> None:
+    desk = make_desk(
+        f'[ci.strategies]\nrepository = "desk/strategies"\nbase_url = "{server.url}"\n'
+        'workflows = ["tests.yml", "nightly.yml"]\nevery = "1m"\n'
+    )
+    server.runs = [github_run(1)]
+    tick(desk)
+    shown = card(desk)
+    assert shown.status is Status.UNKNOWN
+    assert shown.summary == "strategies: no run of nightly.yml on main yet"
+    clock.advance(timedelta(minutes=20))
+    server.runs = [github_run(2), github_run(1)]
+    tick(desk)
+    clock.advance(timedelta(minutes=20))
+    tick(desk)
+    assert open_keys(desk) == {"ci:strategies:unknown"}
+    server.runs.insert(0, github_run(3, workflow="nightly"))
+    clock.advance(timedelta(minutes=20))
+    tick(desk)
+    assert card(desk).status is Status.OK
+    assert open_keys(desk) == set()
+
+
+def test_one_that_is_held_by_a_limit_before_it_was_ever_known_raises_that_nobody_knows(
+    watched: Desk, server: CiServer
+) -> None:
+    server.fault = (403, {"Retry-After": "3600"}, b"{}")
+    tick(watched)
+    assert open_keys(watched) == {"ci:strategies:unknown"}
+
+
 def test_what_nobody_asked_again_is_no_longer_ok(
     watched: Desk, server: CiServer, clock: VirtualClock
 ) -> None:

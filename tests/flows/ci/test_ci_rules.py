@@ -125,12 +125,12 @@ KEPT_FOR = CiSettings(repository="desk/strategies")
 words = st.text(st.characters(codec="utf-8"), max_size=20)
 
 
-@given(runs, runs, words, words)
+@given(runs, runs, words, words, st.none() | st.just(START))
 def test_what_is_kept_is_read_back_as_it_was(
-    listed: list[CiRun], earlier: list[CiRun], title: str, etag: str
+    listed: list[CiRun], earlier: list[CiRun], title: str, etag: str, since: datetime | None
 ) -> None:
     titled = tuple(replace(run, title=title) for run in listed)
-    look = CiLook((CiPage("/runs", etag, titled, "/next"),), tuple(earlier))
+    look = CiLook((CiPage("/runs", etag, titled, "/next"),), tuple(earlier), since)
     assert from_text(KEPT_FOR, to_text(KEPT_FOR, look)) == look
 
 

@@ -13,7 +13,7 @@ from mechexo.times import from_iso_z
 if TYPE_CHECKING:
     from mechexo.config import CiSettings
 
-VERSION = 2
+VERSION = 3
 _RUN_FIELDS = frozenset(each.name for each in fields(CiRun))
 
 
@@ -24,6 +24,7 @@ def to_text(settings: CiSettings, look: CiLook) -> str:
         "of": _identity(settings),
         "pages": plain(look.pages),
         "earlier": plain(look.earlier),
+        "silent_since": plain(look.silent_since),
     }
     return json.dumps(document, ensure_ascii=False, separators=(",", ":"))
 
@@ -38,7 +39,9 @@ def from_text(settings: CiSettings, kept: str | None) -> CiLook | None:
             CiPage(each["path"], each["etag"], _runs(each["runs"]), each["next"])
             for each in document["pages"]
         )
-        return CiLook(pages, _runs(document["earlier"]))
+        silent = document["silent_since"]
+        since = from_iso_z(silent) if silent else None
+        return CiLook(pages, _runs(document["earlier"]), since)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mechexo.flows.ci import keeping
-from mechexo.flows.ci.rules import badges
+from mechexo.flows.ci.rules import badges, silent_workflows
 from mechexo.flows.ci.values import CiLook, CiStanding
 from mechexo.outside import Reading, ask_all, readings
 
@@ -71,14 +71,18 @@ def _standing(name: str, settings: CiSettings, reading: Reading) -> CiStanding:
     known = keeping.from_text(settings, reading.value)
     # What was kept for another configuration says nothing of this one.
     look = known or CiLook(())
+    branch = settings.branches[0]
+    found = badges((*look.runs, *look.earlier), settings.branches)
     return CiStanding(
         name=name,
         kind=settings.kind,
         repository=settings.repository,
-        default_branch=settings.branches[0],
+        default_branch=branch,
         branches=settings.branches,
-        badges=badges((*look.runs, *look.earlier), settings.branches),
+        badges=found,
         runs=look.runs,
+        silent=silent_workflows(found, branch, settings.workflows),
+        silent_since=look.silent_since,
         good_at=reading.good_at if known else None,
         asked_at=reading.asked_at,
         why=reading.why,

@@ -43,6 +43,22 @@ def _badge(newest_first: list[CiRun], called: Counter[tuple[str, str]]) -> CiBad
     return CiBadge(branch, workflow, deciding.state, deciding, newest if goes_on else None)
 
 
+def silent_workflows(
+    badges: Iterable[CiBadge], branch: str, named: Sequence[str]
+) -> tuple[str, ...]:
+    """The named workflows without a badge on a branch: they never ran there, or are called
+    otherwise.
+
+    A kind may name workflows in its own way (GitHub takes their numbers too), so that none is
+    missed while there are as many as were named.
+    """
+    own = [badge.run for badge in badges if badge.branch == branch]
+    if len({run.place for run in own}) >= len(named):
+        return ()
+    seen = {name for run in own for name in (run.workflow, run.file.rpartition("/")[2])}
+    return tuple(name for name in named if name not in seen)
+
+
 def still_telling(
     before: Iterable[CiRun], now_listed: Sequence[CiRun], now: datetime
 ) -> tuple[CiRun, ...]:

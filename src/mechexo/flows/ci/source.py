@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mechexo.flows.ci import keeping
 from mechexo.flows.ci.operations import PREFIX, budget_of
-from mechexo.flows.ci.rules import still_telling
+from mechexo.flows.ci.rules import badges, silent_workflows, still_telling
 from mechexo.flows.ci.systems import CiQuestion, find_system
 from mechexo.outside import Answer, Question
 
 if TYPE_CHECKING:
     from mechexo.config import CiSettings
+    from mechexo.flows.ci.values import CiLook
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,5 +59,15 @@ class CiSource:
             answer = find_system(self.settings.kind).look(self.settings, asked)
             known = (*before.runs, *before.earlier) if before else ()
             earlier = still_telling(known, answer.look.runs, question.now)
-            text = keeping.to_text(self.settings, replace(answer.look, earlier=earlier))
-            return Answer(text, answer.hold_until)
+            look = replace(answer.look, earlier=earlier)
+            look = replace(look, silent_since=self._silent_since(look, before, question))
+            return Answer(keeping.to_text(self.settings, look), answer.hold_until)
+
+    def _silent_since(
+        self, look: CiLook, before: CiLook | None, question: Question
+    ) -> datetime | None:
+        branch = self.settings.branches[0]
+        found = badges((*look.runs, *look.earlier), (branch,))
+        if found and not silent_workflows(found, branch, self.settings.workflows):
+            return None
+        return (before.silent_since if before else None) or question.now

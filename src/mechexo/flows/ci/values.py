@@ -84,6 +84,9 @@ class CiLook:
 
     pages: tuple[CiPage, ...]
     earlier: tuple[CiRun, ...] = ()
+    silent_since: datetime | None = None
+    """Since when looks show no run of the default branch, or of a workflow that is named; None when
+    there is one of each."""
 
     @property
     def runs(self) -> tuple[CiRun, ...]:
@@ -126,3 +129,7 @@ class CiStanding:
     until: datetime | None
     """While open or held: until when it is not asked."""
     failures: int
+    silent: tuple[str, ...] = ()
+    """The named workflows of whose runs on the default branch none is known."""
+    silent_since: datetime | None = None
+    """Since when there is one, or no run on the default branch at all."""
