@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 
+from conftest import MakeDesk
 from mechexo.clock import VirtualClock
 from mechexo.config import GrafanaSettings
 from mechexo.desk import Desk
@@ -185,6 +187,26 @@ BASE = "https://grafana.example.com/ops"
 def test_a_link_leads_to_grafana_or_nowhere(browser_url: str, path: object, link: str) -> None:
     settings = GrafanaSettings(url=BASE, browser_url=browser_url)
     assert link_to(settings, BASE, path, "u") == link
+
+
+@pytest.mark.parametrize("url", ["{server}/${{env:HIDDEN}}", "${{env:WHOLE}}"])
+def test_an_address_by_reference_is_in_no_link_unless_the_browsers_is_given(
+    make_desk: MakeDesk, server: GrafanaServer, monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    monkeypatch.setenv("HIDDEN", "hidden-path-canary")
+    monkeypatch.setenv("WHOLE", f"{server.url}/hidden-path-canary")
+    rows = json.dumps([board(1)]).encode()
+    server.fault = (200, {}, rows)
+    table = f'[grafana]\nurl = "{url.format(server=server.url)}"\n'
+    desk = make_desk(table)
+    (found,) = grafana.look(desk, deadline_s=5.0, force=True).listed
+    assert (found.title, found.link) == ("Board 1", "")
+    kept = desk.state.row("SELECT value FROM outside_source")
+    assert kept is not None
+    assert "hidden-path-canary" not in kept["value"]
+    told = make_desk(f'{table}browser_url = "https://grafana.example.com"\n')
+    (found,) = grafana.look(told, deadline_s=5.0, force=True).listed
+    assert found.link == "https://grafana.example.com/d/board1/board-1"
 
 
 def test_a_link_carries_no_password() -> None:

@@ -114,7 +114,7 @@ def _dashboard(row: Any, api: Api, settings: GrafanaSettings) -> Dashboard:
     uid = shaping.text(row.get("uid"))
     if not is_uid(uid):
         raise shaping.ShapeError(f"the uid of a dashboard is none: {uid!r}")
-    tags = row.get("tags")
+    tags, link = row.get("tags"), link_to(settings, api.base_url, row.get("url"), uid)
     said = [shaping.text(tag) for tag in tags] if isinstance(tags, list) else []
     return Dashboard(
         uid=uid,
@@ -122,7 +122,8 @@ def _dashboard(row: Any, api: Api, settings: GrafanaSettings) -> Dashboard:
         folder=api.tidy(shaping.text(row.get("folderTitle"))),
         folder_uid=shaping.text(row.get("folderUid")),
         tags=tuple(api.tidy(tag) for tag in said if tag)[:_MOST_TAGS],
-        link=link_to(settings, api.base_url, row.get("url"), uid),
+        # What is configured by reference is not shown: then a link takes `browser_url`.
+        link=link if api.tidy(link) == link else "",
     )
 
 
