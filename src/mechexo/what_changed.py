@@ -2,7 +2,8 @@
 them are suspected.
 
 The rollback wing tells of commits, deployments, edits and flags, the others of failed runs, of
-hand-overs and of other alerts. What could not be read stands in the answer as a gap.
+deployments that were defined otherwise, of hand-overs and of other alerts. What could not be read
+stands in the answer as a gap.
 """
 
 from __future__ import annotations
@@ -28,7 +29,9 @@ WINDOW = timedelta(hours=6)
 MOST_ALERTS = 200
 """So many other alerts are listed before the moment, and as many after it."""
 MOST_FAILURES = 200
+MOST_DEFINITIONS = 200
 RUNS, ALERTS, ON_CALL = "flow failures", "earlier alerts", "on-call changes"
+DEFINITIONS = "definitions of deployments"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +91,7 @@ def around(
     targets = happened.targets_of(desk)
     ask(RUNS, lambda: failures(desk, moment, first, end))
     ask(ALERTS, lambda: _alerts(desk, watch, targets, first, end, gaps))
+    ask(DEFINITIONS, lambda: redefinitions(desk, first, end))
     # What is to come has changed nothing yet.
     ask(ON_CALL, lambda: hand_overs(desk, first, min(end, desk.clock.now()), gaps))
     watch = replace(watch, own=_own(alert, happenings))
@@ -209,6 +213,31 @@ def failures(desk: Desk, moment: datetime, start: datetime, end: datetime) -> It
                 cards=(CARD,),
                 no_remedy="a run cannot be taken back",
             )
+
+
+def redefinitions(desk: Desk, start: datetime, end: datetime) -> Iterable[Happening]:
+    """The deployments of orchestrators that were defined otherwise from a moment between on, as far
+    as ticks saw it."""
+    from mechexo.flows.orchestrators import records, versions
+    from mechexo.orchestrator_words import CARD
+
+    tables = desk.settings.orchestrators
+    for older, each in records.changed_between(desk.state, start, end, MOST_DEFINITIONS):
+        changed = ", ".join(versions.what_changed(each, older) or ())
+        told = f" ({each.told})" if each.told else ""
+        name = f"{each.deployment} on {each.source}"
+        flows = tables[each.source].flows if each.source in tables else {}
+        flow = flows.get(each.deployment) or flows.get(each.deployment_id, "")
+        back = f"mechexo flows redeploy {each.deployment} --source {each.source}"
+        yield Happening(
+            key=f"definition:{each.source}:{each.deployment_id}:{each.number}",
+            kind=Kind.DEPLOYMENT,
+            at=each.seen_at,
+            what=shown_words(f"{name} became version {each.number}{told}: {changed}"),
+            flows=(flow,) if flow else (),
+            cards=(CARD,),
+            no_remedy=shown_words(f"its orchestrator takes it back: {back} --to {older.number}"),
+        )
 
 
 def _run_words(run: FlowRun) -> str:

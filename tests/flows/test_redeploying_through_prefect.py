@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mechexo import what_changed
 from mechexo.actor import Actor, Role
 from mechexo.clock import VirtualClock
 from mechexo.desk import Desk
@@ -108,7 +109,7 @@ def test_each_look_keeps_the_definitions_that_changed_and_no_other(
     newest, first = versions.versions(desk, "prefect", TCA)
     assert (newest.number, newest.told, newest.seen_at) == (2, "1.1.0", seen)
     assert (first.number, first.told, first.seen_at) == (1, "1.0.0", CAPTURED)
-    assert redeploying.what_changed(newest, first) == ("version",)
+    assert versions.what_changed(newest, first) == ("version",)
 
 
 def test_what_is_no_part_of_a_definition_makes_no_version(desk: Desk, prefect: FakePrefect) -> None:
@@ -369,3 +370,27 @@ def test_one_that_takes_no_definition_back_says_so(
     versions.keep(desk, "air", [Definition.of("dag", "", {"a": 1})], {"dag": "dag"})
     with pytest.raises(UsageError, match="is of kind airflow, which takes no earlier definition"):
         redeploying.plan_redeploy(desk, "air", "dag", number=1)
+
+
+def test_a_changed_definition_is_in_the_time_line_of_an_alert_and_suspected(
+    desk: Desk, prefect: FakePrefect
+) -> None:
+    from mechexo.alerts import operations as alerts
+    from mechexo.alerts.values import Observation
+
+    gone_bad(desk, prefect)
+    later(desk)
+    labels = {"card": "orchestrators", "flow": "tca"}
+    alerts.observe(
+        desk, [Observation("o", True, "high", "prefect_failing", "it fails", "test", labels)]
+    )
+    (alert,) = alerts.list_alerts(desk)
+    found = what_changed.around_alert(desk, alert.id)
+    (row,) = [each for each in found.rows if each.happening.key.startswith("definition:")]
+    assert row.happening.what.startswith(f"{TCA} on prefect became version 2 (1.1.0): ")
+    assert SECRET not in row.happening.what
+    assert row.happening.flows == ("tca",)
+    assert row.suspect is not None
+    assert row.happening.no_remedy.endswith(f"mechexo flows redeploy {TCA} --source prefect --to 1")
+    # The first that was seen of each of the others is no change.
+    assert len([each for each in found.rows if each.happening.kind.value == "deployment"]) == 1

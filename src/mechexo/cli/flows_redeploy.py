@@ -32,7 +32,7 @@ def versions(
 ) -> None:
     """What a deployment was defined as, as far as ticks saw it; asks nobody."""
     from mechexo.flows.orchestrators import versions as kept
-    from mechexo.flows.orchestrators.redeploying import what_changed
+    from mechexo.flows.orchestrators.versions import what_changed
 
     desk = open_desk(ctx)
     found = kept.versions(desk, source, deployment)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from sqlite3 import Row
+from typing import Any
 
 from mechexo.flows.orchestrators.versions import Version
 from mechexo.state import State, Transaction
@@ -40,6 +42,25 @@ def versions_of(state: State, orchestrator: str) -> tuple[Version, ...]:
     return tuple(map(_version, rows))
 
 
+def changed_between(
+    state: State, start: datetime, end: datetime, limit: int
+) -> tuple[tuple[Version, Version], ...]:
+    """The newest versions that were seen first between two moments (both included), of any
+    orchestrator, each after the one that it took the place of; newest first. The first that is kept
+    of a deployment took the place of none that is known, and is left out."""
+    named = ", ".join(f"{letter}.{each}" for letter in "ab" for each in _COLUMNS.split(", "))
+    rows = state.rows(
+        f"SELECT {named} FROM deployment_version a JOIN deployment_version b "  # noqa: S608
+        "ON b.source = a.source AND b.deployment_id = a.deployment_id AND b.number = "
+        "(SELECT max(number) FROM deployment_version WHERE source = a.source "
+        "AND deployment_id = a.deployment_id AND number < a.number) "
+        "WHERE a.seen_at >= ? AND a.seen_at <= ? ORDER BY a.seen_at DESC LIMIT ?",
+        (iso_z(start), iso_z(end), limit),
+    )
+    half = len(_COLUMNS.split(", "))
+    return tuple((_version(tuple(row)[half:]), _version(tuple(row)[:half])) for row in rows)
+
+
 def add(transaction: Transaction, versions: Iterable[Version]) -> None:
     """Adds versions, each with the next number of its deployment, and drops the oldest."""
     sources = set()
@@ -66,13 +87,14 @@ def add(transaction: Transaction, versions: Iterable[Version]) -> None:
         )
 
 
-def _version(row: Row) -> Version:
+def _version(row: Row | tuple[Any, ...]) -> Version:
+    source, deployment_id, number, deployment, seen_at, told, _digest, definition = tuple(row)
     return Version(
-        source=row["source"],
-        deployment_id=row["deployment_id"],
-        deployment=row["deployment"],
-        number=row["number"],
-        seen_at=from_iso_z(row["seen_at"]),
-        told=row["told"],
-        definition=row["definition"],
+        source=source,
+        deployment_id=deployment_id,
+        deployment=deployment,
+        number=number,
+        seen_at=from_iso_z(seen_at),
+        told=told,
+        definition=definition,
     )

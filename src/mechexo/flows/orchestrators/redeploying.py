@@ -222,14 +222,6 @@ def _keep(
         records.add(transaction, [version])
 
 
-def what_changed(version: Version, older: Version | None) -> tuple[str, ...] | None:
-    """The fields in which a version differs from the one before it; None when none is kept."""
-    if older is None:
-        return None
-    gone = older.fields.keys() - version.fields.keys()
-    return tuple(sorted({*changed_fields(older.fields, version.fields), *gone}))
-
-
 def _diff(now: Mapping[str, Any], then: Mapping[str, Any], changed: Sequence[str]) -> str:
     """Field by field, from now to then."""
     shown: list[str] = []

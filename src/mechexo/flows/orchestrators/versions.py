@@ -94,6 +94,14 @@ def changed_fields(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple
     )
 
 
+def what_changed(version: Version, older: Version | None) -> tuple[str, ...] | None:
+    """The fields in which a version differs from the one before it; None when none is kept."""
+    if older is None:
+        return None
+    gone = older.fields.keys() - version.fields.keys()
+    return tuple(sorted({*changed_fields(older.fields, version.fields), *gone}))
+
+
 def keep(
     desk: Desk, source: str, definitions: Sequence[Definition], names: Mapping[str, str]
 ) -> None:
