@@ -210,6 +210,19 @@ def test_an_answer_that_was_lost_makes_no_second_annotation(
     assert told(grafana_desk) == [("incident-1", "written")]
 
 
+def test_a_proxy_that_asks_for_patience_after_the_work_was_done_makes_no_second_annotation(
+    grafana_desk: Desk, server: GrafanaServer, clock: VirtualClock
+) -> None:
+    opened(grafana_desk)
+    server.answers_instead = (503, {"Retry-After": "30"}, b"")
+    annotate(grafana_desk, deadline_s=5.0)
+    server.answers_instead = None
+    clock.advance(2 * MINUTE)
+    annotate(grafana_desk, deadline_s=5.0)
+    assert len(server.annotations) == 1
+    assert told(grafana_desk) == [("incident-1", "written")]
+
+
 def test_one_that_did_not_arrive_is_looked_for_and_then_written(
     grafana_desk: Desk, server: GrafanaServer, clock: VirtualClock
 ) -> None:

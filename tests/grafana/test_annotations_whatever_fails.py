@@ -28,6 +28,9 @@ FAULTS: dict[str, Callable[[GrafanaServer], None]] = {
     "down": lambda server: setattr(server, "fault", (503, {}, b"")),
     "loses answers": lambda server: server.loses_answers.set(),
     "fails at writing": lambda server: server.faults.update(POST=(500, {}, b"")),
+    "asks for patience when done": lambda server: setattr(
+        server, "answers_instead", (503, {"Retry-After": "30"}, b"")
+    ),
     "refuses": lambda server: server.faults.update(POST=said({"message": "no"}, 400)),
     "fails at looking": lambda server: server.faults.update(GET=(500, {}, b"")),
     "fails at changing": lambda server: server.faults.update(PATCH=(502, {}, b"")),
@@ -94,6 +97,6 @@ def change(desk: Desk, what: str, number: int) -> None:
 
 
 def mend(server: GrafanaServer) -> None:
-    server.fault = None
+    server.fault = server.answers_instead = None
     server.faults.clear()
     server.loses_answers.clear()

@@ -46,6 +46,8 @@ class GrafanaServer:
         """Answered instead to paths that begin so."""
         self.loses_answers = threading.Event()
         """Does what POST asks and says nothing."""
+        self.answers_instead: Reply | None = None
+        """Does what POST asks and answers this."""
         self.hangs = threading.Event()
         self.ending = threading.Event()
         self._lock = threading.Lock()
@@ -93,6 +95,8 @@ class GrafanaServer:
         if self.loses_answers.is_set() and handler.command == "POST":
             handler.close_connection = True
             return
+        if self.answers_instead is not None and handler.command == "POST":
+            status, headers, content = self.answers_instead
         handler.send_response(status)
         for name, value in headers.items():
             handler.send_header(name, value)

@@ -283,11 +283,9 @@ class _Writing:
             self._maybe_there = error.was_sent
             raise
         except RefusedError as error:
-            # Whoever answers with a failure of its own may have done it all the same.
+            # Whoever answers with a failure of its own may have done it all the same, as may one
+            # that asks to be left alone (503 with Retry-After, a HeldError): that stays open.
             self._maybe_there = error.code >= 500
-            raise
-        except HeldError:
-            self._maybe_there = False
             raise
         made = number(table(said, "the answer").get("id"))
         if made is None:
