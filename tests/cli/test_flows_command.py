@@ -230,3 +230,60 @@ def test_exec_loads_nothing_heavy(busy_desk: Desk) -> None:
         )
     loaded = set(done.stdout.split())
     assert not loaded & {"polars", "textual", "apprise", "httpx", "git", "rich", "pydantic"}
+
+
+@pytest.mark.parametrize("before", [(), ("--no-color",)])
+def test_exec_takes_its_options_by_either_way_of_reading_them(
+    desk: Desk, before: tuple[str, ...]
+) -> None:
+    # With an option before it, it is Typer that reads the words.
+    options = ("--lock", "--lock-wait", "1s", "--expect-every", "1d", "--grace", "15m")
+    done = mechexo(
+        *(*before, "flows", "exec", "bars", *options, "--timeout", "1m", "--"),
+        *("sh", "-c", "echo ran; exit 3"),
+        config=desk.config_path,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (3, "ran\n", "")
+    [expected] = records.expectations(desk.state).values()
+    assert (expected.expect_every, expected.grace) == (timedelta(days=1), timedelta(minutes=15))
+
+
+@pytest.mark.parametrize("before", [(), ("--no-color",)])
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [
+        (("--timeout", "soon"), "'soon' is not a duration"),
+        (("--grace", "5m"), "--grace says how much later"),
+        (("--lock-wait", "5m"), "add --lock"),
+        (("--expect-every", "0s"), "is no time at all"),
+    ],
+)
+def test_exec_refuses_options_that_say_nothing_and_runs_nothing(
+    desk: Desk, before: tuple[str, ...], options: tuple[str, ...], word: str
+) -> None:
+    done = mechexo(
+        *(*before, "flows", "exec", "bars", *options, "--", "echo", "ran"), config=desk.config_path
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    one_line(done, word)
+
+
+def test_a_skipped_run_is_listed_as_such(desk: Desk) -> None:
+    with desk.state.write() as transaction:
+        records.skip(transaction, "bars", desk.clock.now(), "another run holds its lock")
+    assert "○ SKIPPED" in run(desk, "runs")
+    document = json.loads(run(desk, "runs", "--json"))
+    [newest] = document["runs"]
+    assert (newest["state"], newest["exit_code"], newest["last_line"]) == (
+        "skipped",
+        None,
+        "another run holds its lock",
+    )
+
+
+def test_a_flow_is_forgotten_by_its_name(desk: Desk) -> None:
+    mechexo("flows", "exec", "bars", "--expect-every", "36h", "--", "true", config=desk.config_path)
+    assert "bars is no longer expected every 1d12h" in run(desk, "forget", "bars")
+    done = mechexo("flows", "forget", "bars", config=desk.config_path)
+    assert done.returncode == 2
+    one_line(done, "no job bars ever said how often it is due")

@@ -198,6 +198,14 @@ def test_a_line_that_would_grow_too_long_for_cron_stays() -> None:
     assert (found.kind, found.after) == (Kind.UNCLEAR, found.before)
 
 
+def test_only_a_newline_ends_a_line() -> None:
+    text = "@daily /srv/x a\x0cb\u2028c\x85d\n\n"
+    found = proposed(text, HOW, {})
+    assert [line.before for line in found] == [text[:-2], ""]
+    assert whole(found).endswith("-- /bin/sh -c '/srv/x a\x0cb\u2028c\x85d'\n\n")
+    assert proposed("", HOW, {}) == ()
+
+
 def test_the_lock_is_proposed_when_it_is_asked_for() -> None:
     assert " exec x --lock " in one("@daily /srv/x", Wrapping(("mechexo",), NEVER, lock=True)).after
 

@@ -91,7 +91,7 @@ class Wrapping:
 def proposed(text: str, how: Wrapping, zones: Mapping[str, ClockChanges]) -> tuple[CronLine, ...]:
     """Each line of a crontab with what is proposed for it. `zones` are those that its `CRON_TZ`
     settings name."""
-    lines = text.splitlines()
+    lines = _lines(text)
     own = {found["flow"] for line in lines if (found := _OWN_FLOW.search(line))}
     names = {*how.taken, *own}
     shell, changes, found_lines = "/bin/sh", how.changes, []
@@ -115,12 +115,17 @@ def proposed(text: str, how: Wrapping, zones: Mapping[str, ClockChanges]) -> tup
 
 def zones_named(text: str) -> tuple[str, ...]:
     """The time zones that a crontab's `CRON_TZ` settings name."""
-    settings = (_SETTING.fullmatch(line) for line in text.splitlines())
+    settings = (_SETTING.fullmatch(line) for line in _lines(text))
     return tuple(
         _unquoted(found["value"])
         for found in settings
         if found is not None and _unquoted(found["name"]) == "CRON_TZ"
     )
+
+
+def _lines(text: str) -> list[str]:
+    """The lines as cron has them: a newline ends one, and nothing else does."""
+    return text.removesuffix("\n").split("\n") if text else []
 
 
 def whole(lines: Collection[CronLine]) -> str:
