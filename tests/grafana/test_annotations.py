@@ -347,6 +347,21 @@ def test_what_somebody_removed_at_grafana_stays_removed(
     assert server.annotations == {}
 
 
+def test_another_annotation_that_has_its_number_by_now_is_not_overwritten(
+    grafana_desk: Desk, server: GrafanaServer, clock: VirtualClock
+) -> None:
+    opened(grafana_desk)
+    annotate(grafana_desk, deadline_s=5.0)
+    theirs = {"id": 1, "time": 1, "timeEnd": 2, "text": "a release", "tags": ["deploy"]}
+    server.annotations = {1: dict(theirs)}
+    clock.advance(MINUTE)
+    incidents.close(grafana_desk, 1)
+    found = annotate(grafana_desk, deadline_s=5.0)
+    assert server.annotations == {1: theirs}
+    assert told(grafana_desk) == [("incident-1", "gone")]
+    assert "belongs to another annotation" in found.notes[0].why
+
+
 def test_a_proxy_that_finds_nothing_removes_nothing(
     grafana_desk: Desk, server: GrafanaServer, clock: VirtualClock
 ) -> None:

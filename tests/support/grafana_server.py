@@ -141,6 +141,8 @@ class GrafanaServer:
             case ["api", "annotations", number]:
                 if int(number) not in self.annotations:
                     return said({"message": "Annotation not found"}, 404)
+                if handler.command == "GET":
+                    return said(self.annotations[int(number)])
                 # Grafana leaves out what is empty or zero.
                 self.annotations[int(number)] |= {k: v for k, v in body.items() if v}
                 return said({"message": "Annotation patched"})

@@ -249,6 +249,9 @@ class _Writing:
             if there is None and note.maybe_there:
                 there = self._look()
                 self._maybe_there = False
+            if note.annotation_id is not None and not self._is_ours(note.annotation_id):
+                why = "its number belongs to another annotation by now, so both are left alone"
+                return Result(note.subject, "gone", why=why)
             made = self._made() if there is None else self._changed(there)
             return Result(note.subject, "written", note.wanted, made)
         except RefusedError as error:
@@ -264,6 +267,11 @@ class _Writing:
     def failed(self, why: str, outcome: str = "failed") -> Result:
         """It was not written, or nobody knows whether it was."""
         return Result(self._note.subject, outcome, maybe_there=self._maybe_there, why=why)
+
+    def _is_ours(self, annotation_id: int) -> bool:
+        # A Grafana that was made anew, or another at the same address, counts from one again.
+        there = table(self._api.get(f"/api/annotations/{annotation_id}"), "the annotation")
+        return self._note.tag in rows(there.get("tags"), "its tags")
 
     def _look(self) -> int | None:
         begins = rules.new_body(self._note.wanted, "")["time"]

@@ -111,7 +111,7 @@ class Noted:
     why: str
     """Why the last attempt brought nothing."""
     ended: str
-    """`gone` when somebody removed it at Grafana, `given up` after too many refusals; else ""."""
+    """`gone` when it is not at Grafana any more, `given up` after too many refusals; else ""."""
 
     @property
     def state(self) -> str:
