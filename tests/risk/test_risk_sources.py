@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from datetime import date, timedelta
 from importlib.metadata import EntryPoint
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -138,6 +139,18 @@ def test_what_was_kept_for_another_configuration_says_nothing(
     other = make_desk(f'[risk.book]\nsource = "sqlite:///other.db"\n{READ}')
     (found,) = operations.standings(other)
     assert (found.look, found.good_at) == (None, None)
+
+
+def test_a_path_that_was_meant_from_the_root_is_said_how_to_write(
+    make_desk: MakeDesk, tmp_path: Path
+) -> None:
+    path = make_book(tmp_path)
+    three = make_desk(f'[risk.book]\nsource = "sqlite://{path}"\n{READ}')
+    (found,) = operations.look(three, deadline_s=60.0)
+    assert f"for {path} write sqlite:///{path}" in found.why
+    four = make_desk(f'[risk.book]\nsource = "sqlite:///{path}"\n{READ}')
+    (found,) = operations.look(four, deadline_s=60.0, force=True)
+    assert found.why == ""
 
 
 def test_a_query_that_writes_is_refused(make_desk: MakeDesk) -> None:

@@ -54,14 +54,18 @@ class RiskQuestion(Resolving):
         absolute.
 
         Raises:
-            ConfigError: a reference cannot be resolved, or there is no path.
+            ConfigError: a reference cannot be resolved, there is no path, or nothing is there and
+                something is at the same path from the root of the disk.
         """
         address = self.resolve(source, whole=True)
-        _, _, rest = address.partition("://")
+        kind, _, rest = address.partition("://")
         path = rest.removeprefix("/")
         if not path:
             raise ConfigError("the source names no path: expected one like sqlite:///trading.db")
-        return self.root / Path(path).expanduser()
+        found = self.root / Path(path).expanduser()
+        if not found.exists() and (Path("/") / path).exists():
+            raise ConfigError(f"there is no {found}; for /{path} write {kind}:////{path}")
+        return found
 
 
 class RiskSystem(Protocol):
