@@ -166,6 +166,7 @@ def test_a_plot_shows_values_thresholds_and_the_servers_warnings(plotted: Desk) 
 
 def test_a_refused_query_and_one_that_finds_nothing_are_told_apart(plotted: Desk) -> None:
     told = mechexo("resources", "plot", "--refresh", config=plotted.config_path)
+    assert told.returncode == 5
     assert "? Prometheus refused the query (400): bad_data: parse error" in told.stdout
     assert "? no data: the query found no series" in told.stdout
 

@@ -69,6 +69,11 @@ def test_more_series_than_can_be_told_apart_are_counted() -> None:
     assert (len(look.series), look.left_out) == (MOST_SERIES, 7)
 
 
+def test_series_keep_their_places_in_whatever_order_they_come() -> None:
+    one, other = series((0, "1"), venue="XNAS"), series((0, "2"), venue="XNYS")
+    assert read_answer(matrix(one, other), MOMENTS) == read_answer(matrix(other, one), MOMENTS)
+
+
 @pytest.mark.parametrize(
     ("document", "said"),
     [

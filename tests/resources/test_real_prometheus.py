@@ -12,6 +12,7 @@ from mechexo.desk import Desk
 from mechexo.outside import Standing
 from mechexo.resources import plot_operations
 from mechexo.resources.plot_values import PlotStanding
+from support.program import mechexo
 from support.prometheus_server import INSTALLED, Monitored
 
 pytestmark = [
@@ -133,6 +134,38 @@ def test_a_server_that_ends_leaves_the_last_plot_with_its_age_and_is_asked_again
     found = look(desk)
     assert (found.why, found.standing, found.failures) == ("", Standing.CLOSED, 0)
     assert found.good_at > before.good_at
+
+
+def test_a_node_exporter_that_was_gone_for_a_while_leaves_a_gap(
+    make_desk: MakeDesk, server: Monitored
+) -> None:
+    server.start()
+    server.stop_node()
+    try:
+        # The scrapes of four seconds found nobody.
+        server.wait_for('max_over_time(up{job="node"}[4s]) == 0')
+    finally:
+        server.start()
+    # It has been back for some scrapes.
+    server.wait_for('min_over_time(up{job="node"}[4s]) == 1')
+    # Told by `up`: a server that was restarted itself goes on with the last load for five minutes.
+    found = look(plotting(make_desk, server.url, 'node_load1 and on(job) (up{job="node"} == 1)'))
+    assert found.look is not None
+    (one,) = found.look.series
+    known = [place for place, value in enumerate(one.values) if value is not None]
+    between = one.values[known[0] : known[-1]]
+    assert None in between
+
+
+def test_the_command_line_draws_what_the_real_server_says(
+    make_desk: MakeDesk, server: Monitored
+) -> None:
+    server.start()
+    desk = plotting(make_desk, server.url, "up", 'legend = "{{job}}"\n')
+    told = mechexo("resources", "plot", "--refresh", config=desk.config_path)
+    assert told.returncode == 0, told.stderr
+    for word in ("a  ", "b  ", "itself: 1, from", "node: 1, from"):
+        assert word in told.stdout
 
 
 def test_the_most_points_there_may_be_are_given(make_desk: MakeDesk, server: Monitored) -> None:

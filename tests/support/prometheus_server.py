@@ -71,13 +71,17 @@ class Monitored:
             self._prometheus.wait(60)
             self._prometheus = None
 
-    def stop(self) -> None:
-        """Ends both."""
-        self.stop_prometheus()
+    def stop_node(self) -> None:
+        """Ends the node exporter, as a crash of it would."""
         if self._node is not None:
             self._node.kill()
             self._node.wait(60)
             self._node = None
+
+    def stop(self) -> None:
+        """Ends both."""
+        self.stop_prometheus()
+        self.stop_node()
 
     def wait_for(self, query: str, holds: Callable[[Any], bool] = bool) -> Any:
         """Waits until the answer to an instant query holds (is not empty), and returns it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,6 +10,13 @@ from mechexo.cli import render
 from mechexo.cli.default_command import group_with_default
 from mechexo.cli.invocation import open_desk
 from mechexo.cli.options import Csv, Json
+from mechexo.errors import UnreachableError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mechexo.desk import Desk
+    from mechexo.resources.plot_values import PlotStanding
 
 app = group_with_default("What the machine has left, and plots of a Prometheus.", "list")
 
@@ -69,8 +76,10 @@ def plot(
     json_: Json = False,
     csv: Csv = False,
 ) -> None:
-    """A range query of Prometheus, with its thresholds and the age of what is known."""
-    from mechexo.cli import resource_tables as tables
+    """A range query of Prometheus, with its thresholds and the age of what is known.
+
+    Exit code 5: one that is shown was not answered when it was asked last.
+    """
     from mechexo.resources import plot_operations as plots
 
     desk = open_desk(ctx)
@@ -79,6 +88,14 @@ def plot(
     if refresh:
         plots.look(desk, deadline_s=LOOK_S, force=True)
     found = [each for each in plots.plots(desk) if name in ("", each.name)]
+    _show(desk, found, json_=json_, csv=csv)
+    if any(each.why for each in found):
+        raise typer.Exit(UnreachableError.exit_code)
+
+
+def _show(desk: Desk, found: Sequence[PlotStanding], *, json_: bool, csv: bool) -> None:
+    from mechexo.cli import resource_tables as tables
+
     now = desk.clock.now()
     if json_:
         body = {"plots": [tables.plot_body(each) for each in found]}

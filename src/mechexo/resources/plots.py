@@ -65,8 +65,12 @@ def read_answer(document: object, moments: Grid) -> PlotLook:
         kind = text(data.get("resultType")) or "nothing known"
         raise ShapeError(f"the answer to a range query is a {kind}, not a matrix")
     found = rows(data.get("result"), "its result")
-    series = [_series(each, moments) for each in found[:MOST_SERIES]]
-    return PlotLook(moments, tuple(series), max(len(found) - MOST_SERIES, 0), _warnings(whole))
+    # The server gives them in any order; here each keeps its place, and with it its sign.
+    series = sorted(
+        (_series(each, moments) for each in found), key=lambda each: sorted(each.labels.items())
+    )
+    left_out = max(len(series) - MOST_SERIES, 0)
+    return PlotLook(moments, tuple(series[:MOST_SERIES]), left_out, _warnings(whole))
 
 
 def refusal(document: object) -> str:
