@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from mechexo.alerts.values import SEVERITIES, Alert, Observation
 from mechexo.flow_words import CARD as FLOWS_CARD
 from mechexo.flows.orchestrators.rules import Trouble
+from mechexo.flows.orchestrators.values import NOT_WELL, Phase
 from mechexo.health.values import FLOW_KIND, ORCHESTRATOR_KIND, ProbeState, Status
 from mechexo.outside.words import age_words, asking_words
 from mechexo.times import format_duration
@@ -115,7 +116,9 @@ def _flow_verdict(
     else:
         at = last.ended_at or last.started_at
         ago = f" {format_duration(max(now - at, timedelta(0)))} ago" if at else ""
-        status, detail = Status.OK, f"{last.state}{ago}"
+        # Once is not failing, where it may happen; nor is it well.
+        doubtful = last.phase in NOT_WELL or last.phase is Phase.CANCELLED
+        status, detail = (Status.WARNING if doubtful else Status.OK), f"{last.state}{ago}"
     detail = f"{detail} (on {known.name})"
     if known.good_at and (why := not_current(known, table, now, settings.refresh.tick)):
         return Status.UNKNOWN, f"{age_words(known.good_at, now)}, {why}: {detail}"

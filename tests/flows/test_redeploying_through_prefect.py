@@ -201,6 +201,21 @@ def test_what_no_tick_saw_is_kept_before_it_is_replaced(desk: Desk, prefect: Fak
     assert newest.digest == first.digest
 
 
+def test_an_answer_that_is_older_than_a_redeployment_makes_no_version(
+    desk: Desk, prefect: FakePrefect
+) -> None:
+    gone_bad(desk, prefect)
+    asked_at, answer = (
+        desk.clock.now(),
+        Definition.of(deployed(prefect)["id"], "", {"version": "x"}),
+    )
+    later(desk)
+    put_back(desk)
+    assert numbers(desk) == [3, 2, 1]
+    versions.keep(desk, "prefect", [answer], {}, seen_at=asked_at)
+    assert numbers(desk) == [3, 2, 1]
+
+
 def test_one_that_is_defined_so_already_is_left_alone(desk: Desk, prefect: FakePrefect) -> None:
     look(desk)
     done = put_back(desk)
@@ -330,7 +345,7 @@ def test_of_all_together_no_more_than_so_many_characters_are_kept_the_newest_of_
     for at in range(3):
         later(desk)
         kept = [Definition.of(one, str(at), {"x": "y" * 90, "at": at}) for one in ("a", "b", "c")]
-        versions.keep(desk, "prefect", kept, {})
+        versions.keep(desk, "prefect", kept, {}, seen_at=desk.clock.now())
     found = records.versions_of(desk.state, "prefect")
     assert sum(len(one.definition) for one in found) <= 500
     assert {one.deployment_id for one in found if one.number == 3} == {"a", "b", "c"}
@@ -367,7 +382,8 @@ def test_one_that_takes_no_definition_back_says_so(
 ) -> None:
     air = '[orchestrators.air]\nkind = "airflow"\nurl = "http://127.0.0.1:1"\n'
     desk = desk_with(make_desk, monkeypatch, prefect, air)
-    versions.keep(desk, "air", [Definition.of("dag", "", {"a": 1})], {"dag": "dag"})
+    kept = [Definition.of("dag", "", {"a": 1})]
+    versions.keep(desk, "air", kept, {"dag": "dag"}, seen_at=CAPTURED)
     with pytest.raises(UsageError, match="is of kind airflow, which takes no earlier definition"):
         redeploying.plan_redeploy(desk, "air", "dag", number=1)
 

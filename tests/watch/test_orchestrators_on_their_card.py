@@ -356,6 +356,22 @@ def test_a_flow_that_runs_elsewhere_is_on_the_card_of_flows_as_its_orchestrator_
     assert shown.summary.startswith("tca: as of 1m, not reachable (")
 
 
+def test_one_failure_that_may_happen_is_no_alert_and_not_well_either(
+    make_desk: MakeDesk,
+    monkeypatch: pytest.MonkeyPatch,
+    prefect: FakePrefect,
+    clock: VirtualClock,
+) -> None:
+    monkeypatch.setenv("PREFECT_PASSWORD", PASSWORD)
+    words = table(prefect, "failing_after = 3\n")
+    made = make_desk(words.replace('"tca-daily/prod"', '"quote-ingest/prod"'))
+    desk = Desk.open(made.config_path, clock=clock, actor=made.actor)
+    tick(desk)
+    assert FAILING not in open_keys(desk)
+    shown = flows_card(desk)
+    assert (shown.status, shown.summary) == (Status.WARNING, "tca: Failed 1m33s ago (on prefect)")
+
+
 def test_a_flow_that_runs_elsewhere_is_overdue_by_what_its_orchestrator_says_only(
     promised: Desk, prefect: FakePrefect, clock: VirtualClock
 ) -> None:

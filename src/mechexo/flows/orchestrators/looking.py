@@ -53,7 +53,7 @@ def look(desk: Desk, *, deadline_s: float, force: bool = False) -> tuple[Known, 
     """
     from mechexo.flows.orchestrators.source import OrchestratorSource
 
-    tables = desk.settings.orchestrators
+    tables, began_at = desk.settings.orchestrators, desk.clock.now()
     sources = [OrchestratorSource.of(desk, name) for name in tables]
     found = ask_all(
         desk.state,
@@ -68,7 +68,7 @@ def look(desk: Desk, *, deadline_s: float, force: bool = False) -> tuple[Known, 
     for one, asked in zip(seen, sources, strict=True):
         if asked.defined:
             names = one.look.standing.names if one.look else {}
-            versions.keep(desk, one.name, asked.defined, names)
+            versions.keep(desk, one.name, asked.defined, names, seen_at=began_at)
     return seen
 
 

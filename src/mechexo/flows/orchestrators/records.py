@@ -19,17 +19,17 @@ MOST_CHARACTERS = 20_000_000
 _COLUMNS = "source, deployment_id, number, deployment, seen_at, told, digest, definition"
 
 
-def newest_digests(source: State | Transaction, orchestrator: str) -> dict[str, str]:
-    """The digest of the newest version of each deployment, by its id."""
+def newest(source: State | Transaction, orchestrator: str) -> dict[str, tuple[str, datetime]]:
+    """The digest of the newest version of each deployment and when it was seen first, by its id."""
     sql = (
-        "SELECT deployment_id, digest, max(number) FROM deployment_version WHERE source = ? "
-        "GROUP BY deployment_id"
+        "SELECT deployment_id, digest, seen_at, max(number) FROM deployment_version "
+        "WHERE source = ? GROUP BY deployment_id"
     )
     if isinstance(source, State):
         rows = source.rows(sql, (orchestrator,))
     else:
         rows = source.execute(sql, (orchestrator,)).fetchall()
-    return {row[0]: row[1] for row in rows}
+    return {row[0]: (row[1], from_iso_z(row[2])) for row in rows}
 
 
 def versions_of(state: State, orchestrator: str) -> tuple[Version, ...]:

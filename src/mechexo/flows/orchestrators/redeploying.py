@@ -216,8 +216,9 @@ def _keep(
     """Keeps how it is defined, so that this can be taken back also when no tick has seen it."""
     from mechexo.flows.orchestrators import records
 
-    known = records.newest_digests(transaction, plan.source).get(plan.deployment_id)
-    if known != digest_of(found.text) and len(found.text) <= LONGEST:
+    known = records.newest(transaction, plan.source).get(plan.deployment_id)
+    is_known = known is not None and known[0] == digest_of(found.text)
+    if not is_known and len(found.text) <= LONGEST:
         version = version_of(plan.source, plan.deployment, found, seen_at)
         records.add(transaction, [version])
 

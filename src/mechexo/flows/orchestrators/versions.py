@@ -103,10 +103,15 @@ def what_changed(version: Version, older: Version | None) -> tuple[str, ...] | N
 
 
 def keep(
-    desk: Desk, source: str, definitions: Sequence[Definition], names: Mapping[str, str]
+    desk: Desk,
+    source: str,
+    definitions: Sequence[Definition],
+    names: Mapping[str, str],
+    *,
+    seen_at: datetime,
 ) -> None:
-    """Keeps the definitions that are not the newest of their deployment already; one that is too
-    long is not kept. `names` are the deployments' by id.
+    """Keeps the definitions that are not the newest of their deployment already, as seen at a
+    moment; one that is too long is not kept. `names` are the deployments' by id.
 
     Raises:
         BusyError, StateError: they could not be kept.
@@ -114,19 +119,24 @@ def keep(
     from mechexo.flows.orchestrators import records
 
     fitting = [each for each in definitions if len(each.text) <= LONGEST]
+
     now = desk.clock.now()
 
-    def fresh(known: Mapping[str, str]) -> list[Version]:
+    def is_old(known: tuple[str, datetime] | None, each: Definition) -> bool:
+        # What was seen after we asked, by a redeployment of our own, is newer than our answer.
+        return known is not None and (known[0] == each.digest or seen_at < known[1] <= now)
+
+    def fresh(known: Mapping[str, tuple[str, datetime]]) -> list[Version]:
         return [
-            version_of(source, names.get(each.deployment_id, each.deployment_id), each, now)
+            version_of(source, names.get(each.deployment_id, each.deployment_id), each, seen_at)
             for each in fitting
-            if known.get(each.deployment_id) != each.digest
+            if not is_old(known.get(each.deployment_id), each)
         ]
 
-    if fresh(records.newest_digests(desk.state, source)):
+    if fresh(records.newest(desk.state, source)):
         with desk.state.write() as transaction:
             # Another process may have kept them meanwhile.
-            records.add(transaction, fresh(records.newest_digests(transaction, source)))
+            records.add(transaction, fresh(records.newest(transaction, source)))
 
 
 def version_of(source: str, deployment: str, definition: Definition, at: datetime) -> Version:
