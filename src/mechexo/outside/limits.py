@@ -40,7 +40,8 @@ def _retry_after(headers: Mapping[str, str], now: datetime) -> timedelta | None:
         return timedelta(seconds=min(int(said[:9]), _LONGEST_S))
     if (at := _moment(said)) is None:
         return None
-    return max(at - (_moment(headers.get("date", "")) or now), timedelta(0))
+    wait = at - (_moment(headers.get("date", "")) or now)
+    return min(max(wait, timedelta(0)), timedelta(seconds=_LONGEST_S))
 
 
 def _number(headers: Mapping[str, str], name: str) -> int | None:

@@ -105,6 +105,14 @@ def test_retry_after_may_be_a_date() -> None:
     assert hold_until(503, headers, START) == START + timedelta(seconds=75)
 
 
+def test_a_date_at_the_end_of_time_is_a_week_at_most() -> None:
+    headers = {
+        "retry-after": "Fri, 31 Dec 9999 23:59:59 GMT",
+        "date": "Thu, 01 Jan 1970 00:00:00 GMT",
+    }
+    assert hold_until(503, headers, START) == START + timedelta(days=7)
+
+
 @pytest.mark.parametrize("status", [200, 304, 403, 404, 429, 500, 503])
 @given(
     headers=st.dictionaries(

@@ -329,6 +329,14 @@ def test_a_fork_with_a_branch_of_the_same_name_is_another_branch(
     assert [run.number for run in looked(github()).runs] == [1]
 
 
+def test_a_pull_request_of_a_fork_that_was_deleted_is_left_out_as_well(
+    github: Callable[..., Desk], server: CiServer
+) -> None:
+    of_a_fork = github_run(2, "failure", event="pull_request", head_repository=None)
+    server.runs = [of_a_fork, github_run(1)]
+    assert [run.number for run in looked(github()).runs] == [1]
+
+
 def test_a_failed_workflow_is_not_forgotten_when_a_busy_one_fills_the_list(
     github: Callable[..., Desk], server: CiServer
 ) -> None:
