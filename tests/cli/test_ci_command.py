@@ -76,7 +76,31 @@ def test_a_server_that_is_down_is_said_with_the_last_that_was_known(
     server.fault = (503, {}, b"")
     told = mechexo("ci", "list", "--refresh", config=configured.config_path)
     assert "✖ FAILED (as last told)" in told.stdout
-    assert "? UNKNOWN  strategies (desk/strategies): answered 503; known " in told.stdout
+    doubt = "? UNKNOWN  strategies (desk/strategies): answered 503; known "
+    assert doubt in told.stdout
+    assert told.returncode == 5
+    runs = mechexo("ci", "runs", config=configured.config_path)
+    assert doubt in runs.stdout
+    document = json.loads(mechexo("ci", "runs", "--json", config=configured.config_path).stdout)
+    (found,) = document["repositories"]
+    assert (found["status"], found["error"]) == ("unknown", "answered 503")
+
+
+def test_the_group_alone_lists_as_the_command_line_promises(configured: Desk) -> None:
+    told = mechexo("ci", "--refresh", "--json", config=configured.config_path)
+    assert told.returncode == 0, told.stderr
+    assert json.loads(told.stdout)["schema"] == "mechexo.ci/1"
+    assert "✖ FAILED" in mechexo("ci", config=configured.config_path).stdout
+    misplaced = mechexo("ci", "--json", "runs", config=configured.config_path)
+    assert misplaced.returncode == 2
+    assert "ci runs --" in misplaced.stderr
+
+
+def test_list_gives_csv_with_a_row_for_each_badge(configured: Desk) -> None:
+    told = mechexo("ci", "list", "--refresh", "--csv", config=configured.config_path)
+    header, row = told.stdout.splitlines()
+    assert header.startswith("name,repository,branch,workflow,state,under_way,status")
+    assert row.startswith("strategies,desk/strategies,main,tests,failed,running,completed,failure")
 
 
 def test_runs_lists_the_newest_first_also_as_json_and_csv(configured: Desk) -> None:

@@ -91,7 +91,7 @@ def test_what_was_told_before_is_shown_beside_the_failure(
     mechexo("dashboards")
     server.fault = (401, {}, b"")
     code, told = mechexo("dashboards", "--refresh")
-    assert code == 0
+    assert code == 5
     assert "P&L today" in told
     assert "? UNKNOWN  answered 401: the token is refused; 2 dashboards, as of" in told
 

@@ -45,6 +45,11 @@ RUN_FIELDS = (
     ),
 )
 
+BADGE_FIELDS = (
+    *("name", "repository", "branch", "workflow", "state", "under_way", "status", "conclusion"),
+    *("started_at", "ended_at", "duration_s", "commit", "title", "link", "observed_at", "error"),
+)
+
 Columns = Sequence[str]
 Rows = list[list[object]]
 
@@ -59,11 +64,41 @@ def badge_rows(found: Sequence[CiStanding], now: datetime) -> tuple[Columns, Row
             MARKS[badge.under_way.state] if badge.under_way else None,
             _seconds(badge.run),
             badge.run.commit[:12] or None,
-            f"{format_duration(now - each.good_at)} ago" if each.good_at else None,
+            f"{format_duration(max(now - each.good_at, timedelta(0)))} ago"
+            if each.good_at
+            else None,
         ]
         for each in found
         for badge in each.badges
     ]
+
+
+def badge_values(found: Sequence[CiStanding]) -> Rows:
+    """Badges for other programs, in the order of `BADGE_FIELDS`."""
+    rows: Rows = []
+    for each in found:
+        for badge in each.badges:
+            under_way = badge.under_way.state if badge.under_way else None
+            own: dict[str, object] = {
+                **{"name": each.name, "repository": each.repository, "workflow": badge.workflow},
+                **{"state": badge.state, "under_way": under_way},
+                **{"observed_at": each.good_at, "error": each.why},
+            }
+            rows.append([own.get(name, getattr(badge.run, name, None)) for name in BADGE_FIELDS])
+    return rows
+
+
+def doubts(
+    found: Sequence[CiStanding],
+    configured: Mapping[str, CiSettings],
+    now: datetime,
+    tick: timedelta,
+) -> Iterator[str]:
+    """A line for each repository of which nobody knows how it is now."""
+    for each in found:
+        status, detail = verdict(each, configured[each.name], now, tick)
+        if status is Status.UNKNOWN:
+            yield f"{STATUS_MARKS[status]}  {each.name} ({each.repository}): {detail}"
 
 
 def remarks(
@@ -118,6 +153,26 @@ def documents(
     tick: timedelta,
 ) -> list[dict[str, object]]:
     """Repositories for other programs: how each is, what is known of it and since when."""
+    told = standing_documents(found, configured, now, tick)
+    return [
+        document
+        | {
+            "badges": [asdict(badge) for badge in each.badges],
+            "runs": [
+                dict(zip(RUN_FIELDS, _run_values(each, run), strict=True)) for run in each.runs
+            ],
+        }
+        for each, document in zip(found, told, strict=True)
+    ]
+
+
+def standing_documents(
+    found: Sequence[CiStanding],
+    configured: Mapping[str, CiSettings],
+    now: datetime,
+    tick: timedelta,
+) -> list[dict[str, object]]:
+    """How each repository is and how far that can be believed, without its runs."""
     said: list[dict[str, object]] = []
     for each in found:
         status, detail = verdict(each, configured[each.name], now, tick)
@@ -130,10 +185,6 @@ def documents(
                     **{"standing": each.standing, "until": each.until},
                     "failures": each.failures,
                 },
-                "badges": [asdict(badge) for badge in each.badges],
-                "runs": [
-                    dict(zip(RUN_FIELDS, _run_values(each, run), strict=True)) for run in each.runs
-                ],
             }
         )
     return said

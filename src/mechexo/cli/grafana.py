@@ -28,7 +28,8 @@ def dashboards(
     json_: Json = False,
     csv: Csv = False,
 ) -> None:
-    """The dashboards, as links that open in your browser, with the age of the list."""
+    """The dashboards, as links that open in your browser, with the age of the list. Exit 5 when
+    nothing is known, or --refresh could not ask."""
     from mechexo.cli import grafana_tables as tables
     from mechexo.grafana import operations as grafana
 
@@ -50,7 +51,7 @@ def dashboards(
             "Dashboards", *tables.dashboard_rows(found, written_out=written_out), named_by=1
         )
         render.text(tables.remark(found, settings, now))
-    if found.good_at is None:
+    if found.good_at is None or (refresh and found.why):
         raise typer.Exit(5)
 
 
