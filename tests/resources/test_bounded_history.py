@@ -19,8 +19,8 @@ HOUR_LIMIT_BYTES = 256_000
 """What an hour of samples may add to the state file, with two disks, interfaces and processes."""
 LARGE_LIMIT_BYTES = 512_000
 """The same with ten of each."""
-DAY_LIMIT_BYTES = 10_000_000
-"""The same of the longest history that can be configured, a day of samples a minute apart."""
+DAY_LIMIT_BYTES = 2_500_000
+"""The same of the longest history that can be configured, a day."""
 
 
 def look_of(number: int, size: int) -> Look:

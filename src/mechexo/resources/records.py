@@ -10,8 +10,9 @@ from mechexo.resources.values import Look, ProcessLook
 from mechexo.state import State, Transaction
 from mechexo.times import from_iso_z, iso_z
 
-MOST_SAMPLES = 1440
-"""However long the history: no more samples than this are kept."""
+MOST_SAMPLES = 360
+"""However long the history: no more samples than this are kept, for the console reads all of them
+whenever the state file changes. Of a day that is one every four minutes."""
 
 
 def keep(transaction: Transaction, look: Look, *, since: datetime) -> None:
