@@ -86,7 +86,7 @@ def plot(*values: float | None, name: str = "latency", **more: Any) -> PlotStand
         name=name, title="Order latency", query="latency", unit="s",
         lines=(PlotLine(0.5, "warning", False), PlotLine(0.9, "critical", False)),
         look=look, names=("XNYS",), outdated=False, good_at=START,
-        points=(points(look, look.series[0]),),
+        points=points(look),
     )  # fmt: skip
     return replace(known, **more)
 

@@ -45,7 +45,7 @@ def series(*values: tuple[int, str], **labels: str) -> dict[str, Any]:
 def test_values_stand_at_their_moments_and_what_is_left_out_is_missing() -> None:
     look = read_answer(matrix(series((0, "1.5"), (2, "0"))), MOMENTS)
     assert look.series[0].values == (1.5, None, 0.0, None)
-    assert points(look, look.series[0])[2] == (START + 2 * MINUTE, 0.0)
+    assert points(look)[0][2] == (START + 2 * MINUTE, 0.0)
 
 
 @pytest.mark.parametrize("word", ["NaN", "+Inf", "-Inf"])

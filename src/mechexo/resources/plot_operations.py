@@ -117,5 +117,5 @@ def _standing(desk: Desk, name: str, settings: PlotSettings, reading: Reading) -
         standing=reading.standing,
         until=reading.until,
         failures=reading.failures,
-        points=tuple(points(known, each) for each in known.series) if known else (),
+        points=points(known) if known else (),
     )

@@ -182,7 +182,8 @@ def _kept(series: dict[str, Any], count: int) -> PlotSeries:
     return PlotSeries({str(k): str(v) for k, v in series["labels"].items()}, values)
 
 
-def points(look: PlotLook, series: PlotSeries) -> tuple[tuple[datetime, float | None], ...]:
-    """The points of a series with their moments."""
+def points(look: PlotLook) -> tuple[tuple[tuple[datetime, float | None], ...], ...]:
+    """The points of each series with their moments."""
     start, step = look.grid.start, look.grid.step
-    return tuple((start + place * step, value) for place, value in enumerate(series.values))
+    moments = [start + place * step for place in range(look.grid.count)]
+    return tuple(tuple(zip(moments, each.values, strict=True)) for each in look.series)
