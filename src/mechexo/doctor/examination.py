@@ -9,6 +9,7 @@ from mechexo.config import find_config, load_settings
 from mechexo.desk import Desk
 from mechexo.doctor import (
     approval_checks,
+    ci_checks,
     desk_checks,
     flag_checks,
     grafana_checks,
@@ -100,6 +101,7 @@ def _ask_about_desk(
     ask("runbook names", lambda: reference_checks.runbook_variables(desk))
     ask("suspects", lambda: reference_checks.suspects(desk))
     ask("flows", lambda: reference_checks.watched_twice(desk))
+    ask("ci", lambda: ci_checks.repositories(desk))
     ask("orchestrators", lambda: orchestrator_checks.orchestrators(desk))
     ask("grafana", lambda: grafana_checks.grafana(desk))
     ask("plots", lambda: plot_checks.plots(desk))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from mechexo.flows.ci import keeping
 from mechexo.flows.ci.rules import badges, silent_workflows
 from mechexo.flows.ci.values import CiLook, CiStanding
-from mechexo.outside import Reading, ask_all, readings
+from mechexo.outside import Question, Reading, ask_all, readings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,6 +43,20 @@ def look(desk: Desk, *, deadline_s: float, force: bool = False) -> tuple[CiStand
         force=force,
     )
     return _standings(desk.settings.ci, found)
+
+
+def try_out(desk: Desk, name: str) -> CiLook:
+    """Asks one configured repository now and keeps nothing: for whoever mends its table.
+
+    Raises:
+        HeldError: it is not to be asked before a moment.
+        UnreachableError: there is no good answer; the text holds no secret.
+    """
+    from mechexo.flows.ci.source import CiSource
+
+    source = CiSource(name, desk.settings.ci[name], desk.root)
+    answer = source.ask(Question(desk.clock.now(), source.timeout_s))
+    return keeping.from_text(source.settings, answer.value) or CiLook(())
 
 
 def standings(desk: Desk) -> tuple[CiStanding, ...]:
