@@ -69,22 +69,24 @@ class Timer:
 
 
 def read_timers(
-    now: datetime, *, user: bool = False, environ: Mapping[str, str] | None = None
+    now: datetime, *, user: bool = False, only: str = "", limit_s: float = ASK_S
 ) -> tuple[Timer, ...]:
-    """All timers of the machine's systemd, or of the user's own, by name.
+    """All timers of the machine's systemd, or of the user's own, by name; `only` asks for one.
+    Each of the answers that it takes may take `limit_s`.
 
     Raises:
         UnreachableError: systemctl is missing, says that systemd does not run here, does not answer
             in time, or says what is not understood.
     """
     whose = ("--user",) if user else ()
-    listed = ask(*whose, "list-timers", "--all", "--output=json", environ=environ)
+    named = ("--", only) if only else ()
+    listed = ask(*whose, "list-timers", "--all", "--output=json", *named, limit_s=limit_s)
     found = _listed(listed)
     names = sorted({activates for _, activates, _, _ in found if activates})
     units: dict[str, Mapping[str, str]] = {}
     for start in range(0, len(names), _AT_ONCE):
         some = names[start : start + _AT_ONCE]
-        shown = ask(*whose, "show", f"--property={_SHOWN}", "--", *some, environ=environ)
+        shown = ask(*whose, "show", f"--property={_SHOWN}", "--", *some, limit_s=limit_s)
         units |= _units(shown)
     timers = [
         _timer(unit, activates, last, planned, units.get(activates), now)
@@ -93,21 +95,20 @@ def read_timers(
     return tuple(sorted(timers, key=lambda each: each.unit))
 
 
-def ask(*words: str, environ: Mapping[str, str] | None = None, limit_s: float = ASK_S) -> str:
+def ask(*words: str, limit_s: float = ASK_S) -> str:
     """What `systemctl` writes, as text of limited size within a limited time.
 
     Raises:
         UnreachableError: it cannot be run, fails, takes too long or writes too much.
     """
-    environment = {**(os.environ if environ is None else environ)}
-    environment |= {"LC_ALL": "C.UTF-8", "SYSTEMD_PAGER": "cat", "SYSTEMD_COLORS": "0"}
+    plain = {"LC_ALL": "C.UTF-8", "SYSTEMD_PAGER": "cat", "SYSTEMD_COLORS": "0"}
     try:
         running = subprocess.Popen(
             ["systemctl", "--no-pager", "--no-ask-password", *words],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env=environment,
+            env={**os.environ, **plain},
             process_group=0,
         )
     except FileNotFoundError:

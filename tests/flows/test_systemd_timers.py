@@ -13,10 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from mechexo import systemd
 from mechexo.desk import Desk
 from mechexo.errors import UnreachableError
+from mechexo.health.context import Context
+from mechexo.health.kinds import find_kind
+from mechexo.health.values import Status
 from mechexo.systemd import Timer, TimerState, read_timers
 from support.program import document, mechexo, one_line
 
@@ -244,6 +248,62 @@ def test_where_there_is_no_systemctl_systemd_does_not_run(
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(UnreachableError, match="systemd does not run here"):
         read_timers(NOW)
+
+
+@pytest.mark.parametrize(
+    ("listed", "facts", "status", "words"),
+    [
+        ([row("backup")], WELL, Status.OK, "fired 1h ago, next in 1h"),
+        ([row("backup", last=0)], WELL, Status.OK, "has not fired yet, next in 1h"),
+        (
+            [row("backup", next_=micro(timedelta(hours=1)))],
+            WELL,
+            Status.CRITICAL,
+            "it should have started backup.service 1h ago",
+        ),
+        (
+            [row("backup")],
+            WELL.replace("success", "timeout"),
+            Status.CRITICAL,
+            "backup.service failed: timeout",
+        ),
+        ([row("backup", next_=0)], WELL, Status.WARNING, "it has no next time"),
+        ([row("other")], WELL, Status.CRITICAL, "systemd has no timer backup.timer loaded"),
+        ([], WELL, Status.CRITICAL, "systemd has no timer backup.timer loaded"),
+        ([row("backup")], "", Status.UNKNOWN, "systemctl said nothing about backup.service"),
+        ("garbage", WELL, Status.UNKNOWN, "what is not understood"),
+    ],
+)
+def test_a_probe_watches_a_timer(
+    replay: Replay,
+    monkeypatch: pytest.MonkeyPatch,
+    listed: object,
+    facts: str,
+    status: Status,
+    words: str,
+) -> None:
+    monkeypatch.setenv("PATH", replay(listed, {"backup": facts} if facts else "")["PATH"])
+    kind = find_kind("timer")
+    context = Context("backup", Path(), NOW, 5.0, NOW)
+    outcome = kind.run(kind.options_model(unit="backup.timer"), context)
+    assert (outcome.status, words in outcome.detail) == (status, True), outcome.detail
+
+
+def test_a_probe_of_a_timer_asks_for_that_one_alone(
+    replay: Replay, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", replay([row("backup")], {"backup": WELL})["PATH"])
+    kind = find_kind("timer")
+    options = kind.options_model(unit="backup.timer", user_unit=True)
+    kind.run(options, Context("backup", Path(), NOW, 5.0, NOW))
+    first = (tmp_path / "fake-bin" / "asked").read_text().splitlines()[0]
+    assert first.endswith("--user list-timers --all --output=json -- backup.timer")
+
+
+@pytest.mark.parametrize("unit", ["backup", "backup.service", "-x.timer", "a b.timer", ""])
+def test_a_probe_of_a_timer_needs_a_timer_s_name(unit: str) -> None:
+    with pytest.raises(ValidationError):
+        find_kind("timer").options_model(unit=unit)
 
 
 def test_the_command_shows_them_and_exits_by_the_worst(desk: Desk, replay: Replay) -> None:

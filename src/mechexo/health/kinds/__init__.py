@@ -25,6 +25,7 @@ _OWN = (
     "prometheus",
     "sql",
     "tcp",
+    "timer",
 )
 KINDS = Kinds("probe", "mechexo.probes", {name: f"{__name__}.{name}" for name in _OWN})
 
