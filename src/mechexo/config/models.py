@@ -103,7 +103,8 @@ class ProbeSettings(Table):
     """`[probes.NAME]`: one thing to watch. Keys not listed here belong to its kind."""
 
     kind: str
-    """http, tcp, host, process, timer, freshness, sql, prometheus, heartbeat, flag, or a plug-in's."""
+    """http, tcp, host, process, timer, freshness, sql, prometheus, heartbeat, flag, or another
+    package's."""
     card: str = "system"
     """The card it belongs to."""
     severity: Severity = "high"
