@@ -10,7 +10,7 @@ import base64
 import json
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from copy import deepcopy
 from datetime import UTC, datetime
@@ -239,14 +239,20 @@ def fake_prefect(**how: Any) -> Iterator[FakePrefect]:
                     self._send(200, b"<!doctype html><title>Prefect</title>")
                 case "badstate":
                     self._send(422, json.dumps(seed("flow_runs_filter_badstate")).encode())
+                case "429 for a while":
+                    self._send(429, b"{}", {"Retry-After": "120"})
                 case _ if how.isdigit():
                     said = {"detail": f"seen: {self.headers.get('Authorization')}"}
                     self._send(int(how), json.dumps(said).encode())
                 case _:
                     self._send(200, how.encode())
 
-        def _send(self, status: int, content: bytes) -> None:
+        def _send(
+            self, status: int, content: bytes, headers: Mapping[str, str] | None = None
+        ) -> None:
             self.send_response(status)
+            for name, value in (headers or {}).items():
+                self.send_header(name, value)
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             self.wfile.write(content)

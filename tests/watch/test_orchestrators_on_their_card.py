@@ -182,6 +182,24 @@ def test_one_that_never_answered_is_unknown_and_after_three_failures_an_alert(
     assert open_keys(desk) == {"orchestrators:prefect:unknown"}
 
 
+def test_one_that_asks_us_to_wait_is_left_alone_so_long_and_it_is_said(
+    desk: Desk, prefect: FakePrefect, clock: VirtualClock
+) -> None:
+    tick(desk)
+    prefect.failing["deployments/filter"] = "429 for a while"
+    clock.advance(MINUTE)
+    tick(desk)
+    assert "asked again in 2m: its rate limit" in card(desk).summary
+    asked = len(prefect.asked)
+    prefect.failing.clear()
+    clock.advance(MINUTE)
+    tick(desk)
+    assert len(prefect.asked) == asked
+    clock.advance(MINUTE)
+    tick(desk)
+    assert card(desk).status is Status.CRITICAL
+
+
 def test_what_nobody_asked_again_is_no_longer_known(desk: Desk, clock: VirtualClock) -> None:
     tick(desk)
     clock.advance(4 * MINUTE)

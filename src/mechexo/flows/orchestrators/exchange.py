@@ -18,6 +18,7 @@ from mechexo.flows.orchestrators.protocol import (
     MissingError,
     OutcomeUnknownError,
     RefusedError,
+    RefusedForNowError,
     SourceError,
 )
 from mechexo.output_tail import last_words, plain_lines
@@ -56,12 +57,13 @@ class Exchange:
         Raises:
             MissingError: what was wanted is not there.
             GarbledError: the answer is not JSON, or too large.
+            RefusedForNowError: it is not to be asked now.
             SourceError: there was no answer, or it was a refusal or a failure.
         """
         from mechexo.fetching import NoAnswerError
 
         try:
-            status, content = self._exchange(method, path, body, parameters)
+            status, content, headers = self._exchange(method, path, body, parameters)
         except NoAnswerError as error:
             raise SourceError(self._words(f"{error}; {_look(error)}")) from error
         if status == 404 and wanted:
@@ -71,7 +73,10 @@ class Exchange:
                 self._words(f"knows nothing at {path} (404); is url that of its API?")
             )
         if not 200 <= status < 300:
-            raise SourceError(self._words(_why_not(status, content)))
+            words = self._words(_why_not(status, content))
+            if status in (429, 503):
+                raise RefusedForNowError(words, status, headers)
+            raise SourceError(words)
         return self._json(content)
 
     def change(self, method: str, path: str, body: object = None) -> tuple[int, Any]:
@@ -86,7 +91,7 @@ class Exchange:
         from mechexo.fetching import NoAnswerError
 
         try:
-            status, content = self._exchange(method, path, body, None)
+            status, content, _ = self._exchange(method, path, body, None)
         except NoAnswerError as error:
             if not error.was_sent:
                 raise SourceError(
@@ -124,7 +129,7 @@ class Exchange:
 
     def _exchange(
         self, method: str, path: str, body: object, parameters: Mapping[str, str] | None
-    ) -> tuple[int, bytes]:
+    ) -> tuple[int, bytes, Mapping[str, str]]:
         from mechexo.fetching import NoAnswerError, fetch
 
         headers = {"Accept": "application/json", **self.headers}
@@ -151,7 +156,7 @@ class Exchange:
         )
         if answer.is_cut:
             raise NoAnswerError(f"the answer is larger than {LARGEST_ANSWER:,} B", is_theirs=True)
-        return answer.status_code, answer.body
+        return answer.status_code, answer.body, answer.headers
 
     def _within_s(self) -> float:
         """How long an exchange that begins now may take."""

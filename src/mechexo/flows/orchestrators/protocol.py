@@ -53,6 +53,15 @@ class GarbledError(SourceError):
     """Its answer is not of the shape that its documentation gives."""
 
 
+class RefusedForNowError(SourceError):
+    """It answered that it is not to be asked now; its headers may say until when."""
+
+    def __init__(self, text: str, status: int, headers: Mapping[str, str]) -> None:
+        super().__init__(text)
+        self.status = status
+        self.headers = headers
+
+
 class MissingError(NotFoundError):
     """It answered, and knows no such deployment or run."""
 

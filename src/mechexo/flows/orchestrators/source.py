@@ -11,9 +11,10 @@ from mechexo.errors import MechexoError
 from mechexo.flows.orchestrators import keeping
 from mechexo.flows.orchestrators.kinds import connect
 from mechexo.flows.orchestrators.looking import PREFIX, read
-from mechexo.flows.orchestrators.protocol import Redeployable, SourceError
+from mechexo.flows.orchestrators.protocol import Redeployable, RefusedForNowError, SourceError
 from mechexo.flows.orchestrators.versions import too_long
-from mechexo.outside import Answer, Question
+from mechexo.outside import Answer, HeldError, Question
+from mechexo.outside.limits import hold_until
 
 if TYPE_CHECKING:
     from mechexo.config import FlowSettings, OrchestratorSettings
@@ -63,6 +64,7 @@ class OrchestratorSource:
         """Looks at all its flows. After the time that is given no further exchange begins.
 
         Raises:
+            HeldError: it is not to be asked before a moment.
             MechexoError: there is no good answer; the text holds no secret.
         """
         before = keeping.from_text(self.settings, question.before)
@@ -73,6 +75,10 @@ class OrchestratorSource:
             )
             found = replace(found, note=self._defined(orchestrator, found))
             return Answer(keeping.to_text(self.settings, found))
+        except RefusedForNowError as error:
+            if until := hold_until(error.status, error.headers, question.now):
+                raise HeldError(str(error), until) from None
+            raise
         except MechexoError:
             raise
         except Exception as error:
