@@ -213,7 +213,11 @@ def test_panels_are_listed_with_their_numbers(mechexo: Program) -> None:
 def test_a_panel_is_kept_in_a_file(mechexo: Program, server: GrafanaServer, tmp_path: Path) -> None:
     out = tmp_path / "panel.png"
     code, told = mechexo("panel", "board1", "order latency", "--out", str(out))
-    assert (code, told) == (0, f"{out}: 400 x 200 pixels\n")
+    assert (code, told) == (0, f"{out}: 400 x 200 pixels, from 6h ago to now\n")
+    span = ("--from", "2026-03-02T09:30", "--to", "2026-03-02T15:00")
+    told = mechexo("panel", "board1", "4", "--out", str(out), *span)[1]
+    zone = mechexo.desk.zone.key
+    assert told.endswith(f", from 2026-03-02T09:30 {zone} to 2026-03-02T15:00 {zone}\n")
     assert out.read_bytes() == server.picture
 
 

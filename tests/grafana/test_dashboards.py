@@ -54,6 +54,20 @@ def test_very_many_are_cut_and_that_is_said(grafana_desk: Desk, server: GrafanaS
     assert (len(found.listed), found.cut) == (MOST, True)
 
 
+def test_as_many_of_very_long_ones_are_kept_as_fit(
+    grafana_desk: Desk, server: GrafanaServer
+) -> None:
+    long = {
+        "title": "t" * 120,
+        "folderTitle": "f" * 120,
+        "tags": ["g" * 110 + str(n) for n in "12"],
+    }
+    server.found = [board(number, **long) for number in range(MOST)]
+    found = grafana.look(grafana_desk, deadline_s=5.0)
+    assert (found.why, found.cut) == ("", True)
+    assert MOST / 4 < len(found.listed) < MOST
+
+
 def test_a_server_that_answers_every_page_alike_is_asked_twice(
     grafana_desk: Desk, server: GrafanaServer
 ) -> None:

@@ -67,16 +67,20 @@ def panel(
         raise UsageError(f"{why}; to keep the picture in a file: --out FILE.png")
     uid, number = _named(desk, dashboard, name)
     now = desk.clock.now()
-    start, end = (parse_instant(each, desk.zone, now).at for each in (since, until))
-    if start >= end:
+    start, end = (parse_instant(each, desk.zone, now) for each in (since, until))
+    if start.at >= end.at:
         raise UsageError(f"--from {since} is not before --to {until}")
-    found = grafana.picture(desk, uid, number, start=start, end=end, width=width, height=height)
+    found = grafana.picture(
+        desk, uid, number, start=start.at, end=end.at, width=width, height=height
+    )
     if out is not None:
         try:
             write_whole(out, found.png)
         except OSError as error:
             raise UsageError(f"{out}: cannot be written: {error.strerror or error}") from error
-        return render.text(f"{out}: {found.width} x {found.height} pixels")
+        return render.text(
+            f"{out}: {found.width} x {found.height} pixels, from {start.reading} to {end.reading}"
+        )
     return terminal_pictures.show(found.png)
 
 

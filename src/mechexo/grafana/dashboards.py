@@ -13,6 +13,7 @@ from mechexo.documents import plain
 from mechexo.errors import MechexoError, UnreachableError
 from mechexo.grafana.values import Dashboard
 from mechexo.outside import Answer, HeldError, Question, shaping
+from mechexo.outside.values import LONGEST_VALUE
 
 if TYPE_CHECKING:
     from mechexo.config import GrafanaSettings
@@ -23,7 +24,7 @@ NAME = "grafana-dashboards:list"
 VERSION = 1
 PAGE = 500
 MOST = 2000
-"""So many dashboards are kept, which fit into the state file."""
+"""So many dashboards are kept at most, and of very long ones as many as fit."""
 LONGEST_UID = 40
 _MOST_TAGS = 10
 
@@ -71,7 +72,12 @@ class DashboardSource:
             raise
         except Exception as error:  # noqa: BLE001 - told as its reason; it may hold what was sent
             raise UnreachableError(api.tidy(f"{type(error).__name__}: {error}")) from None
-        return Answer(to_text(self.settings, found, cut=cut))
+        text = to_text(self.settings, found, cut=cut)
+        while len(text) > LONGEST_VALUE and found:
+            # Long titles and tags: fewer of them fit.
+            found = found[: len(found) * LONGEST_VALUE // len(text)]
+            text = to_text(self.settings, found, cut=True)
+        return Answer(text)
 
 
 def budget_of(settings: GrafanaSettings) -> str:
