@@ -30,7 +30,7 @@ _RUNS, _MISSING, _UNKNOWN = "RUNS", "MISSING", "UNKNOWN"
 def machine_aside(found: HostStanding, look: Look) -> str:
     """How old what is shown is, and how many watched processes are missing."""
     if found.at is None:
-        return "nobody has looked at it lately; each tick does"
+        return "nobody has looked at it lately; each tick does, unless sample = false"
     said = [f"as of {shown_as.age(found.at, look)} ago" if found.outdated else "at the last tick"]
     missing = [each.name for each in found.processes if each.count == 0]
     if missing:
