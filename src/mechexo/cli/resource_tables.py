@@ -61,7 +61,8 @@ def summary_values(found: HostStanding) -> Rows:
 def remarks(found: HostStanding, now: datetime) -> Iterator[str]:
     """How old that is, which watched processes run, and what could not be read."""
     if found.at is None:
-        yield "? UNKNOWN  nobody has looked at this machine lately; each tick does, unless sample = false"
+        said = "nobody has looked at this machine lately; each tick does, unless sample = false"
+        yield f"? UNKNOWN  {said}"
     elif found.outdated:
         yield f"? UNKNOWN  as of {format_duration(now - found.at)} ago: no tick has looked since"
     for process in found.processes:
