@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal, InvalidOperation, localcontext
 
 from mechexo.errors import UnreachableError
 
 LARGEST = Decimal("1e24")
 """Nobody's money, in any currency: what is beyond is a mistake."""
 MOST_DECIMALS = 18
+_PRECISION = 60
+"""Digits: enough for `LARGEST` with all its decimals."""
 
 
 class NoNumberError(UnreachableError):
@@ -25,18 +27,22 @@ def number(value: object, what: str) -> Decimal:
         raise NoNumberError(f"{what} is missing")
     if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
         raise NoNumberError(f"{what} is no number but {_named(value)}")
+    if isinstance(value, int) and abs(value) > LARGEST:
+        # Not written out: one of millions of digits would take long, and `str` refuses it.
+        raise NoNumberError(f"{what} is beyond all reason: above {LARGEST:.0E}")
     try:
-        # An int of millions of digits would take long; `str` refuses it.
         found = value if isinstance(value, Decimal) else Decimal(str(value).strip())
     except (InvalidOperation, ValueError):
         raise NoNumberError(f"{what} is no number: {str(value)[:40]!r}") from None
     if not found.is_finite():
         raise NoNumberError(f"{what} is not finite: {found}")
-    if abs(found) > LARGEST:
-        raise NoNumberError(f"{what} is beyond all reason: {found:.3E}")
+    # As it is: what the usual context makes of 1e99999999 is no number but an error.
+    if found.copy_abs() > LARGEST:
+        raise NoNumberError(f"{what} is beyond all reason: above {LARGEST:.0E}")
     exponent = found.as_tuple().exponent
     if isinstance(exponent, int) and exponent < -MOST_DECIMALS:
-        found = round(found, MOST_DECIMALS)
+        with localcontext(prec=_PRECISION):
+            found = round(found, MOST_DECIMALS)
     return found
 
 
