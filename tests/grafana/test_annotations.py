@@ -13,8 +13,9 @@ from conftest import START
 from mechexo.clock import VirtualClock
 from mechexo.desk import Desk
 from mechexo.errors import BusyError
-from mechexo.grafana.annotating import standing, want
+from mechexo.grafana.annotating import MOST_AT_ONCE, standing, want
 from mechexo.grafana.rules import MOST_REFUSALS, milliseconds
+from mechexo.grafana.values import Wanted
 from mechexo.grafana_annotations import annotate, wanted
 from mechexo.incidents import operations as incidents
 from mechexo.incidents.values import IncidentStatus
@@ -140,6 +141,23 @@ def test_severities_choose(make_grafana_desk: MakeGrafanaDesk, server: GrafanaSe
     opened(desk, "bad", "SEV1")
     annotate(desk, deadline_s=5.0)
     assert "bad" in the_only(server)["text"]
+
+
+def test_what_is_not_to_be_annotated_any_more_neither_waits_nor_keeps_others_back(
+    make_grafana_desk: MakeGrafanaDesk, server: GrafanaServer, clock: VirtualClock
+) -> None:
+    before, after = make_grafana_desk(""), make_grafana_desk('annotate = ["incidents"]\n')
+    annotate(before, deadline_s=5.0)
+    rollbacks = [
+        Wanted(f"rollback-{number}", START, START, "", ("mechexo",), f"mechexo:{number}")
+        for number in range(MOST_AT_ONCE + 1)
+    ]
+    want(before, rollbacks)
+    clock.advance(MINUTE)
+    opened(after)
+    assert told(after) == []
+    annotate(after, deadline_s=5.0)
+    assert told(after) == [("incident-1", "written")]
 
 
 def test_with_nothing_to_annotate_nobody_is_asked(

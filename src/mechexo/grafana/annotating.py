@@ -85,8 +85,8 @@ def write_due(desk: Desk, *, deadline_s: float, force: bool = False) -> Annotati
         if not mine:
             raise BusyError("annotations are being written by another program on this desk")
         now = desk.clock.now()
-        noted = records.due(desk.state, place, now, all=force, most=MOST_AT_ONCE)
-        due = [each for each in noted if _kind(each) in settings.annotate]
+        noted = records.due(desk.state, place, now, all=force)
+        due = [each for each in noted if _kind(each) in settings.annotate][:MOST_AT_ONCE]
         if not due or not (force or _may_ask(desk)):
             return standing(desk)
         source = AnnotationSource(settings, desk.root, tuple(due))
@@ -108,9 +108,13 @@ def write_due(desk: Desk, *, deadline_s: float, force: bool = False) -> Annotati
 
 def standing(desk: Desk, limit: int = -1) -> Annotating:
     """How the writing stands, from the state file alone."""
-    found = _reading(desk)
+    found, settings = _reading(desk), desk.settings.grafana
+    noted = records.noted(desk.state, place_of(settings), limit)
     return Annotating(
-        notes=records.noted(desk.state, place_of(desk.settings.grafana), limit),
+        # What is not to be annotated any more waits for nothing.
+        notes=tuple(
+            each for each in noted if each.state == "written" or _kind(each) in settings.annotate
+        ),
         asked_at=found.asked_at,
         why=found.why,
         standing=found.standing,

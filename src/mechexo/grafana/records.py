@@ -41,16 +41,16 @@ def noted(state: State, place: str, limit: int = -1) -> tuple[Noted, ...]:
     return tuple(map(_noted, rows))
 
 
-def due(state: State, place: str, now: datetime, *, all: bool, most: int) -> tuple[Noted, ...]:
+def due(state: State, place: str, now: datetime, *, all: bool) -> tuple[Noted, ...]:
     """Those that are to be written now, longest due first; `all`: also before their
     time, and those that were given up."""
     rows = state.rows(
         "SELECT * FROM grafana_annotation WHERE place = ?1 AND ended <> 'gone' "
         "AND written IS NOT wanted "
         "AND (?2 OR (ended = '' AND (next_at <= ?3 OR next_at > ?4))) "
-        "ORDER BY next_at, first_at, rowid LIMIT ?5",
+        "ORDER BY next_at, first_at, rowid",
         # A clock that was set back must not keep one waiting for hours.
-        (place, all, iso_z(now), iso_z(now + LONGEST_WAIT), most),
+        (place, all, iso_z(now), iso_z(now + LONGEST_WAIT)),
     )
     return tuple(map(_noted, rows))
 
