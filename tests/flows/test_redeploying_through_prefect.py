@@ -1,4 +1,4 @@
-"""Versions of a deployment, kept as ticks see them, and putting one back."""
+"""Putting an earlier version of a deployment back through Prefect."""
 
 from __future__ import annotations
 
@@ -6,19 +6,15 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from copy import deepcopy
-from datetime import datetime, timedelta
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mechexo import what_changed
 from mechexo.actor import Actor, Role
-from mechexo.clock import VirtualClock
 from mechexo.desk import Desk
 from mechexo.errors import ConflictError, NotAllowedError, NotFoundError, UsageError
-from mechexo.flows.orchestrators import looking, records, redeploying, versions
+from mechexo.flows.orchestrators import redeploying, versions
 from mechexo.flows.orchestrators.protocol import (
     MissingError,
     OutcomeUnknownError,
@@ -28,21 +24,18 @@ from mechexo.flows.orchestrators.protocol import (
 from mechexo.flows.orchestrators.versions import Definition, changed_fields
 from support.fake_prefect import CAPTURED, FakePrefect, fake_prefect
 from support.orchestrated_desk import desk_with
+from support.redeployed import (
+    BAD,
+    SECRET,
+    TCA,
+    deployed,
+    gone_bad,
+    look,
+    numbers,
+    put_back,
+)
 
 pytestmark = pytest.mark.slow
-
-TCA = "tca-daily/prod"
-MINUTE = timedelta(minutes=1)
-SECRET = "canary-of-a-job"
-BAD = {
-    "version": "1.1.0",
-    "entrypoint": "flows.py:tca_hourly",
-    "parameters": {"n": 7, "venue": "XLON"},
-    "job_variables": {"image": "desk:1.1", "env": {"API_KEY": SECRET}},
-    "tags": ["tca", "new"],
-    "work_queue_name": "slow",
-    "pull_steps": None,
-}
 
 
 @pytest.fixture
@@ -58,78 +51,8 @@ def desk(
     return desk_with(make_desk, monkeypatch, prefect)
 
 
-def later(desk: Desk) -> datetime:
-    assert isinstance(desk.clock, VirtualClock)
-    desk.clock.advance(MINUTE)
-    return desk.clock.now()
-
-
-def look(desk: Desk) -> looking.Known:
-    (known,) = looking.look(desk, deadline_s=60.0, force=True)
-    return known
-
-
-def deployed(prefect: FakePrefect) -> dict[str, Any]:
-    return prefect.deployments[0]
-
-
-def numbers(desk: Desk) -> list[int]:
-    return [one.number for one in versions.versions(desk, "prefect", TCA)]
-
-
-def put_back(desk: Desk, number: int = 1, *, reason: str = "") -> redeploying.Redeployed:
-    plan = redeploying.plan_redeploy(desk, "prefect", TCA, number=number)
-    return redeploying.redeploy(desk, plan, reason=reason)
-
-
-def gone_bad(desk: Desk, prefect: FakePrefect) -> dict[str, Any]:
-    """A look saw the deployment, somebody deployed it anew, a look saw that. What it was before."""
-    look(desk)
-    before = deepcopy(deployed(prefect))
-    deployed(prefect).update(deepcopy(BAD))
-    later(desk)
-    look(desk)
-    return before
-
-
 def outcomes(desk: Desk) -> list[str]:
     return [each.outcome for each in desk.audit_entries(only=["flows.redeploy"])]
-
-
-def test_each_look_keeps_the_definitions_that_changed_and_no_other(
-    desk: Desk, prefect: FakePrefect
-) -> None:
-    look(desk)
-    later(desk)
-    look(desk)
-    assert numbers(desk) == [1]
-    deployed(prefect).update(version="1.1.0")
-    seen = later(desk)
-    look(desk)
-    newest, first = versions.versions(desk, "prefect", TCA)
-    assert (newest.number, newest.told, newest.seen_at) == (2, "1.1.0", seen)
-    assert (first.number, first.told, first.seen_at) == (1, "1.0.0", CAPTURED)
-    assert versions.what_changed(newest, first) == ("version",)
-
-
-def test_what_is_no_part_of_a_definition_makes_no_version(desk: Desk, prefect: FakePrefect) -> None:
-    look(desk)
-    deployed(prefect).update(last_polled=None, paused=True, status="NOT_READY", schedules=[])
-    look(desk)
-    assert numbers(desk) == [1]
-
-
-def test_a_deployment_can_be_named_by_its_flow(desk: Desk) -> None:
-    look(desk)
-    assert versions.versions(desk, "prefect", "tca")[0].deployment == TCA
-
-
-def test_a_deployment_that_no_look_saw_has_no_versions(desk: Desk) -> None:
-    with pytest.raises(NotFoundError, match="a tick keeps them"):
-        versions.versions(desk, "prefect", TCA)
-    look(desk)
-    with pytest.raises(NotFoundError, match="did you mean tca-daily/prod"):
-        versions.versions(desk, "prefect", "tca-daily/prd")
 
 
 def test_a_dry_run_says_what_would_change_shows_no_secret_and_changes_nothing(
@@ -199,21 +122,6 @@ def test_what_no_tick_saw_is_kept_before_it_is_replaced(desk: Desk, prefect: Fak
     newest, replaced, first = versions.versions(desk, "prefect", TCA)
     assert replaced.fields["parameters"] == BAD["parameters"]
     assert newest.digest == first.digest
-
-
-def test_an_answer_that_is_older_than_a_redeployment_makes_no_version(
-    desk: Desk, prefect: FakePrefect
-) -> None:
-    gone_bad(desk, prefect)
-    asked_at, answer = (
-        desk.clock.now(),
-        Definition.of(deployed(prefect)["id"], "", {"version": "x"}),
-    )
-    later(desk)
-    put_back(desk)
-    assert numbers(desk) == [3, 2, 1]
-    versions.keep(desk, "prefect", [answer], {}, seen_at=asked_at)
-    assert numbers(desk) == [3, 2, 1]
 
 
 def test_one_that_is_defined_so_already_is_left_alone(desk: Desk, prefect: FakePrefect) -> None:
@@ -302,21 +210,6 @@ def test_a_live_desk_needs_a_reason(
     assert deployed(prefect)["version"] == "1.0.0"
 
 
-def test_the_version_that_stood_at_a_moment_can_be_named_by_it(
-    desk: Desk, prefect: FakePrefect
-) -> None:
-    gone_bad(desk, prefect)
-    kept = versions.versions(desk, "prefect", TCA)
-
-    def at(moment: datetime) -> int:
-        return versions.chosen(kept, as_of=moment).number
-
-    assert at(CAPTURED) == at(CAPTURED + MINUTE - timedelta(seconds=1)) == 1
-    assert at(CAPTURED + MINUTE) == at(CAPTURED + timedelta(days=30)) == 2
-    with pytest.raises(NotFoundError, match="the oldest that is kept was seen first at"):
-        at(CAPTURED - timedelta(seconds=1))
-
-
 def test_a_number_that_is_not_kept_is_told_with_those_that_are(
     desk: Desk, prefect: FakePrefect
 ) -> None:
@@ -325,42 +218,6 @@ def test_a_number_that_is_not_kept_is_told_with_those_that_are(
         redeploying.plan_redeploy(desk, "prefect", TCA, number=9)
     with pytest.raises(UsageError, match="say which version"):
         redeploying.plan_redeploy(desk, "prefect", TCA)
-
-
-def test_of_one_deployment_only_the_newest_versions_are_kept(
-    desk: Desk, prefect: FakePrefect
-) -> None:
-    number = records.MOST_OF_ONE + 5
-    for at in range(number):
-        deployed(prefect)["version"] = f"1.{at}.0"
-        later(desk)
-        look(desk)
-    assert numbers(desk) == list(range(number, 5, -1))
-
-
-def test_of_all_together_no_more_than_so_many_characters_are_kept_the_newest_of_each_first(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(records, "MOST_CHARACTERS", 500)
-    for at in range(3):
-        later(desk)
-        kept = [Definition.of(one, str(at), {"x": "y" * 90, "at": at}) for one in ("a", "b", "c")]
-        versions.keep(desk, "prefect", kept, {}, seen_at=desk.clock.now())
-    found = records.versions_of(desk.state, "prefect")
-    assert sum(len(one.definition) for one in found) <= 500
-    assert {one.deployment_id for one in found if one.number == 3} == {"a", "b", "c"}
-
-
-def test_a_definition_that_is_too_long_to_keep_is_said_on_the_card_and_alerts_work(
-    desk: Desk, prefect: FakePrefect
-) -> None:
-    deployed(prefect)["parameters"] = {"n": "x" * versions.LONGEST}
-    known = look(desk)
-    assert known.look is not None
-    assert known.look.note == f"too long to keep: the definition of {TCA}"
-    assert known.look.standing.observations
-    with pytest.raises(NotFoundError):
-        versions.versions(desk, "prefect", TCA)
 
 
 @given(
@@ -386,27 +243,3 @@ def test_one_that_takes_no_definition_back_says_so(
     versions.keep(desk, "air", kept, {"dag": "dag"}, seen_at=CAPTURED)
     with pytest.raises(UsageError, match="is of kind airflow, which takes no earlier definition"):
         redeploying.plan_redeploy(desk, "air", "dag", number=1)
-
-
-def test_a_changed_definition_is_in_the_time_line_of_an_alert_and_suspected(
-    desk: Desk, prefect: FakePrefect
-) -> None:
-    from mechexo.alerts import operations as alerts
-    from mechexo.alerts.values import Observation
-
-    gone_bad(desk, prefect)
-    later(desk)
-    labels = {"card": "orchestrators", "flow": "tca"}
-    alerts.observe(
-        desk, [Observation("o", True, "high", "prefect_failing", "it fails", "test", labels)]
-    )
-    (alert,) = alerts.list_alerts(desk)
-    found = what_changed.around_alert(desk, alert.id)
-    (row,) = [each for each in found.rows if each.happening.key.startswith("definition:")]
-    assert row.happening.what.startswith(f"{TCA} on prefect became version 2 (1.1.0): ")
-    assert SECRET not in row.happening.what
-    assert row.happening.flows == ("tca",)
-    assert row.suspect is not None
-    assert row.happening.no_remedy.endswith(f"mechexo flows redeploy {TCA} --source prefect --to 1")
-    # The first that was seen of each of the others is no change.
-    assert len([each for each in found.rows if each.happening.kind.value == "deployment"]) == 1

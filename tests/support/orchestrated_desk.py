@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 
 from mechexo.actor import Actor
 from mechexo.clock import VirtualClock
@@ -41,3 +42,15 @@ def desk_with(
     monkeypatch.setenv("PREFECT_PASSWORD", PASSWORD)  # type: ignore[attr-defined]
     desk = make_desk(table(fake, more), mode=mode)
     return Desk.open(desk.config_path, clock=VirtualClock(CAPTURED), actor=actor or desk.actor)
+
+
+def ended_well(prefect: FakePrefect, run_id: str, at: datetime) -> None:
+    """Lets a run end well at a moment."""
+    state = {"type": "COMPLETED", "name": "Completed", "message": ""}
+    prefect.run(run_id).update(
+        state_type="COMPLETED",
+        state_name="Completed",
+        state=state,
+        start_time=at.isoformat(),
+        end_time=at.isoformat(),
+    )

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
 from conftest import MakeDesk
-from mechexo import jobs, watch
+from mechexo import watch
 from mechexo.alerts import operations as alerts
 from mechexo.clock import VirtualClock
 from mechexo.desk import Desk
@@ -17,7 +17,7 @@ from mechexo.flows.orchestrators import looking
 from mechexo.health.values import Card, Status
 from mechexo.watch import TickReport, tick
 from support.fake_prefect import CAPTURED, PASSWORD, FakePrefect, fake_prefect
-from support.orchestrated_desk import COMPLETED, FAILED, FLOWS, RUNNING, table
+from support.orchestrated_desk import COMPLETED, FAILED, FLOWS, RUNNING, ended_well, table
 
 pytestmark = pytest.mark.slow
 
@@ -82,17 +82,6 @@ def summary_of(desk: Desk, key: str) -> str:
 
 def well(report: TickReport) -> bool:
     return next(stage.ok for stage in report.stages if stage.name == "orchestrators")
-
-
-def ended_well(prefect: FakePrefect, run_id: str, at: datetime) -> None:
-    state = {"type": "COMPLETED", "name": "Completed", "message": ""}
-    prefect.run(run_id).update(
-        state_type="COMPLETED",
-        state_name="Completed",
-        state=state,
-        start_time=at.isoformat(),
-        end_time=at.isoformat(),
-    )
 
 
 def test_nobody_asked_yet_is_unknown(desk: Desk) -> None:
@@ -340,85 +329,3 @@ def test_of_several_the_one_that_fails_spoils_only_itself(
         assert found["good"].look is not None
         assert found["hangs"].why
         assert "no JSON" in found["wild"].why
-
-
-def flows_card(desk: Desk) -> Card:
-    return next(each for each in read_status(desk).cards if each.name == "flows")
-
-
-@pytest.fixture
-def promised(
-    make_desk: MakeDesk,
-    monkeypatch: pytest.MonkeyPatch,
-    prefect: FakePrefect,
-    clock: VirtualClock,
-) -> Desk:
-    """A desk whose flow, which Prefect runs, must end well each hour."""
-    monkeypatch.setenv("PREFECT_PASSWORD", PASSWORD)
-    made = make_desk(table(prefect).replace(FLOWS, '[flows.tca]\nexpect_every = "1h"\n'))
-    return Desk.open(made.config_path, clock=clock, actor=made.actor)
-
-
-def test_a_flow_that_runs_elsewhere_is_on_the_card_of_flows_as_its_orchestrator_knows_it(
-    promised: Desk, prefect: FakePrefect, clock: VirtualClock
-) -> None:
-    assert "never ran" in flows_card(promised).summary
-    tick(promised)
-    shown = flows_card(promised)
-    assert (shown.status, shown.summary) == (Status.OK, "tca: Completed 1m35s ago (on prefect)")
-    prefect.leave()
-    clock.advance(MINUTE)
-    tick(promised)
-    shown = flows_card(promised)
-    assert shown.status is Status.UNKNOWN
-    assert shown.summary.startswith("tca: as of 1m, not reachable (")
-
-
-def test_one_failure_that_may_happen_is_no_alert_and_not_well_either(
-    make_desk: MakeDesk,
-    monkeypatch: pytest.MonkeyPatch,
-    prefect: FakePrefect,
-    clock: VirtualClock,
-) -> None:
-    monkeypatch.setenv("PREFECT_PASSWORD", PASSWORD)
-    words = table(prefect, "failing_after = 3\n")
-    made = make_desk(words.replace('"tca-daily/prod"', '"quote-ingest/prod"'))
-    desk = Desk.open(made.config_path, clock=clock, actor=made.actor)
-    tick(desk)
-    assert FAILING not in open_keys(desk)
-    shown = flows_card(desk)
-    assert (shown.status, shown.summary) == (Status.WARNING, "tca: Failed 1m33s ago (on prefect)")
-
-
-def test_a_flow_that_runs_elsewhere_is_overdue_by_what_its_orchestrator_says_only(
-    promised: Desk, prefect: FakePrefect, clock: VirtualClock
-) -> None:
-    tick(promised)
-    overdue = "orchestrators:prefect:tca-daily/prod:overdue"
-    clock.advance(timedelta(hours=1))
-    tick(promised)
-    assert overdue in open_keys(promised)
-    assert "flow:tca:overdue" not in {each.key for each in alerts.list_alerts(promised)}
-    assert flows_card(promised).status is Status.CRITICAL
-    ended_well(prefect, COMPLETED, clock.now())
-    clock.advance(MINUTE)
-    tick(promised)
-    assert overdue not in open_keys(promised)
-
-
-def test_a_flow_that_is_ours_as_well_is_judged_by_our_own_records(
-    promised: Desk, clock: VirtualClock
-) -> None:
-    jobs.run_job(promised, "tca", ["true"])
-    tick(promised)
-    assert "prefect" not in flows_card(promised).summary
-
-
-def test_a_flow_whose_deployment_nobody_has_is_overdue_by_our_own_records(
-    promised: Desk, prefect: FakePrefect, clock: VirtualClock
-) -> None:
-    prefect.deployments = prefect.deployments[1:]
-    tick(promised)
-    clock.advance(timedelta(hours=2))
-    tick(promised)
-    assert "flow:tca:overdue" in {each.key for each in alerts.list_alerts(promised)}
