@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from collections.abc import Iterator
 from datetime import UTC, datetime, time
 from decimal import Decimal
@@ -28,6 +29,7 @@ INSERT INTO flags VALUES ('trading', true);
 CREATE TABLE positions (ticker text, quantity numeric, price numeric, unrealised numeric);
 INSERT INTO positions VALUES ('A', 10, 100.1, 5), ('B', -0.5, 40, NULL);
 CREATE TABLE pnl (day date, total numeric);
+CREATE SEQUENCE counter;
 INSERT INTO pnl VALUES ('2026-03-01', 100), ('2026-03-02', -30.25);
 """
 READ = {
@@ -35,7 +37,7 @@ READ = {
     "positions": "SELECT * FROM positions WHERE ticker LIKE '%'",
     "pnl_today": "SELECT total, 'USD' FROM pnl WHERE day = :today::date",
     "pnl_month": "SELECT SUM(total) FROM pnl WHERE day BETWEEN :month_first AND :today",
-    "as_of": "SELECT now()",
+    "as_of": "SELECT now();  -- the server's own",
 }
 
 
@@ -81,8 +83,23 @@ def test_a_query_that_does_not_fit_takes_no_other_part_with_it(database: str) ->
 @pytest.mark.slow
 def test_a_query_that_writes_is_refused(database: str) -> None:
     look = ask(database, {"capital": "DELETE FROM pnl RETURNING 1", **READ})
-    assert "read-only transaction" in look.why["capital"]
+    assert "does not fit the database" in look.why["capital"]
+    changing = "WITH gone AS (DELETE FROM pnl RETURNING 1) SELECT * FROM gone"
+    look = ask(database, {**READ, "capital": changing, "limits": "SELECT nextval('counter')"})
+    assert "does not fit the database" in look.why["capital"]
+    assert "read-only transaction" in look.why["limits"]
     assert look.pnl_today is not None
+
+
+@pytest.mark.slow
+def test_of_millions_of_rows_only_a_few_are_brought(database: str) -> None:
+    before_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    many = "SELECT repeat('x', 1000) AS symbol, n AS quantity FROM generate_series(1, 300000) n"
+    look = ask(database, {"positions": many, **{k: v for k, v in READ.items() if k != "positions"}})
+    assert "more than 4,000 rows" in look.why["positions"]
+    assert look.pnl_today is not None
+    grown_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kb
+    assert grown_kb < 150_000, "300 MB of rows stay where they are"
 
 
 @pytest.mark.slow

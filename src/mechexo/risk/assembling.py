@@ -91,6 +91,14 @@ def assembled(
     )
 
 
+def by_our_names(row: Row, theirs: Mapping[str, str]) -> Row:
+    """A row by our names of its fields. `theirs`: what a field is called there, by its name; it
+    goes before another that is called there as we call this one."""
+    ours = {called: field for field, called in theirs.items()}
+    own = {str(name): value for name, value in row.items() if str(name) not in ours}
+    return own | {ours[str(name)]: value for name, value in row.items() if str(name) in ours}
+
+
 def amounts_of(rows: Sequence[Row], currency: str) -> tuple[Amount, ...]:
     """The amounts of all rows. No row is not known, not zero.
 
@@ -130,16 +138,20 @@ def _position(row: Row, currency: str, multipliers: Mapping[str, float]) -> Posi
     sign = _sign(_text(row, "side"), symbol)
     if quantity is None and value is None:
         raise NoNumberError(f"{symbol} has neither a quantity nor a value")
-    if sign and quantity is not None:
-        quantity = sign * abs(quantity)
+    if sign > 0 and quantity is not None and quantity < 0:
+        raise UnreachableError(f"{symbol} is said to be long, and its quantity is below zero")
+    if sign < 0 and quantity is not None:
+        quantity = -abs(quantity)
+    if times is not None and times <= 0:
+        raise NoNumberError(f"the multiplier of {symbol} is not above zero: {times}")
     if value is None and quantity is not None and price is not None:
         if times is None:
             times = Decimal(str(multipliers.get(symbol, 1)))
         value = quantity * price * times
-    elif value is not None and (sign or (quantity is not None and quantity < 0)):
+    elif value is not None and (sign < 0 or (quantity is not None and quantity < 0)):
         # Some tell the size of a short one's value only. One that is below zero though the
-        # quantity is not stands as told: so is the delta of a put.
-        value = abs(value) * (sign or -1)
+        # position is long stands as told: so is the delta of a put.
+        value = -abs(value)
     return Position(
         symbol=symbol,
         quantity=quantity,
@@ -237,14 +249,18 @@ def _state(
 
 
 def moment_of(rows: Sequence[Row]) -> datetime:
-    """A moment: ISO 8601 (without a zone UTC), or Unix seconds, milliseconds or nanoseconds.
+    """A moment: ISO 8601 (without a zone UTC), or Unix seconds, milliseconds or nanoseconds. Of
+    several rows the oldest: no more than that is known of all.
 
     Raises:
         UnreachableError: it is none.
     """
     if not rows:
         raise UnreachableError("no row was found")
-    stored = _first(rows[0], "value")
+    return min(_moment_of(_first(row, "value")) for row in rows)
+
+
+def _moment_of(stored: Any) -> datetime:
     try:
         if isinstance(stored, str | datetime):
             at = stored if isinstance(stored, datetime) else datetime.fromisoformat(stored.strip())

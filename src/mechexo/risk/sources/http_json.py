@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from mechexo.errors import MechexoError, UnreachableError
 from mechexo.fetching import NoAnswerError, fetch
-from mechexo.risk.assembling import VALUE, Read, Row, assembled
+from mechexo.risk.assembling import VALUE, Read, Row, assembled, by_our_names
 from mechexo.risk.values import FALLBACK, RiskLook
 
 if TYPE_CHECKING:
@@ -124,8 +124,7 @@ def _read(document: Any, path: str, part: str, settings: RiskSettings) -> Read:
 def _row(found: Any, settings: RiskSettings) -> Row:
     if not isinstance(found, dict):
         return {VALUE: found}
-    ours = {theirs: field for field, theirs in settings.fields.items()}
-    return {ours.get(str(name), str(name)): value for name, value in found.items()}
+    return by_our_names(found, settings.fields)
 
 
 def _found_at(document: Any, path: str) -> Any:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from mechexo.errors import UnreachableError
 from mechexo.risk.assembling import Read, assembled
 from mechexo.risk.keeping import MOST_ROWS
-from mechexo.risk.sources.queries import parameters, read_row
+from mechexo.risk.sources.queries import parameters, read_rows
 from mechexo.risk.values import FALLBACK, RiskLook
 
 if TYPE_CHECKING:
@@ -67,16 +67,23 @@ def _rows(
 
     try:
         # A savepoint: a query that fails takes no other part with it.
-        with connection.transaction(), connection.cursor() as cursor:
+        # The server keeps the rows: a client's own cursor would first bring all, however many.
+        with connection.transaction(), connection.cursor(name=f"risk_{part}") as cursor:
             cursor.execute(psycopg_query(query, named), dict(named))
-            if cursor.description is None:
-                return UnreachableError("the query answers nothing: it is no SELECT")
             found = cursor.fetchmany(MOST_ROWS + 1)
             names = [column.name for column in cursor.description]
-    except (psycopg.ProgrammingError, psycopg.DataError, psycopg.InternalError) as error:
+    except (
+        psycopg.ProgrammingError,
+        psycopg.DataError,
+        psycopg.InternalError,
+        psycopg.NotSupportedError,
+    ) as error:
         said = str(error).strip().splitlines()
         return UnreachableError(f"the query does not fit the database: {said[0] if said else ''}")
-    return [read_row(part, names, row, theirs) for row in found]
+    try:
+        return read_rows(part, names, found, theirs)
+    except UnreachableError as error:
+        return error
 
 
 def psycopg_query(query: str, named: Mapping[str, object]) -> str:

@@ -8,7 +8,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from mechexo.config.risk import FIELDS
-from mechexo.risk.assembling import VALUE, Row
+from mechexo.errors import UnreachableError
+from mechexo.risk.assembling import VALUE, Row, by_our_names
+from mechexo.risk.keeping import MOST_ROWS
 
 if TYPE_CHECKING:
     from mechexo.risk.trading_day import TradingDay
@@ -44,13 +46,31 @@ def read_row(
 ) -> Row:
     """A row by our names. `theirs`: what a field is called in the database, by its name. Of a part
     that is one value (and its currency) the place counts."""
-    ours = {called.lower(): field for field, called in theirs.items()}
-    known = {
-        ours.get(name.lower(), name.lower()): value for name, value in zip(names, row, strict=True)
-    }
+    lower = {field: called.lower() for field, called in theirs.items()}
+    known = by_our_names(
+        {name.lower(): value for name, value in zip(names, row, strict=True)}, lower
+    )
     if part in _LISTS:
         return {name: value for name, value in known.items() if name in FIELDS}
     found = {VALUE: row[0]}
     if part in _SUMS:
         found["currency"] = known.get("currency", row[1] if len(row) > 1 else None)
     return found
+
+
+def read_rows(
+    part: str,
+    names: Sequence[str],
+    rows: Sequence[Sequence[object]],
+    theirs: Mapping[str, str],
+) -> list[Row]:
+    """All rows by our names. `rows`: one more than `MOST_ROWS` are enough to say that it is many.
+
+    Raises:
+        UnreachableError: there are more than that; the first of them add up to something else.
+    """
+    if len(rows) > MOST_ROWS:
+        raise UnreachableError(
+            f"the query answers more than {MOST_ROWS:,} rows; let it add up, or leave out what is 0"
+        )
+    return [read_row(part, names, row, theirs) for row in rows]

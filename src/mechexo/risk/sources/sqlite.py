@@ -11,7 +11,7 @@ from mechexo.errors import UnreachableError
 from mechexo.reading_sqlite import read_database
 from mechexo.risk.assembling import Read, assembled
 from mechexo.risk.keeping import MOST_ROWS
-from mechexo.risk.sources.queries import parameters, read_row
+from mechexo.risk.sources.queries import parameters, read_rows
 from mechexo.risk.values import FALLBACK, RiskLook
 
 if TYPE_CHECKING:
@@ -62,4 +62,7 @@ def _rows(
     if cursor.description is None:
         return UnreachableError("the query answers nothing: it is no SELECT")
     names = [str(column[0]) for column in cursor.description]
-    return [read_row(part, names, row, theirs) for row in found]
+    try:
+        return read_rows(part, names, found, theirs)
+    except UnreachableError as error:
+        return error
