@@ -18,6 +18,7 @@ from mechexo.errors import BusyError, NotFoundError, StateError
 from mechexo.grafana.rules import own_tag, word
 from mechexo.grafana.values import Annotating, Wanted
 from mechexo.masking import masked
+from mechexo.outside.shaping import text as one_line
 from mechexo.rollback.values import Run, RunState
 
 if TYPE_CHECKING:
@@ -146,6 +147,7 @@ def _where(desk: Desk, kind: str, id_: str) -> str:
 
 
 def _harmless(text: str) -> str:
-    """Foreign text as one line in which nothing is markup, and no secret that can be known."""
-    (line,) = masked([" ".join(text.split())[:_LONGEST_TEXT]])
+    """Foreign text as one line that steers no terminal, in which nothing is markup, and no secret
+    that can be known."""
+    (line,) = masked([one_line(text, longest=_LONGEST_TEXT)])
     return escape(redact(line))

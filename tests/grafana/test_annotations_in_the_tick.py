@@ -17,9 +17,10 @@ from mechexo.grafana.rules import milliseconds
 from mechexo.grafana_annotations import annotate
 from mechexo.incidents import operations as incidents
 from mechexo.rollback import operations as rollback
+from mechexo.rollback.carrying_out import apply
 from mechexo.state.lock_files import held
 from mechexo.watch import tick
-from rollback.carrying import carry_out
+from rollback.carrying import around, carry_out
 from rollback.histories import History, at
 from support.grafana_server import GrafanaServer, board
 
@@ -99,6 +100,24 @@ def test_a_rollback_that_is_applied_is_annotated_from_its_start_to_its_end(
     assert "rollback" in found["tags"]
     assert "config/limits.toml" in found["text"]
     assert f"Reason: test<br>mechexo rollback show {run.id}" in found["text"]
+
+
+def test_a_reason_that_would_steer_a_terminal_is_calm_in_the_annotation(
+    make_grafana_desk: MakeGrafanaDesk, server: GrafanaServer, clock: VirtualClock
+) -> None:
+    desk = make_grafana_desk(ROLLBACK)
+    history = History.begin(desk.root / "repo")
+    history.commit({"config/limits.toml": "a = 1\n"}, at(1))
+    history.commit({"config/limits.toml": "a = 2\n"}, at(2))
+    annotate(desk, deadline_s=60.0)
+    clock.advance(timedelta(minutes=5))
+    plan = rollback.plan_config(desk, "config/limits.toml", to=at(1))
+    reason = "bad \x1b]8;;http://x\x07limits \u202e"
+    apply(desk, plan.id, confirm=plan.digest[:8], around=around(), reason=reason)
+    annotate(desk, deadline_s=60.0)
+    (found,) = server.annotations.values()
+    assert found["text"].isprintable()
+    assert "Reason: bad ]8;;http://x limits<br>" in found["text"]
 
 
 def test_rollbacks_alone_can_be_annotated(
