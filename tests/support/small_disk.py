@@ -16,10 +16,10 @@ FILLER = "filler"
 
 @contextmanager
 def mounted(folder: Path) -> Iterator[Path]:
-    """A new file system with room for 1 MB at `folder`; skips the test that may not mount one."""
+    """A new file system with room for 2 MB at `folder`; skips the test that may not mount one."""
     folder.mkdir()
     made = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)], capture_output=True
+        ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)], capture_output=True
     )
     if made.returncode:
         pytest.skip("needs the right to mount a file system")
