@@ -199,7 +199,7 @@ class MechexoApp(App[int]):
             self.show_page(came_from)
             return
         self.painting.hold()
-        self.pop_screen()
+        self.painting.until_gone(self.pop_screen())
 
     def show_page(self, name: str) -> None:
         """Goes to one of the screens with a number."""

@@ -10,6 +10,7 @@ from mechexo_tui.timers import once_after
 
 if TYPE_CHECKING:
     from textual.app import App
+    from textual.await_complete import AwaitComplete
     from textual.screen import Screen
 
 LOOK_S = 0.004
@@ -29,6 +30,7 @@ class HeldPainting:
         self.holding = False
         """Whether painting is held back now."""
         self._until = 0.0
+        self._leaving: AwaitComplete | None = None
 
     def hold(self) -> None:
         """Paints nothing until the screen in front has come to rest."""
@@ -38,12 +40,20 @@ class HeldPainting:
             self._held.enter_context(self._app.batch_update())
             once_after(self._app, LOOK_S, self._look)
 
+    def until_gone(self, leaving: AwaitComplete) -> None:
+        """Paints nothing either while a screen that was left is taken away: Textual has all painted
+        once more afterwards."""
+        self._leaving = leaving
+
     def _look(self) -> None:
-        screen = self._app.screen
-        if time.monotonic() < self._until and not _at_rest(screen):
+        screen, leaving = self._app.screen, self._leaving
+        if leaving is not None and leaving.is_done:
+            self._leaving = None  # what its end asks for comes before the next look
+        if time.monotonic() < self._until and (leaving is not None or not _at_rest(screen)):
             once_after(self._app, LOOK_S, self._look)
             return
         self.holding = False
+        self._leaving = None
         self._held.close()
         screen.refresh()
 

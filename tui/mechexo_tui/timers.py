@@ -17,8 +17,14 @@ def once_after(pump: MessagePump, delay_s: float, act: Callable[[], object]) -> 
     the delay while the timer starts: a repeating timer goes on to its next turn instead.
     """
 
+    turned = False
+
     def turn() -> None:
+        nonlocal turned
         timer.stop()
-        act()
+        # A turn that was already on its way when the timer stopped comes all the same.
+        if not turned:
+            turned = True
+            act()
 
     timer = pump.set_interval(delay_s, turn)
