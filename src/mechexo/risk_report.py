@@ -4,8 +4,8 @@ with its limits as they are watched. The meeting place of the risk and health wi
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -120,18 +120,13 @@ def _report(
                 for name in table.limits
             ),
         )
-    rates = rates_of(look, table.rates)
     zone = ZoneInfo(table.zone) if table.zone else desk_zone
-    today = trading_day(now, zone, table.day_starts).day
+    look = of_today(look, trading_day(now, zone, table.day_starts).day)
+    rates = rates_of(look, table.rates)
 
     def added(part: str, amounts: tuple[Amount, ...] | None) -> Total:
         return total(amounts, currency, rates, look.why.get(part, ""))
 
-    earned, month = added("pnl_today", look.pnl_today), added("pnl_month", look.pnl_month)
-    if look.day != today:
-        earned = Total(None, currency, f"known of {look.day.isoformat()} only")
-    if (look.day.year, look.day.month) != (today.year, today.month):
-        month = Total(None, currency, f"known of {look.day:%Y-%m} only")
     age = now - standing.good_at if standing.good_at else None
     stands_for = STANDS_FOR_INTERVALS * interval(table.every, tick)
     is_known = age is not None and age <= stands_for and not why_unknown(standing, table, now)
@@ -147,11 +142,22 @@ def _report(
         used_pct=utilisation_pct(used, capital),
         exposure=exposure(look.positions, currency, rates, look.why.get("positions", "")),
         unrealised=_unrealised(look, currency, rates),
-        pnl_today=earned,
-        pnl_month=month,
+        pnl_today=added("pnl_today", look.pnl_today),
+        pnl_month=added("pnl_month", look.pnl_month),
         positions=look.positions,
         limits=_limits(standing.name, look, table, probes, is_known),
     )
+
+
+def of_today(look: RiskLook, today: date) -> RiskLook:
+    """The look without the P&L of another day or month, which is not that of this one."""
+    why = dict(look.why)
+    earned, month = look.pnl_today, look.pnl_month
+    if look.day != today and earned is not None:
+        earned, why["pnl_today"] = None, f"known of {look.day.isoformat()} only"
+    if (look.day.year, look.day.month) != (today.year, today.month) and month is not None:
+        month, why["pnl_month"] = None, f"known of {look.day:%Y-%m} only"
+    return replace(look, pnl_today=earned, pnl_month=month, why=why)
 
 
 def _unrealised(look: RiskLook, currency: str, rates: dict[str, Decimal]) -> Total:

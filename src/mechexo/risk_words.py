@@ -8,6 +8,7 @@ have the hysteresis, the history and the alerts of every probe. Of a source:
 | --- | --- |
 | critical | the broker is away, or a limit that it tells is broken and none here watches it |
 | unknown | it could not be read, what it tells is too old, or a part that is to be read was not |
+| unknown | a limit that it tells cannot be judged and none here watches it |
 | ok | else; whether the desk trades is said, and is no trouble by itself |
 
 While a source is unknown its limits are unknown too and raise nothing of their own: one trouble
@@ -45,6 +46,8 @@ if TYPE_CHECKING:
 
 Told = tuple[str, Outcome, datetime]
 """The name of a probe, what was found, and when."""
+AHEAD = timedelta(minutes=2)
+"""So far clocks may differ; a source that is further ahead would look fresh for as long."""
 WARN_PCT = 80.0
 CRITICAL_PCT = 100.0
 """Of a limit that the source itself tells."""
@@ -80,6 +83,8 @@ def why_unknown(standing: RiskStanding, table: RiskSettings, at: datetime) -> st
     if table.stale_after is None or as_of is None:
         return ""
     age = at - as_of
+    if age < -AHEAD:
+        return f"its own moment is {format_duration(-age)} ahead: is it local time, told as UTC?"
     if age <= table.stale_after:
         return ""
     return f"what it tells is {format_duration(max(age, timedelta(0)))} old"
@@ -97,6 +102,7 @@ def source_outcome(look: RiskLook, table: RiskSettings) -> Outcome:
         for part, why in look.why.items()
         if why not in (NOT_TOLD, NOTHING_YET)
     ]
+    unread += [f"{each.name}: {each.why}" for each in told if each.is_broken is None]
     said = {
         Trading.ON: "trading is on",
         Trading.HALTED: "trading is halted",

@@ -264,3 +264,57 @@ def test_a_bot_needs_nothing_but_its_address(make_desk: MakeDesk) -> None:
     found = report(desk)
     assert (found.status, found.currency) == (Status.OK, "USDT")
     assert (found.exposure.gross.value, found.pnl_today.value) == (30000, Decimal("1.5"))
+
+
+def test_what_a_source_tells_of_hours_ahead_is_not_fresh(
+    make_desk: MakeDesk, clock: VirtualClock
+) -> None:
+    read = "read.as_of = \"SELECT value FROM account WHERE name = 'at'\"\n"
+    desk = make_desk(f'[risk.desk]\nsource = "sqlite:///book.db"\nstale_after = "5m"\n{READ}{read}')
+    path = make_book(desk.root)
+    ahead_s = (clock.now() + timedelta(hours=9)).timestamp()
+    change(path, f"INSERT INTO account VALUES ('at', {ahead_s})")
+    ticks(desk, clock, 2)
+    found = probe(desk, "risk.desk")
+    assert found.status is Status.UNKNOWN
+    assert found.detail.startswith("its own moment is 8h58m ahead"), found.detail
+
+
+@pytest.mark.parametrize(
+    ("used", "why"),
+    [("NULL", "what is used of it is not known"), ("-101", "below zero by more than the limit")],
+)
+def test_a_told_limit_that_cannot_be_judged_is_not_well(
+    desk: Desk, clock: VirtualClock, used: str, why: str
+) -> None:
+    change(desk.root / "book.db", f"INSERT INTO limits VALUES ('net', {used}, 100, 'USD')")
+    ticks(desk, clock, 3)
+    assert probe(desk, "risk.desk").status is Status.UNKNOWN
+    assert why in probe(desk, "risk.desk").detail
+    assert risk_alerts(desk) == {"probe:risk.desk"}
+
+
+def test_yesterdays_loss_is_not_shown_as_what_is_used_of_todays_limit(
+    make_desk: MakeDesk, clock: VirtualClock
+) -> None:
+    limit = "[risk.desk.limits.loss_today]\nwarn = 100\n[risk.desk.limits.loss_month]\nwarn = 100\n"
+    desk = make_desk(f'[risk.desk]\nsource = "sqlite:///book.db"\n{READ}{limit}')
+    make_book(desk.root)
+    tick(desk)
+    used = {each.name: each.used for each in report(desk).limits}
+    assert (used["loss_today"], used["loss_month"]) == (30, 0)
+    clock.advance(timedelta(days=1))
+    used = {each.name: each.used for each in report(desk).limits}
+    assert (used["loss_today"], used["loss_month"]) == (None, 0)
+    clock.advance(timedelta(days=31))
+    assert {each.name: each.used for each in report(desk).limits}["loss_month"] is None
+
+
+def test_a_source_that_fails_once_raises_nothing_of_its_limits(
+    desk: Desk, clock: VirtualClock
+) -> None:
+    tick(desk)
+    (desk.root / "book.db").rename(desk.root / "gone.db")
+    for expected in (set(), set(), {"probe:risk.desk"}):
+        ticks(desk, clock, 1)
+        assert risk_alerts(desk) == expected

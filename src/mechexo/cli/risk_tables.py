@@ -13,7 +13,7 @@ from mechexo.health.values import Status
 from mechexo.outside.words import asking_words
 from mechexo.risk.rules import ZERO
 from mechexo.risk.values import NOT_TOLD, Position, Share, Total
-from mechexo.risk_words import amount
+from mechexo.risk_words import AHEAD, amount
 from mechexo.times import format_duration
 
 if TYPE_CHECKING:
@@ -71,7 +71,12 @@ def notes(report: RiskReport, now: datetime) -> Iterator[str]:
     if look.priced:
         yield f"values are at {look.priced}"
     if look.as_of is not None:
-        yield f"it tells of {format_duration(max(now - look.as_of, timedelta(0)))} ago"
+        ahead = look.as_of - now
+        yield (
+            f"its own moment is {format_duration(ahead)} ahead"
+            if ahead > AHEAD
+            else f"it tells of {format_duration(max(-ahead, timedelta(0)))} ago"
+        )
     told = {part for part, why in look.why.items() if why == NOT_TOLD}
     if told:
         yield f"not told by this source: {', '.join(_part(each) for each in sorted(told))}"

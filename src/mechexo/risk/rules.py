@@ -95,7 +95,8 @@ def utilisation_pct(used: Total, capital: Total) -> float | None:
 
 def usage(limit: ToldLimit) -> Usage:
     """How much of a limit is used and left. A limit below zero cannot be judged: whether more or
-    less is worse is not said by it."""
+    less is worse is not said by it. Nor can what is used when it is further below zero than the
+    limit is above: it may be a profit, or a short position, or a loss."""
     used, most = limit.used, limit.limit
     why = (
         "what is used of it is not known"
@@ -104,6 +105,8 @@ def usage(limit: ToldLimit) -> Usage:
         if most is None
         else "a limit below zero cannot be judged"
         if most < 0
+        else "what is used of it is below zero by more than the limit: more or less of what?"
+        if -used > most
         else ""
     )
     if why or used is None or most is None:
