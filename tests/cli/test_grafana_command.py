@@ -209,6 +209,17 @@ def test_panels_are_listed_with_their_numbers(mechexo: Program) -> None:
     ]
 
 
+def test_a_dashboard_that_is_not_there_is_a_wrong_name_and_no_failure_of_grafana(
+    mechexo: Program, server: GrafanaServer
+) -> None:
+    code, _ = mechexo("panels", "nonesuch")
+    assert code == 2
+    assert "no dashboard 'nonesuch'" in mechexo.said
+    assert "mechexo grafana dashboards --refresh" in mechexo.said
+    server.fault = (404, {}, b"<html>")
+    assert mechexo("panels", "nonesuch")[0] == 5
+
+
 @pytest.mark.usefixtures("with_panels")
 def test_a_panel_is_kept_in_a_file(mechexo: Program, server: GrafanaServer, tmp_path: Path) -> None:
     out = tmp_path / "panel.png"

@@ -118,7 +118,7 @@ async def test_panels_that_cannot_be_had_are_said(
         await press(pilot, "D")
         await until(pilot, "Board 1")
         await press(pilot, "enter")
-        await until(pilot, "UNKNOWN  the panels: answered 404: not found: Dashboard not found")
+        await until(pilot, "UNKNOWN  the panels: Grafana has no dashboard")
 
 
 async def test_y_copies_the_address(grafana_desk: Desk, show: Show, server: GrafanaServer) -> None:

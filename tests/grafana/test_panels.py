@@ -143,7 +143,7 @@ def test_a_renderer_that_hangs_is_left_after_its_time(
         said({"dashboard": {"panels": {}}}),
         said({"dashboard": {"panels": [1]}}),
         said({"dashboard": {"elements": {"panel-1": {}}}}),
-        said({"message": "Dashboard not found"}, 404),
+        (404, {}, b"<html>"),
     ],
 )
 def test_a_dashboard_of_another_shape_is_said(
@@ -151,4 +151,10 @@ def test_a_dashboard_of_another_shape_is_said(
 ) -> None:
     server.faults["GET /api/dashboards"] = answer
     with pytest.raises(UnreachableError):
+        grafana.panels(grafana_desk, "board1")
+
+
+def test_a_dashboard_that_is_not_there_is_named(grafana_desk: Desk, server: GrafanaServer) -> None:
+    server.faults["GET /api/dashboards"] = said({"message": "Dashboard not found"}, 404)
+    with pytest.raises(NotFoundError, match="no dashboard 'board1'"):
         grafana.panels(grafana_desk, "board1")

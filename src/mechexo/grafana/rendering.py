@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from mechexo.errors import UnreachableError
+from mechexo.errors import NotFoundError, UnreachableError
 from mechexo.grafana.api import RefusedError
 from mechexo.grafana.rules import milliseconds
 from mechexo.grafana.values import DashboardPanels, Panel, Picture
@@ -45,9 +45,18 @@ def panels(api: Api, uid: str) -> DashboardPanels:
     """The panels of a dashboard, those in folded rows too.
 
     Raises:
+        NotFoundError: it has no such dashboard, or does not show it to us.
         MechexoError: there is no good answer.
     """
-    said = shaping.table(api.get(f"/api/dashboards/uid/{uid}"), "the answer")
+    try:
+        said = shaping.table(api.get(f"/api/dashboards/uid/{uid}"), "the answer")
+    except RefusedError as error:
+        if error.code == 404 and error.is_of_this_request:
+            raise NotFoundError(
+                f"Grafana has no dashboard {uid!r}, or the token may not see it; "
+                "see: mechexo grafana dashboards --refresh"
+            ) from None
+        raise
     dashboard = shaping.table(said.get("dashboard"), "the dashboard")
     if "panels" not in dashboard and "elements" in dashboard:
         raise shaping.ShapeError(
@@ -99,7 +108,7 @@ def draw(api: Api, uid: str, panel_id: int, frame: Frame) -> Picture:
     except RefusedError as error:
         if error.code == 404:
             said = f"there is no dashboard {uid} with a panel {panel_id}, or the token may not see"
-            raise UnreachableError(f"{said} it: {error}") from None
+            raise NotFoundError(f"{said} it: {error}") from None
         if error.code >= 500:
             raise UnreachableError(f"Grafana's image renderer failed: {error}") from None
         raise
