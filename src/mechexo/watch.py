@@ -97,6 +97,17 @@ class _Pass:
         """The stage's result; None when it failed or did not end, with the reason recorded."""
         return self.begin(name, work).finish(limit_s)
 
+    def attempt(self, name: str, work: Callable[[], Result]) -> Result | None:
+        """The result of something quick; None when it failed, which is recorded as the stage's: no
+        defect of one room keeps the others from the alerts."""
+        began_s = time.monotonic()
+        try:
+            return work()
+        except Exception as error:  # noqa: BLE001 - recorded, in words
+            took = round(time.monotonic() - began_s, 3)
+            self.stages.append(Stage(name, False, _in_words(error), took))
+            return None
+
     def begin(self, name: str, work: Callable[[], Result]) -> _Begun[Result]:
         """Begins a stage beside those that follow."""
         begun = _Begun[Result](name, self.stages, time.monotonic())
@@ -243,13 +254,15 @@ def _tick(desk: Desk, deadline_s: float) -> TickReport:
         settings = replace(settings, flows={**settings.flows, **told})
         observations += flow_observations(judged_here(desk, standings), settings.flows)
     late: list[_Begun[Say]] = []
-    standing_alerts = alerts.list_alerts(desk) if asking else ()
+    standing_alerts = this.attempt("outside", lambda: alerts.list_alerts(desk)) if asking else None
     for each, begun in asking:
         # What does not come in time is kept, and the next tick says it.
         in_time = begun.is_over(max(began_s + ASK_S - time.monotonic(), 0.0))
         late += [] if in_time else [begun]
-        say = begun.finish(0.0) if in_time else each.known()
-        observations += say(desk.clock.now(), standing_alerts) if say else []
+        say = begun.finish(0.0) if in_time else this.attempt(each.name, each.known)
+        if say is not None:
+            words = partial(say, desk.clock.now(), standing_alerts or ())
+            observations += this.attempt(each.name, words) or ()
     costs_s = this.left_s(keeping_s=alerting_s + sending_s + closing_s)
     judged = this.run("costs", costs_s, lambda: _costs_judged(desk)) if _has_limits(desk) else None
     if judged is not None:

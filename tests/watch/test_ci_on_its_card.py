@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from conftest import MakeDesk
-from mechexo import watch
+from mechexo import ci_words, watch
 from mechexo.alerts import operations as alerts
 from mechexo.alerts.values import Observation
 from mechexo.clock import VirtualClock
@@ -253,3 +253,23 @@ def test_of_ten_sources_the_card_names_the_two_that_hang_and_the_one_that_talks_
     assert shown.summary == "hangs1, hangs2 and wild unknown"
     assert {each.status for each in shown.probes if "well" in each.name} == {Status.OK}
     assert len(server.requests) == 7
+
+
+def test_a_defect_in_what_is_said_of_a_source_keeps_no_alert_from_anybody(
+    make_desk: MakeDesk, server: CiServer, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def defect(*_: object) -> list[Observation]:
+        raise KeyError("verdict")
+
+    desk = make_desk(
+        f'[ci.strategies]\nrepository = "desk/strategies"\nbase_url = "{server.url}"\n'
+        '[probes.gateway]\nkind = "tcp"\naddress = "127.0.0.1:1"\nfailures = 1\n'
+    )
+    monkeypatch.setattr(ci_words, "observations", defect)
+    for _ in range(4):
+        report = tick(desk)
+        clock.advance(timedelta(minutes=2))
+    assert [(stage.name, stage.detail) for stage in report.failed] == [
+        ("ci", "KeyError: 'verdict'")
+    ]
+    assert {"probe:gateway", "tick:ci"} <= {each.key for each in alerts.list_alerts(desk)}
