@@ -73,6 +73,9 @@ class RiskReport:
     positions: tuple[Position, ...] | None
     limits: tuple[LimitRow, ...]
     """Broken ones first."""
+    is_old: bool = False
+    """What was read last does not stand any more: it could not be read since, nobody asked, or what
+    it tells is too old itself."""
 
 
 def look(desk: Desk, *, deadline_s: float) -> tuple[RiskReport, ...]:
@@ -146,6 +149,7 @@ def _report(
         pnl_month=added("pnl_month", look.pnl_month),
         positions=look.positions,
         limits=_limits(standing.name, look, table, probes, is_known),
+        is_old=not is_known,
     )
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from conftest import MakeDesk
+from mechexo.clock import VirtualClock
 from mechexo.desk import Desk
 from support.program import environment, mechexo
 from support.risk_books import READ, change, make_book
@@ -157,3 +158,51 @@ def test_showing_what_is_known_imports_neither_polars_nor_httpx(desk: Desk) -> N
         timeout=120,
     )
     assert told.stdout.splitlines()[-1] == "[]", told.stderr
+
+
+def test_risk_alone_is_show(desk: Desk) -> None:
+    told = mechexo("risk", "--refresh", config=desk.config_path)
+    assert (told.returncode, told.stderr) == (0, "")
+    assert "1,200 USD" in told.stdout
+    assert json.loads(mechexo("risk", "--json", config=desk.config_path).stdout)["sources"]
+    told = mechexo("risk", "--json", "limits", config=desk.config_path)
+    assert told.returncode == 2
+    assert "write options behind the command" in told.stderr
+
+
+def test_no_position_of_a_source_that_was_never_read_is_not_nothing_held(desk: Desk) -> None:
+    document = answer(desk, "positions")
+    assert document["positions"] == []
+    (source,) = document["sources"]
+    assert (source["name"], source["status"], source["observed_at"]) == ("book", "unknown", None)
+    assert source["why"]
+    told = mechexo("risk", "positions", "--csv", config=desk.config_path)
+    assert "book: positions not known" in told.stderr
+    assert "not known" in mechexo("risk", "positions", config=desk.config_path).stdout
+    mechexo("risk", "--refresh", config=desk.config_path)
+    assert answer(desk, "positions")["sources"][0]["why"] is None
+
+
+def test_what_could_not_be_read_exits_5_and_limits_nobody_knows_are_not_well(desk: Desk) -> None:
+    assert mechexo("risk", "limits", config=desk.config_path).returncode == 5
+    assert mechexo("risk", "limits", "--refresh", config=desk.config_path).returncode == 0
+    (desk.root / "book.db").unlink()
+    for words in (("show",), ("positions",), ("limits", "--json"), ("positions", "--csv")):
+        told = mechexo("risk", *words, "--refresh", config=desk.config_path)
+        assert told.returncode == 5, words
+
+
+def test_what_was_read_long_ago_is_listed_with_its_age(desk: Desk) -> None:
+    from datetime import timedelta
+
+    from mechexo import risk_report
+    from mechexo.cli import risk_tables
+
+    (found,) = risk_report.look(desk, deadline_s=60.0)
+    assert not [*risk_tables.unknown_parts([found], "positions", desk.clock.now())]
+    assert isinstance(desk.clock, VirtualClock)
+    desk.clock.advance(timedelta(hours=2))
+    later = risk_report.reports(desk)
+    (line,) = risk_tables.unknown_parts(later, "positions", desk.clock.now())
+    assert line.endswith("last read 2h ago")
+    assert risk_tables.known_sources(later, "positions")[0]["why"]

@@ -7,14 +7,20 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mechexo.cli import render
-from mechexo.cli.invocation import command_group, open_desk
+from mechexo.cli.invocation import open_desk
 from mechexo.cli.options import Csv, Json
+from mechexo.errors import UsageError
 
 if TYPE_CHECKING:
     from mechexo.desk import Desk
     from mechexo.risk_report import RiskReport
 
-app = command_group("Positions, exposure, P&L and limits, from the sources of [risk].")
+app = typer.Typer(
+    rich_markup_mode=None,
+    add_completion=False,
+    invoke_without_command=True,
+    help="Positions, exposure, P&L and limits, from the sources of [risk]; alone: as show.",
+)
 
 LOOK_S = 8.0
 
@@ -24,23 +30,37 @@ Refresh = Annotated[
 Name = Annotated[str, typer.Argument(help="Only this table of [risk].", show_default=False)]
 
 
+@app.callback()
+def risk(ctx: typer.Context, refresh: Refresh = False, json_: Json = False) -> None:
+    """Positions, exposure, P&L and limits, from the sources of [risk]; alone: as show."""
+    if ctx.invoked_subcommand is None:
+        show(ctx, refresh=refresh, json_=json_)
+    elif refresh or json_:
+        raise UsageError(f"write options behind the command: risk {ctx.invoked_subcommand} --...")
+
+
 @app.command("show")
 def show(
     ctx: typer.Context, name: Name = "", refresh: Refresh = False, json_: Json = False
 ) -> None:
-    """What each source told: trading, broker, capital, exposure, P&L, the limits in use."""
+    """What each source told: trading, broker, capital, exposure, P&L, the limits in use.
+
+    With --refresh exit 5 when one could not be read."""
     from mechexo.cli import risk_tables
 
     desk = open_desk(ctx)
     found, now = _reports(desk, name, refresh), desk.clock.now()
     if json_:
-        return render.json_document("risk", now, {"sources": risk_tables.documents(found)})
-    render.table(
-        "Risk", *risk_tables.source_rows(found, now), named_by=1, empty="no source is configured"
-    )
-    for line in risk_tables.remarks(found, now):
-        render.text(line)
-    return None
+        render.json_document("risk", now, {"sources": risk_tables.documents(found)})
+    else:
+        render.table(
+            *("Risk", *risk_tables.source_rows(found, now)),
+            named_by=1,
+            empty="no source is configured",
+        )
+        for line in risk_tables.remarks(found, now):
+            render.text(line)
+    _exit_if_unread(found, refresh)
 
 
 @app.command("positions")
@@ -51,7 +71,9 @@ def positions(
     json_: Json = False,
     csv: Csv = False,
 ) -> None:
-    """The positions, the largest first; what has no known value before all."""
+    """The positions, the largest first; what has no known value before all.
+
+    With --refresh exit 5 when a source could not be read."""
     from mechexo.cli import risk_tables
 
     desk = open_desk(ctx)
@@ -59,18 +81,21 @@ def positions(
     values = risk_tables.position_values(found)
     if json_:
         listed = [dict(zip(risk_tables.POSITION_FIELDS, row, strict=True)) for row in values]
-        return render.json_document("risk_positions", now, {"positions": listed})
-    if csv:
-        return render.csv_rows(risk_tables.POSITION_FIELDS, values)
-    render.table(
-        "Positions",
-        *risk_tables.position_rows(found),
-        named_by=2,
-        empty=risk_tables.nothing(found, "no position"),
-    )
-    for line in risk_tables.unknown_parts(found, "positions", now):
-        render.text(line)
-    return None
+        sources = risk_tables.known_sources(found, "positions")
+        render.json_document("risk_positions", now, {"positions": listed, "sources": sources})
+    elif csv:
+        render.csv_rows(risk_tables.POSITION_FIELDS, values)
+    else:
+        render.table(
+            "Positions",
+            *risk_tables.position_rows(found),
+            named_by=2,
+            empty=risk_tables.nothing(found, "positions", "no position"),
+        )
+    if not json_:
+        for line in risk_tables.unknown_parts(found, "positions", now):
+            (render.note if csv else render.text)(line)
+    _exit_if_unread(found, refresh)
 
 
 @app.command("limits")
@@ -81,7 +106,9 @@ def limits(
     json_: Json = False,
     csv: Csv = False,
 ) -> None:
-    """What is used and left of each limit, broken ones first. Exit code 1 when one is critical."""
+    """What is used and left of each limit, broken ones first.
+
+    Exit 1 when one is critical, else 5 when one, or a source, is not known."""
     from mechexo.cli import risk_tables
     from mechexo.health.values import Status
 
@@ -90,7 +117,8 @@ def limits(
     values = risk_tables.limit_values(found)
     if json_:
         listed = [dict(zip(risk_tables.LIMIT_FIELDS, row, strict=True)) for row in values]
-        render.json_document("risk_limits", now, {"limits": listed})
+        sources = risk_tables.known_sources(found, "limits")
+        render.json_document("risk_limits", now, {"limits": listed, "sources": sources})
     elif csv:
         render.csv_rows(risk_tables.LIMIT_FIELDS, values)
     else:
@@ -98,12 +126,22 @@ def limits(
             "Limits",
             *risk_tables.limit_rows(found),
             named_by=2,
-            empty=risk_tables.nothing(found, "no limit"),
+            empty=risk_tables.nothing(found, "limits", "no limit"),
         )
+    if not json_:
         for line in risk_tables.unknown_parts(found, "limits", now):
-            render.text(line)
-    if any(row.status is Status.CRITICAL for each in found for row in each.limits):
+            (render.note if csv else render.text)(line)
+    statuses = {row.status for each in found for row in each.limits}
+    if Status.CRITICAL in statuses:
         raise typer.Exit(1)
+    if Status.UNKNOWN in statuses | {each.status for each in found}:
+        raise typer.Exit(5)
+    _exit_if_unread(found, refresh)
+
+
+def _exit_if_unread(found: list[RiskReport], refresh: bool) -> None:
+    if refresh and any(each.standing.why for each in found):
+        raise typer.Exit(5)
 
 
 def _reports(desk: Desk, name: str, refresh: bool) -> list[RiskReport]:

@@ -181,23 +181,44 @@ def _document(report: RiskReport) -> dict[str, object]:
     }
 
 
-def nothing(found: Sequence[RiskReport], what: str) -> str:
+def known_sources(found: Sequence[RiskReport], part: str) -> list[dict[str, object]]:
+    """For each source since when a part is so, and why it is not known, for other programs: without
+    it an empty list would read as nothing held."""
+    return [
+        {
+            "name": each.standing.name,
+            "status": each.status,
+            "observed_at": each.standing.good_at,
+            "why": _why_unknown(each, part) or None,
+        }
+        for each in found
+    ]
+
+
+def nothing(found: Sequence[RiskReport], part: str, what: str) -> str:
     """What an empty table says."""
     if not found:
         return "no source is configured"
-    known = all(each.standing.look is not None for each in found)
-    return what if known else "not known"
+    return "not known" if any(_why_unknown(each, part) for each in found) else what
 
 
 def unknown_parts(found: Sequence[RiskReport], part: str, now: datetime) -> Iterator[str]:
     """A line for each source that did not answer, or did not tell of a part."""
     mark = STATUS_MARKS[Status.UNKNOWN]
     for each in found:
-        look, standing = each.standing.look, each.standing
-        if look is None or standing.why:
-            yield f"{mark}  {standing.name}: {each.detail}; known {age(each, now) or 'never'}"
-        elif part in look.why:
-            yield f"{mark}  {standing.name}: {part} {look.why[part]}"
+        if why := _why_unknown(each, part):
+            name, known = each.standing.name, age(each, now) or "never"
+            yield f"{mark}  {name}: {part} not known: {why}; last read {known}"
+
+
+def _why_unknown(report: RiskReport, part: str) -> str:
+    """Why a part of a source is not known now: it was not told, is too old, or was never read."""
+    look = report.standing.look
+    if look is not None and part in look.why:
+        return look.why[part]
+    if look is None or report.standing.why or report.is_old:
+        return report.detail
+    return ""
 
 
 def age(report: RiskReport, now: datetime) -> str | None:
