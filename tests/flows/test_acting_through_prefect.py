@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -249,3 +250,42 @@ def test_no_secret_is_in_the_audit_log(desk: Desk, prefect: FakePrefect) -> None
         for file in desk.state.path.parent.iterdir()
         if file.is_file()
     )
+
+
+@pytest.fixture
+def busy_when_sent(monkeypatch: pytest.MonkeyPatch, prefect: FakePrefect) -> None:
+    """The server is busy for two requests from the action itself on."""
+    send = acting._send
+
+    def sent_to_a_busy_one(*words: Any) -> Any:
+        prefect.busy_for = 2
+        return send(*words)
+
+    monkeypatch.setattr(acting, "_send", sent_to_a_busy_one)
+
+
+@pytest.mark.usefixtures("busy_when_sent")
+def test_a_server_that_is_busy_for_a_moment_is_asked_again_and_begins_one_run(
+    desk: Desk, prefect: FakePrefect
+) -> None:
+    before = len(prefect.runs)
+    do(desk, Action.RUN_NOW, TCA)
+    assert len(prefect.runs) == before + 1
+    keys = {body["idempotency_key"] for body in prefect.asked_for("create_flow_run")}
+    assert (len(prefect.asked_for("create_flow_run")), len(keys)) == (3, 1)
+
+
+@pytest.mark.usefixtures("busy_when_sent")
+def test_a_retry_is_not_asked_for_again_for_it_may_have_been_done(
+    desk: Desk, prefect: FakePrefect
+) -> None:
+    with pytest.raises(OutcomeUnknownError):
+        do(desk, Action.RETRY, FAILED)
+    assert len(prefect.asked_for("set_state")) == 1
+
+
+def test_looking_at_a_server_that_is_busy_for_a_moment_is_looking(
+    desk: Desk, prefect: FakePrefect
+) -> None:
+    prefect.busy_for = 2
+    assert do(desk, Action.PAUSE, TCA).accepted.state == "paused"

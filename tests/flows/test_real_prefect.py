@@ -52,7 +52,11 @@ def _all_deployed(desk: Desk) -> bool | None:
 
 
 def do(desk: Desk, action: Action, target: str) -> str:
-    return acting.act(desk, acting.propose(desk, "p", action, target)).accepted.run_id
+    # A server that is busy for longer answers 503, of which nobody knows whether it was done.
+    return wait_for(
+        lambda: acting.act(desk, acting.propose(desk, "p", action, target)).accepted.run_id,
+        f"{action} of {target}",
+    )
 
 
 def reaches(desk: Desk, run_id: str, *phases: Phase) -> operations.SourceRun:

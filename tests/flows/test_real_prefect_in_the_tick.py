@@ -113,7 +113,11 @@ def troubles(desk: Desk) -> set[str]:
 
 
 def do(desk: Desk, action: Action, target: str) -> str:
-    return acting.act(desk, acting.propose(desk, "p", action, target)).accepted.run_id
+    # A server that is busy for longer answers 503, of which nobody knows whether it was done.
+    return wait_for(
+        lambda: acting.act(desk, acting.propose(desk, "p", action, target)).accepted.run_id,
+        f"{action} of {target}",
+    )
 
 
 def test_a_flow_that_fails_is_late_or_stuck_alerts_and_one_that_succeeds_does_not(

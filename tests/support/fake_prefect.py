@@ -44,6 +44,8 @@ class FakePrefect:
         self.asked: list[tuple[str, dict[str, Any]]] = []
         self.failing: dict[str, str] = {}
         self.failing_methods: dict[str, str] = {}
+        self.busy_for = 0
+        """So many requests are answered with 503, as the real server does while it is busy."""
         self.version = "3.8.8"
         self.ignores: set[str] = set()
         """Fields of a deployment that a PATCH leaves as they are."""
@@ -216,6 +218,9 @@ def fake_prefect(**how: Any) -> Iterator[FakePrefect]:
                 return self._send(401, b'{"exception_message":"Unauthorized"}')
             how = next((how for end, how in fake.failing.items() if self.path.endswith(end)), "")
             how = how or fake.failing_methods.get(method, "")
+            if fake.busy_for > 0:
+                fake.busy_for -= 1
+                return self._send(503, b'{"exception_message":"Service Unavailable"}')
             if how and fake.does_before_failing:
                 fake.answer(method, self.path, body)
             if how:

@@ -25,6 +25,9 @@ from mechexo.output_tail import last_words, plain_lines
 
 LARGEST_ANSWER = 16 * 1024 * 1024
 _LONGEST_SAID = 200
+PAUSES_S = (0.2, 0.6)
+"""Between tries of what may be asked again, when a server is busy for a moment: a Prefect that
+keeps its records in SQLite answers 503 while another of its own parts writes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +66,7 @@ class Exchange:
         from mechexo.fetching import NoAnswerError
 
         try:
-            status, content, headers = self._exchange(method, path, body, parameters)
+            status, content, headers = self._patiently(method, path, body, parameters)
         except NoAnswerError as error:
             raise SourceError(self._words(f"{error}; {_look(error)}")) from error
         if status == 404 and wanted:
@@ -79,8 +82,11 @@ class Exchange:
             raise SourceError(words)
         return self._json(content)
 
-    def change(self, method: str, path: str, body: object = None) -> tuple[int, Any]:
+    def change(
+        self, method: str, path: str, body: object = None, *, repeatable: bool = False
+    ) -> tuple[int, Any]:
         """Status and JSON answer (None when empty) to a request that changes something.
+        `repeatable`: asked twice it does no more than once, so that a busy server is asked again.
 
         Raises:
             MissingError: answered with 404: nothing changed.
@@ -91,7 +97,8 @@ class Exchange:
         from mechexo.fetching import NoAnswerError
 
         try:
-            status, content, _ = self._exchange(method, path, body, None)
+            ask = self._patiently if repeatable else self._exchange
+            status, content, _ = ask(method, path, body, None)
         except NoAnswerError as error:
             if not error.was_sent:
                 raise SourceError(
@@ -126,6 +133,17 @@ class Exchange:
     def hidden(self, text: str) -> str:
         """Foreign text as plain lines, with what we know to be secret hidden in it."""
         return redact(plain_lines(text.encode("utf-8", "replace")), self.secrets)
+
+    def _patiently(
+        self, method: str, path: str, body: object, parameters: Mapping[str, str] | None
+    ) -> tuple[int, bytes, Mapping[str, str]]:
+        """The answer, asked for again while it is 503 and does not say how long to wait."""
+        for pause_s in PAUSES_S:
+            answer = self._exchange(method, path, body, parameters)
+            if answer[0] != 503 or "retry-after" in answer[2]:
+                return answer
+            time.sleep(pause_s)
+        return self._exchange(method, path, body, parameters)
 
     def _exchange(
         self, method: str, path: str, body: object, parameters: Mapping[str, str] | None

@@ -135,7 +135,8 @@ class Prefect:
         """Creates a run that is due now; with the same key Prefect answers with the same run."""
         body = {"state": {"type": "SCHEDULED"}, "idempotency_key": key}
         path = f"/deployments/{_path(deployment_id)}/create_flow_run"
-        _, answer = self.exchange.change("POST", path, body)
+        # With its key asking again begins no second run.
+        _, answer = self.exchange.change("POST", path, body, repeatable=True)
         fields = Fields.of(self.exchange, "a flow run", answer)
         return Accepted(fields.id("id"), fields.text("state_name"))
 
@@ -150,12 +151,14 @@ class Prefect:
 
     def pause(self, deployment_id: str) -> Accepted:
         """Pauses the deployment: its schedules begin nothing."""
-        self.exchange.change("POST", f"/deployments/{_path(deployment_id)}/pause_deployment")
+        path = f"/deployments/{_path(deployment_id)}/pause_deployment"
+        self.exchange.change("POST", path, repeatable=True)
         return Accepted("", "paused")
 
     def resume(self, deployment_id: str) -> Accepted:
         """Resumes the deployment; a schedule that is off itself stays off."""
-        self.exchange.change("POST", f"/deployments/{_path(deployment_id)}/resume_deployment")
+        path = f"/deployments/{_path(deployment_id)}/resume_deployment"
+        self.exchange.change("POST", path, repeatable=True)
         return Accepted("", "active")
 
     def definitions(self) -> tuple[Definition, ...]:
@@ -171,7 +174,8 @@ class Prefect:
 
     def redefine(self, deployment_id: str, fields: Mapping[str, Any]) -> None:
         """Sets these fields of a deployment; its schedules, and whether it is paused, stay."""
-        self.exchange.change("PATCH", f"/deployments/{_path(deployment_id)}", dict(fields))
+        path = f"/deployments/{_path(deployment_id)}"
+        self.exchange.change("PATCH", path, dict(fields), repeatable=True)
 
     def _set_state(self, run_id: str, kind: str, name: str, why: str, done: set[Phase]) -> Accepted:
         body = {"state": {"type": kind, "name": name, "message": why}, "force": False}
