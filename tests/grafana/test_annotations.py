@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from conftest import START
+from conftest import START, MakeDesk
 from mechexo.clock import VirtualClock
 from mechexo.desk import Desk
 from mechexo.errors import BusyError
@@ -120,6 +120,20 @@ def test_a_new_grafana_is_told_of_what_goes_on_and_not_of_what_is_over(
         annotate(desk, deadline_s=5.0)
         clock.advance(20 * MINUTE)
     assert "goes on" in the_only(server)["text"]
+
+
+def test_the_same_grafana_under_another_address_gets_no_second_annotation(
+    grafana_desk: Desk, make_desk: MakeDesk, server: GrafanaServer, clock: VirtualClock
+) -> None:
+    opened(grafana_desk)
+    annotate(grafana_desk, deadline_s=5.0)
+    moved = make_desk(f'[grafana]\nurl = "{server.url}/"\ntoken = "${{env:GRAFANA_TOKEN}}"\n')
+    annotate(moved, deadline_s=5.0)
+    assert len(server.annotations) == 1
+    clock.advance(MINUTE)
+    incidents.close(moved, 1)
+    annotate(moved, deadline_s=5.0)
+    assert the_only(server)["timeEnd"] == milliseconds(clock.now())
 
 
 def test_one_that_opened_and_ended_between_two_ticks_is_annotated_whole(
@@ -244,6 +258,7 @@ def test_a_proxy_that_asks_for_patience_after_the_work_was_done_makes_no_second_
 def test_one_that_did_not_arrive_is_looked_for_and_then_written(
     grafana_desk: Desk, server: GrafanaServer, clock: VirtualClock
 ) -> None:
+    annotate(grafana_desk, deadline_s=5.0)
     server.faults["POST /api/annotations"] = (500, {}, b"")
     opened(grafana_desk)
     annotate(grafana_desk, deadline_s=5.0)
@@ -290,6 +305,7 @@ def test_a_process_that_dies_while_it_writes_leaves_no_second_annotation(
 def test_a_token_without_the_right_is_said_and_tried_again(
     grafana_desk: Desk, server: GrafanaServer, clock: VirtualClock
 ) -> None:
+    annotate(grafana_desk, deadline_s=5.0)
     refusal = {"message": f"You'll need additional permissions {TOKEN}"}
     server.faults["POST /api/annotations"] = said(refusal, 403)
     opened(grafana_desk)

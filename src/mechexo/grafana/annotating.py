@@ -56,7 +56,10 @@ def want(desk: Desk, wanted: Iterable[Wanted]) -> None:
     with desk.state.write() as transaction:
         records.see(transaction, place, now)
         for each in fresh:
-            records.want(transaction, place, each.subject, rules.as_json(each), each.tag, now)
+            body = rules.as_json(each)
+            # A Grafana that is new to us may be one that we know under another address.
+            may_be_there = seen is None
+            records.want(transaction, place, each.subject, body, each.tag, may_be_there, now)
 
 
 def seen(desk: Desk) -> tuple[datetime, datetime] | None:

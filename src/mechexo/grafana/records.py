@@ -56,16 +56,24 @@ def due(state: State, place: str, now: datetime, *, all: bool) -> tuple[Noted, .
 
 
 def want(
-    transaction: Transaction, place: str, subject: str, wanted: str, tag: str, now: datetime
+    transaction: Transaction,
+    place: str,
+    subject: str,
+    wanted: str,
+    tag: str,
+    maybe_there: bool,
+    now: datetime,
 ) -> None:
-    """Says how an annotation is to stand. What somebody removed at Grafana stays removed."""
+    """Says how an annotation is to stand. What somebody removed at Grafana stays removed.
+    `maybe_there`: it is looked for before its first writing."""
     transaction.execute(
-        "INSERT INTO grafana_annotation (place, subject, wanted, tag, first_at, next_at) "
-        "VALUES (?1,?2,?3,?4,?5,?5) ON CONFLICT (place, subject) DO UPDATE SET "
+        "INSERT INTO grafana_annotation "
+        "(place, subject, wanted, tag, first_at, next_at, maybe_there) "
+        "VALUES (?1,?2,?3,?4,?5,?5,?6) ON CONFLICT (place, subject) DO UPDATE SET "
         "wanted = excluded.wanted, refusals = 0, next_at = excluded.next_at, why = '', "
         "ended = CASE ended WHEN 'gone' THEN 'gone' ELSE '' END "
         "WHERE wanted <> excluded.wanted",
-        (place, subject, wanted, tag, iso_z(now)),
+        (place, subject, wanted, tag, iso_z(now), maybe_there),
     )
 
 
