@@ -82,10 +82,10 @@ def test_of_several_moments_the_oldest_counts() -> None:
     assert moment_of(rows) == datetime(2026, 3, 2, 11, tzinfo=UTC)
 
 
-def ask(folder: Path, read: dict[str, str]) -> RiskLook:
+def ask(folder: Path, read: dict[str, str], *, within_s: float = 60.0) -> RiskLook:
     settings = RiskSettings(source="sqlite:///book.db", read=read)
     day = trading_day(NOW, ZoneInfo("UTC"), time(0, 0))
-    return sqlite.look(settings, RiskQuestion(folder, NOW, day, 60.0))
+    return sqlite.look(settings, RiskQuestion(folder, NOW, day, within_s))
 
 
 def test_a_sum_of_more_rows_than_are_read_is_unknown_and_not_cut(tmp_path: Path) -> None:
@@ -118,3 +118,36 @@ def test_a_part_that_cannot_be_understood_takes_no_other_with_it() -> None:
     assert look.capital is None
     assert "beyond all reason" in look.why["capital"]
     assert look.pnl_today == (Amount(Decimal(1), "USD"),)
+
+
+@pytest.mark.parametrize(
+    ("query", "why"),
+    [
+        ("DELETE FROM fills", "readonly"),
+        ("CREATE TEMP TABLE mine (a)", "readonly"),
+        ("ATTACH 'other.db' AS other", "too many attached"),
+        ("VACUUM INTO 'copy.db'", "cannot VACUUM"),
+        ("PRAGMA query_only = OFF", "it is no SELECT"),
+        ("SELECT load_extension('x')", "not authorized"),
+        ("SELECT 1; DELETE FROM fills", "one statement at a time"),
+        ("SELECT hex(zeroblob(400000000))", "too big"),
+        ("", "it is no SELECT"),
+    ],
+)
+def test_a_query_that_does_more_than_read_takes_only_its_own_part(
+    tmp_path: Path, query: str, why: str
+) -> None:
+    with closing(sqlite3.connect(tmp_path / "book.db")) as book, book:
+        book.execute("CREATE TABLE fills (value REAL)")
+        book.execute("INSERT INTO fills VALUES (5)")
+    look = ask(tmp_path, {"capital": query, "pnl_today": "SELECT value FROM fills"})
+    assert why in look.why["capital"]
+    assert look.pnl_today == (Amount(Decimal("5.0"), "USD"),)
+    assert {each.name for each in tmp_path.iterdir()} <= {"book.db", "home"}
+
+
+def test_a_query_that_never_ends_is_named(tmp_path: Path) -> None:
+    sqlite3.connect(tmp_path / "book.db").close()
+    endless = "WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t) SELECT SUM(n) FROM t"
+    with pytest.raises(UnreachableError, match="in time; it was at the query of capital"):
+        ask(tmp_path, {"pnl_today": "SELECT 1", "capital": endless}, within_s=0.2)

@@ -72,6 +72,9 @@ def _rows(
             cursor.execute(psycopg_query(query, named), dict(named))
             found = cursor.fetchmany(MOST_ROWS + 1)
             names = [column.name for column in cursor.description]
+    except psycopg.errors.QueryCanceled as error:
+        said = f"{error}".strip()
+        raise UnreachableError(f"PostgreSQL: {said}; it was at the query of {part}") from None
     except (
         psycopg.ProgrammingError,
         psycopg.DataError,

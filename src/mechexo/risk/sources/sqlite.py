@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from mechexo.config import RiskSettings
     from mechexo.risk.systems import RiskQuestion
 
+LONGEST = 1_000_000
+"""Bytes of a value or a row: nobody's position is longer."""
+_OF_THE_QUERY = frozenset({"SQLITE_ERROR", "SQLITE_READONLY", "SQLITE_TOOBIG", "SQLITE_MISMATCH"})
+
 
 def look(settings: RiskSettings, question: RiskQuestion) -> RiskLook:
     """What the queries answer. All see one state of the database.
@@ -28,6 +32,7 @@ def look(settings: RiskSettings, question: RiskQuestion) -> RiskLook:
     named = parameters(question.day, question.now)
 
     def read(connection: sqlite3.Connection) -> dict[str, Read]:
+        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LONGEST)
         connection.execute("BEGIN")
         return {
             part: _rows(connection, part, query, named, settings.fields)
@@ -55,9 +60,17 @@ def _rows(
     try:
         cursor = connection.execute(query, dict(named))
         found = cursor.fetchmany(MOST_ROWS + 1)
-    except (sqlite3.OperationalError, sqlite3.ProgrammingError, sqlite3.Warning) as error:
-        if getattr(error, "sqlite_errorname", "SQLITE_ERROR") != "SQLITE_ERROR":
-            raise  # the database, not the query: locked, interrupted, damaged
+    except (
+        sqlite3.OperationalError,
+        sqlite3.ProgrammingError,
+        sqlite3.DataError,
+        sqlite3.Warning,
+    ) as error:
+        trouble = getattr(error, "sqlite_errorname", "SQLITE_ERROR")
+        if trouble == "SQLITE_INTERRUPT":
+            raise UnreachableError(f"no answer in time; it was at the query of {part}") from None
+        if trouble not in _OF_THE_QUERY:
+            raise  # the database, not the query: locked, damaged
         return UnreachableError(f"the query does not fit the database: {error}")
     if cursor.description is None:
         return UnreachableError("the query answers nothing: it is no SELECT")
