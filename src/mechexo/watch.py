@@ -8,21 +8,20 @@ is recorded and shown but keeps no later stage, least of all the sending, from i
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING
 
 from mechexo import hearing, rolling_back, tick_log
 from mechexo.alerts.values import Alert, Delivery, Observation
 from mechexo.asking_outside import asked_by_the_tick, judged_here
 from mechexo.desk import Desk
 from mechexo.desk_status import DeskStatus, status_after_tick
-from mechexo.errors import BusyError, MechexoError, UnreachableError
+from mechexo.errors import BusyError, UnreachableError
 from mechexo.health.values import ProbeState
 from mechexo.observing import (
     cost_observations,
@@ -34,13 +33,13 @@ from mechexo.observing import (
 )
 from mechexo.state.lock_files import held
 from mechexo.tick_log import Stage, TickRecord
+from mechexo.tick_stages import Begun, Pass
 
 if TYPE_CHECKING:
     from mechexo.alerts.processes import Processes
     from mechexo.asking_outside import Say
     from mechexo.costs.findings import CostJudgement
 
-Result = TypeVar("Result")
 
 PROBES_SHARE = 0.55
 ALERTS_SHARE = 0.12
@@ -82,81 +81,6 @@ class TickReport:
         return tuple(stage for stage in self.stages if not stage.ok)
 
 
-@dataclass(slots=True)
-class _Pass:
-    """A pass under way: runs stages and keeps what they said."""
-
-    desk: Desk
-    ends_at_s: float
-    stages: list[Stage] = field(default_factory=list)
-
-    def left_s(self, *, keeping_s: float = 0.0) -> float:
-        return max(self.ends_at_s - time.monotonic() - keeping_s, 0.05)
-
-    def run(self, name: str, limit_s: float, work: Callable[[], Result]) -> Result | None:
-        """The stage's result; None when it failed or did not end, with the reason recorded."""
-        return self.begin(name, work).finish(limit_s)
-
-    def attempt(self, name: str, work: Callable[[], Result]) -> Result | None:
-        """The result of something quick; None when it failed, which is recorded as the stage's: no
-        defect of one room keeps the others from the alerts."""
-        began_s = time.monotonic()
-        try:
-            return work()
-        except Exception as error:  # noqa: BLE001 - recorded, in words
-            took = round(time.monotonic() - began_s, 3)
-            self.stages.append(Stage(name, False, _in_words(error), took))
-            return None
-
-    def begin(self, name: str, work: Callable[[], Result]) -> _Begun[Result]:
-        """Begins a stage beside those that follow."""
-        begun = _Begun[Result](name, self.stages, time.monotonic())
-
-        def guarded() -> None:
-            try:
-                begun.result.append(work())
-            except BaseException as error:  # noqa: BLE001 - recorded below, in words
-                begun.failure.append(error)
-            finally:
-                self.desk.state.close()
-
-        begun.thread = threading.Thread(target=guarded, name=f"tick-{name}", daemon=True)
-        begun.thread.start()
-        return begun
-
-
-@dataclass(slots=True)
-class _Begun(Generic[Result]):
-    """A stage under way."""
-
-    name: str
-    stages: list[Stage]
-    started_s: float
-    result: list[Result] = field(default_factory=list)
-    failure: list[BaseException] = field(default_factory=list)
-    thread: threading.Thread = field(default_factory=threading.Thread)
-
-    def is_over(self, within_s: float) -> bool:
-        """Whether it ends within so many seconds."""
-        self.thread.join(within_s)
-        return not self.thread.is_alive()
-
-    def finish(self, limit_s: float) -> Result | None:
-        """Waits for it so long and records how it went. To be called once."""
-        self.thread.join(limit_s)
-        # Taken once: a thread that ends just after its limit changes nothing of what we say.
-        found, failed = tuple(self.result), tuple(self.failure)
-        took = round(time.monotonic() - self.started_s, 3)
-        if failed:
-            stage = Stage(self.name, False, _in_words(failed[0]), took)
-        elif not found:
-            stage = Stage(self.name, False, f"did not end within {limit_s:.1f} s", took)
-        else:
-            stage = Stage(self.name, True, "", took)
-        self.stages.append(stage)
-        return found[0] if found else None
-
-
 SAME_TICK = 0.9
 """The share of `[refresh] tick` within which a tick that somebody else ran stands for ours."""
 
@@ -183,7 +107,7 @@ def send_due(
     from mechexo.alerts import operations as alerts
 
     began_s = time.monotonic()
-    this = _Pass(desk, began_s + deadline_s)
+    this = Pass(desk, began_s + deadline_s)
     unguided = alerts.without_entry(desk)
     entries: dict[str, str] = {}
     if unguided:
@@ -229,7 +153,7 @@ def _tick(desk: Desk, deadline_s: float) -> TickReport:
     from mechexo.rollback.flags import spool
 
     at, began_s = desk.clock.now(), time.monotonic()
-    this = _Pass(desk, began_s + deadline_s)
+    this = Pass(desk, began_s + deadline_s)
     closing_s = CLOSING_SHARE * deadline_s
     sending_s = SENDING_SHARE * deadline_s
     alerting_s = ALERTS_SHARE * deadline_s
@@ -253,7 +177,7 @@ def _tick(desk: Desk, deadline_s: float) -> TickReport:
         told = {each.flow: each.settings for each in standings}
         settings = replace(settings, flows={**settings.flows, **told})
         observations += flow_observations(judged_here(desk, standings), settings.flows)
-    late: list[_Begun[Say]] = []
+    late: list[Begun[Say]] = []
     standing_alerts = this.attempt("outside", lambda: alerts.list_alerts(desk)) if asking else None
     for each, begun in asking:
         # What does not come in time is kept, and the next tick says it.
@@ -394,13 +318,6 @@ def _entries_for(desk: Desk, alert_names: Iterable[str]) -> dict[str, str]:
     from mechexo.runbook import operations as runbook
 
     return runbook.unmistakable(desk, alert_names)
-
-
-def _in_words(error: BaseException) -> str:
-    if isinstance(error, MechexoError):
-        return str(error)
-    # Unexpected, so its kind is worth knowing too; the text alone may be a bare key.
-    return f"{type(error).__name__}: {error}"
 
 
 @contextmanager
