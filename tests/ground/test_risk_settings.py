@@ -96,6 +96,15 @@ def test_sources_and_their_limits_are_probes_beside_the_others(tmp_path: Path) -
             '[probes."risk.a"]\nkind = "tcp"\n[risk.a]\nsource = "freqtrade:///a"',
             "is watched as the probe risk.a, which [probes] has too",
         ),
+        (
+            '[risk.a]\nsource = "freqtrade:///a"\n[risk.a.limits.gros]\ncritical = 5',
+            "[risk.a.limits.gros] 'gros' is nothing that is measured, and this source tells no",
+        ),
+        (
+            '[risk]\nsource = "sqlite:///a"\nread.capital = "x"\n[risk.limits.x]\nof = "los_today"',
+            "did you mean loss_today",
+        ),
+        ("[risk.limits.gross]\nwarn = 5", "[risk.desk] source is missing"),
         ('[risk.a]\nsource = "freqtrade:///a"\ncurency = "EUR"', "[risk.a] curency is unknown"),
     ],
 )

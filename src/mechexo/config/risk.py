@@ -157,10 +157,15 @@ class RiskSettings(Table):
 
 
 def _named(tables: object) -> object:
-    """`[risk]` with a source is the only one; else each of its tables is one."""
-    if isinstance(tables, dict) and isinstance(tables.get("source"), str):
-        return {ONLY: tables}
-    return tables
+    """`[risk]` with a source, or anything else that is no source's own table, is the only one; else
+    each of its tables is one."""
+    if not isinstance(tables, dict):
+        return tables
+    limits = tables.get("limits")
+    is_one = any(not isinstance(each, dict) for each in tables.values()) or (
+        isinstance(limits, dict) and "source" not in limits
+    )
+    return {ONLY: tables} if is_one else tables
 
 
 RiskTables = Annotated[dict[str, RiskSettings], Before(_named)]
@@ -194,6 +199,15 @@ def wrong_risk(tables: Mapping[str, RiskSettings], probes: Mapping[str, Any]) ->
             yield f"{where} zone {table.zone!r} is no IANA time zone like America/New_York"
         for limit, each in table.limits.items():
             yield from _wrong_limit(f"[risk.{name}.limits.{limit}]", limit, each)
+            of = measured_by(limit, each)
+            tells_none = kind in _WITHOUT_READ or (
+                kind in READ_BY_PART and "limits" not in table.read
+            )
+            if of not in MEASURES and tells_none:
+                yield (
+                    f"[risk.{name}.limits.{limit}] {of!r} is nothing that is measured, and this "
+                    f"source tells no limits; {close_names(of, list(MEASURES))}"
+                )
         for watched in (source_probe(name), *(limit_probe(name, each) for each in table.limits)):
             if watched in probes:
                 yield f"{where} is watched as the probe {watched}, which [probes] has too"

@@ -73,8 +73,8 @@ def _rows(
             found = cursor.fetchmany(MOST_ROWS + 1)
             names = [column.name for column in cursor.description]
     except psycopg.errors.QueryCanceled as error:
-        said = f"{error}".strip()
-        raise UnreachableError(f"PostgreSQL: {said}; it was at the query of {part}") from None
+        why = str(error).strip()
+        raise UnreachableError(f"PostgreSQL: {why}; it was at the query of {part}") from None
     except (
         psycopg.ProgrammingError,
         psycopg.DataError,
