@@ -67,6 +67,14 @@ def test_a_job_under_cron_s_bare_environment_is_run_and_recorded(
     assert [run.exit_code for run in flows.runs(desk)] == [7, 7]
 
 
+def test_the_job_s_environment_is_what_cron_gave(desk: Desk, bare: dict[str, str]) -> None:
+    # Python gives itself an LC_CTYPE where there is none, which a job would sort and read by.
+    for given in (bare, bare | {"LC_CTYPE": "C"}, bare | {"LANG": "C.UTF-8"}):
+        alone = subprocess.run(["env"], capture_output=True, env=given)
+        done = subprocess.run(words(desk, "env"), capture_output=True, env=given)
+        assert sorted(done.stdout.splitlines()) == sorted(alone.stdout.splitlines())
+
+
 def test_a_closed_stdin_is_closed_for_the_job_too(desk: Desk, bare: dict[str, str]) -> None:
     script = "read line || echo none; test -e /proc/$$/fd/0 && echo open"
     job = ["sh", "-c", script]

@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import FrameType
 
 from mechexo.output_tail import Tail
@@ -38,6 +39,7 @@ GRACE_S = 5.0
 _CHUNK_BYTES = 4096
 _PIPE_BYTES = 65536
 _MOST_DESCRIPTORS = 1 << 20
+_OF_PYTHON = ("C.UTF-8", "C.utf8", "UTF-8")
 _NAMES = {1: "stdout", 2: "stderr"}
 
 
@@ -112,6 +114,7 @@ def run(
     try:
         process = subprocess.Popen(
             list(command),
+            env=_environment_given(),
             stdout=pipes[1][1],
             stderr=pipes[max(pipes)][1],
             process_group=0 if signals.own_group else None,
@@ -278,6 +281,25 @@ def signals_passed_on() -> Iterator[Signals]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _environment_given() -> dict[str, str]:
+    """The environment for the command: ours, less the LC_CTYPE that Python itself sets where the
+    locale is C, as it is under cron (PEP 538). The job would sort and read by it."""
+    environment = dict(os.environ)
+    if environment.get("LC_CTYPE") not in _OF_PYTHON:
+        return environment
+    try:
+        # As this process was started, whatever was set since.
+        given = Path("/proc/self/environ").read_bytes().split(b"\0")
+    except OSError:
+        return environment
+    before = next((each for each in given if each.startswith(b"LC_CTYPE=")), None)
+    if before is None:
+        del environment["LC_CTYPE"]
+    else:
+        environment["LC_CTYPE"] = os.fsdecode(before.partition(b"=")[2])
+    return environment
 
 
 def _has_terminal() -> bool:
