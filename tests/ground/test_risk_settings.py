@@ -105,6 +105,11 @@ def test_sources_and_their_limits_are_probes_beside_the_others(tmp_path: Path) -
             "did you mean loss_today",
         ),
         ("[risk.limits.gross]\nwarn = 5", "[risk.desk] source is missing"),
+        (
+            '[risk."a.b"]\nsource = "freqtrade:///a"\n[risk.a]\nsource = "freqtrade:///b"\n'
+            '[risk.a.limits.b]\nof = "gross"\nwarn = 1',
+            "[risk.a] limit 'b' is watched as the probe risk.a.b, which is that of another source",
+        ),
         ('[risk.a]\nsource = "freqtrade:///a"\ncurency = "EUR"', "[risk.a] curency is unknown"),
     ],
 )

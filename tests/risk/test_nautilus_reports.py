@@ -87,6 +87,15 @@ def test_capital_is_the_newest_row_of_each_account_and_currency(tmp_path: Path) 
     assert look.positions == ()
 
 
+def test_capital_of_long_ago_is_not_as_fresh_as_the_positions(tmp_path: Path) -> None:
+    positions = save(tmp_path, "positions.csv", POSITIONS)
+    for name, at in (("account_old.csv", 1_772_000_000), ("account_new.csv", 1_772_000_050)):
+        rows = account_row("2026-03-02 08:00:01+00:00", "5.00", "1.00")
+        os.utime(save(tmp_path, name, ACCOUNT + rows), (at, at))
+    os.utime(positions, (1_772_000_100, 1_772_000_100))
+    assert ask(tmp_path).as_of == datetime.fromtimestamp(1_772_000_050, UTC)
+
+
 def test_the_newest_report_counts_and_its_age_is_told(tmp_path: Path) -> None:
     old = save(tmp_path, "positions_1.csv", POSITIONS + open_row("LONG", "1", "1"))
     new = save(tmp_path, "run-2-positions.csv", POSITIONS + open_row("LONG", "7", "1"))

@@ -184,6 +184,7 @@ def measured_by(name: str, limit: LimitSettings) -> str:
 
 def wrong_risk(tables: Mapping[str, RiskSettings], probes: Mapping[str, Any]) -> Iterator[str]:
     """What is wrong between keys of these tables, a sentence each."""
+    sources = {source_probe(name) for name in tables}
     for name, table in tables.items():
         where = f"[risk.{name}]"
         kind = scheme_of(table.source)
@@ -207,6 +208,12 @@ def wrong_risk(tables: Mapping[str, RiskSettings], probes: Mapping[str, Any]) ->
                 yield (
                     f"[risk.{name}.limits.{limit}] {of!r} is nothing that is measured, and this "
                     f"source tells no limits; {close_names(of, list(MEASURES))}"
+                )
+        for limit in table.limits:
+            if limit_probe(name, limit) in sources:
+                yield (
+                    f"{where} limit {limit!r} is watched as the probe {limit_probe(name, limit)}, "
+                    "which is that of another source; name one of them without a dot"
                 )
         for watched in (source_probe(name), *(limit_probe(name, each) for each in table.limits)):
             if watched in probes:

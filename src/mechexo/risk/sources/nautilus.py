@@ -11,6 +11,8 @@ is shown (`stale_after` makes an old one unknown).
 | positions | the newest report of them: `quantity` and `side`, at `avg_px_open` (no market price) |
 | P&L | `realized_pnl` of the positions closed in the day or month |
 | capital, capital used | the newest row of each account and currency: `total` and `locked` |
+
+`as_of` is when the older one of the reports that are used was written.
 """
 
 from __future__ import annotations
@@ -68,7 +70,7 @@ def look(settings: RiskSettings, question: RiskQuestion) -> RiskLook:
             why[part] = str(error)
             return None
 
-    totals, locked = _accounts(folder, why)
+    totals, locked, accounts_at = _accounts(folder, why)
     positions = tuple(_positions(rows, settings.multipliers))
     return RiskLook(
         day=day.day,
@@ -77,7 +79,7 @@ def look(settings: RiskSettings, question: RiskQuestion) -> RiskLook:
         positions=positions,
         pnl_today=earned("pnl_today", day.starts_at),
         pnl_month=earned("pnl_month", day.month_starts_at),
-        as_of=written_at,
+        as_of=min(written_at, accounts_at or written_at),
         priced="entry prices" if positions else "",
         why=why,
         remarks=(f"from {report.name}; of open positions nothing is realised here",),
@@ -217,29 +219,32 @@ def _closed_at(row: Row) -> datetime | None:
 
 def _accounts(
     folder: Path, why: dict[str, str]
-) -> tuple[tuple[Amount, ...] | None, tuple[Amount, ...] | None]:
-    """What all accounts hold, and what of it is locked, by the newest row of each."""
+) -> tuple[tuple[Amount, ...] | None, tuple[Amount, ...] | None, datetime | None]:
+    """What all accounts hold, what of it is locked, by the newest row of each, and when the oldest
+    report of these rows was written."""
     try:
         found = sorted(reports(folder, "account"), key=lambda each: each.stat().st_mtime_ns)
         if not found:
             why |= not_told("capital", "capital_used")
-            return None, None
-        newest_rows: dict[tuple[str, str], Row] = {}
+            return None, None, None
+        newest_rows: dict[tuple[str, str], tuple[Row, datetime]] = {}
         for report in found:
             # In the order of time, as they are written: a later row is a newer one.
-            for row in read_report(report, ACCOUNT)[0]:
-                newest_rows[_text(row, "account_id"), _text(row, "currency")] = row
+            rows, written_at = read_report(report, ACCOUNT)
+            for row in rows:
+                key = _text(row, "account_id"), _text(row, "currency")
+                newest_rows[key] = row, written_at
         totals, locked = (
             added_up(
                 Amount(number(_text(row, name), f"the {name} of {account}"), currency)
-                for (account, currency), row in newest_rows.items()
+                for (account, currency), (row, _) in newest_rows.items()
             )
             for name in ("total", "locked")
         )
     except UnreachableError as error:
         why |= {"capital": str(error), "capital_used": str(error)}
-        return None, None
-    return totals, locked
+        return None, None, None
+    return totals, locked, min((at for _, at in newest_rows.values()), default=None)
 
 
 def _money(said: str, symbol: str) -> Amount:
