@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ import pytest
 from conftest import MakeDesk
 from mechexo.desk import Desk
 from mechexo.incidents import operations as incidents
+from mechexo.times import iso_z
 from support.grafana_server import TOKEN, GrafanaServer, board, grafana_server
 from support.in_process import Program
 from support.program import command, environment
@@ -58,6 +60,24 @@ def test_later_it_is_as_last_told_unless_asked_anew(
     server.found = []
     assert "P&L today" in mechexo("dashboards")[1]
     assert "0 dashboards" in mechexo("dashboards", "--refresh")[1]
+
+
+def test_a_list_is_not_old_because_the_tick_comes_by_less_often_than_it_is_to_be_renewed(
+    make_desk: MakeDesk,
+    server: GrafanaServer,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("GRAFANA_TOKEN", TOKEN)
+    desk = make_desk(
+        f'[grafana]\nurl = "{server.url}"\ntoken = "${{env:GRAFANA_TOKEN}}"\nevery = "1s"\n'
+    )
+    told = Program(desk, "grafana", monkeypatch, capsys)
+    told("dashboards")
+    ten_seconds_ago = iso_z(datetime.now(UTC) - timedelta(seconds=10))
+    with desk.state.write() as transaction:
+        transaction.execute("UPDATE outside_source SET good_at = ?", (ten_seconds_ago,))
+    assert "● OK" in told("dashboards")[1]
 
 
 def test_scripts_get_one_document(mechexo: Program, server: GrafanaServer) -> None:

@@ -11,7 +11,6 @@ from mechexo.cli.render import Linked
 from mechexo.grafana.words import annotating_words, dashboards_words, plain_text
 
 if TYPE_CHECKING:
-    from mechexo.config import GrafanaSettings
     from mechexo.grafana.values import Annotating, Dashboards, Noted
 
 NOTE_MARKS = {
@@ -51,12 +50,11 @@ def dashboard_values(found: Dashboards) -> tuple[Columns, Rows]:
     ]
 
 
-def dashboards_body(
-    found: Dashboards, settings: GrafanaSettings, now: datetime
-) -> dict[str, object]:
-    """Dashboards as a document: the list, whether it is whole, and since when it is so."""
+def dashboards_body(found: Dashboards, every: timedelta, now: datetime) -> dict[str, object]:
+    """Dashboards as a document: the list, whether it is whole, and since when it is so. `every` is
+    how often it is renewed."""
     return {
-        **{"fresh": found.is_fresh(now, settings.every), "observed_at": found.good_at},
+        **{"fresh": found.is_fresh(now, every), "observed_at": found.good_at},
         **{"asked_at": found.asked_at, "error": found.why, "cut": found.cut},
         "breaker": {
             **{"standing": found.standing, "until": found.until},
@@ -66,9 +64,9 @@ def dashboards_body(
     }
 
 
-def remark(found: Dashboards, settings: GrafanaSettings, now: datetime) -> str:
+def remark(found: Dashboards, every: timedelta, now: datetime) -> str:
     """The line below the table: how far it can be believed."""
-    mark = "● OK" if found.is_fresh(now, settings.every) else "? UNKNOWN"
+    mark = "● OK" if found.is_fresh(now, every) else "? UNKNOWN"
     return f"{mark}  {dashboards_words(found, now)}"
 
 

@@ -106,7 +106,8 @@ class GrafanaScreen(ConsoleScreen):
         rows += trouble(self._boards, "the dashboards", look)
         boards = self._boards.value
         if boards is not None:
-            rows += panels.standing_rows(boards, settings.every, look)
+            every = max(settings.every, self.console_app.desk.settings.refresh.tick)
+            rows += panels.standing_rows(boards, every, look)
         if settings.annotate:
             rows += [Row(BLANK), Row(title("Annotations", look))]
             rows += trouble(self._notes, "the annotations", look)
