@@ -111,8 +111,19 @@ def _wait_for_a_rollback(desk: JobDesk, name: str) -> None:
     from mechexo.desk import Desk
     from mechexo.rolling_back import JOB_WAITS_S, wait_while_under_way
 
-    whole = desk if isinstance(desk, Desk) else Desk.open(desk.config_path)
-    if not wait_while_under_way(whole, name):
+    try:
+        whole = desk if isinstance(desk, Desk) else Desk.open(desk.config_path)
+        is_over = wait_while_under_way(whole, name)
+    except Exception as error:  # noqa: BLE001 - the job runs all the same; what was wrong is said
+        from mechexo.flows.executing import words_of
+
+        why = words_of(error, desk.state.path)
+        sys.stderr.write(
+            f"mechexo: whether a rollback is under way is not known: {why}; "
+            f"{name} runs all the same\n"
+        )
+        return
+    if not is_over:
         sys.stderr.write(
             f"mechexo: a rollback is still under way after {JOB_WAITS_S:.0f} s; "
             f"{name} runs all the same\n"

@@ -451,3 +451,21 @@ def test_a_defect_while_the_desk_is_opened_does_not_stop_the_job(
     code = run_named(desk.config_path, "nightly", ["sh", "-c", "exit 4"], executing.Terms())
     assert code == 4
     assert "this run will not be recorded: unexpected RuntimeError" in capfd.readouterr().err
+
+
+def test_a_rollback_that_cannot_be_asked_about_does_not_stop_the_job(
+    make_desk: Callable[..., Desk],
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise OSError(37, "No locks available")
+
+    desk = make_desk(
+        '[rollback]\nrepository = "repo"\n[rollback.flows.nightly]\npaths = ["x/**"]\n'
+    )
+    monkeypatch.setattr("mechexo.rolling_back.wait_while_under_way", broken)
+    code = run_named(desk.config_path, "nightly", ["sh", "-c", "exit 4"], executing.Terms())
+    assert code == 4
+    assert "nightly runs all the same" in capfd.readouterr().err
+    assert only_run(desk).exit_code == 4
