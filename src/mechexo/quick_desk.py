@@ -141,13 +141,17 @@ def keep_facts(desk: Desk) -> JobFacts:
     """The facts of a desk's configuration, kept for the next run where the cache can be written."""
     facts = facts_of(desk.settings)
     record = {name: getattr(facts, name) for name in JobFacts.__slots__}
+    from mechexo.config import validated
+    from mechexo.config.keeping import keep
+
     try:
-        place = _place(desk.config_path)
-        place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        fresh = place.with_suffix(f".{os.getpid()}")
-        fresh.touch(mode=0o600)
-        fresh.write_text(json.dumps(record))
-        fresh.replace(place)
+        source = desk.config_path.read_bytes()
+        # It may have been changed since the desk was opened: facts of other bytes are not these's.
+        known = validated.recall(desk.config_path, source)
+        if known is None or facts_of(known) != facts:
+            return facts
+        place = _place(desk.config_path, source)
+        keep(place, json.dumps(record))
         others = place.parent.glob(f"{_NAME}-*.json")
         for old in sorted(others, key=lambda each: each.stat().st_mtime)[:-_KEPT_AT_MOST]:
             old.unlink(missing_ok=True)
@@ -158,7 +162,7 @@ def keep_facts(desk: Desk) -> JobFacts:
 
 def _recalled(path: Path) -> JobFacts | None:
     try:
-        with _place(path).open("rb") as file:
+        with _place(path, path.read_bytes()).open("rb") as file:
             if os.fstat(file.fileno()).st_uid != os.getuid():
                 return None
             kept: dict[str, Any] = json.load(file)
@@ -175,13 +179,12 @@ def _recalled(path: Path) -> JobFacts | None:
         return None
 
 
-def _place(path: Path) -> Path:
-    """Where the facts of a configuration are kept, as it is now.
+def _place(path: Path, source: bytes) -> Path:
+    """Where the facts of a configuration of these bytes are kept.
 
     Raises:
-        OSError: it cannot be read.
         RuntimeError: there is no home folder.
     """
-    digest = hashlib.sha256(f"{__version__}\0{_SHAPE}\0{path}\0".encode() + path.read_bytes())
+    digest = hashlib.sha256(f"{__version__}\0{_SHAPE}\0{path}\0".encode() + source)
     base = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
     return base / "mechexo" / f"{_NAME}-{digest.hexdigest()[:32]}.json"

@@ -88,6 +88,33 @@ def test_a_configuration_that_was_changed_is_read_anew(make_desk: Callable[..., 
     assert open_quickly(desk.config_path) is None
 
 
+def test_one_that_changed_since_the_desk_was_opened_is_not_kept_with_the_facts_of_before(
+    make_desk: Callable[..., Desk],
+) -> None:
+    desk = make_desk(TABLES)
+    changed = desk.config_path.read_text().replace('expect_every = "1d"', 'expect_every = "1h"')
+    desk.config_path.write_text(changed)
+    Desk.open(desk.config_path)
+    keep_facts(desk)
+    assert open_quickly(desk.config_path) is None
+
+
+def test_no_link_in_the_cache_leads_the_writing_elsewhere(
+    make_desk: Callable[..., Desk], tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    other.write_text("precious")
+    desk = make_desk(TABLES)
+    keep_facts(desk)
+    place = kept_file(tmp_path / "home")
+    place.unlink()
+    place.with_suffix(f".{os.getpid()}").symlink_to(other)
+    place.symlink_to(other)
+    keep_facts(desk)
+    assert other.read_text() == "precious"
+    assert open_quickly(desk.config_path) is not None
+
+
 @pytest.mark.parametrize(
     "content", [b"", b"{", b"null", b"[]", b"{}", b'{"state": 1}', b"\xff", None]
 )

@@ -22,6 +22,7 @@ from typing import Any
 
 from mechexo import __version__
 from mechexo.config import models
+from mechexo.config.keeping import keep
 from mechexo.config.models import Settings
 
 _KEPT_AT_MOST = 20
@@ -58,11 +59,7 @@ def remember(path: Path, source: bytes, settings: Settings) -> None:
     """Keeps validated settings; where the cache cannot be written the next command validates."""
     try:
         place = _place(path, source)
-        place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        fresh = place.with_suffix(f".{os.getpid()}")
-        fresh.touch(mode=0o600)
-        fresh.write_text(json.dumps(_write(settings)))
-        fresh.replace(place)
+        keep(place, json.dumps(_write(settings)))
         kept = sorted(place.parent.glob("settings-*.json"), key=lambda each: each.stat().st_mtime)
         for old in kept[:-_KEPT_AT_MOST]:
             old.unlink(missing_ok=True)
