@@ -96,6 +96,14 @@ def test_capital_of_long_ago_is_not_as_fresh_as_the_positions(tmp_path: Path) ->
     assert ask(tmp_path).as_of == datetime.fromtimestamp(1_772_000_050, UTC)
 
 
+def test_a_report_of_accounts_without_a_row_is_no_capital_of_nothing(tmp_path: Path) -> None:
+    save(tmp_path, "positions.csv", POSITIONS)
+    save(tmp_path, "account.csv", ACCOUNT)
+    look = ask(tmp_path)
+    assert (look.capital, look.capital_used) == (None, None)
+    assert look.why["capital_used"] == "its reports of accounts have no row yet"
+
+
 def test_the_newest_report_counts_and_its_age_is_told(tmp_path: Path) -> None:
     old = save(tmp_path, "positions_1.csv", POSITIONS + open_row("LONG", "1", "1"))
     new = save(tmp_path, "run-2-positions.csv", POSITIONS + open_row("LONG", "7", "1"))

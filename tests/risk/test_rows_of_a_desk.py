@@ -67,6 +67,7 @@ def test_a_short_position_is_below_zero_and_the_delta_of_a_put_stays(
     ("row", "why"),
     [
         ({"side": "long", "quantity": -2, "price": 3}, "A is said to be long, and its quantity is"),
+        ({"side": "FLAT", "quantity": 2, "price": 3}, "A is said to be flat, and it has a"),
         ({"quantity": 2, "price": 3, "multiplier": 0}, "the multiplier of A is not above zero"),
         ({"quantity": 2, "price": True}, "the price of A is no number but a truth value"),
         ({"price": 3}, "A has neither a quantity nor a value"),
@@ -151,3 +152,15 @@ def test_a_query_that_never_ends_is_named(tmp_path: Path) -> None:
     endless = "WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t) SELECT SUM(n) FROM t"
     with pytest.raises(UnreachableError, match="in time; it was at the query of capital"):
         ask(tmp_path, {"pnl_today": "SELECT 1", "capital": endless}, within_s=0.2)
+
+
+def test_of_two_columns_of_one_name_none_is_chosen(tmp_path: Path) -> None:
+    sqlite3.connect(tmp_path / "book.db").close()
+    look = ask(
+        tmp_path, {"positions": "SELECT 'A' AS symbol, 1 AS quantity, 5 AS price, 6 AS Price"}
+    )
+    assert look.why["positions"] == "two columns are called price; name one otherwise (AS)"
+    look = ask(
+        tmp_path, {"positions": "SELECT 'A' AS symbol, 1 AS quantity, 5 AS price, 1 AS id, 2 AS id"}
+    )
+    assert look.positions is not None

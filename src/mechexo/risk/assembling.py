@@ -138,6 +138,8 @@ def _position(row: Row, currency: str, multipliers: Mapping[str, float]) -> Posi
     sign = _sign(_text(row, "side"), symbol)
     if quantity is None and value is None:
         raise NoNumberError(f"{symbol} has neither a quantity nor a value")
+    if _text(row, "side").lower() == "flat" and quantity:
+        raise UnreachableError(f"{symbol} is said to be flat, and it has a quantity")
     if sign > 0 and quantity is not None and quantity < 0:
         raise UnreachableError(f"{symbol} is said to be long, and its quantity is below zero")
     if sign < 0 and quantity is not None:

@@ -234,6 +234,8 @@ def _accounts(
             for row in rows:
                 key = _text(row, "account_id"), _text(row, "currency")
                 newest_rows[key] = row, written_at
+        if not newest_rows:
+            raise UnreachableError("its reports of accounts have no row yet")
         totals, locked = (
             added_up(
                 Amount(number(_text(row, name), f"the {name} of {account}"), currency)

@@ -67,8 +67,14 @@ def read_rows(
     """All rows by our names. `rows`: one more than `MOST_ROWS` are enough to say that it is many.
 
     Raises:
-        UnreachableError: there are more than that; the first of them add up to something else.
+        UnreachableError: there are more than that; the first of them add up to something else. Or
+            two columns have the same name: which one is meant is not said.
     """
+    if part in _LISTS:
+        read = {*FIELDS, *(called.lower() for called in theirs.values())}
+        lower = [name.lower() for name in names]
+        if twice := sorted({name for name in lower if lower.count(name) > 1} & read):
+            raise UnreachableError(f"two columns are called {twice[0]}; name one otherwise (AS)")
     if len(rows) > MOST_ROWS:
         raise UnreachableError(
             f"the query answers more than {MOST_ROWS:,} rows; let it add up, or leave out what is 0"
