@@ -120,7 +120,9 @@ def source_outcome(look: RiskLook, table: RiskSettings) -> Outcome:
 
 def unwatched_usages(look: RiskLook, table: RiskSettings) -> list[Usage]:
     """The limits that the source tells and no configured one watches, broken ones first."""
-    seen = {measured_by(name, each) for name, each in table.limits.items()}
+    watched_ones = {measured_by(name, each) for name, each in table.limits.items()}
+    # What is called like a measure is measured here, not taken from what the source tells.
+    seen = watched_ones - set(MEASURES)
     return [each for each in worst_first(map(usage, look.limits or ())) if each.name not in seen]
 
 

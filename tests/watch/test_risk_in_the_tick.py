@@ -318,3 +318,15 @@ def test_a_source_that_fails_once_raises_nothing_of_its_limits(
     for expected in (set(), set(), {"probe:risk.desk"}):
         ticks(desk, clock, 1)
         assert risk_alerts(desk) == expected
+
+
+def test_a_told_limit_that_is_called_like_a_measure_is_not_watched_by_it(
+    desk: Desk, clock: VirtualClock
+) -> None:
+    change(desk.root / "book.db", "INSERT INTO limits VALUES ('gross', 1200, 1000, 'USD')")
+    ticks(desk, clock, 2)
+    assert "over its limit: gross" in probe(desk, "risk.desk").detail
+    assert probe(desk, "risk.desk.gross").status is Status.OK
+    rows = [(each.name, each.status, each.probe) for each in report(desk).limits]
+    assert rows[0] == ("gross", Status.CRITICAL, "")
+    assert ("gross", Status.OK, "risk.desk.gross") in rows
