@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from mechexo.alerts.processes import Processes
     from mechexo.asking_outside import Say
     from mechexo.costs.findings import CostJudgement
+    from mechexo.flows.values import FlowStanding
 
 
 PROBES_SHARE = 0.55
@@ -170,8 +171,16 @@ def _tick(desk: Desk, deadline_s: float) -> TickReport:
     if probes is not None:
         observations += probe_observations(probes, desk.settings.probes, desk.clock.now())
     flows_s = this.left_s(keeping_s=alerting_s + sending_s + closing_s)
-    standings = this.run("flows", flows_s, lambda: flows.settled_standings(desk))
+    judged_flows: list[tuple[FlowStanding, ...]] = []
+
+    def look_at_flows() -> None:
+        judged_flows.append(flows.settled_standings(desk))
+        # The stage fails by a waiting run that cannot be read; what is known is told all the same.
+        flows.check_waiting(desk)
+
+    this.run("flows", flows_s, look_at_flows)
     settings = desk.settings
+    standings = judged_flows[0] if judged_flows else None
     if standings is not None:
         # Those too whose job said itself how often it is due.
         told = {each.flow: each.settings for each in standings}

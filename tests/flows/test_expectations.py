@@ -13,7 +13,7 @@ from mechexo.clock import VirtualClock
 from mechexo.desk import Desk
 from mechexo.desk_status import read_status
 from mechexo.errors import NotAllowedError, NotFoundError, UsageError
-from mechexo.flows import locking
+from mechexo.flows import locking, spool
 from mechexo.flows import operations as flows
 from mechexo.flows.exec_words import terms_of, usual_words
 from mechexo.flows.executing import Terms
@@ -184,6 +184,18 @@ def test_a_tick_that_cannot_look_at_the_flows_resolves_none_of_their_alerts(
     monkeypatch.setattr(flows, "settled_standings", broken)
     tick(desk)
     assert open_alerts(desk) == ["flow:bars:overdue"]
+
+
+def test_a_flow_is_missed_while_a_waiting_run_of_another_cannot_be_read(
+    desk: Desk, clock: VirtualClock
+) -> None:
+    flows.execute(desk, "bars", ["true"], DAILY)
+    (spool.folder_of(desk.state.path) / "other.json").mkdir(parents=True)
+    clock.advance(timedelta(days=2))
+    report = tick(desk)
+    assert open_alerts(desk) == ["flow:bars:overdue"]
+    [failed] = report.failed
+    assert (failed.name, "other.json: this waiting flow run" in failed.detail) == ("flows", True)
 
 
 def test_the_options_are_read_alike_with_and_without_typer() -> None:

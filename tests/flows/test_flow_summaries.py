@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
 
@@ -14,6 +15,7 @@ from mechexo.desk import Desk
 from mechexo.errors import UnreachableError
 from mechexo.flows import operations as flows
 from mechexo.flows import records, spool
+from mechexo.flows.auditing import starter
 from mechexo.flows.rules import is_overdue, percentile, summarise, why_overdue
 from mechexo.flows.tallies import Tally
 from mechexo.flows.values import FlowRun, RunState
@@ -164,6 +166,32 @@ def test_a_damaged_waiting_run_is_named(desk: Desk) -> None:
     (folder / "x.json").write_text("{")
     with pytest.raises(UnreachableError, match=r"x\.json: this waiting flow run cannot be read"):
         flows.runs(desk)
+
+
+def test_a_waiting_run_that_cannot_be_read_keeps_no_other_back(
+    desk: Desk, clock: VirtualClock
+) -> None:
+    good = FlowRun(0, "bars", RunState.FAILED, clock.now(), clock.now(), 1.0, 3, "")
+    place = spool.keep(desk.state.path, good, this_process(), starter(desk))
+    folder = spool.folder_of(desk.state.path)
+    (folder / "0.json").mkdir()  # As one of another user's: not to be read.
+    with pytest.raises(UnreachableError, match=r"0\.json: this waiting flow run cannot be read"):
+        flows.runs(desk)
+    assert not place.exists()
+    assert records.last_of_each(desk.state)["bars"].exit_code == 3
+    # Nor a flow from being missed.
+    assert "bars" in records.first_seen(desk.state)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can write for another user")
+def test_a_waiting_run_of_root_s_is_for_the_desk_s_own_user(
+    desk: Desk, clock: VirtualClock
+) -> None:
+    os.chown(desk.state.path, 4242, 4242)
+    run = FlowRun(0, "bars", RunState.FAILED, clock.now(), clock.now(), 1.0, 3, "")
+    place = spool.keep(desk.state.path, run, this_process(), starter(desk))
+    assert {place.stat().st_uid, place.parent.stat().st_uid} == {4242}
+    assert place.stat().st_mode & 0o777 == 0o600
 
 
 def test_the_tail_is_harmless_to_show() -> None:

@@ -4,11 +4,12 @@ performance, how each flow stands."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from mechexo.actor import Role
-from mechexo.errors import BusyError, NotFoundError, StateError, close_names
+from mechexo.errors import BusyError, NotFoundError, StateError, UnreachableError, close_names
 from mechexo.flows import records, rules, spool
 from mechexo.flows.auditing import store_end
 from mechexo.flows.executing import check_name as check_name
@@ -85,9 +86,20 @@ def summaries(desk: Desk, *, days: int = 7) -> tuple[FlowSummary, ...]:
 
 def settled_standings(desk: Desk) -> tuple[FlowStanding, ...]:
     """How each watched flow stands now, once waiting runs are taken over, lost ones
-    marked and new flows noted: what the tick asks."""
-    _settle(desk)
+    marked and new flows noted: what the tick asks. What of the waiting ones cannot be read keeps
+    no flow from being judged: `check_waiting` tells of it."""
+    with suppress(UnreachableError):
+        _settle(desk)
     return standings(desk)
+
+
+def check_waiting(desk: Desk) -> None:
+    """Looks whether all runs that wait beside the state file can be read.
+
+    Raises:
+        UnreachableError: one cannot; the text names it.
+    """
+    spool.check_readable(desk.state.path)
 
 
 def forget(desk: Desk, name: str, *, reason: str = "") -> Expectation:
@@ -119,6 +131,9 @@ def _settle(desk: Desk) -> frozenset[int]:
 
     Most of the time there is nothing to write. When the state file is busy the same work waits
     for the next reader; the answer is right without it.
+
+    Raises:
+        UnreachableError: a waiting run cannot be read; all else is done by then.
     """
     lost = lost_runs(desk)
     noted, now = records.first_seen(desk.state), desk.clock.now()
@@ -127,22 +142,27 @@ def _settle(desk: Desk) -> frozenset[int]:
     if not (lost or unseen or waiting):
         return lost
     try:
-        _write_down(desk, lost, unseen, now)
+        unread = _write_down(desk, lost, unseen, now)
     except (BusyError, StateError):
         return lost  # The next reader does it; what this one answers is right without it.
+    if unread:
+        raise unread[0]
     return lost
 
 
-def _write_down(desk: Desk, lost: frozenset[int], unseen: Sequence[str], now: datetime) -> None:
-    taken = []
+def _write_down(
+    desk: Desk, lost: frozenset[int], unseen: Sequence[str], now: datetime
+) -> list[UnreachableError]:
+    """Writes what was found down; returns why waiting runs could not be read."""
+    taken, unread = [], list[UnreachableError]()
     with desk.state.write(wait_s=_SETTLE_WAIT_S) as transaction:
-        for place, run, wrapper, by in spool.kept(desk.state.path):
+        for place, run, wrapper, by in spool.kept(desk.state.path, unread):
             store_end(transaction, run, wrapper, by, now)
             taken.append(place)
         records.mark_lost(transaction, lost)
         records.note_first_seen(transaction, unseen, now)
     for place in taken:
         place.unlink(missing_ok=True)
-    folder = spool.folder_of(desk.state.path)
-    if folder.is_dir() and not any(folder.iterdir()):
-        folder.rmdir()
+    with suppress(OSError):
+        spool.folder_of(desk.state.path).rmdir()  # When nothing waits any more.
+    return unread

@@ -32,6 +32,7 @@ def keep(state_path: Path, run: FlowRun, wrapper: Process, by: Starter) -> Path:
     """
     folder = folder_of(state_path)
     folder.mkdir(mode=0o700, exist_ok=True)
+    _give_to_the_desk_s_user(folder, state_path)
     record = {
         **{"id": run.id, "flow": run.flow, "state": run.state.value},
         **{"started_at": iso_z(run.started_at), "ended_at": run.ended_at and iso_z(run.ended_at)},
@@ -48,6 +49,7 @@ def keep(state_path: Path, run: FlowRun, wrapper: Process, by: Starter) -> Path:
             json.dump(record, file)
             file.flush()
             os.fsync(file.fileno())
+        _give_to_the_desk_s_user(fresh, state_path)
         fresh.replace(place)
     except OSError:
         fresh.unlink(missing_ok=True)
@@ -55,25 +57,55 @@ def keep(state_path: Path, run: FlowRun, wrapper: Process, by: Starter) -> Path:
     return place
 
 
-def kept(state_path: Path) -> Iterator[tuple[Path, FlowRun, Process, Starter]]:
-    """The runs that wait, oldest first, with who wrapped and who started each.
-
-    Raises:
-        UnreachableError: a file is damaged; the text names it.
-    """
-    for place in sorted(folder_of(state_path).glob("*.json")):
+def kept(
+    state_path: Path, unread: list[UnreachableError]
+) -> Iterator[tuple[Path, FlowRun, Process, Starter]]:
+    """The runs that wait, oldest first, with who wrapped and who started each. What cannot be read
+    keeps no other back: why is added to `unread`, with its place."""
+    folder = folder_of(state_path)
+    try:
+        places = sorted(each for each in folder.iterdir() if each.suffix == ".json")
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        unread.append(_unreadable(folder, error))
+        return
+    for place in places:
         try:
             record = json.loads(place.read_text(encoding="utf-8"))
             by = Starter(Actor(**record["by"]), Role[record["role"]])
             waiting = place, _run(record), Process(*record["wrapper"]), by
         except FileNotFoundError:
             continue  # Another process has just taken it over.
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise UnreachableError(
-                f"{place}: this waiting flow run cannot be read ({error}); look at it and move "
-                "it away"
-            ) from error
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            unread.append(_unreadable(place, error))
+            continue
         yield waiting
+
+
+def check_readable(state_path: Path) -> None:
+    """Looks whether the runs that wait can be read.
+
+    Raises:
+        UnreachableError: one cannot; the text names it.
+    """
+    unread: list[UnreachableError] = []
+    for _ in kept(state_path, unread):
+        pass
+    if unread:
+        raise unread[0]
+
+
+def _unreadable(place: Path, error: Exception) -> UnreachableError:
+    return UnreachableError(
+        f"{place}: this waiting flow run cannot be read ({error}); look at it and move it away"
+    )
+
+
+def _give_to_the_desk_s_user(place: Path, state_path: Path) -> None:
+    """A job of root's must not leave what the desk's own user cannot read."""
+    if os.geteuid() == 0 and (owner := state_path.stat()).st_uid:
+        os.chown(place, owner.st_uid, owner.st_gid, follow_symlinks=False)
 
 
 def _run(record: dict[str, Any]) -> FlowRun:
