@@ -169,6 +169,24 @@ def test_a_lock_file_that_says_nothing_still_locks(desk: Desk, content: bytes) -
     assert "its file does not say which" in skipped.tail
 
 
+@pytest.mark.parametrize("content", [b'{"job": [1]}', b'{"job": ["a", 1, {}]}', b'{"job": []}'])
+def test_a_free_lock_whose_file_is_damaged_stops_no_job(desk: Desk, content: bytes) -> None:
+    flows.execute(desk, "nightly", ["true"], LOCKED)
+    locking.shared_place(desk.state.path, "nightly").write_bytes(content)
+    assert flows.execute(desk, "nightly", ["true"], LOCKED).state is RunState.COMPLETED
+
+
+def test_a_file_system_without_locks_is_said_so(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(37, "No locks available")
+
+    monkeypatch.setattr("mechexo.flows.locking.fcntl.flock", refuse)
+    with pytest.raises(StateError, match="No locks available"):
+        flows.execute(desk, "nightly", ["true"], LOCKED)
+
+
 def test_a_lock_whose_file_is_removed_holds_through_the_user_s_own_one(desk: Desk) -> None:
     with held_by_another(desk):
         locking.shared_place(desk.state.path, "nightly").unlink()

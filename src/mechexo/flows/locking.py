@@ -162,15 +162,21 @@ def _take_one(place: Path) -> int | Holder:
             holder = _holder(_record(descriptor))
             os.close(descriptor)
             return holder
+        except OSError as error:
+            os.close(descriptor)
+            raise StateError(
+                f"{place}: cannot be locked: {error.strerror}; the state file belongs on a disk "
+                "of this machine"
+            ) from error
         if not _is_there(place, descriptor):
             os.close(descriptor)  # Somebody removed the file meanwhile; another may lock the next.
             continue
         record = _record(descriptor)
-        job = record.get("job")
-        if isinstance(job, list) and is_alive(Process(*job)):
+        job = _job(record)
+        if job is not None and is_alive(job):
             os.close(descriptor)
             holder = _holder(record)
-            return Holder(holder.user, job[0], holder.since, left_over=True)
+            return Holder(holder.user, job.pid, holder.since, left_over=True)
         return descriptor
 
 
@@ -213,13 +219,21 @@ def _record(descriptor: int) -> dict[str, object]:
     return found if isinstance(found, dict) else {}
 
 
+def _job(record: dict[str, object]) -> Process | None:
+    """The job that the file names; None when there is none, or what is said of it is damaged."""
+    match record.get("job"):
+        case [int(pid), str(boot_id), str(started)]:
+            return Process(pid, boot_id, started)
+    return None
+
+
 def _holder(record: dict[str, object]) -> Holder:
     """Who the file names; nobody when that one has ended, so that no other is blamed."""
     try:
         wrapper = Process(*record["wrapper"])  # type: ignore[misc]
         since = from_iso_z(str(record["since"]))
-        job = record.get("job")
-        if not is_alive(wrapper) and not (isinstance(job, list) and is_alive(Process(*job))):
+        job = _job(record)
+        if not is_alive(wrapper) and not (job is not None and is_alive(job)):
             return Holder()
         return Holder(str(record["user"]), wrapper.pid, since)
     except (KeyError, TypeError, ValueError, OverflowError):
