@@ -68,6 +68,14 @@ def test_a_halt_needs_neither_reason_nor_confirmation(config: Path, flags_file: 
     assert again.stdout == "trading_enabled is false already.\n"
 
 
+def test_a_misspelt_halt_is_refused_also_with_yes(config: Path, flags_file: Path) -> None:
+    words = ("flags", "set", "trading_enabled", "flase", "--yes", "--reason", "halt")
+    done = mechexo(*words, config=config)
+    assert done.returncode == 2
+    one_line(done, "trading_enabled: 'flase' is neither on nor off")
+    assert flag_in(flags_file) == "true"
+
+
 def test_more_risk_is_refused_without_yes_and_done_with_it(config: Path, flags_file: Path) -> None:
     words = ("flags", "set", "max_notional", "2000", "--reason", "more")
     done = mechexo(*words, config=config)

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mechexo.config.rollback import Safer
 from mechexo.on_off import is_on, spelled_like
 from mechexo.rollback.flags.direction import direction, fitted
 from mechexo.rollback.flags.values import Direction, from_written, same, written
@@ -115,8 +116,22 @@ def test_a_written_value_comes_back_with_its_type(value) -> None:
 def test_a_typed_word_becomes_a_value_of_the_kind_that_the_flag_holds(
     current: object, word: str, becomes: object
 ) -> None:
-    found = fitted(word, current, "off")
+    found = fitted(word, current, None if is_on(word) is None else "off")
     assert (type(found), found) == (type(becomes), becomes)
+
+
+@pytest.mark.parametrize("safer", ["off", "on"])
+@pytest.mark.parametrize(
+    ("current", "word"),
+    [("true", "flase"), ("maybe", "perhaps"), (1, "2"), (True, "maybe"), (None, ""), ("ON", " ")],
+)
+def test_a_switch_takes_nothing_but_on_and_off(current: object, word: str, safer: Safer) -> None:
+    with pytest.raises(ValueError, match="neither on nor off"):
+        fitted(word, current, safer)
+
+
+def test_a_switch_takes_a_number_that_it_would_hold_as_on_or_off() -> None:
+    assert fitted("0.0", 1.0, "off") == 0.0
 
 
 def test_a_switch_that_holds_an_odd_number_can_still_be_thrown() -> None:

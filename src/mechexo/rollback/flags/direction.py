@@ -57,8 +57,17 @@ def fitted(word: str, current: Scalar, safer: Safer | None) -> Scalar:
     stays a number; text stays text.
 
     Raises:
-        ValueError: the flag holds a number, and this is none.
+        ValueError: the flag holds a number, and this is none; or it is a switch, and this is
+            neither on nor off.
     """
+    held = _held(word, current, safer)
+    # A misspelt halt must not pass as one: the desk would read it as it pleases.
+    if safer in ("on", "off") and is_on(held) is None:
+        raise ValueError(f"{word!r} is neither on nor off")
+    return held
+
+
+def _held(word: str, current: Scalar, safer: Safer | None) -> Scalar:
     on = is_on(word)
     if on is not None and (alike := spelled_like(on, current)) is not None:
         return alike
