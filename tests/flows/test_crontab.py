@@ -312,3 +312,38 @@ def test_a_proposed_line_does_in_a_real_shell_what_the_line_did(line: str, tmp_p
     assert found.kind is Kind.WRAPPED
     assert run(found.after) == run(line)
     assert whole([found]) == f"{found.after}\n"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "/bin/x " + "\\%" * 490,  # Each takes two characters of the line.
+        "/bin/x " + "é" * 470,  # And each of these two bytes.
+        "/bin/x%" + "y" * 950,  # What the job reads is part of the line too.
+    ],
+)
+def test_a_line_that_grew_too_long_for_cron_stays_as_it_is(command: str) -> None:
+    line = f"5 2 * * * {command}"
+    found = one(line)
+    assert (found.kind, found.after) == (Kind.UNCLEAR, line)
+    assert "longer than" in found.notes[0]
+
+
+def test_a_job_with_a_carriage_return_stays_as_it_is() -> None:
+    # Cron gives it to the shell: without it another command would run.
+    line = "5 2 * * * /bin/x y\r"
+    found = one(line)
+    assert (found.kind, found.after) == (Kind.UNCLEAR, line)
+    assert "carriage return" in found.notes[0]
+
+
+@pytest.mark.parametrize("line", ["5 2 * * * /bin/x", "5 2 * * * mechexo tick"])
+def test_a_last_job_that_cron_passes_over_for_want_of_a_newline_is_named(line: str) -> None:
+    [found] = proposed(line, HOW, {})
+    assert "has no newline" in found.notes[-1]
+    assert one(line).notes == ()
+
+
+@pytest.mark.parametrize("command", ["echo -e x", "let x=0", "declare -p", "pushd /"])
+def test_what_the_shell_itself_does_stays_with_it(command: str) -> None:
+    assert job_of(one(f"5 2 * * * {command}").after)[0] == ["/bin/sh", "-c", command]

@@ -26,7 +26,7 @@ GRACE_SHARE = 10
 """A run may end later than the last one did by a tenth of the time between two."""
 
 LONGEST_COMMAND = 998
-"""Characters of a command; the usual cron refuses longer ones."""
+"""Bytes of a command as the crontab has it, with its input; the usual cron takes no longer ones."""
 
 _SETTING = re.compile(r"""\s*(?P<name>"[^"]*"|'[^']*'|[^\s=#"']+)\s*=\s*(?P<value>.*?)\s*""")
 _JOB = re.compile(
@@ -36,10 +36,11 @@ _USER = re.compile(r"(?P<user>\S+[ \t]+)(?P<rest>.*)")
 _PERCENT = re.compile(r"\\.|%", re.DOTALL)
 _PLAIN = re.compile(r"[\w@+,./:-][\w@+,./:=-]*(?:[ \t]+[\w@+,./:=-]+)*", re.ASCII)
 _OF_THE_SHELL = (
-    " . : [ alias bg break case cd command continue do done echo elif else esac eval exec exit"
-    " export fg fi for function getopts hash if jobs kill local printf pwd read readonly return"
-    " select set shift source test then time times trap type ulimit umask unalias unset until wait"
-    " while "
+    " . : [ alias bg bind break builtin caller case cd command compgen complete continue coproc"
+    " declare dirs disown do done echo elif else enable esac eval exec exit export fc fg fi for"
+    " function getopts hash help history if in jobs kill let local logout mapfile popd printf"
+    " pushd pwd read readarray readonly return select set shift shopt source suspend test then time"
+    " times trap type typeset ulimit umask unalias unset until wait while "
 )
 _OWN = re.compile(r"(?:^|[\s;&|(/])mech-?exo(?:\s|$)")
 _OWN_FLOW = re.compile(r"\bflows\s+exec\s+(?P<flow>[\w.-]+)", re.ASCII)
@@ -110,6 +111,10 @@ def proposed(text: str, how: Wrapping, zones: Mapping[str, ClockChanges]) -> tup
             line = _job(line, replace(how, changes=changes), shell, names)
             names.add(line.flow)
         found_lines.append(line)
+    if found_lines and not text.endswith("\n") and found_lines[-1].kind is not Kind.OTHER:
+        note = "has no newline at its end, so that cron passes it over; as proposed it would run"
+        last = found_lines.pop()
+        found_lines.append(replace(last, notes=(*last.notes, note)))
     return tuple(found_lines)
 
 
@@ -150,6 +155,9 @@ def grace_of(gap: timedelta) -> timedelta:
 
 def _job(line: CronLine, how: Wrapping, shell: str, names: Collection[str]) -> CronLine:
     job = _JOB.fullmatch(line.before)
+    if line.before.endswith("\r"):
+        note = "ends in a carriage return, which the shell is given too: end its lines as Unix does"
+        return replace(line, kind=Kind.UNCLEAR, notes=(note,))
     if job is None:
         return replace(line, kind=Kind.UNCLEAR, notes=("is no line that cron would take",))
     user, rest = "", job["rest"]
@@ -187,15 +195,13 @@ def _job(line: CronLine, how: Wrapping, shell: str, names: Collection[str]) -> C
             *_words(asked, shell),
         ]
     )
-    after = "".join(
-        (job["lead"], job["times"], job["gap"], user, wrapped.replace("%", "\\%"), stdin or "")
-    )
-    if len(wrapped) >= LONGEST_COMMAND:
-        note = f"would be longer than the {LONGEST_COMMAND} characters that some crons take"
+    escaped = wrapped.replace("%", "\\%") + (stdin or "")
+    if len(escaped.encode()) >= LONGEST_COMMAND:
+        note = f"would be longer than the {LONGEST_COMMAND} bytes that some crons take"
         return replace(line, kind=Kind.UNCLEAR, notes=(f"{note}; put it into a script",))
     return replace(
         line,
-        after=after,
+        after="".join((job["lead"], job["times"], job["gap"], user, escaped)),
         kind=Kind.WRAPPED,
         flow=flow,
         times=job["times"],
