@@ -8,6 +8,8 @@ import signal
 import sys
 import termios
 import tty
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from mechexo import terminal_pictures
@@ -22,23 +24,19 @@ _OTHER_SCREEN, _FIRST_SCREEN = "\x1b[?1049h\x1b[2J\x1b[H", "\x1b[?1049l"
 """What a shell left on the terminal's first screen stays there."""
 
 
-class _AskedToEndError(Exception):
-    """The system asks this process to end. The event loop hears of it too, and sees to it."""
-
-
 def show_picture(app: MechexoApp, png: bytes, words: str) -> str:
     """Shows the picture with a line of words below, until a key is pressed or `SHOWN_S` is over.
     Returns why it could not be shown; "" when it was."""
     from textual.app import SuspendNotSupported
 
     try:
-        with app.suspend():
-            return _shown(png, words)
+        with _asked_to_end() as asked, app.suspend():
+            return _shown(png, words, asked)
     except SuspendNotSupported:
         return "no terminal to show a picture in"
 
 
-def _shown(png: bytes, words: str) -> str:
+def _shown(png: bytes, words: str, asked: int) -> str:
     out = sys.__stdout__
     assert out is not None  # a terminal, as `obstacle` saw
     try:
@@ -47,7 +45,7 @@ def _shown(png: bytes, words: str) -> str:
         terminal_pictures.show(png)
         out.write(words)
         out.flush()
-        _wait_for_key()
+        _wait_for_key(asked)
     except MechexoError as error:
         return str(error)
     finally:
@@ -56,20 +54,33 @@ def _shown(png: bytes, words: str) -> str:
     return ""
 
 
-def _wait_for_key() -> None:
-    def end(*_: object) -> None:
-        raise _AskedToEndError
+@contextmanager
+def _asked_to_end() -> Iterator[int]:
+    """Gives a descriptor that can be read once the system asks this process to end. The event loop
+    hears of it too, as soon as the picture no longer holds it up, and sees to it."""
+    read, write = os.pipe()
+    os.set_blocking(write, False)
 
-    keys = sys.__stdin__.fileno() if sys.__stdin__ else 0
-    mode = termios.tcgetattr(keys)
-    handlers = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGHUP)}
+    def told(*_: object) -> None:
+        with suppress(BlockingIOError):
+            os.write(write, b"!")
+
+    handlers = {number: signal.signal(number, told) for number in (signal.SIGTERM, signal.SIGHUP)}
     try:
-        tty.setcbreak(keys, termios.TCSANOW)
-        if select.select([keys], [], [], SHOWN_S)[0]:
-            os.read(keys, 4096)
-    except _AskedToEndError:
-        pass
+        yield read
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)
+        os.close(read)
+        os.close(write)
+
+
+def _wait_for_key(asked: int) -> None:
+    keys = sys.__stdin__.fileno() if sys.__stdin__ else 0
+    mode = termios.tcgetattr(keys)
+    try:
+        tty.setcbreak(keys, termios.TCSANOW)
+        if keys in select.select([keys, asked], [], [], SHOWN_S)[0]:
+            os.read(keys, 4096)
+    finally:
         termios.tcsetattr(keys, termios.TCSANOW, mode)
