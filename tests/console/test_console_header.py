@@ -35,6 +35,25 @@ def test_the_verdict_is_named_and_the_cards_that_are_not_ok_stand_beside_it(widt
     assert "ops_ok ● OK · 2 cards critical, 1 unknown" in text
 
 
+@pytest.mark.parametrize(
+    ("crumbs", "beside_it"),
+    [
+        ("costs > by day", "2 cards critical"),
+        ("rollback > risk_limits > plan", "2 critical"),
+        ("runbook > risk_limits > first-60-seconds#3", ""),
+    ],
+)
+def test_where_one_is_leaves_the_worst_cards_as_much_room_as_there_is(
+    crumbs: str, beside_it: str
+) -> None:
+    cards = "2 cards critical, 1 unknown"
+    heading = replace(HEADING, desk="paper desk", crumbs=crumbs, cards=cards)
+    first = said(heading, 80).splitlines()[0]
+    assert crumbs in first
+    assert first.endswith(f"ops_ok ● OK · {beside_it}" if beside_it else "ops_ok ● OK")
+    assert len(first) <= 80
+
+
 def test_its_age_is_that_of_the_last_look_at_the_desk_not_of_the_screen() -> None:
     assert "tick 3m ago · reads again in 5m" in said(HEADING)
 

@@ -75,10 +75,11 @@ def header_lines(heading: Heading, look: Look) -> list[Line]:
     crumbs = f"  {heading.crumbs}" if heading.crumbs else ""
     name = cut(heading.desk, 24)
     room = look.width - width_of(text_of((mark, *ops))) - width_of(name) - 6
-    cards = f"{dot}{heading.cards}" if ops and heading.cards else ""
-    # Where one is says more than what the cards below say again.
-    if width_of(crumbs) + width_of(cards) <= room:
-        ops += ((cards, ""),)
+    # Where one is needs its room; but beside an OK the worst cards are said in the least of words.
+    for words in _ever_shorter(heading.cards) if ops else ():
+        if width_of(crumbs) + width_of(f"{dot}{words}") <= room:
+            ops += ((f"{dot}{words}", ""),)
+            break
     crumbs = cut(crumbs, max(0, room))
     first: Line = (" ", ""), mark, ("  ", ""), (name, "bold"), (crumbs, "accent")
     taken = sum(width_of(text) for text in (text_of(first), text_of(ops), people, times))
@@ -88,6 +89,15 @@ def header_lines(heading: Heading, look: Look) -> list[Line]:
     people = cut(people, look.width - width_of(times) - 4)
     second = _apart(((" ", ""), (people, "dim")), ((times, "dim"),), look.width)
     return [_apart(first, ops, look.width), second]
+
+
+def _ever_shorter(cards: str) -> tuple[str, ...]:
+    """`2 cards critical, 1 unknown`, then `2 cards critical`, then `2 critical`."""
+    if not cards:
+        return ()
+    worst = cards.partition(",")[0]
+    amount, _, status = worst.split(" ", 2)
+    return cards, worst, f"{amount} {status}"
 
 
 def _apart(left: Line, right: Line, width: int) -> Line:
