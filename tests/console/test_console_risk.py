@@ -22,6 +22,7 @@ from mechexo.risk_report import LimitRow, RiskReport
 from mechexo.risk_words import outcomes
 from mechexo_tui.panels import risk
 from mechexo_tui.panels.risk_positions import held, position_rows
+from mechexo_tui.panels.risk_wholes import limit_lines, position_lines
 from mechexo_tui.widgets import format as shown_as
 from mechexo_tui.widgets.format import ASCII, UNICODE, Glyphs, Look
 from mechexo_tui.widgets.lines import Row, text_of, width_of
@@ -218,6 +219,43 @@ async def test_the_risk_screen_shows_limits_and_positions_and_a_limit_in_full(
         await press(pilot, "down")
         await press(pilot, "enter")
         await until(pilot, "risk > risk.book.gross")
+
+
+@pytest.mark.slow
+async def test_a_limit_that_only_the_source_tells_and_a_position_open_in_full(
+    book_desk: Desk, show: Show
+) -> None:
+    async with show(book_desk, 80, 24) as pilot:
+        await press(pilot, "6")
+        await until(pilot, "daily_loss")
+        await press(pilot, "slash", *"daily_loss", "enter", "down", "enter")
+        await until(pilot, "watched by      its source")
+        assert "in use          140.0%" in screen_text(pilot)
+        await press(pilot, "q", "q")
+        await until(pilot, "Positions  2 positions")
+        pilot.app.screen.choose_row("position:book::B")
+        await press(pilot, "enter")
+        await until(pilot, "risk > B")
+        for fact in ("quantity        -5", "value           -200.00", "entry           –"):
+            assert fact in screen_text(pilot)
+
+
+def test_what_a_position_or_a_limit_lacks_is_a_dash(book_desk: Desk) -> None:
+    known = report(book_desk)
+    assert known.positions is not None
+    position = replace(known.positions[0], entry_price=None, unrealised=None, value=None)
+    lines = "\n".join(text_of(line) for line in position_lines(position, known, LOOK))
+    for fact in (
+        "entry           –",
+        "not realised    –",
+        "value           –",
+        "account         –",
+    ):
+        assert fact in lines
+    bare = replace(known.limits[0], used=None, left=None, used_pct=None, probe="")
+    lines = "\n".join(text_of(line) for line in limit_lines(bare, known, LOOK))
+    for fact in ("used            –", "in use          –", "left            –"):
+        assert fact in lines
 
 
 @pytest.mark.slow

@@ -150,11 +150,13 @@ def limit_rows(
     table = Table.fitting(columns, look.width - 1)
     return [
         Row(table.head()),
-        *(
-            Row(table.row(row), f"probe:{each.probe}" if each.probe else f"told:{each.name}")
-            for each, row in zip(limits, cells, strict=True)
-        ),
+        *(Row(table.row(row), limit_key(each)) for each, row in zip(limits, cells, strict=True)),
     ]
+
+
+def limit_key(row: LimitRow) -> str:
+    """The key of a limit's row: its probe's, else what its source calls it."""
+    return f"probe:{row.probe}" if row.probe else f"told:{row.source}:{row.name}"
 
 
 def limits_aside(limits: Sequence[LimitRow]) -> str:

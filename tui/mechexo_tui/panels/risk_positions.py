@@ -89,10 +89,15 @@ def position_rows(found: Sequence[Held], look: Look, *, alone: bool) -> list[Row
     table = Table.fitting(columns, look.width - 1)
     rows = [Row(table.head())]
     rows += [
-        Row(table.row(row), f"position:{report.standing.name}:{each.account}:{each.symbol}")
-        for (report, each), row in zip(found, cells, strict=True)
+        Row(table.row(row), position_key(pair)) for pair, row in zip(found, cells, strict=True)
     ]
     return rows
+
+
+def position_key(pair: Held) -> str:
+    """The key of a position's row."""
+    report, each = pair
+    return f"position:{report.standing.name}:{each.account}:{each.symbol}"
 
 
 def _shares(found: Sequence[Held]) -> list[float | None]:

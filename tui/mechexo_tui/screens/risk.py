@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING
 from mechexo.config.watching import RISK_KIND
 from mechexo_tui.panels import probes, risk
 from mechexo_tui.panels.probe_story import probe_lines
-from mechexo_tui.panels.risk_positions import held, position_rows
+from mechexo_tui.panels.risk_positions import held, position_key, position_rows
+from mechexo_tui.panels.risk_wholes import limit_lines, position_lines
 from mechexo_tui.panels.titles import title, trouble
 from mechexo_tui.panels.words import fits
 from mechexo_tui.screens.base import ConsoleScreen
 from mechexo_tui.screens.text import TextScreen
 from mechexo_tui.widgets import format as shown_as
 from mechexo_tui.widgets.line_list import LineList
-from mechexo_tui.widgets.lines import BLANK, Row, rows_of
+from mechexo_tui.widgets.lines import BLANK, Line, Row, rows_of
 
 if TYPE_CHECKING:
     from mechexo.risk_report import RiskReport
@@ -60,14 +61,29 @@ class RiskScreen(ConsoleScreen):
         self.query_one(LineList).show(rows)
 
     def open_row(self) -> None:
-        """A limit or a probe in full."""
-        name = self._probe()
-        probe = next((p for p in self.overview.probes.value or () if p.name == name), None)
-        if probe is not None:
-            lines = probe_lines(probe, (self.overview.history.value or {}).get(name, ()), self.look)
-            self.console_app.open_screen(
-                TextScreen("tail", f"{self.title_id} > {name}", rows_of(lines))
-            )
+        """A limit, a position or a probe in full."""
+        if found := self._whole():
+            name, lines = found
+            crumbs = f"{self.title_id} > {name}"
+            self.console_app.open_screen(TextScreen("tail", crumbs, rows_of(lines)))
+
+    def _whole(self) -> tuple[str, list[Line]] | None:
+        """The name and all that is known of what the chosen row is of."""
+        name, key, look = self._probe(), self.active.key, self.look
+        for probe in self.overview.probes.value or ():
+            if name and probe.name == name:
+                history = (self.overview.history.value or {}).get(name, ())
+                return name, probe_lines(probe, history, look)
+        reports = self.overview.risk.value or ()
+        for report in reports:
+            for row in report.limits:
+                if risk.limit_key(row) == key:
+                    return row.name, limit_lines(row, report, look)
+        for pair in held(reports):
+            if position_key(pair) == key:
+                report, position = pair
+                return position.symbol, position_lines(position, report, look)
+        return None
 
     def _probe(self) -> str:
         """The probe that the chosen row is of."""
