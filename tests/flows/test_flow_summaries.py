@@ -178,7 +178,7 @@ def test_a_waiting_run_that_cannot_be_read_keeps_no_other_back(
     with pytest.raises(UnreachableError, match=r"0\.json: this waiting flow run cannot be read"):
         flows.runs(desk)
     assert not place.exists()
-    assert records.last_of_each(desk.state)["bars"].exit_code == 3
+    assert records.last_of_each(desk.state, until=clock.now())["bars"].exit_code == 3
     # Nor a flow from being missed.
     assert "bars" in records.first_seen(desk.state)
 
@@ -192,6 +192,26 @@ def test_a_waiting_run_of_root_s_is_for_the_desk_s_own_user(
     place = spool.keep(desk.state.path, run, this_process(), starter(desk))
     assert {place.stat().st_uid, place.parent.stat().st_uid} == {4242}
     assert place.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_run_of_a_clock_that_was_ahead_hides_no_later_failure(
+    make_desk: Callable[..., Desk], clock: VirtualClock
+) -> None:
+    desk = make_desk(HOURLY)
+    record(desk, clock.now() + timedelta(days=300))
+    # The newest word there is stands, so that the wrong clock is seen.
+    assert flows.settled_standings(desk)[0].ended is not None
+    record(desk, clock.now() - timedelta(minutes=5), state=RunState.FAILED)
+    ended = flows.settled_standings(desk)[0].ended
+    assert ended is not None
+    assert ended.state is RunState.FAILED
+    last = flows.summaries(desk)[0].last
+    assert last is not None
+    assert last.state is RunState.FAILED
+    record(desk, clock.now(), state=RunState.RUNNING)
+    bars = flows.settled_standings(desk)[0]
+    assert bars.runs
+    assert bars.ended == ended
 
 
 def test_the_tail_is_harmless_to_show() -> None:

@@ -48,8 +48,9 @@ def summaries(desk: Desk, *, days: int = 7) -> tuple[FlowSummary, ...]:
     window = tallies(desk.state, edges, lost=lost)
     dates = [edge.astimezone(desk.zone).date() for edge in edges]
     none = (NOTHING,) * len(dates)
-    last = records.last_of_each(desk.state)
-    last_well = records.last_well(desk.state, until=now + rules.CLOCK_TOLERANCE)
+    latest = now + rules.CLOCK_TOLERANCE
+    last = records.last_of_each(desk.state, until=latest)
+    last_well = records.last_well(desk.state, until=latest)
     first_seen = records.first_seen(desk.state)
     configured = watched(desk)
     found = []

@@ -50,8 +50,9 @@ def standings(desk: Desk) -> tuple[FlowStanding, ...]:
     if not looked_after:
         return ()
     now, lost = desk.clock.now(), lost_runs(desk)
-    last = records.last_of_each(desk.state)
-    last_well = records.last_well(desk.state, until=now + rules.CLOCK_TOLERANCE)
+    latest = now + rules.CLOCK_TOLERANCE
+    last = records.last_of_each(desk.state, until=latest)
+    last_well = records.last_well(desk.state, until=latest)
     first_seen = records.first_seen(desk.state)
     found = []
     for flow, settings in looked_after.items():
@@ -101,8 +102,11 @@ def failures(desk: Desk, *, start: datetime, end: datetime, limit: int) -> tuple
 
 def _newest_ended(desk: Desk, flow: str, lost: Collection[int]) -> FlowRun | None:
     recent = records.newest(desk.state, flow=flow, limit=_LOOKED_THROUGH)
-    every = (as_seen(run, lost) for run in recent)
-    return next((run for run in every if run.state is not RunState.RUNNING), None)
+    every = [as_seen(run, lost) for run in recent]
+    ended = [run for run in every if run.state is not RunState.RUNNING]
+    # One of a clock that was ahead stands only where there is no other.
+    latest = desk.clock.now() + rules.CLOCK_TOLERANCE
+    return next((run for run in ended if run.started_at <= latest), next(iter(ended), None))
 
 
 def under_way(desk: Desk, flow: str) -> tuple[FlowRun, ...]:

@@ -104,13 +104,24 @@ def not_well_between(
     return tuple(_run(row) for row in found)
 
 
-def last_of_each(state: State) -> dict[str, FlowRun]:
-    """Each flow's newest run."""
+def last_of_each(state: State, *, until: datetime) -> dict[str, FlowRun]:
+    """Each flow's newest run. One that began after `until`, by a clock that was ahead, stands only
+    while none was recorded after it: it must not hide what came since."""
     found = state.rows(
         f"{EACH_FLOW} SELECT {_RUN} FROM flow_run WHERE id IN (SELECT (SELECT id FROM flow_run"  # noqa: S608 - nothing foreign in it
         " WHERE flow=each.flow ORDER BY started_at DESC, id DESC LIMIT 1) FROM each)"
     )
-    return {row["flow"]: _run(row) for row in found}
+    last = {row["flow"]: _run(row) for row in found}
+    for flow in [each.flow for each in last.values() if each.started_at > until]:
+        since = state.rows(
+            f"SELECT {_RUN} FROM flow_run WHERE flow=:flow AND started_at<=:until"  # noqa: S608
+            " AND (SELECT started_at FROM flow_run WHERE flow=:flow ORDER BY id DESC LIMIT 1)"
+            "<=:until ORDER BY started_at DESC, id DESC LIMIT 1",
+            {"flow": flow, "until": iso_z(until)},
+        )
+        for row in since:
+            last[flow] = _run(row)
+    return last
 
 
 def last_well(state: State, *, until: datetime) -> dict[str, datetime]:
