@@ -69,6 +69,8 @@ class OutputError(UnreachableError):
 
 def close_names(name: str, known: Collection[str]) -> str:
     """What to say of a name that does not exist: the names close to it, or else all there are."""
+    if not known:
+        return "none is known"
     import difflib
 
     close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)

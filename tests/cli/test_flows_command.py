@@ -287,3 +287,4 @@ def test_a_flow_is_forgotten_by_its_name(desk: Desk) -> None:
     done = mechexo("flows", "forget", "bars", config=desk.config_path)
     assert done.returncode == 2
     one_line(done, "no job bars ever said how often it is due")
+    assert "none is known" in done.stderr
