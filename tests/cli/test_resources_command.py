@@ -95,6 +95,23 @@ def test_an_old_sample_is_said_to_be_old(make_desk: MakeDesk) -> None:
     assert "? UNKNOWN  as of 20m ago: no tick has looked since" in told.stdout
 
 
+def test_an_old_sample_says_nothing_of_now(make_desk: MakeDesk) -> None:
+    desk = make_desk(ROUTER)
+    keep(desk, 20, 0.0, count=1)
+    told = mechexo("resources", config=desk.config_path)
+    assert "RUNS" not in told.stdout
+    assert "? UNKNOWN  process router: 1 running at the last look" in told.stdout
+    told = mechexo("resources", "--csv", config=desk.config_path)
+    rows = {row["metric"]: row for row in csv.DictReader(io.StringIO(told.stdout))}
+    assert (rows["memory_pct"]["current"], rows["memory_pct"]["max"]) == ("", "42.0")
+    told = mechexo("resources", "history", "memory_pct", config=desk.config_path)
+    assert told.stdout.startswith("memory_pct: not known: no tick has looked since")
+    told = mechexo("resources", "history", "memory_pct", "--json", config=desk.config_path)
+    document = json.loads(told.stdout)
+    assert (document["current"], document["max"]) == (None, 42.0)
+    assert "no tick has looked since" in document["why"]
+
+
 def test_history_draws_a_metric(sampled: Desk) -> None:
     told = mechexo("resources", "history", "cpu_pct", config=sampled.config_path)
     assert told.returncode == 0, told.stderr

@@ -41,8 +41,7 @@ def summary_rows(found: HostStanding) -> tuple[Columns, Rows]:
     return columns, [
         [
             each.metric.key,
-            # What nobody renewed does not say how it is now.
-            None if found.outdated else _said(each.current, each),
+            _said(each.current, each),
             sparkline(binned(each.points, found.since, until, SPARK), each.unit),
             *(_said(value, each) for value in (each.lowest, each.average, each.highest)),
         ]
@@ -68,6 +67,8 @@ def remarks(found: HostStanding, now: datetime) -> Iterator[str]:
     for process in found.processes:
         if process.count is None:
             yield f"? UNKNOWN  process {process.name}: {process.detail}"
+        elif found.outdated:
+            yield f"? UNKNOWN  process {process.name}: {process.count} running at the last look"
         elif not process.count:
             yield f"✖ MISSING  process {process.name}: {process.detail}"
         else:

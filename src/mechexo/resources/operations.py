@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from mechexo.errors import NotFoundError, close_names
 from mechexo.resources import records
 from mechexo.resources.rules import UNITS, longest_gap, series, summarised
 from mechexo.resources.values import HostStanding, Look, Metric, Summary, WatchedProcess
+from mechexo.times import iso_z
 
 if TYPE_CHECKING:
     from mechexo.desk import Desk
@@ -63,6 +65,10 @@ def standing(desk: Desk) -> HostStanding:
         summarised(key, points, newest.at, _why_missing(Metric.of(key), newest, first=len(looks)))
         for key, points in found.items()
     )
+    if outdated:
+        # What nobody renewed does not say how it is now.
+        why = f"no tick has looked since {iso_z(newest.at)[:19]}Z"
+        summaries = tuple(replace(each, current=None, why=why) for each in summaries)
     return HostStanding(
         at=newest.at,
         outdated=outdated,
