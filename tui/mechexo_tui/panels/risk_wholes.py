@@ -33,7 +33,8 @@ def limit_lines(row: LimitRow, report: RiskReport, look: Look) -> list[Line]:
         ("  ", ""),
         (harmless(row.name), "title"),
     )
-    detail = wrapped(harmless(shown_as.told(row.detail, look)), look.width - 6)
+    told = harmless(shown_as.told(row.detail, look))
+    detail = wrapped(told, look.width - 6) if told else []
     return [head, *(((f"   {text}", ""),) for text in detail), (), *_listed(facts, look)]
 
 
