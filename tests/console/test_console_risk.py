@@ -16,7 +16,7 @@ from mechexo import risk_report
 from mechexo.clock import VirtualClock
 from mechexo.desk import Desk
 from mechexo.health import operations as health
-from mechexo.health.values import Status
+from mechexo.health.values import ProbeState, Status
 from mechexo.risk import operations as risk_wing
 from mechexo.risk_report import LimitRow, RiskReport
 from mechexo.risk_words import outcomes
@@ -264,6 +264,16 @@ async def test_without_a_source_the_screen_says_how_to_add_one(busy_desk: Desk, 
         await press(pilot, "6")
         await until(pilot, "[risk] in mechexo.toml adds one")
         assert "gross_exposure" in screen_text(pilot)
+
+
+def test_in_a_narrow_overview_what_is_wrong_comes_before_what_is_held(book_desk: Desk) -> None:
+    known = [report(book_desk)]
+    well = ProbeState("a_limit_of_the_desk", "sql", "risk", "high", Status.OK, "")
+    probes = [well, replace(well, name="another_limit_of_it", status=Status.UNKNOWN)]
+    narrow = LOOK.wide(80)
+    assert risk.overview_aside(known, probes, LOOK).startswith("gross 1,200 USD")
+    assert risk.overview_aside(known, probes, narrow).startswith("1 of 2 not ok · gross 1,200 USD")
+    assert risk.overview_aside(known, [well], narrow).startswith("gross 1,200 USD")
 
 
 @pytest.mark.slow

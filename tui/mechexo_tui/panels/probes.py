@@ -50,11 +50,16 @@ def risk_probes(probes: Sequence[ProbeState]) -> list[ProbeState]:
     )
 
 
+def is_bad(probe: ProbeState) -> bool:
+    """Whether a person has to know of it: also when nobody could look."""
+    return probe.status.value != "ok"
+
+
 def probes_aside(probes: Sequence[ProbeState]) -> str:
     """Probes in one line, for the closed section: the bad ones by name."""
     if not probes:
         return "no probe watches this"
-    bad = sorted((p for p in probes if p.status.value != "ok"), key=lambda p: -p.status.rank)
+    bad = sorted(filter(is_bad, probes), key=lambda p: -p.status.rank)
     if not bad:
         return f"{shown_as.count(len(probes), 'probe')}, all ok"
     named = ", ".join(f"{probe.name} {probe.status.value}" for probe in bad[:3])

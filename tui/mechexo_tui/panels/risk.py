@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 
 from mechexo.outside.words import asking_words
 from mechexo.risk.values import NOT_TOLD, NOTHING_YET, Broker, Trading
-from mechexo_tui.panels.probes import History
+from mechexo_tui.panels.probes import History, is_bad, probes_aside
 from mechexo_tui.panels.titles import title
 from mechexo_tui.widgets import format as shown_as
 from mechexo_tui.widgets.lines import Line, Row, Span, cropped, harmless, width_of, wrapped
 from mechexo_tui.widgets.table import Column, Table, natural
 
 if TYPE_CHECKING:
+    from mechexo.health.values import ProbeState
     from mechexo.risk.values import Total
     from mechexo.risk_report import LimitRow, RiskReport
     from mechexo_tui.widgets.format import Look
@@ -38,6 +39,8 @@ NO_HISTORY: History = MappingProxyType({})
 WIDE = 110
 ROOMY = 80
 _LABEL = 10
+_HEADING = 27
+"""Cells of a section's name in the overview, with the sign between two texts."""
 _MOST_NOTES = 3
 
 
@@ -50,6 +53,16 @@ def brief_aside(reports: Sequence[RiskReport], look: Look) -> str:
     pnl = cash(first.pnl_today, look, signed=True)
     said = f"gross {cash(first.exposure.gross, look)}, P&L today {pnl}"
     return said if len(reports) == 1 else f"{first.standing.name}: {said}"
+
+
+def overview_aside(reports: Sequence[RiskReport], probes: Sequence[ProbeState], look: Look) -> str:
+    """What is held and earned, and what its probes say; where both have no room, how many of them
+    are not ok comes first."""
+    held, judged = brief_aside(reports, look), probes_aside(probes)
+    said = (held, judged)
+    if held and width_of(held + judged) > look.width - _HEADING and any(map(is_bad, probes)):
+        said = (f"{sum(map(is_bad, probes))} of {len(probes)} not ok", held)
+    return f" {look.glyphs.dot} ".join(filter(None, said))
 
 
 def brief_rows(reports: Sequence[RiskReport], look: Look) -> list[Row]:

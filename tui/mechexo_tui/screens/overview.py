@@ -280,10 +280,9 @@ class OverviewScreen(ConsoleScreen):
         if name == "risk":
             risks = probes.risk_probes(seen.probes.value or ())
             sources = seen.risk.value or ()
-            asides = (risk.brief_aside(sources, look), probes.probes_aside(risks))
             return (
                 seen.probes,
-                f" {look.glyphs.dot} ".join(filter(None, asides)),
+                risk.overview_aside(sources, risks, look),
                 lambda: [
                     *risk.brief_rows(sources, look),
                     *probes.probe_rows(risks, history, look),
