@@ -15,7 +15,16 @@ from mechexo.clock import VirtualClock
 from mechexo.desk import Desk
 from mechexo.errors import UnreachableError
 from mechexo.fetching import fetch
-from mechexo.outside import Answer, HeldError, Question, Reading, Standing, ask_all, readings
+from mechexo.outside import (
+    Answer,
+    HeldError,
+    Question,
+    Reading,
+    Source,
+    Standing,
+    ask_all,
+    readings,
+)
 from support.failing_servers import Server
 
 EVERY = timedelta(minutes=1)
@@ -31,6 +40,11 @@ class Asked:
     every: timedelta = EVERY
     timeout_s: float = 5.0
     questions: list[Question] = field(default_factory=list)
+
+    @property
+    def source(self) -> Source:
+        timeout = timedelta(seconds=self.timeout_s)
+        return Source(self.name, self.every, timeout, self.ask, self.budget)
 
     def ask(self, question: Question) -> Answer:
         self.questions.append(question)
@@ -51,7 +65,7 @@ def ask(
     found = ask_all(
         desk.state,
         desk.clock,
-        sources,
+        [source.source for source in sources],
         prefix="t:",
         deadline_s=deadline_s,
         tick=EVERY,
@@ -60,21 +74,16 @@ def ask(
     return [found[source.name] for source in sources]
 
 
-@dataclass
-class OverHttp:
+def over_http(name: str, url: str, timeout_s: float) -> Source:
     """A source behind a real server: its answer must be the word `fine`."""
 
-    name: str
-    url: str
-    timeout_s: float
-    budget: str = ""
-    every: timedelta = EVERY
-
-    def ask(self, question: Question) -> Answer:
-        answer = fetch(self.url, timeout_s=question.within_s, max_body_bytes=1000)
+    def ask(question: Question) -> Answer:
+        answer = fetch(url, timeout_s=question.within_s, max_body_bytes=1000)
         if answer.body != b"fine":
             raise UnreachableError(f"the answer is garbage: {answer.body[:10]!r}")
         return Answer("fine")
+
+    return Source(name, EVERY, timedelta(seconds=timeout_s), ask)
 
 
 def talking(body: bytes) -> Callable[[Server, socket.socket], None]:
@@ -100,9 +109,9 @@ def test_two_that_hang_and_one_that_talks_garbage_do_not_slow_the_other_seven(de
         Server(talking(b"fine")) as well,
     ):
         # The hanging ones may take ten times as long as the whole look has.
-        sources = [OverHttp(f"t:hangs{n}", f"http://{hanging.address}/", 300.0) for n in (1, 2)]
-        sources += [OverHttp("t:wild", f"http://{wild.address}/", 30.0)]
-        sources += [OverHttp(f"t:well{n}", f"http://{well.address}/", 30.0) for n in range(7)]
+        sources = [over_http(f"t:hangs{n}", f"http://{hanging.address}/", 300.0) for n in (1, 2)]
+        sources += [over_http("t:wild", f"http://{wild.address}/", 30.0)]
+        sources += [over_http(f"t:well{n}", f"http://{well.address}/", 30.0) for n in range(7)]
         found = ask_all(desk.state, desk.clock, sources, prefix="t:", deadline_s=6.0, tick=EVERY)
     assert [found[f"t:well{n}"].value for n in range(7)] == ["fine"] * 7
     assert all(found[f"t:well{n}"].why == "" for n in range(7))

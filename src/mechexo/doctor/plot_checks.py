@@ -11,7 +11,6 @@ from mechexo.errors import MechexoError
 
 def plots(desk: Desk) -> Iterator[Finding]:
     """Runs the query of each `[resources.plots.NAME]` once, and keeps nothing."""
-    from mechexo.outside import Question
     from mechexo.resources.plot_operations import identity
     from mechexo.resources.plot_source import PlotSource
     from mechexo.resources.plots import from_text
@@ -19,9 +18,9 @@ def plots(desk: Desk) -> Iterator[Finding]:
     settings = desk.settings
     for name, table in settings.resources.plots.items():
         check = f"plot {name}"
-        source = PlotSource(name, settings.resources, settings.prometheus, desk.root)
+        source = PlotSource(name, settings.resources, settings.prometheus, desk.root).source
         try:
-            answer = source.ask(Question(desk.clock.now(), source.timeout_s))
+            answer = source.try_out(desk.clock.now())
         except MechexoError as error:
             yield wrong(check, str(error), f"see [resources.plots.{name}] in {desk.config_path}")
             continue

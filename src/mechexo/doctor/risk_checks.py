@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
 def sources(desk: Desk) -> Iterator[Finding]:
     """Reads each once, and keeps nothing. A part that is to be read and was not is a doubt."""
-    from mechexo.outside import Question
     from mechexo.risk.keeping import from_text
     from mechexo.risk.source import RiskSource
     from mechexo.risk.values import NOT_TOLD, NOTHING_YET
@@ -22,9 +21,9 @@ def sources(desk: Desk) -> Iterator[Finding]:
     for name, table in desk.settings.risk.items():
         check = f"risk {name}"
         where = f"see [risk.{name}] in {desk.config_path}"
-        source = RiskSource(name, table, desk.root, desk.zone)
+        source = RiskSource(name, table, desk.root, desk.zone).source
         try:
-            answer = source.ask(Question(desk.clock.now(), source.timeout_s))
+            answer = source.try_out(desk.clock.now())
         except MechexoError as error:
             yield wrong(check, str(error), where)
             continue

@@ -18,7 +18,16 @@ from mechexo.errors import BusyError, MechexoError, UnreachableError
 from mechexo.grafana import records, rules
 from mechexo.grafana.dashboards import budget_of
 from mechexo.grafana.values import Annotating, Noted, Result, Wanted
-from mechexo.outside import Answer, HeldError, Question, Reading, Standing, ask_all, readings
+from mechexo.outside import (
+    Answer,
+    HeldError,
+    Question,
+    Reading,
+    Source,
+    Standing,
+    ask_all,
+    readings,
+)
 from mechexo.outside.shaping import ShapeError, number, rows, table
 from mechexo.state.lock_files import held
 
@@ -98,7 +107,7 @@ def write_due(desk: Desk, *, deadline_s: float, force: bool = False) -> Annotati
         ask_all(
             desk.state,
             desk.clock,
-            [source],
+            [source.source],
             prefix=PREFIX,
             deadline_s=deadline_s,
             tick=desk.settings.refresh.tick,
@@ -182,24 +191,10 @@ class AnnotationSource:
     _told: SimpleQueue[Result] = field(default_factory=SimpleQueue)
 
     @property
-    def name(self) -> str:
-        """What its state is kept under."""
-        return NAME
-
-    @property
-    def budget(self) -> str:
-        """What it shares a limit of requests with."""
-        return budget_of(self.settings)
-
-    @property
-    def every(self) -> timedelta:
-        """As soon as something is due."""
-        return timedelta(microseconds=1)
-
-    @property
-    def timeout_s(self) -> float:
-        """How long one round may take, in seconds."""
-        return self.settings.timeout.total_seconds()
+    def source(self) -> Source:
+        """It, as `ask_all` takes it: as soon as something is due."""
+        soon, settings = timedelta(microseconds=1), self.settings
+        return Source(NAME, soon, settings.timeout, self.ask, budget_of(settings))
 
     def told(self) -> list[Result]:
         """What came of them so far; each is told once."""

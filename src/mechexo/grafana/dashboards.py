@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
@@ -12,7 +11,7 @@ from urllib.parse import quote, urlsplit
 from mechexo.documents import plain
 from mechexo.errors import MechexoError, UnreachableError
 from mechexo.grafana.values import Dashboard
-from mechexo.outside import Answer, HeldError, Question, shaping
+from mechexo.outside import Answer, HeldError, Question, Source, shaping
 from mechexo.outside.values import LONGEST_VALUE
 
 if TYPE_CHECKING:
@@ -37,24 +36,15 @@ class DashboardSource:
     root: Path
 
     @property
-    def name(self) -> str:
-        """What its state is kept under."""
-        return NAME
-
-    @property
-    def budget(self) -> str:
-        """What it shares a limit of requests with."""
-        return budget_of(self.settings)
-
-    @property
-    def every(self) -> timedelta:
-        """How often it is asked."""
-        return self.settings.every
-
-    @property
-    def timeout_s(self) -> float:
-        """How long one look may take, in seconds."""
-        return self.settings.timeout.total_seconds()
+    def source(self) -> Source:
+        """It, as `ask_all` takes it."""
+        return Source(
+            NAME,
+            self.settings.every,
+            self.settings.timeout,
+            self.ask,
+            budget=budget_of(self.settings),
+        )
 
     def ask(self, question: Question) -> Answer:
         """Lists the dashboards.

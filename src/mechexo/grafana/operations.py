@@ -44,7 +44,7 @@ def look(desk: Desk, *, deadline_s: float, force: bool = False) -> Dashboards:
     Raises:
         BusyError, StateError: what it said could not be kept.
     """
-    source = dashboards.DashboardSource(desk.settings.grafana, desk.root)
+    source = dashboards.DashboardSource(desk.settings.grafana, desk.root).source
     found = ask_all(
         desk.state,
         desk.clock,

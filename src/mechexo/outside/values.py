@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
 
 from mechexo.errors import UnreachableError
 from mechexo.outside.breaker import Breaker, Standing
@@ -41,37 +41,35 @@ class Question:
     """The last good value, so that a source can ask for what is new only."""
 
 
-class Source(Protocol):
+@dataclass(frozen=True, slots=True)
+class Source:
     """A system outside that can be asked."""
 
-    @property
-    def name(self) -> str:
-        """What its state is kept under, such as `ci:strategies`. Unique on a desk."""
-        ...
-
-    @property
-    def budget(self) -> str:
-        """Sources with the same text share one limit of requests; empty for none. No secret."""
-        ...
-
-    @property
-    def every(self) -> timedelta:
-        """How often it is asked."""
-        ...
+    name: str
+    """What its state is kept under, such as `ci:strategies`. Unique on a desk."""
+    every: timedelta
+    """How often it is asked."""
+    timeout: timedelta
+    """How long one question may take."""
+    ask: Callable[[Question], Answer]
+    """Asks. Runs in a thread of its own and touches no state file. It raises HeldError when it is
+    not to be asked before a moment, and MechexoError when there is no good answer; the text says
+    why, and holds no secret."""
+    budget: str = ""
+    """Sources with the same text share one limit of requests; empty for none. No secret."""
 
     @property
     def timeout_s(self) -> float:
         """How long one question may take, in seconds."""
-        ...
+        return self.timeout.total_seconds()
 
-    def ask(self, question: Question) -> Answer:
-        """Asks. Runs in a thread of its own and touches no state file.
+    def try_out(self, now: datetime) -> Answer:
+        """Asks now and keeps nothing: for whoever mends its table.
 
         Raises:
-            HeldError: it is not to be asked before a moment.
-            MechexoError: there is no good answer; the text says why, and holds no secret.
+            MechexoError: as `ask`.
         """
-        ...
+        return self.ask(Question(now, self.timeout_s))
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,7 @@ def look(desk: Desk, *, deadline_s: float, force: bool = False) -> tuple[PlotSta
         desk.state,
         desk.clock,
         [
-            PlotSource(name, settings.resources, settings.prometheus, desk.root)
+            PlotSource(name, settings.resources, settings.prometheus, desk.root).source
             for name in settings.resources.plots
         ],
         prefix=PREFIX,

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mechexo.errors import UnreachableError
 from mechexo.fetching import Answer as HttpAnswer
 from mechexo.fetching import fetch
-from mechexo.outside import Answer, HeldError, Question
+from mechexo.outside import Answer, HeldError, Question, Source
 from mechexo.outside.limits import hold_until
 from mechexo.outside.resolving import Resolving
 from mechexo.resources.plot_operations import PREFIX, identity
@@ -39,24 +38,9 @@ class PlotSource:
         return self.resources.plots[self.called]
 
     @property
-    def name(self) -> str:
-        """What its state is kept under."""
-        return PREFIX + self.called
-
-    @property
-    def budget(self) -> str:
-        """Plots share no rate limit."""
-        return ""
-
-    @property
-    def every(self) -> timedelta:
-        """How often it is asked."""
-        return self.plot.every
-
-    @property
-    def timeout_s(self) -> float:
-        """How long one question may take, in seconds."""
-        return self.prometheus.timeout.total_seconds()
+    def source(self) -> Source:
+        """It, as `ask_all` takes it."""
+        return Source(PREFIX + self.called, self.plot.every, self.prometheus.timeout, self.ask)
 
     def ask(self, question: Question) -> Answer:
         """Runs the query over the plot's range.

@@ -33,7 +33,9 @@ def look(desk: Desk, *, deadline_s: float, force: bool = False) -> tuple[RiskSta
     from mechexo.risk.source import RiskSource
 
     configured = desk.settings.risk
-    sources = [RiskSource(name, each, desk.root, desk.zone) for name, each in configured.items()]
+    sources = [
+        RiskSource(name, each, desk.root, desk.zone).source for name, each in configured.items()
+    ]
     found = ask_all(
         desk.state,
         desk.clock,

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from mechexo.config.risk import scheme_of
 from mechexo.errors import UnreachableError
-from mechexo.outside import Answer, Question
+from mechexo.outside import Answer, Question, Source
 from mechexo.risk import keeping
 from mechexo.risk.calm import calmed
 from mechexo.risk.operations import PREFIX
@@ -32,24 +31,9 @@ class RiskSource:
     desk_zone: ZoneInfo
 
     @property
-    def name(self) -> str:
-        """What its state is kept under."""
-        return PREFIX + self.called
-
-    @property
-    def budget(self) -> str:
-        """It shares no limit of requests."""
-        return ""
-
-    @property
-    def every(self) -> timedelta:
-        """How often it is asked."""
-        return self.settings.every
-
-    @property
-    def timeout_s(self) -> float:
-        """How long one look may take, in seconds."""
-        return self.settings.timeout.total_seconds()
+    def source(self) -> Source:
+        """It, as `ask_all` takes it."""
+        return Source(PREFIX + self.called, self.settings.every, self.settings.timeout, self.ask)
 
     def ask(self, question: Question) -> Answer:
         """Looks at the source.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from mechexo.flows.ci import keeping
 from mechexo.flows.ci.rules import badges, silent_workflows
 from mechexo.flows.ci.values import CiLook, CiStanding
-from mechexo.outside import Question, Reading, ask_all, readings
+from mechexo.outside import Reading, ask_all, readings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,7 +32,7 @@ def look(desk: Desk, *, deadline_s: float, force: bool = False) -> tuple[CiStand
     """
     from mechexo.flows.ci.source import CiSource
 
-    sources = [CiSource(name, each, desk.root) for name, each in desk.settings.ci.items()]
+    sources = [CiSource(name, each, desk.root).source for name, each in desk.settings.ci.items()]
     found = ask_all(
         desk.state,
         desk.clock,
@@ -54,9 +54,9 @@ def try_out(desk: Desk, name: str) -> CiLook:
     """
     from mechexo.flows.ci.source import CiSource
 
-    source = CiSource(name, desk.settings.ci[name], desk.root)
-    answer = source.ask(Question(desk.clock.now(), source.timeout_s))
-    return keeping.from_text(source.settings, answer.value) or CiLook(())
+    settings = desk.settings.ci[name]
+    answer = CiSource(name, settings, desk.root).source.try_out(desk.clock.now())
+    return keeping.from_text(settings, answer.value) or CiLook(())
 
 
 def standings(desk: Desk) -> tuple[CiStanding, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,7 @@ from mechexo.flows.ci import keeping
 from mechexo.flows.ci.operations import PREFIX, budget_of
 from mechexo.flows.ci.rules import badges, silent_workflows, still_telling
 from mechexo.flows.ci.systems import CiQuestion, find_system
-from mechexo.outside import Answer, Question
+from mechexo.outside import Answer, Question, Source
 
 if TYPE_CHECKING:
     from mechexo.config import CiSettings
@@ -27,24 +27,15 @@ class CiSource:
     root: Path
 
     @property
-    def name(self) -> str:
-        """What its state is kept under."""
-        return PREFIX + self.called
-
-    @property
-    def budget(self) -> str:
-        """What it shares its rate limit with."""
-        return budget_of(self.settings)
-
-    @property
-    def every(self) -> timedelta:
-        """How often it is asked."""
-        return self.settings.every
-
-    @property
-    def timeout_s(self) -> float:
-        """How long one look may take, in seconds."""
-        return self.settings.timeout.total_seconds()
+    def source(self) -> Source:
+        """It, as `ask_all` takes it."""
+        return Source(
+            PREFIX + self.called,
+            self.settings.every,
+            self.settings.timeout,
+            self.ask,
+            budget=budget_of(self.settings),
+        )
 
     def ask(self, question: Question) -> Answer:
         """Looks at the repository.

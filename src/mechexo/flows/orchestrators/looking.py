@@ -58,7 +58,7 @@ def look(desk: Desk, *, deadline_s: float, force: bool = False) -> tuple[Known, 
     found = ask_all(
         desk.state,
         desk.clock,
-        sources,
+        [each.source for each in sources],
         prefix=PREFIX,
         deadline_s=deadline_s,
         tick=desk.settings.refresh.tick,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from mechexo.errors import MechexoError
@@ -13,7 +12,7 @@ from mechexo.flows.orchestrators.kinds import connect
 from mechexo.flows.orchestrators.looking import PREFIX, read
 from mechexo.flows.orchestrators.protocol import Redeployable, RefusedForNowError, SourceError
 from mechexo.flows.orchestrators.versions import too_long
-from mechexo.outside import Answer, HeldError, Question
+from mechexo.outside import Answer, HeldError, Question, Source
 from mechexo.outside.limits import hold_until
 
 if TYPE_CHECKING:
@@ -41,24 +40,11 @@ class OrchestratorSource:
         return cls(desk, name, desk.settings.orchestrators[name], desk.settings.flows)
 
     @property
-    def name(self) -> str:
-        """What its state is kept under."""
-        return PREFIX + self.called
-
-    @property
-    def budget(self) -> str:
-        """It shares no limit of requests."""
-        return ""
-
-    @property
-    def every(self) -> timedelta:
-        """How often it is asked."""
-        return self.settings.every
-
-    @property
-    def timeout_s(self) -> float:
-        """How long one look may take, in seconds."""
-        return self.settings.look_timeout.total_seconds()
+    def source(self) -> Source:
+        """It, as `ask_all` takes it."""
+        return Source(
+            PREFIX + self.called, self.settings.every, self.settings.look_timeout, self.ask
+        )
 
     def ask(self, question: Question) -> Answer:
         """Looks at all its flows. After the time that is given no further exchange begins.
