@@ -13,6 +13,7 @@ from hypothesis import settings
 from mechexo.actor import Actor
 from mechexo.clock import VirtualClock
 from mechexo.desk import Desk
+from support.fake_prefect import FakePrefect, fake_prefect
 from support.small_disk import mounted
 
 # A busy machine makes no rule wrong: no example has to end in a certain time.
@@ -70,3 +71,10 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A real file system with room for 1 MB."""
     with mounted(tmp_path / "small") as disk:
         yield disk
+
+
+@pytest.fixture
+def prefect() -> Iterator[FakePrefect]:
+    """A server that behaves like Prefect's, seeded with real answers of one."""
+    with fake_prefect() as fake:
+        yield fake

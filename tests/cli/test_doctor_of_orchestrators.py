@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from conftest import MakeDesk
 from mechexo.doctor.findings import Finding
 from mechexo.doctor.orchestrator_checks import orchestrators
 from mechexo.health.values import Status
-from support.fake_prefect import FakePrefect, fake_prefect
+from support.fake_prefect import FakePrefect
 from support.orchestrated_desk import desk_with
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-def prefect() -> Iterator[FakePrefect]:
-    with fake_prefect() as fake:
-        yield fake
 
 
 def found(make_desk: MakeDesk, monkeypatch: pytest.MonkeyPatch, prefect: FakePrefect) -> Finding:

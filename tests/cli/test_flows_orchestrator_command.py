@@ -8,7 +8,7 @@ import os
 import pty
 import re
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from io import StringIO
 
 import pytest
@@ -16,17 +16,11 @@ import pytest
 from mechexo.desk import Desk
 from mechexo.flows.orchestrators import looking
 from mechexo.watch import tick
-from support.fake_prefect import PASSWORD, FakePrefect, fake_prefect
+from support.fake_prefect import PASSWORD, FakePrefect
 from support.orchestrated_desk import FAILED, FAILED_BEFORE, NOBODY, table
 from support.program import command, environment, mechexo, one_line
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-def prefect() -> Iterator[FakePrefect]:
-    with fake_prefect() as fake:
-        yield fake
 
 
 @pytest.fixture

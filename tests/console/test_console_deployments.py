@@ -3,7 +3,7 @@ of them, and what is shown while it does not answer."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
@@ -19,17 +19,11 @@ from mechexo.flows.orchestrators.values import LogLine, Phase
 from mechexo_tui.panels import deployments
 from mechexo_tui.widgets.format import ASCII, UNICODE, Glyphs, Look
 from mechexo_tui.widgets.lines import text_of, width_of
-from support.fake_prefect import CAPTURED, FakePrefect, fake_prefect
+from support.fake_prefect import CAPTURED, FakePrefect
 from support.orchestrated_desk import desk_with
 
 FAST = 'timeout = "1s"\n'
 QUOTES = "quote-ingest/prod"
-
-
-@pytest.fixture
-def prefect() -> Iterator[FakePrefect]:
-    with fake_prefect() as fake:
-        yield fake
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -21,17 +21,11 @@ from mechexo.flows.orchestrators.protocol import (
     SourceError,
 )
 from mechexo.flows.orchestrators.values import Action
-from support.fake_prefect import PASSWORD, FakePrefect, fake_prefect
+from support.fake_prefect import PASSWORD, FakePrefect
 from support.orchestrated_desk import COMPLETED, FAILED, LATE, NOBODY, RUNNING, desk_with
 
 FAST = 'timeout = "0.5s"\n'
 TCA = "tca-daily/prod"
-
-
-@pytest.fixture
-def prefect() -> Iterator[FakePrefect]:
-    with fake_prefect() as fake:
-        yield fake
 
 
 @pytest.fixture

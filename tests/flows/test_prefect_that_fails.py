@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -12,16 +12,10 @@ from mechexo.errors import MechexoError
 from mechexo.flows.orchestrators import operations
 from mechexo.flows.orchestrators.kinds import connect
 from mechexo.flows.orchestrators.protocol import GarbledError, SourceError
-from support.fake_prefect import PASSWORD, FakePrefect, fake_prefect, seed
+from support.fake_prefect import PASSWORD, FakePrefect, seed
 from support.orchestrated_desk import desk_with
 
 FAST = 'timeout = "0.5s"\n'
-
-
-@pytest.fixture
-def prefect() -> Iterator[FakePrefect]:
-    with fake_prefect() as fake:
-        yield fake
 
 
 @pytest.fixture

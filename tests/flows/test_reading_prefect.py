@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime
 
 import pytest
@@ -23,12 +23,6 @@ from support.orchestrated_desk import (
     RUNNING,
     desk_with,
 )
-
-
-@pytest.fixture
-def prefect() -> Iterator[FakePrefect]:
-    with fake_prefect() as fake:
-        yield fake
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from copy import deepcopy
 
 import pytest
@@ -22,7 +22,7 @@ from mechexo.flows.orchestrators.protocol import (
     SourceError,
 )
 from mechexo.flows.orchestrators.versions import Definition, changed_fields
-from support.fake_prefect import CAPTURED, FakePrefect, fake_prefect
+from support.fake_prefect import CAPTURED, FakePrefect
 from support.orchestrated_desk import desk_with
 from support.redeployed import (
     BAD,
@@ -36,12 +36,6 @@ from support.redeployed import (
 )
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-def prefect() -> Iterator[FakePrefect]:
-    with fake_prefect() as fake:
-        yield fake
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import pytest
@@ -12,7 +12,7 @@ from mechexo.desk import Desk
 from mechexo.errors import NotFoundError
 from mechexo.flows.orchestrators import records, versions
 from mechexo.flows.orchestrators.versions import Definition
-from support.fake_prefect import CAPTURED, FakePrefect, fake_prefect
+from support.fake_prefect import CAPTURED, FakePrefect
 from support.orchestrated_desk import desk_with
 from support.redeployed import (
     MINUTE,
@@ -27,12 +27,6 @@ from support.redeployed import (
 )
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-def prefect() -> Iterator[FakePrefect]:
-    with fake_prefect() as fake:
-        yield fake
 
 
 @pytest.fixture

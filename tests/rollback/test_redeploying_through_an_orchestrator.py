@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime
 
 import pytest
@@ -15,16 +15,10 @@ from mechexo.rollback import operations as rollback
 from mechexo.rollback.values import RunState
 from rollback.carrying import around, carry_out
 from rollback.histories import History, at
-from support.fake_prefect import PASSWORD, FakePrefect, fake_prefect
+from support.fake_prefect import PASSWORD, FakePrefect
 from support.orchestrated_desk import table
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-def prefect() -> Iterator[FakePrefect]:
-    with fake_prefect() as fake:
-        yield fake
 
 
 @pytest.fixture

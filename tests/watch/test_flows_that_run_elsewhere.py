@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -15,7 +14,7 @@ from mechexo.desk import Desk
 from mechexo.desk_status import read_status
 from mechexo.health.values import Card, Status
 from mechexo.watch import tick
-from support.fake_prefect import CAPTURED, PASSWORD, FakePrefect, fake_prefect
+from support.fake_prefect import CAPTURED, PASSWORD, FakePrefect
 from support.orchestrated_desk import COMPLETED, FLOWS, ended_well, table
 
 pytestmark = pytest.mark.slow
@@ -28,12 +27,6 @@ FAILING = "orchestrators:prefect:quote-ingest/prod:failing"
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """However slow the machine is, a server that answers is waited for."""
     monkeypatch.setattr(watch, "ASK_S", 60.0)
-
-
-@pytest.fixture
-def prefect() -> Iterator[FakePrefect]:
-    with fake_prefect() as fake:
-        yield fake
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -33,12 +32,6 @@ STUCK = "orchestrators:prefect:slow-report/prod:stuck"
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """However slow the machine is, a server that answers is waited for."""
     monkeypatch.setattr(watch, "ASK_S", 60.0)
-
-
-@pytest.fixture
-def prefect() -> Iterator[FakePrefect]:
-    with fake_prefect() as fake:
-        yield fake
 
 
 @pytest.fixture

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,6 +14,7 @@ from mechexo.cli.options import Csv, Json
 from mechexo.errors import UsageError
 
 if TYPE_CHECKING:
+    from mechexo.cli.risk_tables import Columns, Rows
     from mechexo.desk import Desk
     from mechexo.risk_report import RiskReport
 
@@ -77,24 +80,9 @@ def positions(
     from mechexo.cli import risk_tables
 
     desk = open_desk(ctx)
-    found, now = _reports(desk, name, refresh), desk.clock.now()
-    values = risk_tables.position_values(found)
-    if json_:
-        listed = [dict(zip(risk_tables.POSITION_FIELDS, row, strict=True)) for row in values]
-        sources = risk_tables.known_sources(found, "positions")
-        render.json_document("risk_positions", now, {"positions": listed, "sources": sources})
-    elif csv:
-        render.csv_rows(risk_tables.POSITION_FIELDS, values)
-    else:
-        render.table(
-            "Positions",
-            *risk_tables.position_rows(found),
-            named_by=2,
-            empty=risk_tables.nothing(found, "positions", "no position"),
-        )
-    if not json_:
-        for line in risk_tables.unknown_parts(found, "positions", now):
-            (render.note if csv else render.text)(line)
+    found = _reports(desk, name, refresh)
+    listed = _Listed("positions", risk_tables.POSITION_FIELDS, risk_tables.position_values(found))
+    _show(desk, found, listed, risk_tables.position_rows(found), json_=json_, csv=csv)
     _exit_if_unread(found, refresh)
 
 
@@ -113,30 +101,54 @@ def limits(
     from mechexo.health.values import Status
 
     desk = open_desk(ctx)
-    found, now = _reports(desk, name, refresh), desk.clock.now()
-    values = risk_tables.limit_values(found)
-    if json_:
-        listed = [dict(zip(risk_tables.LIMIT_FIELDS, row, strict=True)) for row in values]
-        sources = risk_tables.known_sources(found, "limits")
-        render.json_document("risk_limits", now, {"limits": listed, "sources": sources})
-    elif csv:
-        render.csv_rows(risk_tables.LIMIT_FIELDS, values)
-    else:
-        render.table(
-            "Limits",
-            *risk_tables.limit_rows(found),
-            named_by=2,
-            empty=risk_tables.nothing(found, "limits", "no limit"),
-        )
-    if not json_:
-        for line in risk_tables.unknown_parts(found, "limits", now):
-            (render.note if csv else render.text)(line)
+    found = _reports(desk, name, refresh)
+    listed = _Listed("limits", risk_tables.LIMIT_FIELDS, risk_tables.limit_values(found))
+    _show(desk, found, listed, risk_tables.limit_rows(found), json_=json_, csv=csv)
     statuses = {row.status for each in found for row in each.limits}
     if Status.CRITICAL in statuses:
         raise typer.Exit(1)
     if Status.UNKNOWN in statuses | {each.status for each in found}:
         raise typer.Exit(5)
     _exit_if_unread(found, refresh)
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """A part of the reports as rows of values."""
+
+    part: str
+    """`positions` or `limits`."""
+    fields: Sequence[str]
+    values: Rows
+
+
+def _show(
+    desk: Desk,
+    found: list[RiskReport],
+    listed: _Listed,
+    rows: tuple[Columns, Rows],
+    *,
+    json_: bool,
+    csv: bool,
+) -> None:
+    """Prints the part; but for JSON, which has it, with what of it is not known."""
+    from mechexo.cli import risk_tables
+
+    part, now = listed.part, desk.clock.now()
+    if json_:
+        body = {
+            part: [dict(zip(listed.fields, row, strict=True)) for row in listed.values],
+            "sources": risk_tables.known_sources(found, part),
+        }
+        return render.json_document(f"risk_{part}", now, body)
+    if csv:
+        render.csv_rows(listed.fields, listed.values)
+    else:
+        none = risk_tables.nothing(found, part, f"no {part.removesuffix('s')}")
+        render.table(part.capitalize(), *rows, named_by=2, empty=none)
+    for line in risk_tables.unknown_parts(found, part, now):
+        (render.note if csv else render.text)(line)
+    return None
 
 
 def _exit_if_unread(found: list[RiskReport], refresh: bool) -> None:
