@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from mechexo import ci_words, orchestrator_words, risk_words
@@ -79,15 +80,8 @@ def _grafana(desk: Desk) -> Iterator[Outside]:
     from mechexo import grafana_annotations
     from mechexo.grafana import operations as grafana
 
-    def say(_: object = None) -> Say:
-        return lambda _now, _alerts: []
-
-    yield Outside("grafana", lambda deadline_s: say(grafana.look(desk, deadline_s=deadline_s)), say)
-    yield Outside(
-        "annotations",
-        lambda deadline_s: say(grafana_annotations.annotate_meanwhile(desk, deadline_s)),
-        say,
-    )
+    yield _unheard("grafana", lambda deadline_s: grafana.look(desk, deadline_s=deadline_s))
+    yield _unheard("annotations", partial(grafana_annotations.annotate_meanwhile, desk))
 
 
 def _orchestrators(desk: Desk) -> Outside:
@@ -119,26 +113,26 @@ def _risk(desk: Desk) -> Outside:
     return Outside("risk", look, lambda: say(health.probe_states(desk)))
 
 
-def _nothing(_: datetime, __: Sequence[Alert]) -> list[Observation]:
-    """Samples and plots are looked at; alerts are raised by probes."""
-    return []
-
-
 def _sample(desk: Desk) -> Outside:
     from mechexo.resources import operations as resources
 
-    def look(_: float) -> Say:
-        resources.sample(desk)
-        return _nothing
-
-    return Outside("resources", look, lambda: _nothing)
+    return _unheard("resources", lambda _: resources.sample(desk))
 
 
 def _plots(desk: Desk) -> Outside:
     from mechexo.resources import plot_operations as plots
 
-    def look(deadline_s: float) -> Say:
-        plots.look(desk, deadline_s=deadline_s)
-        return _nothing
+    return _unheard("plots", lambda deadline_s: plots.look(desk, deadline_s=deadline_s))
 
-    return Outside("plots", look, lambda: _nothing)
+
+def _unheard(name: str, look: Callable[[float], object]) -> Outside:
+    """What is asked to be looked at, and says nothing to the alerts: those are raised by probes."""
+
+    def nothing(_: datetime, __: Sequence[Alert]) -> list[Observation]:
+        return []
+
+    def looked(deadline_s: float) -> Say:
+        look(deadline_s)
+        return nothing
+
+    return Outside(name, looked, lambda: nothing)

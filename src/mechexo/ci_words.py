@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from mechexo.alerts.values import SEVERITIES, Observation
+from mechexo.alerts.values import Observation, milder
 from mechexo.flows.ci.values import CiBadge, CiStanding, CiState
 from mechexo.health.values import CI_KIND, ProbeState, Status
 from mechexo.outside.words import asking_words
@@ -166,7 +166,7 @@ def _observed(
     return Observation(
         key=f"ci:{standing.name}:{trouble}",
         firing=firing,
-        severity=settings.severity if trouble == "failed" else _milder(settings.severity),
+        severity=settings.severity if trouble == "failed" else milder(settings.severity),
         name=f"{standing.name}_ci_{trouble}",
         summary=f"{standing.repository}: {detail}" + (f" {link}" if link else ""),
         source=SOURCE,
@@ -183,7 +183,3 @@ def _link(standing: CiStanding) -> str:
         if each.branch == standing.default_branch and each.state is CiState.FAILED
     )
     return next((link for link in failed if link), "")
-
-
-def _milder(severity: str) -> str:
-    return SEVERITIES[min(SEVERITIES.index(severity) + 1, len(SEVERITIES) - 1)]

@@ -30,7 +30,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from mechexo.alerts.values import SEVERITIES, Alert, Observation
+from mechexo.alerts.values import Alert, Observation, milder
 from mechexo.config.watching import watched
 from mechexo.flow_words import CARD, ending, has_failed
 from mechexo.health.error_budget import UPTIME_CARD, burn_words
@@ -169,7 +169,7 @@ def uptime_observations(uptime: Uptime, settings: UptimeSettings) -> list[Observ
     """Whether the error budget is spent too fast, as far as that is known."""
     speeds = (
         ("fast", uptime.fast, settings.severity),
-        ("slow", uptime.slow, _milder(settings.severity)),
+        ("slow", uptime.slow, milder(settings.severity)),
     )
     return [
         Observation(
@@ -195,10 +195,6 @@ def _burning(burn: Burn, uptime: Uptime) -> str:
     if left_s < 0:
         return f"{said}; overspent by {format_duration(-left_s)} for {promise}"
     return f"{said}; {format_duration(left_s)} left for {promise}"
-
-
-def _milder(severity: str) -> str:
-    return SEVERITIES[min(SEVERITIES.index(severity) + 1, len(SEVERITIES) - 1)]
 
 
 def stage_observations(stages: Iterable[Stage]) -> list[Observation]:
@@ -233,7 +229,7 @@ def gone(
                 known, name = settings.flows, alert.labels.get("flow", "")
             case "ci-runs":
                 known, name = settings.ci, alert.labels.get("ci", "")
-            case "orchestrator":
+            case "orchestrators":
                 known, name = settings.orchestrators, alert.labels.get("orchestrator", "")
             case _:
                 continue

@@ -16,7 +16,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from mechexo.alerts.values import SEVERITIES, Alert, Observation
+from mechexo.alerts.values import SEVERITIES, Alert, Observation, milder
 from mechexo.flow_words import CARD as FLOWS_CARD
 from mechexo.flows.orchestrators.rules import Trouble
 from mechexo.flows.orchestrators.values import NOT_WELL, Phase
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from mechexo.flows.values import FlowStanding
 
 CARD = "orchestrators"
-SOURCE = "orchestrator"
-"""Whose alerts these are."""
+SOURCE = "orchestrators"
+"""Whose alerts these are. Not `orchestrator`: so a desk's own may call itself that sends alerts."""
 STANDS_FOR = 3
 """Intervals after which what was learnt no longer stands."""
 UNKNOWN_AFTER = timedelta(minutes=15)
@@ -270,7 +270,7 @@ def _unknown(
     return Observation(
         key=f"{_key(known.name)}:unknown",
         firing=firing,
-        severity=_milder(settings.severity),
+        severity=milder(settings.severity),
         name=f"{known.name}_unknown",
         summary=f"how the flows of {known.name} are is not known: {detail}"
         if firing
@@ -288,8 +288,4 @@ def _key(name: str) -> str:
 def _severity(said: Wrong, settings: Settings, table: OrchestratorSettings) -> str:
     flow = settings.flows.get(said.flow)
     severity = flow.severity if flow else table.severity
-    return _milder(severity) if said.trouble is Trouble.UNKNOWN_STATE else severity
-
-
-def _milder(severity: str) -> str:
-    return SEVERITIES[min(SEVERITIES.index(severity) + 1, len(SEVERITIES) - 1)]
+    return milder(severity) if said.trouble is Trouble.UNKNOWN_STATE else severity

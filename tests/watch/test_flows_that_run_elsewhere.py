@@ -12,6 +12,7 @@ from mechexo.alerts import operations as alerts
 from mechexo.clock import VirtualClock
 from mechexo.desk import Desk
 from mechexo.desk_status import read_status
+from mechexo.flows.values import FlowStanding
 from mechexo.health.values import Card, Status
 from mechexo.watch import tick
 from support.fake_prefect import CAPTURED, PASSWORD, FakePrefect
@@ -35,7 +36,7 @@ def clock() -> VirtualClock:
 
 
 def open_keys(desk: Desk) -> set[str]:
-    return {each.key for each in alerts.list_alerts(desk) if each.source == "orchestrator"}
+    return {each.key for each in alerts.list_alerts(desk) if each.source == "orchestrators"}
 
 
 def flows_card(desk: Desk) -> Card:
@@ -118,3 +119,19 @@ def test_a_flow_whose_deployment_nobody_has_is_overdue_by_our_own_records(
     clock.advance(timedelta(hours=2))
     tick(promised)
     assert "flow:tca:overdue" in {each.key for each in alerts.list_alerts(promised)}
+
+
+def test_a_defect_behind_the_orchestrator_s_word_leaves_the_flows_to_our_own_records(
+    promised: Desk, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def defect(*_: object) -> list[FlowStanding]:
+        raise KeyError("deployment")
+
+    tick(promised)
+    monkeypatch.setattr(watch, "judged_here", defect)
+    clock.advance(timedelta(hours=2))
+    report = tick(promised)
+    assert [(stage.name, stage.detail) for stage in report.failed] == [
+        ("flows", "KeyError: 'deployment'")
+    ]
+    assert {"flow:tca:overdue", "tick:flows"} <= {each.key for each in alerts.list_alerts(promised)}

@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from mechexo import ci_words, orchestrator_words
+from mechexo.alerts.inbound.keys import OWN_SOURCES
 from mechexo.alerts.values import Alert, AlertState, Observation
 from mechexo.config import DeskSettings, FlowSettings, ProbeSettings, Settings, UptimeSettings
 from mechexo.flows.values import FlowRun, FlowStanding, RunState
@@ -250,3 +252,9 @@ def test_a_burn_that_is_not_known_neither_raises_nor_resolves() -> None:
     said = uptime_observations(uptime(fast=20, slow=None, left_s=-60.0), UptimeSettings())
     assert [each.key for each in said] == ["uptime:fast_burn"]
     assert said[0].summary.endswith("; overspent by 1m for 99.5 % over 30d")
+
+
+@pytest.mark.parametrize("source", [ci_words.SOURCE, orchestrator_words.SOURCE])
+def test_nobody_outside_speaks_for_what_the_tick_says_itself(source: str) -> None:
+    # What leaves the configuration is resolved: of another's alert that would be a lost page.
+    assert source in OWN_SOURCES

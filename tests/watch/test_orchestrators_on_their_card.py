@@ -66,7 +66,7 @@ def card(desk: Desk) -> Card:
 
 
 def open_keys(desk: Desk) -> set[str]:
-    return {each.key for each in alerts.list_alerts(desk) if each.source == "orchestrator"}
+    return {each.key for each in alerts.list_alerts(desk) if each.source == "orchestrators"}
 
 
 def summary_of(desk: Desk, key: str) -> str:
@@ -232,7 +232,7 @@ def test_a_state_that_nobody_knows_is_unknown_and_a_milder_alert(
     for one in prefect.deployments:
         one["schedules"] = []
     tick(desk)
-    (alert,) = [each for each in alerts.list_alerts(desk) if each.source == "orchestrator"]
+    (alert,) = [each for each in alerts.list_alerts(desk) if each.source == "orchestrators"]
     assert alert.key == "orchestrators:prefect:tca-daily/prod:unknown_state"
     assert alert.severity == "medium"
     assert card(desk).status is Status.UNKNOWN

@@ -20,6 +20,11 @@ NOTICE_SOURCE = "mechexo notice"
 """The source of what only informs: a drill, a hand-over. It is over when it begins."""
 
 
+def milder(severity: str) -> str:
+    """One step milder; the mildest stays."""
+    return SEVERITIES[min(SEVERITIES.index(severity) + 1, len(SEVERITIES) - 1)]
+
+
 class AlertState(StrEnum):
     """Where an alert is in its life. Silenced and held are views of it, not states."""
 
