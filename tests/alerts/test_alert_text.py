@@ -33,6 +33,12 @@ def test_clean_text_has_no_control_characters_and_can_be_stored(text: str) -> No
     assert clean(cleaned) == cleaned
 
 
+@given(ANYTHING)
+def test_a_mark_that_is_dropped_changes_nothing_else(text: str) -> None:
+    """Text that has nothing to drop takes a short way; with the mark it takes the long one."""
+    assert clean(text) == clean(f"\u200e{text}")
+
+
 @given(ANYTHING, st.integers(8, 30))
 def test_a_cut_text_is_clean_too(text: str, limit: int) -> None:
     cleaned = clean(text, limit)

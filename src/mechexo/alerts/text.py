@@ -31,6 +31,14 @@ def clean(text: str, limit: int = SUMMARY_LIMIT) -> str:
     of white space become one space; what looks like a secret is hidden. Cleaning twice is
     cleaning once.
     """
+    # Nearly all text is like this: then nothing is dropped and no space is moved.
+    if not (text.isascii() and text.isprintable() and "  " not in text and text == text.strip()):
+        text = _harmless(text)
+    line = redact(text)
+    return line if len(line) <= limit else _cut(line, limit)
+
+
+def _harmless(text: str) -> str:
     plain = _ESCAPE_SEQUENCE.sub("", text)
     kept = "".join(
         " " if character.isspace() else character
@@ -38,8 +46,7 @@ def clean(text: str, limit: int = SUMMARY_LIMIT) -> str:
         if character.isspace()
         or (unicodedata.category(character) not in _DROPPED and character not in _DIRECTION)
     )
-    line = redact(" ".join(kept.split()))
-    return line if len(line) <= limit else _cut(line, limit)
+    return " ".join(kept.split())
 
 
 def _cut(line: str, limit: int) -> str:
