@@ -21,7 +21,7 @@ from mechexo.errors import UnreachableError, UsageError
 from mechexo.security import operations as security
 from mechexo.server.app import make_app
 from mechexo.server.loop import Background
-from mechexo.server.protocol import HEAD_BYTES, protocol
+from mechexo.server.protocol import protocol
 from mechexo.server.serving import Serving
 
 if TYPE_CHECKING:
@@ -101,7 +101,6 @@ def _configuration(desk: Desk, serving: Serving) -> uvicorn.Config:
         backlog=_BACKLOG,
         timeout_keep_alive=30,
         timeout_graceful_shutdown=_REQUESTS_END_S,
-        h11_max_incomplete_event_size=HEAD_BYTES,
     )
 
 
