@@ -63,7 +63,7 @@ class QuotesByDay:
             ConfigError: the source does not fit its mapping.
             UnreachableError: it cannot be read.
         """
-        asked = _names(fills)
+        asked = _names(fills["symbol"])
         if not asked:
             return normalise_quotes(pl.DataFrame(schema=_NOTHING), (), self.rule)
         reader = self._reader(asked)
@@ -95,8 +95,9 @@ class QuotesByDay:
     def _windows(self, day: Day, fills: pl.DataFrame, symbols: tuple[str, ...]) -> list[Window]:
         start, end = day_bounds(day.name, self.rule.zone)
         reach = self.rule.usable_age + self.rule.lag_us * _US + (self.rule.venue_expiry or 0 * _US)
-        early = _names(fills.filter(pl.col("ts") <= start + reach))
-        late = _names(fills.filter(pl.col("ts") >= end - self.longest))
+        moments = fills["ts"]
+        early = _names(fills["symbol"].filter(moments <= start + reach))
+        late = _names(fills["symbol"].filter(moments >= end - self.longest))
         windows = [Window(max(start, self.window.start), min(end, self.window.end), symbols)]
         back = start
         while early and back > start - reach and back > self.window.start:
@@ -176,12 +177,12 @@ def _unresolved(quotes: Quotes, fills: pl.DataFrame) -> tuple[str, ...]:
     )
     own_names = fills.select("ts", pl.col("symbol").cast(pl.String))
     found = own_names.join(leading, on="symbol").filter(among)
-    return _names(found)
+    return _names(found["symbol"])
 
 
-def _names(rows: pl.DataFrame) -> tuple[str, ...]:
-    """The symbols of rows, sorted."""
-    return tuple(rows["symbol"].unique().cast(pl.String).sort().to_list())
+def _names(symbols: pl.Series) -> tuple[str, ...]:
+    """Each of some symbols once, sorted."""
+    return tuple(symbols.unique().cast(pl.String).sort().to_list()) if len(symbols) else ()
 
 
 class Ends:
@@ -193,6 +194,8 @@ class Ends:
         self._known: dict[str, datetime] = {}
         self._parts = list(parts)
         """What was not read yet, the earliest first."""
+        self._told: tuple[Sequence[str], Sequence[str], pl.DataFrame] | None = None
+        """What was asked last, and what was told: most days ask for the same symbols."""
 
     def __getstate__(self) -> tuple[dict[str, datetime], list[SourcePart]]:
         with self._lock:  # days of this process may be asking meanwhile
@@ -200,7 +203,7 @@ class Ends:
 
     def __setstate__(self, state: tuple[dict[str, datetime], list[SourcePart]]) -> None:
         self._known, self._parts = state
-        self._lock = threading.Lock()
+        self._lock, self._told = threading.Lock(), None
 
     def of(self, symbols: Sequence[str], asked: Sequence[str]) -> pl.DataFrame:
         """For some symbols: sid (their place among all) and end, of those that have quotes.
@@ -213,6 +216,8 @@ class Ends:
             UnreachableError: the source cannot be read.
         """
         with self._lock:
+            if self._told is not None and self._told[:2] == (symbols, asked):
+                return self._told[2]
             while self._parts and not self._settled(asked):
                 self._read(self._parts.pop())
             wanted = set(asked)
@@ -221,8 +226,10 @@ class Ends:
                 for place, name in enumerate(symbols)
                 if name in wanted and name in self._known
             ]
-        kinds = {"sid": pl.Int64(), "end": pl.Datetime("us", "UTC")}
-        return pl.DataFrame(found, schema=kinds, orient="row")
+            kinds = {"sid": pl.Int64(), "end": pl.Datetime("us", "UTC")}
+            ends = pl.DataFrame(found, schema=kinds, orient="row")
+            self._told = symbols, asked, ends
+            return ends
 
     def _settled(self, symbols: Sequence[str]) -> bool:
         latest = self._parts[-1].last
@@ -275,12 +282,11 @@ def parts_of(feed: Feed, window: Window) -> Iterator[SourcePart]:
         ]
         yield from sorted(found, key=lambda part: part.last)
     elif isinstance(feed.source, StoreSource):
-        for facts in feed.source.store.days().values():
-            if facts.first < window.end and facts.last >= window.start:
-                start, end = day_bounds(facts.day, facts.zone)
-                inside = Window(max(start, window.start), min(end, window.end))
-                last = min(facts.last, window.end)
-                yield SourcePart(feed, inside, facts.first, last, facts.rows)
+        for facts in feed.source.store.days(window).values():
+            start, end = day_bounds(facts.day, facts.zone)
+            inside = Window(max(start, window.start), min(end, window.end))
+            last = min(facts.last, window.end)
+            yield SourcePart(feed, inside, facts.first, last, facts.rows)
     else:
         yield SourcePart(feed, window, window.start, window.end, 0)
 

@@ -17,6 +17,7 @@ from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar
@@ -56,6 +57,7 @@ _FACTS = "mechexo.ticks"
 """The key of a day's facts in the metadata of its file."""
 _AT_ONCE = 64
 """How many files are open at a time."""
+_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +147,14 @@ class TickStore:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.days_folder = folder / "days"
+        self._known: dict[str, tuple[list[int], dict[str, Any]]] = {}
+        """What its JSON files said, by name, and their stamps then."""
+
+    def __getstate__(self) -> Path:
+        return self.folder
+
+    def __setstate__(self, folder: Path) -> None:
+        self.__init__(folder)  # type: ignore[misc]
 
     def path(self, day: date) -> Path:
         """The file of a day."""
@@ -189,17 +199,29 @@ class TickStore:
         self.write("symbols.json", {"schema": SCHEMA, "symbols": table})
         return table
 
-    def days(self) -> dict[date, DayFacts]:
-        """Every day with its facts, oldest first.
+    def days(self, window: Window | None = None) -> dict[date, DayFacts]:
+        """Every day with its facts, oldest first; only those with rows in a window, if one is given.
 
         A day's own file is right about itself; the manifest only saves opening it.
 
         Raises:
             UnreachableError: a file cannot be read.
         """
+        if window is None:
+            return self._facts_of(self.day_files())
+        # No zone's days are further than one from those of UTC.
+        first, last = window.start.date() - 2 * _DAY, window.end.date() + 2 * _DAY
+        near = {day: path for day, path in self.day_files().items() if first <= day <= last}
+        return {
+            day: facts
+            for day, facts in self._facts_of(near).items()
+            if facts.first < window.end and facts.last >= window.start
+        }
+
+    def _facts_of(self, files: Mapping[date, Path]) -> dict[date, DayFacts]:
         listed = self.manifest()
         found = {}
-        for day, path in self.day_files().items():
+        for day, path in files.items():
             entry = listed.get(path.stem)
             facts = entry["facts"] if entry and entry["file"] == stamp(path) else None
             found[day] = DayFacts.from_record(facts) if facts else self.facts(path)
@@ -235,17 +257,12 @@ class TickStore:
         Raises:
             UnreachableError: the store is empty or damaged.
         """
-        days = self.days()
-        if not days:
+        inside = tuple(self.days(window).values())
+        if not inside and not self.day_files():
             raise empty(self.folder)
-        inside = tuple(
-            facts
-            for facts in days.values()
-            if facts.first < window.end and facts.last >= window.start
-        )
         nothing = pl.DataFrame(schema={name: COLUMNS[name] for name in ALWAYS})
         parts = [self._day(facts.day, facts, window) for facts in inside]
-        table = self.symbols(days.values())
+        table = self.symbols(inside)
         rows = pl.concat(parts or [nothing])
         highest = rows["sid"].max()
         if isinstance(highest, int) and highest >= len(table):
@@ -273,23 +290,30 @@ class TickStore:
         Raises:
             OSError: it cannot be written; what stood there stands there still.
         """
+        self._known.pop(name, None)
         write_whole(self.folder / name, json.dumps(content, indent=1).encode())
 
     def sources(self) -> dict[str, Any]:
         """What `ingest` wrote down about the files of its source."""
-        return self._json("sources.json") or {}
+        return dict(self._json("sources.json") or {})
 
     def _json(self, name: str) -> dict[str, Any] | None:
         path = self.folder / name
         try:
-            found = json.loads(path.read_bytes())
+            # Looked at first: of a file that is replaced meanwhile the new one is read next time.
+            stamped = [*stamp(path), path.stat().st_ino]
+            known = self._known.get(name)
+            if known is not None and known[0] == stamped:
+                return known[1]
+            found = dict(json.loads(path.read_bytes()))
             if found["schema"] != SCHEMA:
                 raise ValueError(f"written as {found['schema']}, not as {SCHEMA}")
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise damaged(path, error) from error
-        return dict(found)
+        self._known[name] = stamped, found
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,14 +332,10 @@ class StoreSource:
         Raises:
             UnreachableError: the store is empty or damaged.
         """
-        days = self.store.days()
-        if not days:
+        days = self.store.days(window)
+        if not days and not self.store.day_files():
             raise empty(self.store.folder)
-        wanted = [
-            day
-            for day, facts in days.items()
-            if facts.first < window.end and facts.last >= window.start
-        ]
+        wanted = list(days)
         for place in range(0, len(wanted), _AT_ONCE):
             with ExitStack() as opened:
                 files = [
@@ -363,7 +383,8 @@ def ids_of(wanted: Iterable[str], symbols: Sequence[str]) -> list[int]:
     return sorted(places[name] for name in wanted if name in places)
 
 
-def table_mark(table: Sequence[str]) -> str:
+@lru_cache(maxsize=4)
+def table_mark(table: tuple[str, ...]) -> str:
     """What tells a symbol table from another: its length and the digest of its names."""
     return f"{len(table)} {sha256(json.dumps(table).encode()).hexdigest()[:32]}"
 
