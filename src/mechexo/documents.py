@@ -12,6 +12,8 @@ from typing import Any
 
 from mechexo.times import iso_z
 
+_AS_THEY_ARE = frozenset({str, int, bool, type(None)})
+
 
 def json_text(
     name: str, at: datetime, body: Mapping[str, object], *, indent: int | None = None
@@ -23,6 +25,8 @@ def json_text(
 
 def plain(value: Any) -> Any:
     """Dataclasses, moments, durations and enums as what JSON knows; NaN is null."""
+    if type(value) in _AS_THEY_ARE:
+        return value
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
     if isinstance(value, Mapping):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from datetime import datetime
@@ -13,6 +12,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import Receive, Send
+from starlette.types import Scope as Asked
 
 from mechexo.alerts.inbound import generic, hooks
 from mechexo.alerts.inbound.hooks import ALERTMANAGER, GRAFANA, Hook
@@ -22,12 +23,14 @@ from mechexo.security.values import Scope
 from mechexo.server import answers, pings, reading
 from mechexo.server.answers import RequestError
 from mechexo.server.body import check_json, read_body
+from mechexo.server.bridge import Bridge
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from mechexo.alerts.values import Observation
     from mechexo.desk import Desk
+    from mechexo.server.ingest import Taken
     from mechexo.server.serving import Serving
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -37,10 +40,29 @@ _SMALL_BYTES = 16 * 1024
 """A body up to this is read in the answering thread: handing it over would take longer."""
 
 
+class _Application(Starlette):
+    """Starlette's, with a short way for what many send at once: looking through the routes and
+    the layers that catch errors takes as long as all the rest of the answering."""
+
+    def __init__(self, routes: list[Route], taking_in: Collection[Route]) -> None:
+        super().__init__(
+            routes=[*routes, *taking_in], exception_handlers={HTTPException: _unrouted}
+        )
+        self._taking_in: dict[str, Handler] = {each.path: each.endpoint for each in taking_in}
+
+    async def __call__(self, scope: Asked, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["method"] == "POST":
+            handler = self._taking_in.get(scope["path"])
+            if handler is not None:
+                answer = await handler(Request(scope, receive))
+                return await answer(scope, receive, send)
+        return await super().__call__(scope, receive, send)
+
+
 def make_app(serving: Serving) -> Starlette:
     """The application over what a server holds."""
     routes = _Routes(serving)
-    return Starlette(
+    return _Application(
         routes=[
             routes.get("/livez", routes.livez),
             routes.get("/readyz", routes.readyz),
@@ -49,13 +71,14 @@ def make_app(serving: Serving) -> Starlette:
             routes.get("/api/v1/status", routes.status),
             routes.get("/api/v1/alerts", routes.alerts),
             routes.get("/api/v1/costs", routes.costs),
-            routes.post("/api/v1/alerts", routes.take_generic),
-            routes.post("/hooks/alertmanager", routes.take_alertmanager),
-            routes.post("/hooks/grafana", routes.take_grafana),
             routes.route("/ping/{job}", routes.ping, "GET", "POST"),
             routes.route("/ping/{job}/{what}", routes.ping, "GET", "POST"),
         ],
-        exception_handlers={HTTPException: _unrouted},
+        taking_in=[
+            routes.post("/api/v1/alerts", routes.take_generic),
+            routes.post("/hooks/alertmanager", routes.take_alertmanager),
+            routes.post("/hooks/grafana", routes.take_grafana),
+        ],
     )
 
 
@@ -74,6 +97,7 @@ class _Routes:
         self._serving = serving
         self._desk = serving.desk
         self._settings = serving.desk.settings.server
+        self._bridge: Bridge[tuple[Taken, ...]] = Bridge()
 
     def get(self, path: str, handler: Handler) -> Route:
         return self.route(path, handler, "GET")
@@ -175,7 +199,7 @@ class _Routes:
                 if isinstance(error, UsageError) or error.status in (413, 415):
                     # It is not sent again, so somebody has to know.
                     lost = hooks.refused(hook, desk.actor.name, str(error))
-                    await asyncio.wrap_future(self._serving.ingest.submit((lost,)))
+                    await self._bridge.result(self._serving.ingest.submit((lost,)))
                 raise
         except RequestError as error:
             if error.status in (408, 429):
@@ -196,7 +220,7 @@ class _Routes:
             said: Sequence[Observation] = read_it()
         else:
             said = await self._serving.work.run(read_it)
-        taken = await asyncio.wrap_future(self._serving.ingest.submit(said))
+        taken = await self._bridge.result(self._serving.ingest.submit(said))
         self._serving.metrics.ingest_s.observe(time.perf_counter() - began_s)
         return answers.document("taken", now, {"alerts": reading.taken(said, taken)})
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from mechexo.errors import BusyError, StateError
 
@@ -38,43 +36,70 @@ class Cursor(sqlite3.Cursor):
 
     connection: Connection
 
+    # No `with` here: every statement of every operation comes through.
     def execute(self, sql: str, parameters: Any = (), /) -> Cursor:
-        with explained(self.connection.path):
+        try:
             return super().execute(sql, parameters)
+        except sqlite3.Error as error:
+            _raise_in_words(self.connection.path, error)
 
     def executemany(self, sql: str, parameters: Any, /) -> Cursor:
-        with explained(self.connection.path):
+        try:
             return super().executemany(sql, parameters)
+        except sqlite3.Error as error:
+            _raise_in_words(self.connection.path, error)
 
     def executescript(self, sql_script: str, /) -> Cursor:
-        with explained(self.connection.path):
+        try:
             super().executescript(sql_script)
-            return self
+        except sqlite3.Error as error:
+            _raise_in_words(self.connection.path, error)
+        return self
 
     def fetchone(self) -> Any:
-        with explained(self.connection.path):
+        try:
             return super().fetchone()
+        except sqlite3.Error as error:
+            _raise_in_words(self.connection.path, error)
 
     def fetchmany(self, size: int | None = 1) -> list[Any]:
-        with explained(self.connection.path):
+        try:
             return super().fetchmany(size)
+        except sqlite3.Error as error:
+            _raise_in_words(self.connection.path, error)
 
     def fetchall(self) -> list[Any]:
-        with explained(self.connection.path):
+        try:
             return super().fetchall()
+        except sqlite3.Error as error:
+            _raise_in_words(self.connection.path, error)
 
     def __iter__(self) -> Any:
         # Around the whole and not around each row: lists have thousands of them.
-        with explained(self.connection.path):
+        try:
             yield from iter(super().__next__, None)
+        except sqlite3.Error as error:
+            _raise_in_words(self.connection.path, error)
 
 
-@contextmanager
-def explained(path: Path) -> Iterator[None]:
+class explained:  # noqa: N801 - used as a word of a `with`
     """Turns what SQLite and the system say into errors that tell the user what to do."""
-    try:
-        yield
-    except sqlite3.OperationalError as error:
+
+    __slots__ = ("_path",)
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, sqlite3.Error):
+            _raise_in_words(self._path, error)
+
+
+def _raise_in_words(path: Path, error: sqlite3.Error) -> NoReturn:
+    if isinstance(error, sqlite3.OperationalError):
         said = str(error)
         if "locked" in said or "busy" in said:
             raise BusyError(f"{path}: another program keeps the state file locked") from error
@@ -92,15 +117,14 @@ def explained(path: Path) -> Iterator[None]:
         if "readonly" in said or "disk I/O" in said:
             raise StateError(f"{path}: cannot write the state file: {said}") from error
         raise _strange(path, error) from error
-    except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
+    if isinstance(error, (sqlite3.IntegrityError, sqlite3.ProgrammingError)):
         # A rule of the schema that holds, or a statement of ours that is wrong: not the file's.
-        raise
-    except sqlite3.Error as error:
-        if "not a database" in str(error) or "malformed" in str(error):
-            raise StateError(
-                f"{path}: the state file is damaged ({error}); put a backup in its place"
-            ) from error
-        raise _strange(path, error) from error
+        raise error
+    if "not a database" in str(error) or "malformed" in str(error):
+        raise StateError(
+            f"{path}: the state file is damaged ({error}); put a backup in its place"
+        ) from error
+    raise _strange(path, error) from error
 
 
 def _strange(path: Path, error: sqlite3.Error) -> StateError:
@@ -137,10 +161,17 @@ def _no_room_beside(path: Path) -> bool:
     return disk.f_bavail * disk.f_frsize < 64 * 1024
 
 
-@contextmanager
-def reachable(path: Path) -> Iterator[None]:
+class reachable:  # noqa: N801 - used as a word of a `with`
     """Turns a system error on the file or its folder into one that names it."""
-    try:
-        yield
-    except OSError as error:
-        raise StateError(f"{path}: {error.strerror or error}") from error
+
+    __slots__ = ("_path",)
+
+    def __init__(self, path: Path | str) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, OSError):
+            raise StateError(f"{self._path}: {error.strerror or error}") from error
