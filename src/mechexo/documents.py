@@ -19,8 +19,17 @@ def json_text(
     name: str, at: datetime, body: Mapping[str, object], *, indent: int | None = None
 ) -> str:
     """`body` as the document `mechexo.<name>/1` of the moment `at`."""
+    return _text(name, at, plain(body), indent)
+
+
+def plain_json_text(name: str, at: datetime, body: Mapping[str, object]) -> str:
+    """The same for a body that has nothing in it but what JSON knows."""
+    return _text(name, at, body, None)
+
+
+def _text(name: str, at: datetime, body: Mapping[str, object], indent: int | None) -> str:
     document = {"schema": f"mechexo.{name}/1", "at": iso_z(at), **body}
-    return json.dumps(plain(document), ensure_ascii=False, indent=indent)
+    return json.dumps(document, ensure_ascii=False, indent=indent)
 
 
 def plain(value: Any) -> Any:

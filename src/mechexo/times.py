@@ -69,7 +69,9 @@ def exact_duration(duration: timedelta) -> str:
 def iso_z(moment: datetime) -> str:
     """Writes a moment as ISO 8601 in UTC with `Z` and microseconds, so that text order is time
     order."""
-    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    if moment.tzinfo is not UTC:
+        moment = moment.astimezone(UTC)
+    return f"{moment.isoformat(timespec='microseconds')[:-6]}Z"
 
 
 def from_iso_z(text: str) -> datetime:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import unicodedata
+from dataclasses import fields
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -141,3 +142,10 @@ def test_a_page_speaks_of_times_in_the_desk_s_zone_and_names_it() -> None:
     assert "silence 1 by root until 2026-03-08 14:38:55 EDT: drill" in body
     assert "since 2026-03-02 09:30:05 EST, seen once" in body
     assert "Z" not in body
+
+
+def test_cleaning_keeps_every_field_of_an_observation() -> None:
+    at = datetime(2026, 3, 2, tzinfo=UTC)
+    said = Observation("k", True, "high", "n", "s", "o", {"a": "b"}, "r", at, at)
+    assert clean_observation(said) == said
+    assert all(getattr(said, each.name) for each in fields(Observation))

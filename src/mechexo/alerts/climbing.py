@@ -70,7 +70,11 @@ def begin_ladder(draft: Draft, alert: Alert, why: str, *, together: bool, climbs
     anew = anew or not alert.pages or why == SOMEBODY_THERE
     said_at = alert.severity if anew else alert.paged_severity or alert.severity
     fresh = replace(
-        let_go(alert),
+        alert,
+        silenced_until=None,
+        suppressed_by=None,
+        held_until=None,
+        flapping_until=None,
         pages=alert.pages + 1,
         level=0,
         paged_severity=min(alert.severity, said_at, key=rank),
@@ -176,14 +180,15 @@ def _by_todays_clock(draft: Draft, alert: Alert, ladder: Ladder) -> Alert:
             if since is not None and since > draft.now:
                 # The clock was set back meanwhile.
                 alert = replace(alert, escalating_since=draft.now - ladder.after(alert.level))
-            alert = _waiting(alert, ladder, draft.now)
+            alert = _waiting(alert, ladder, draft.now, level=alert.level)
             draft.keep(alert)
         return alert
     if at <= draft.now + ladder.longest and since <= draft.now:
         return alert
     draft.event(alert, "clock", "the clock was set back: the next level counts from now")
     began = draft.now - ladder.after(alert.level)
-    alert = _waiting(replace(alert, escalating_since=began), ladder, draft.now)
+    alert = replace(alert, escalating_since=began)
+    alert = _waiting(alert, ladder, draft.now, level=alert.level)
     draft.keep(alert)
     return alert
 
@@ -200,7 +205,7 @@ def _tell_next(draft: Draft, alert: Alert, why: str, kind: str, *, together: boo
         draft.event(alert, "no_responder", f"{reason}; the next one is told at once")
     level = ladder.levels[number - 1]
     channels = level.for_severity(alert.severity)
-    told = _waiting(replace(alert, level=number), ladder, draft.now)
+    told = _waiting(alert, ladder, draft.now, level=number)
     draft.page(
         Page(alert.id, alert.pages, number, name, draft.now, together=together) for name in channels
     )
@@ -210,17 +215,19 @@ def _tell_next(draft: Draft, alert: Alert, why: str, kind: str, *, together: boo
     return told
 
 
-def _waiting(alert: Alert, ladder: Ladder, now: datetime) -> Alert:
-    """The alert with the moment of its next level, of the next climb, or of nothing more."""
+def _waiting(alert: Alert, ladder: Ladder, now: datetime, *, level: int) -> Alert:
+    """The alert at this level, with the moment of the next one, of the next climb, or of nothing
+    more."""
     if not ladder.climbs(alert.severity):
-        return replace(alert, next_level_at=None)
-    further = ladder.next_reaching(alert.level, alert.severity)
+        return replace(alert, level=level, next_level_at=None)
+    further = ladder.next_reaching(level, alert.severity)
     since = alert.escalating_since or now
+    next_at: datetime | None = None
     if further is not None:
-        return replace(alert, escalating_since=since, next_level_at=since + ladder.after(further))
-    if alert.climbs < ladder.repeat:
-        return replace(alert, escalating_since=since, next_level_at=now + ladder.repeat_every)
-    return replace(alert, escalating_since=since, next_level_at=None)
+        next_at = since + ladder.after(further)
+    elif alert.climbs < ladder.repeat:
+        next_at = now + ladder.repeat_every
+    return replace(alert, level=level, escalating_since=since, next_level_at=next_at)
 
 
 def page_elsewhere(draft: Draft, alert: Alert, stranded: Stranded) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -41,13 +43,35 @@ def calendars_ahead(desk: Desk) -> Calendars:
 def policy_of(desk: Desk, now: datetime, calendars: Calendars | None = None) -> Policy:
     """What the configuration says about paging, with whoever is on call at `now`."""
     settings = desk.settings
-    people = oncall.who(desk, now, calendars) if settings.oncall.schedules else {}
+    if not settings.oncall.schedules:
+        return _policy_of_everyone(_Same(settings))
+    people = oncall.who(desk, now, calendars)
     gaps = {
         name: oncall.gap_words(desk, name, now, calendars)
         for name, person in people.items()
         if person is None
     }
     return policy_from(settings, people, gaps)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Same:
+    """Settings, which never change, as what a memory finds again."""
+
+    settings: Settings
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and other.settings is self.settings
+
+    def __hash__(self) -> int:
+        return id(self.settings)
+
+
+@lru_cache(maxsize=4)
+def _policy_of_everyone(same: _Same) -> Policy:
+    """The policy of a configuration without schedules: the same at every moment, and asked for in
+    every transaction."""
+    return policy_from(same.settings, {})
 
 
 def policy_from(

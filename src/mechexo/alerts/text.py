@@ -6,7 +6,6 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import replace
 
 from mechexo.alerts.values import SEVERITIES, Observation
 from mechexo.config import redact
@@ -93,12 +92,16 @@ def clean_observation(observation: Observation) -> Observation:
     name = clean(observation.name, FIELD_LIMIT)
     if not observation.key.strip() or not name:
         raise UsageError("an alert needs a key and a name")
-    return replace(
-        observation,
+    # Not `replace`, which takes three times as long.
+    return Observation(
         key=clean_key(observation.key),
+        firing=observation.firing,
+        severity=observation.severity,
         name=name,
         summary=clean(observation.summary),
         source=clean(observation.source, FIELD_LIMIT),
-        runbook=clean(observation.runbook, FIELD_LIMIT),
         labels=clean_pairs(observation.labels),
+        runbook=clean(observation.runbook, FIELD_LIMIT),
+        observed_at=observation.observed_at,
+        began_at=observation.began_at,
     )

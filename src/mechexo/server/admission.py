@@ -28,6 +28,7 @@ class Admission:
         self._rate = RateLimit(desk.settings.server.per_minute)
         self._lock = threading.Lock()
         self._used: dict[int, datetime] = {}
+        self._acting: dict[tuple[str, Scope], Desk] = {}
 
     def admit(self, request: Request, scope: Scope) -> Desk:
         """The desk as the request's token acts on it.
@@ -38,7 +39,10 @@ class Admission:
         """
         token = security.authenticate(self._desk, shown_token(request), scope)
         self._count(token)
-        return security.acting_as(self._desk, token, scope)
+        if (acting := self._acting.get((token.name, scope))) is None:
+            acting = security.acting_as(self._desk, token, scope)
+            self._acting[token.name, scope] = acting
+        return acting
 
     def take_used(self) -> dict[int, datetime]:
         """The tokens, by id, that were used since this was last asked, and when."""

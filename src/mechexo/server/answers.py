@@ -8,7 +8,7 @@ from datetime import datetime
 
 from starlette.responses import Response
 
-from mechexo.documents import json_text
+from mechexo.documents import json_text, plain_json_text
 from mechexo.errors import (
     BusyError,
     MechexoError,
@@ -38,6 +38,11 @@ def document(name: str, at: datetime, body: Mapping[str, object], status: int = 
     return _json(json_text(name, at, body), status)
 
 
+def taken(at: datetime, alerts: list[dict[str, object]]) -> Response:
+    """The document `mechexo.taken/1`, of texts and numbers only."""
+    return _json(plain_json_text("taken", at, {"alerts": alerts}), 200)
+
+
 def refusal(error: MechexoError) -> Response:
     """A known failure, in its own words."""
     status, headers = _status(error)
@@ -54,7 +59,7 @@ def _json(text: str, status: int, headers: Mapping[str, str] | None = None) -> R
     # Nothing here may be kept by a proxy: it is as of now.
     fixed = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
     content = f"{text}\n".encode("utf-8", "backslashreplace")
-    return Response(content, status, {**fixed, **(headers or {})}, media_type=JSON)
+    return Response(content, status, {**fixed, **headers} if headers else fixed, media_type=JSON)
 
 
 def _status(error: MechexoError) -> tuple[int, dict[str, str]]:

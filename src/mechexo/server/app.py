@@ -222,7 +222,7 @@ class _Routes:
             said = await self._serving.work.run(read_it)
         taken = await self._bridge.result(self._serving.ingest.submit(said))
         self._serving.metrics.ingest_s.observe(time.perf_counter() - began_s)
-        return answers.document("taken", now, {"alerts": reading.taken(said, taken)})
+        return answers.taken(now, reading.taken(said, taken))
 
     async def _body(self, request: Request) -> bytes:
         return await read_body(

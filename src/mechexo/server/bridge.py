@@ -19,7 +19,10 @@ class Bridge(Generic[Result]):
     """
 
     def __init__(self) -> None:
-        self._arrived: deque[tuple[asyncio.Future[Result], Future[Result]]] = deque()
+        self._arrived: deque[
+            tuple[asyncio.Future[Result], BaseException, None]
+            | tuple[asyncio.Future[Result], None, Result]
+        ] = deque()
         self._is_told = False
 
     async def result(self, answer: Future[Result]) -> Result:
@@ -39,7 +42,13 @@ class Bridge(Generic[Result]):
         waiter: asyncio.Future[Result],
         answer: Future[Result],
     ) -> None:
-        self._arrived.append((waiter, answer))
+        if answer.cancelled():
+            return
+        # Asked in the answering thread: the loop shall wait for no lock.
+        if (error := answer.exception()) is not None:
+            self._arrived.append((waiter, error, None))
+        else:
+            self._arrived.append((waiter, None, answer.result()))
         # Set back before the loop takes what is there: what comes after that is told again.
         if not self._is_told and not loop.is_closed():
             self._is_told = True
@@ -48,10 +57,10 @@ class Bridge(Generic[Result]):
     def _take(self) -> None:
         self._is_told = False
         while self._arrived:
-            waiter, answer = self._arrived.popleft()
-            if waiter.done() or answer.cancelled():
+            arrived = self._arrived.popleft()
+            if arrived[0].done():
                 continue
-            if (error := answer.exception()) is not None:
-                waiter.set_exception(error)
+            if arrived[1] is not None:
+                arrived[0].set_exception(arrived[1])
             else:
-                waiter.set_result(answer.result())
+                arrived[0].set_result(arrived[2])
