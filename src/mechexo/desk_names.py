@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
     from mechexo.config.models import Settings
 
-ALWAYS = frozenset({"tick_*", "uptime_fast_burn", "uptime_slow_burn", "channel_failing"})
+ALWAYS = frozenset(
+    {"tick_*", "uptime_fast_burn", "uptime_slow_burn", "channel_failing", "damaged_*"}
+)
 """The alerts about mechexo itself and its objective, which need no configuration."""
 
 

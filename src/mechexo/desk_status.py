@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -76,6 +76,8 @@ class Facts:
     """The flows and repositories of the configuration, as their cards show them."""
     undelivered: Sequence[str] = ()
     """Alerts that nobody was told of, and channels that gave a message up, a sentence each."""
+    damaged: Sequence[str] = ()
+    """Rows of the state file that cannot be read, a sentence each."""
 
 
 def judge(facts: Facts) -> tuple[Reason, ...]:
@@ -85,13 +87,15 @@ def judge(facts: Facts) -> tuple[Reason, ...]:
     trading is halted (a probe that `halts_trading` is critical, whatever its severity) or that
     cannot be told (it is unknown); a critical alert has been unacknowledged past its first
     escalation; the last tick is missing, failed in a part, is older than three intervals or lies
-    in the future; a delivery is overdue; nobody was told of an alert that somebody must know.
+    in the future; a delivery is overdue; nobody was told of an alert that somebody must know; a
+    row of the state file that is in force cannot be read.
     """
     return (
         *_probe_reasons(facts),
         *_alert_reasons(facts),
         *_tick_reasons(facts),
         *_delivery_reasons(facts),
+        *(Reason(sentence, known=False) for sentence in facts.damaged),
     )
 
 
@@ -174,8 +178,8 @@ def status_after_tick(
     desk: Desk, last_tick_at: datetime | None, failed_stages: Sequence[Stage] = ()
 ) -> DeskStatus:
     """The status, given when the last tick ran and which of its stages failed."""
-    from mechexo import channel_words, ci_words, orchestrator_words
-    from mechexo.alerts import oncall
+    from mechexo import channel_words, ci_words, damage_words, orchestrator_words
+    from mechexo.alerts import damage_reading, oncall
     from mechexo.alerts import reading as alerts
     from mechexo.flow_words import as_probe
     from mechexo.flows import reading as flows
@@ -203,6 +207,8 @@ def status_after_tick(
         channel_words.as_probe(name, proven_at, now, failures.get(name))
         for name, proven_at in alerts.last_proven(desk).items()
     ]
+    damaged = damage_reading.damaged(desk)
+    channels += damage_words.as_probe(damaged, now)
     uptime = health.uptime(desk)
     reasons = judge(
         Facts(
@@ -217,6 +223,7 @@ def status_after_tick(
             oldest_due_s=alerts.oldest_due_s(desk),
             flows=named,
             undelivered=(*alerts.undelivered(desk), *channel_words.given_up(failures)),
+            damaged=damage_words.sentences(damaged),
         )
     )
     return DeskStatus(
@@ -227,7 +234,7 @@ def status_after_tick(
         ops_ok=not reasons,
         reasons=tuple(reason.text for reason in reasons),
         cards=health.cards(desk, [*probes, *named, *channels], uptime),
-        alerts=alerts.counts(desk),
+        alerts=replace(alerts.counts(desk), damaged=sum(each.what == "alert" for each in damaged)),
         oncall=oncall.now(desk),
         uptime=uptime,
         last_tick_at=last_tick_at,
@@ -249,6 +256,7 @@ def status_document(status: DeskStatus) -> dict[str, object]:
             "by_severity": status.alerts.by_severity,
             "oldest_s": status.alerts.oldest_s,
             "kept_back": status.alerts.kept_back,
+            "damaged": status.alerts.damaged,
         },
         "oncall": {"level1": status.oncall.level1, "quiet_hours": status.oncall.quiet_hours},
         "uptime": _uptime_document(status.uptime),

@@ -146,7 +146,8 @@ def tick(desk: Desk, *, deadline_s: float = 11.0) -> TickReport:
 
 
 def _tick(desk: Desk, deadline_s: float) -> TickReport:
-    from mechexo.alerts import handing_over
+    from mechexo import damage_words
+    from mechexo.alerts import damage_reading, handing_over
     from mechexo.alerts import operations as alerts
     from mechexo.flows import operations as flows
     from mechexo.flows import pruning
@@ -221,10 +222,12 @@ def _tick(desk: Desk, deadline_s: float) -> TickReport:
     if handing_over.wants_handovers(desk):
         over_s = this.left_s(keeping_s=alerting_s + sending_s + closing_s)
         this.run("handovers", over_s, lambda: handing_over.tell_handovers(desk))
+    damaged = this.attempt("damage", lambda: damage_reading.damaged(desk)) or ()
     observations += stage_observations(this.stages)
 
     def observe() -> tuple[tuple[Alert, ...], tuple[str, ...]]:
         before = alerts.list_alerts(desk)
+        observations.extend(damage_words.observations(damaged, before))
         # Which flows there are is not known when nobody could look.
         known = [each for each in before if standings is not None or each.source != "flow"]
         said = [*observations, *gone(known, observations, settings)]

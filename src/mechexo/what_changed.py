@@ -261,7 +261,10 @@ def _alerts(
 ) -> Iterable[Happening]:
     from mechexo.alerts import reading
 
-    found, more = reading.started_around(desk, watch.at, start=start, end=end, most=MOST_ALERTS)
+    found, damaged, more = reading.started_around(
+        desk, watch.at, start=start, end=end, most=MOST_ALERTS
+    )
+    gaps += [Gap(ALERTS, each.words) for each in damaged]
     if more:
         gaps.append(Gap(ALERTS, f"more than {MOST_ALERTS} started; see: mechexo alerts list"))
     for alert in found:

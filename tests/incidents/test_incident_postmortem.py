@@ -147,7 +147,7 @@ def test_a_damaged_alert_costs_the_postmortem_a_part_and_not_the_whole(
     with desk.state.write() as transaction:
         transaction.execute("UPDATE alert SET labels = '{'")
     text = postmortem(desk, number)
-    assert section(text, "What changed before").strip().startswith("Not known: ")
+    assert "alerts: alert 1 (feed" in section(text, "What changed before")
     assert "alert 1 is damaged" in section(text, "Open questions")
     assert "restarted the handler" in section(text, "Timeline")
 

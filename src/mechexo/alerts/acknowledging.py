@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 
 from mechexo.actor import Role
 from mechexo.alerts import records, rules, timeline_records
+from mechexo.alerts.alert_rows import alert_of_row
 from mechexo.alerts.book import apply_step, store
 from mechexo.alerts.configured import calendars_ahead, policy_of
+from mechexo.alerts.damage import DamagedRowError
 from mechexo.alerts.reading import as_of, known
 from mechexo.alerts.text import clean
 from mechexo.alerts.values import Alert, AlertState
@@ -72,7 +74,8 @@ def acknowledge(
 def resolve(desk: Desk, alert_id: int, *, reason: str = "") -> Alert:
     """Closes an alert by hand. If its source still sees the trouble, a new alert opens.
 
-    One that is resolved stays as it is, without an entry in the audit log.
+    One that is resolved stays as it is, without an entry in the audit log. One that cannot be read
+    is made readable, too; what stood there goes into the audit log.
 
     Raises:
         NotFoundError: there is no alert with this id.
@@ -82,15 +85,22 @@ def resolve(desk: Desk, alert_id: int, *, reason: str = "") -> Alert:
         "alerts.resolve", str(alert_id), needs=Role.RESPONDER, reason=clean(reason)
     ) as operation:
         connection = operation.transaction.connection
-        alert = known(records.alert_by_id(connection, alert_id), alert_id, desk)
-        if not alert.is_open:
-            operation.unchanged = True
-            return alert
-        over, effects = rules.resolve(
-            alert, now, desk.actor.name, clean(reason), policy_of(desk, now, calendars)
-        )
-        operation.before, operation.after = {"state": alert.state}, {"state": over.state}
-        store(operation.transaction, effects, now)
+        policy, who, why = policy_of(desk, now, calendars), desk.actor.name, clean(reason)
+        row = records.row_by_id(connection, alert_id)
+        try:
+            alert = known(alert_of_row(row) if row else None, alert_id, desk)
+        except DamagedRowError as error:
+            from mechexo.alerts.mending import close_alert
+
+            assert row is not None
+            over = close_alert(operation, row, error.damaged, now, who, why, policy)
+        else:
+            if not alert.is_open:
+                operation.unchanged = True
+                return alert
+            over, effects = rules.resolve(alert, now, who, why, policy)
+            operation.before, operation.after = {"state": alert.state}, {"state": over.state}
+            store(operation.transaction, effects, now)
         # What it caused pages now, if it still fires.
         apply_step(desk, operation.transaction, now, (), calendars=calendars, thorough=False)
     return over

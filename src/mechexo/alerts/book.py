@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from mechexo.alerts import outbox, outbox_reading, records, silence_records, timeline_records
 from mechexo.alerts.configured import policy_of
+from mechexo.alerts.damage import key_beside
 from mechexo.alerts.effects import AlertsState, Effects, Recent
 from mechexo.alerts.maintenance import windows_at
 from mechexo.alerts.records import Wanted
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from mechexo.alerts.calendars import Calendars
     from mechexo.alerts.effects import Stranded, Unreached
     from mechexo.alerts.policy import Policy
+    from mechexo.alerts.records import Opened
     from mechexo.alerts.values import Alert, Observation
     from mechexo.desk import Desk
     from mechexo.state import Transaction
@@ -50,14 +53,14 @@ def apply_step(
     if outbox_too:
         stranded = outbox_reading.stranded(connection, desk.settings.channels)
         unreached = outbox_reading.unreached(connection, now, desk.settings.alerts.fallback_after)
-    keys = [each.key for each in observations]
-    if whole:
-        alerts = records.all_open_alerts(connection)
-    else:
-        alerts = records.open_alerts(
+
+    def opened(said: Collection[Observation]) -> Opened:
+        if whole:
+            return records.all_open_alerts(connection)
+        return records.open_alerts(
             connection,
             Wanted(
-                keys=keys,
+                keys=[each.key for each in said],
                 ids=[*stranded, *unreached],
                 severities=policy.wanted,
                 now=now,
@@ -68,6 +71,12 @@ def apply_step(
                 thorough=thorough,
             ),
         )
+
+    alerts, damaged = opened(observations)
+    beside: dict[str, str] = {}
+    if damaged and any(each.key in damaged for each in observations):
+        observations, beside = _told_beside(observations, damaged)
+        alerts, _ = opened(observations)
     since = now - policy.flapping_window
     silences = silence_records.active_silences(connection, now)
     state = AlertsState(
@@ -82,7 +91,28 @@ def apply_step(
     )
     _, effects = step(state, now, observations)
     store(transaction, effects, now)
-    return effects
+    return _as_observed(effects, beside) if beside else effects
+
+
+def _told_beside(
+    observations: Collection[Observation], damaged: Mapping[str, int]
+) -> tuple[list[Observation], dict[str, str]]:
+    """What is said of trouble whose open alert cannot be read goes to an alert beside that one, so
+    that it pages, rises and ends like any other; and what its key was, by the key beside."""
+    said, keys = [], {}
+    for each in observations:
+        if each.key in damaged:
+            key = key_beside(each.key, damaged[each.key])
+            keys[key] = each.key
+            each = replace(each, key=key)
+        said.append(each)
+    return said, keys
+
+
+def _as_observed(effects: Effects, keys: Mapping[str, str]) -> Effects:
+    """The effects as who observed knows them: with the key that they said."""
+    alerts = (replace(each, key=keys.get(each.key, each.key)) for each in effects.alerts)
+    return replace(effects, alerts=tuple(alerts))
 
 
 def _recent(

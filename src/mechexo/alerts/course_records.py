@@ -8,9 +8,11 @@ import sqlite3
 from collections.abc import Collection, Iterable
 from datetime import datetime
 
-from mechexo.alerts.records import SELECT, alert_of_row
-from mechexo.alerts.values import NOTICE_SOURCE, Alert, AlertMoment, AnsweredAlert
-from mechexo.times import from_iso_z, iso_z
+from mechexo.alerts import cells
+from mechexo.alerts.alert_rows import SELECT, readable
+from mechexo.alerts.damage import Damaged
+from mechexo.alerts.values import NOTICE_SOURCE, SEVERITIES, Alert, AlertMoment, AnsweredAlert
+from mechexo.times import iso_z
 
 
 def started(
@@ -18,11 +20,12 @@ def started(
 ) -> tuple[tuple[Alert, ...], tuple[int, ...], bool]:
     """The alerts that started from `start` to `end`, oldest first, at most the first `most`; the
     ids of rows that cannot be read; and whether there were more. Notices are none."""
-    rows = connection.execute(
+    rows = cells.rows(
+        connection,
         f"{SELECT} WHERE started_at BETWEEN ? AND ? AND source <> ? "
         "ORDER BY started_at, id LIMIT ?",
         (iso_z(start), iso_z(end), NOTICE_SOURCE, most + 1),
-    ).fetchall()
+    )
     return (*_readable(rows[:most]), len(rows) > most)
 
 
@@ -31,7 +34,8 @@ def with_ids(
 ) -> tuple[tuple[Alert, ...], tuple[int, ...]]:
     """These alerts, oldest first, and the ids of rows that cannot be read; those that are not kept
     any more are in neither."""
-    rows = connection.execute(
+    rows = cells.rows(
+        connection,
         f"{SELECT} WHERE id IN (SELECT value FROM json_each(?)) ORDER BY started_at, id",  # noqa: S608
         (json.dumps(list(ids)),),
     )
@@ -43,7 +47,8 @@ def moments_of(
 ) -> tuple[tuple[AlertMoment, ...], int, bool]:
     """What happened to these alerts, sending attempts included, oldest first, at most the first
     `most`; how many rows cannot be read; and whether there were more."""
-    rows = connection.execute(
+    rows = cells.rows(
+        connection,
         """
         SELECT id, alert_id, at, kind, detail, actor, '' AS channel, '' AS message, 0 AS number
         FROM alert_event WHERE alert_id IN (SELECT value FROM json_each(:ids))
@@ -55,13 +60,14 @@ def moments_of(
         ORDER BY 3, 9, 1 LIMIT :most
         """,
         {"ids": json.dumps(list(ids)), "most": most + 1},
-    ).fetchall()
+    )
     found, damaged = [], 0
     for row in rows[:most]:
-        try:
-            found.append(AlertMoment(row[0], row[1], from_iso_z(row[2]), *row[3:]))
-        except (ValueError, TypeError):
+        at = cells.moment_or_none(row[2])
+        if at is None or not all(isinstance(said, str) for said in row[3:8]):
             damaged += 1
+        else:
+            found.append(AlertMoment(row[0], row[1], at, *row[3:]))
     return tuple(found), damaged, len(rows) > most
 
 
@@ -74,13 +80,8 @@ def last_change(connection: sqlite3.Connection) -> tuple[int, int]:
 
 
 def _readable(rows: Iterable[sqlite3.Row]) -> tuple[tuple[Alert, ...], tuple[int, ...]]:
-    found, damaged = [], []
-    for row in rows:
-        try:
-            found.append(alert_of_row(row))
-        except (ValueError, TypeError, KeyError):
-            damaged.append(int(row["id"]))
-    return tuple(found), tuple(damaged)
+    found, damaged = readable(rows)
+    return tuple(found), tuple(each.id for each in damaged)
 
 
 def answered(
@@ -88,7 +89,8 @@ def answered(
 ) -> tuple[tuple[AnsweredAlert, ...], int]:
     """When the alerts that started from `start` to before `end` were acknowledged and resolved,
     oldest first; and how many rows could not be read. Notices are none."""
-    rows = connection.execute(
+    rows = cells.rows(
+        connection,
         "SELECT severity, started_at, acknowledged_at, resolved_at FROM alert "
         "INDEXED BY alert_started WHERE started_at >= ? AND started_at < ? AND source <> ? "
         "ORDER BY started_at, id",
@@ -96,13 +98,14 @@ def answered(
     )
     found, damaged = [], 0
     for severity, *moments in rows:
-        try:
-            began, known, over = (None if each is None else from_iso_z(each) for each in moments)
-        except (ValueError, TypeError):
+        began, known, over = map(cells.moment_or_none, moments)
+        unreadable = [
+            m for m, at in zip(moments, (began, known, over), strict=True) if m and not at
+        ]
+        if began is None or unreadable or severity not in SEVERITIES:
             damaged += 1
             continue
-        if began is not None:
-            found.append(AnsweredAlert(severity, began, known, over))
+        found.append(AnsweredAlert(severity, began, known, over))
     return tuple(found), damaged
 
 
@@ -117,3 +120,30 @@ def noisiest_keys(
         (iso_z(start), iso_z(end), NOTICE_SOURCE, most),
     )
     return tuple((row[0], row[1]) for row in rows)
+
+
+def label_names(connection: sqlite3.Connection) -> frozenset[str]:
+    """The names of all labels that any alert has, open or resolved."""
+    rows = cells.rows(
+        connection,
+        "SELECT DISTINCT each.key FROM alert, "
+        "json_each(CASE WHEN json_valid(alert.labels) THEN alert.labels ELSE '{}' END) AS each",
+    )
+    return frozenset(row[0] for row in rows if isinstance(row[0], str))
+
+
+def started_between(
+    connection: sqlite3.Connection, start: datetime, end: datetime, limit: int, *, last: bool
+) -> tuple[tuple[Alert, ...], tuple[Damaged, ...]]:
+    """The first, or `last`, alerts that started from `start` to `end`, oldest first, and what of
+    them cannot be read; notices are none."""
+    order = "DESC" if last else "ASC"
+    rows = cells.rows(
+        connection,
+        f"{SELECT} WHERE started_at BETWEEN ? AND ? AND source <> ? "
+        f"ORDER BY started_at {order}, id {order} LIMIT ?",
+        (iso_z(start), iso_z(end), NOTICE_SOURCE, limit),
+    )
+    found, damaged = readable(rows)
+    found.sort(key=lambda alert: (alert.started_at, alert.id))
+    return tuple(found), tuple(damaged)

@@ -11,6 +11,7 @@ from mechexo.alerts.acknowledging import acknowledge, resolve
 from mechexo.alerts.book import apply_step
 from mechexo.alerts.channels.mailbox import mailbox
 from mechexo.alerts.configured import calendars_ahead
+from mechexo.alerts.damage_reading import damage_of, damaged
 from mechexo.alerts.history import deliveries_today, history_24h, statistics
 from mechexo.alerts.inbound import keys
 from mechexo.alerts.reading import (
@@ -19,6 +20,7 @@ from mechexo.alerts.reading import (
     deliveries,
     get_alert,
     list_alerts,
+    list_with_damage,
     oldest_due_s,
     outlooks,
     timeline,
@@ -49,6 +51,8 @@ __all__ = [
     "acknowledgement_notes",
     "counts",
     "covered",
+    "damage_of",
+    "damaged",
     "deliver_due",
     "deliveries",
     "deliveries_today",
@@ -56,6 +60,7 @@ __all__ = [
     "history_24h",
     "keep_time",
     "list_alerts",
+    "list_with_damage",
     "mailbox",
     "maintenance_now",
     "never_seen",

@@ -11,12 +11,13 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from mechexo.alerts import outbox_reading, records, timeline_records
+from mechexo.alerts import course_records, outbox_reading, records, timeline_records
 from mechexo.alerts.values import OPEN, Alert, AlertState
 from mechexo.errors import NotFoundError
 from mechexo.times import stamps_in_zone
 
 if TYPE_CHECKING:
+    from mechexo.alerts.damage import Damaged
     from mechexo.alerts.escalation import Outlook
     from mechexo.alerts.values import AlertCounts, AlertEvent, Delivery
     from mechexo.desk import Desk
@@ -40,11 +41,22 @@ def list_alerts(
     return tuple(as_of(alert, now) for alert in found)
 
 
+def list_with_damage(
+    desk: Desk, *, states: Collection[AlertState] = OPEN, limit: int | None = None
+) -> tuple[tuple[Alert, ...], tuple[Damaged, ...]]:
+    """The same, and the alerts that cannot be read, oldest first; whatever the states, those that
+    are not surely resolved are among them."""
+    now = desk.clock.now()
+    found, damaged = records.alerts_and_damage(desk.state.reader(), states, limit)
+    return tuple(as_of(alert, now) for alert in found), damaged
+
+
 def get_alert(desk: Desk, alert_id: int) -> Alert:
     """One alert, open or resolved.
 
     Raises:
         NotFoundError: there is no alert with this id.
+        DamagedRowError: it cannot be read.
     """
     found = records.alert_by_id(desk.state.reader(), alert_id)
     return as_of(known(found, alert_id, desk), desk.clock.now())
@@ -52,21 +64,29 @@ def get_alert(desk: Desk, alert_id: int) -> Alert:
 
 def started_around(
     desk: Desk, moment: datetime, *, start: datetime, end: datetime, most: int
-) -> tuple[tuple[Alert, ...], bool]:
+) -> tuple[tuple[Alert, ...], tuple[Damaged, ...], bool]:
     """The alerts that started from `start` to `end`, oldest first: the last `most` up to a moment
-    between and the first `most` after it; and whether there were more."""
+    between and the first `most` after it; what of them cannot be read; and whether there were
+    more."""
     connection, now = desk.state.reader(), desk.clock.now()
-    before = records.started_between(connection, start, moment, most + 1, last=True)
+    before, wrong = course_records.started_between(connection, start, moment, most + 1, last=True)
     # Microseconds are the smallest that is recorded.
     later = moment + timedelta.resolution
-    after = records.started_between(connection, later, end, most + 1, last=False)
+    after, bad = course_records.started_between(connection, later, end, most + 1, last=False)
     found = (*before[-most:], *after[:most])
-    return tuple(as_of(alert, now) for alert in found), max(len(before), len(after)) > most
+    more = max(len(before) + len(wrong), len(after) + len(bad)) > most
+    return tuple(as_of(alert, now) for alert in found), (*wrong, *bad), more
 
 
 def timeline(desk: Desk, alert_id: int) -> tuple[AlertEvent, ...]:
-    """Why somebody was, or was not, told: everything that happened to the alert, oldest first."""
-    get_alert(desk, alert_id)
+    """Why somebody was, or was not, told: everything that happened to the alert, oldest first. What
+    of it cannot be read is not in it: `damage_of` tells of that.
+
+    Raises:
+        NotFoundError: there is no alert with this id.
+    """
+    if records.row_by_id(desk.state.reader(), alert_id) is None:
+        known(None, alert_id, desk)
     return timeline_records.timeline_of(desk.state.reader(), alert_id)
 
 
@@ -133,7 +153,7 @@ def undelivered(desk: Desk) -> tuple[str, ...]:
     gaps = _gaps(desk, [row["id"] for row in named if not row["why"]])
     said = [
         f"nobody was told about alert {row['id']} ({row['severity']} {row['name']}): "
-        + (f"could not be delivered: {row['why']}" if row["why"] else gaps[row["id"]])
+        + (f"could not be delivered: {row['why']}" if row["why"] else gaps.get(row["id"], ""))
         for row in named
     ]
     if more := len(found) - len(said):

@@ -5,54 +5,37 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
 
+from mechexo.alerts import cells
+from mechexo.alerts.alert_rows import (
+    SELECT,
+    UPSERT,
+    alert_of_row,
+    readable,
+    row_of,
+    salvaged,
+)
+from mechexo.alerts.damage import Damaged
 from mechexo.alerts.values import (
     FIRED_AGAIN,
-    NOTICE_SOURCE,
     SEVERITIES,
     Alert,
     AlertCounts,
     AlertState,
 )
-from mechexo.times import from_iso_z, iso_z
+from mechexo.times import iso_z
 
-_COLUMNS = tuple(field.name for field in fields(Alert))
-_MOMENTS = frozenset(
-    {
-        "started_at",
-        "last_seen_at",
-        "acknowledged_at",
-        "resolved_at",
-        "next_level_at",
-        "held_until",
-        "silenced_until",
-        "escalating_since",
-        "remind_at",
-        "flapping_until",
-        "began_at",
-        "over_seen_at",
-    }
-)
-_PLACES_OF_MOMENTS = tuple(place for place, name in enumerate(_COLUMNS) if name in _MOMENTS)
-_PLACE_OF_LABELS = _COLUMNS.index("labels")
-_PLACE_OF_STATE = _COLUMNS.index("state")
-_read_labels = json.JSONDecoder().raw_decode
-_STATES = {state.value: state for state in AlertState}
-SELECT = f"SELECT {', '.join(_COLUMNS)} FROM alert"  # noqa: S608
-_UPSERT = (
-    f"INSERT INTO alert ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))}) "  # noqa: S608
-    "ON CONFLICT (id) DO UPDATE SET "
-    + ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS if name != "id")
-)
 _WORST_FIRST = (
     "CASE severity WHEN 'critical' THEN 0 WHEN 'high' THEN 1 WHEN 'medium' THEN 2 "
     "WHEN 'low' THEN 3 ELSE 4 END, started_at DESC, id DESC"
 )
 _FIRING_FIRST = "CASE state WHEN 'firing' THEN 0 WHEN 'acknowledged' THEN 1 ELSE 2 END"
 _PRUNED_AT_ONCE = 500
+_LIKE_A_MOMENT = (
+    "GLOB '[12][0-9][0-9][0-9]-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9].*Z'"
+)
 LARGEST = 2**63 - 1
 """SQLite takes no larger whole number; nothing stored has one."""
 
@@ -64,20 +47,40 @@ def next_alert_id(connection: sqlite3.Connection) -> int:
 
 
 def alert_by_id(connection: sqlite3.Connection, alert_id: int) -> Alert | None:
-    """One alert, open or resolved."""
-    if abs(alert_id) > LARGEST:
-        return None
-    row = connection.execute(f"{SELECT} WHERE id = ?", (alert_id,)).fetchone()
+    """One alert, open or resolved.
+
+    Raises:
+        DamagedRowError: it cannot be read.
+    """
+    row = row_by_id(connection, alert_id)
     return alert_of_row(row) if row else None
 
 
+def row_by_id(connection: sqlite3.Connection, alert_id: int) -> sqlite3.Row | None:
+    """The row of one alert as it stands there, damaged or not."""
+    if abs(alert_id) > LARGEST:
+        return None
+    found = cells.rows(connection, f"{SELECT} WHERE id = ?", (alert_id,))
+    return found[0] if found else None
+
+
 def alerts_by_id(connection: sqlite3.Connection, ids: Collection[int]) -> dict[int, Alert]:
-    """These alerts, open or resolved; those that do not exist are not in it."""
-    rows = connection.execute(
+    """These alerts, open or resolved; those that do not exist are not in it. Of one that cannot be
+    read it has what can."""
+    rows = cells.rows(
+        connection,
         f"{SELECT} WHERE id IN (SELECT value FROM json_each(?))",  # noqa: S608
         (json.dumps(list(ids)),),
     )
-    return {alert.id: alert for alert in map(alert_of_row, rows)}
+    alerts, damaged = readable(rows)
+    found = {alert.id: alert for alert in alerts}
+    wrong = {each.id: each for each in damaged}
+    for row in rows if damaged else ():
+        if row["id"] in wrong:
+            known = salvaged(row)
+            said = f"{wrong[row['id']].words}. {known.summary}"
+            found[known.id] = replace(known, summary=said.strip())
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,9 +130,14 @@ _OPEN_ALERTS = (
 )
 
 
-def open_alerts(connection: sqlite3.Connection, wanted: Wanted) -> dict[str, Alert]:
-    """The open alerts that a step has to look at, by key."""
-    rows = connection.execute(
+Opened = tuple[dict[str, Alert], dict[str, int]]
+"""Open alerts by key; and those that cannot be read, their ids by key where that can."""
+
+
+def open_alerts(connection: sqlite3.Connection, wanted: Wanted) -> Opened:
+    """The open alerts that a step has to look at."""
+    rows = cells.rows(
+        connection,
         _OPEN_ALERTS,
         {
             "keys": json.dumps(list(wanted.keys)),
@@ -143,7 +151,13 @@ def open_alerts(connection: sqlite3.Connection, wanted: Wanted) -> dict[str, Ale
             "thorough": int(wanted.thorough),
         },
     )
-    return {alert.key: alert for alert in map(alert_of_row, rows)}
+    return _by_key(rows)
+
+
+def _by_key(rows: Iterable[sqlite3.Row]) -> Opened:
+    alerts, damaged = readable(rows)
+    found = {alert.key: alert for alert in alerts}
+    return found, {each.key: each.id for each in damaged if each.key}
 
 
 def open_with_one_of(
@@ -167,10 +181,10 @@ def open_with_one_of(
         conditions.append(f"({' AND '.join(parts) or '1'})")
     if not conditions:
         return ()
-    rows = connection.execute(
-        f"{SELECT} WHERE state <> 'resolved' AND ({' OR '.join(conditions)})", values
+    rows = cells.rows(
+        connection, f"{SELECT} WHERE state <> 'resolved' AND ({' OR '.join(conditions)})", values
     )
-    return tuple(sorted(map(alert_of_row, rows), key=lambda alert: alert.id))
+    return tuple(sorted(readable(rows)[0], key=lambda alert: alert.id))
 
 
 def openings(
@@ -201,87 +215,127 @@ def last_ends(
         "LIMIT 1) FROM json_each(?) AS each)",
         (json.dumps(list(keys)),),
     )
-    return {key: (alert_id, from_iso_z(seen_at)) for key, alert_id, seen_at in rows}
+    return {
+        key: (alert_id, at)
+        for key, alert_id, seen_at in rows
+        if (at := cells.moment_or_none(seen_at)) is not None
+    }
 
 
-def all_open_alerts(connection: sqlite3.Connection) -> dict[str, Alert]:
-    """Every open alert by its key: for a silence, which may cover any of them."""
-    rows = connection.execute(f"{SELECT} WHERE state <> 'resolved'")
-    return {alert.key: alert for alert in map(alert_of_row, rows)}
+def all_open_alerts(connection: sqlite3.Connection) -> Opened:
+    """Every open alert: for a silence, which may cover any of them."""
+    return _by_key(cells.rows(connection, f"{SELECT} WHERE state <> 'resolved'"))
+
+
+def damaged_open(connection: sqlite3.Connection) -> tuple[Damaged, ...]:
+    """The open alerts that cannot be read, oldest first."""
+    rows = cells.rows(connection, f"{SELECT} WHERE state <> 'resolved'")
+    return tuple(sorted(readable(rows)[1], key=lambda each: each.id))
 
 
 def alerts_in(
     connection: sqlite3.Connection, states: Collection[AlertState], limit: int | None
 ) -> tuple[Alert, ...]:
     """Alerts in any of the states, worst severity first, then newest; with the resolved ones, those
-    that fire come before those that somebody knows, and those before the resolved."""
+    that fire come before those that somebody knows, and those before the resolved. What cannot be
+    read is not in it: `alerts_and_damage` tells of that too."""
+    return alerts_and_damage(connection, states, limit)[0]
+
+
+def alerts_and_damage(
+    connection: sqlite3.Connection, states: Collection[AlertState], limit: int | None
+) -> tuple[tuple[Alert, ...], tuple[Damaged, ...]]:
+    """The same, and the rows among them that cannot be read."""
     marks = ", ".join("?" * len(states))
     wanted, left = [state.value for state in states], -1 if limit is None else min(limit, LARGEST)
     if AlertState.RESOLVED in states:
-        rows = connection.execute(
+        rows = cells.rows(
+            connection,
             f"{SELECT} WHERE state IN ({marks}) ORDER BY {_FIRING_FIRST}, {_WORST_FIRST} LIMIT ?",
             (*wanted, left),
         )
-        return tuple(map(alert_of_row, rows.fetchall()))
+        return _told([*rows, *cells.rows(connection, _STRANGE)])
     # The index of the open alerts has each severity in this order already: nothing is sorted.
     of_one = (
         f"{SELECT} WHERE state <> 'resolved' AND state IN ({marks}) AND severity = ? "
         "ORDER BY started_at DESC, id DESC LIMIT ?"
     )
-    found: list[Alert] = []
+    found: list[sqlite3.Row] = []
     for severity in SEVERITIES:
         rest = left if left < 0 else left - len(found)
-        rows = connection.execute(of_one, (*wanted, severity, rest))
-        found += map(alert_of_row, rows.fetchall())
-    return tuple(found)
+        found += cells.rows(connection, of_one, (*wanted, severity, rest))
+    return _told([*found, *cells.rows(connection, _STRANGE)])
+
+
+_STRANGE = (
+    f"{SELECT} INDEXED BY alert_open WHERE state <> 'resolved' "
+    "AND (state NOT IN ('firing', 'acknowledged') "
+    "OR IFNULL(severity, '') NOT IN ('critical', 'high', 'medium', 'low', 'info'))"
+)
+"""The rows that no list by state and severity has."""
+
+
+def _told(rows: Iterable[sqlite3.Row]) -> tuple[tuple[Alert, ...], tuple[Damaged, ...]]:
+    alerts, damaged = readable(rows)
+    return tuple(alerts), tuple(sorted({each.id: each for each in damaged}.values(), key=_number))
+
+
+def _number(damaged: Damaged) -> int:
+    return damaged.id
 
 
 def save_alerts(connection: sqlite3.Connection, alerts: Iterable[Alert]) -> None:
     """Inserts or updates alerts, in the order given."""
-    connection.executemany(_UPSERT, [_row(alert) for alert in alerts])
+    connection.executemany(UPSERT, [row_of(alert) for alert in alerts])
 
 
-def label_names(connection: sqlite3.Connection) -> frozenset[str]:
-    """The names of all labels that any alert has, open or resolved."""
-    rows = connection.execute(
-        "SELECT DISTINCT each.key FROM alert, json_each(alert.labels) AS each"
+def take_key(connection: sqlite3.Connection, key: str, instead: str) -> None:
+    """Gives the open alert of a key another one, which no open alert has."""
+    connection.execute(
+        "UPDATE alert SET key = ? WHERE key = ? AND state <> 'resolved'", (instead, key)
     )
-    return frozenset(row[0] for row in rows)
 
 
 def prune(connection: sqlite3.Connection, before: datetime) -> None:
     """Deletes a portion of the alerts resolved before `before`, with all that belongs to them,
-    and the silences that ended then."""
+    and the silences that ended then. One whose end cannot be read stays."""
     connection.execute(
-        "DELETE FROM alert WHERE id IN (SELECT id FROM alert WHERE state = 'resolved' "
-        "AND resolved_at < ? ORDER BY resolved_at LIMIT ?)",
-        (iso_z(before), _PRUNED_AT_ONCE),
+        "DELETE FROM alert WHERE id IN (SELECT id FROM alert WHERE state = 'resolved' "  # noqa: S608
+        f"AND resolved_at >= ? AND resolved_at < ? AND resolved_at {_LIKE_A_MOMENT} "
+        "ORDER BY resolved_at LIMIT ?)",
+        (cells.FIRST_YEAR, iso_z(before), _PRUNED_AT_ONCE),
     )
-    connection.execute("DELETE FROM silence WHERE ends_at < ?", (iso_z(before),))
+    connection.execute(
+        f"DELETE FROM silence WHERE ends_at < ? AND ends_at {_LIKE_A_MOMENT}",  # noqa: S608
+        (iso_z(before),),
+    )
 
 
 def counts(connection: sqlite3.Connection, now: datetime) -> AlertCounts:
     """The open alerts in numbers."""
-    rows = connection.execute(
-        "SELECT severity, COUNT(*) AS alerts, SUM(state = 'firing') AS firing, "
-        "MIN(started_at) AS oldest, "
+    rows = cells.rows(
+        connection,
+        "SELECT severity, COUNT(*) AS alerts, SUM(state = 'firing') AS firing, "  # noqa: S608
+        f"MIN(CASE WHEN started_at {_LIKE_A_MOMENT} THEN started_at END) AS oldest, "
         "SUM(state = 'firing' AND silenced_until > :now) AS silenced, "
         "SUM(state = 'firing' AND suppressed_by IS NOT NULL) AS caused, "
         "SUM(state = 'firing' AND held_until > :now) AS held, "
         "SUM(state = 'firing' AND flapping_until > :now AND held_until IS NULL) AS flapping "
         "FROM alert WHERE state <> 'resolved' GROUP BY severity",
         {"now": iso_z(now)},
-    ).fetchall()
+    )
     kept_back = {
         reason: sum(row[reason] or 0 for row in rows)
         for reason in ("silenced", "caused", "held", "flapping")
     }
-    oldest = min((row["oldest"] for row in rows), default=None)
+    found = [at for row in rows if (at := cells.moment_or_none(row["oldest"])) is not None]
     return AlertCounts(
         open=sum(row["alerts"] for row in rows),
         unacknowledged=sum(row["firing"] for row in rows),
-        by_severity={row["severity"]: row["alerts"] for row in rows},
-        oldest_s=None if oldest is None else max((now - from_iso_z(oldest)).total_seconds(), 0.0),
+        by_severity={
+            row["severity"]: row["alerts"] for row in rows if row["severity"] in SEVERITIES
+        },
+        oldest_s=max((now - min(found)).total_seconds(), 0.0) if found else None,
         kept_back={reason: count for reason, count in kept_back.items() if count},
     )
 
@@ -289,13 +343,15 @@ def counts(connection: sqlite3.Connection, now: datetime) -> AlertCounts:
 def unacknowledged_since(connection: sqlite3.Connection, severity: str) -> datetime | None:
     """Since when the longest unacknowledged alert of a severity waits for somebody: since it
     started, or since it got worse than what was acknowledged."""
-    row = connection.execute(
-        "SELECT MIN(COALESCE((SELECT MAX(at) FROM alert_event "
-        "WHERE alert_id = alert.id AND kind = ?), started_at)) FROM alert "
+    rows = cells.rows(
+        connection,
+        "SELECT COALESCE((SELECT MAX(at) FROM alert_event WHERE alert_id = alert.id AND kind = ? "  # noqa: S608
+        f"AND at {_LIKE_A_MOMENT}), started_at) FROM alert "
         "WHERE state <> 'resolved' AND state = 'firing' AND severity = ?",
         (FIRED_AGAIN, severity),
-    ).fetchone()
-    return from_iso_z(row[0]) if row[0] else None
+    )
+    # One whose beginning cannot be read makes none of the others seem younger.
+    return min(filter(None, (cells.moment_or_none(row[0]) for row in rows)), default=None)
 
 
 def failing_channels(connection: sqlite3.Connection) -> tuple[str, ...]:
@@ -328,46 +384,3 @@ def untold(connection: sqlite3.Connection) -> tuple[sqlite3.Row, ...]:
         """
     )
     return tuple(rows)
-
-
-def started_between(
-    connection: sqlite3.Connection, start: datetime, end: datetime, limit: int, *, last: bool
-) -> tuple[Alert, ...]:
-    """The first, or `last`, alerts that started from `start` to `end`, oldest first; notices are
-    none."""
-    order = "DESC" if last else "ASC"
-    rows = connection.execute(
-        f"{SELECT} WHERE started_at BETWEEN ? AND ? AND source <> ? "
-        f"ORDER BY started_at {order}, id {order} LIMIT ?",
-        (iso_z(start), iso_z(end), NOTICE_SOURCE, limit),
-    )
-    return tuple(sorted(map(alert_of_row, rows), key=lambda alert: (alert.started_at, alert.id)))
-
-
-def as_json(value: Mapping[str, str]) -> str:
-    """Labels or matchers as they are stored."""
-    return json.dumps(dict(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-
-
-def _row(alert: Alert) -> tuple[Any, ...]:
-    def stored(name: str) -> Any:
-        value = getattr(alert, name)
-        if name == "labels":
-            return as_json(value)
-        if name == "state":
-            return alert.state.value
-        return iso_z(value) if name in _MOMENTS and value is not None else value
-
-    return tuple(map(stored, _COLUMNS))
-
-
-def alert_of_row(row: sqlite3.Row) -> Alert:
-    """A row of `SELECT`."""
-    # By position: a list of thousands of alerts shall be on the screen at once.
-    values: list[Any] = [*row]
-    for place in _PLACES_OF_MOMENTS:
-        if values[place] is not None:
-            values[place] = from_iso_z(values[place])
-    values[_PLACE_OF_LABELS] = _read_labels(values[_PLACE_OF_LABELS])[0]
-    values[_PLACE_OF_STATE] = _STATES[values[_PLACE_OF_STATE]]
-    return Alert(*values)

@@ -7,7 +7,8 @@ import sqlite3
 from collections.abc import Mapping
 from datetime import datetime
 
-from mechexo.alerts.records import LARGEST, as_json
+from mechexo.alerts.alert_rows import as_json
+from mechexo.alerts.records import LARGEST
 from mechexo.alerts.values import Silence
 from mechexo.times import from_iso_z, iso_z
 

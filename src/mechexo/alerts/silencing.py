@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from mechexo.actor import Role
-from mechexo.alerts import records, rules, silence_records
+from mechexo.alerts import course_records, records, rules, silence_records
 from mechexo.alerts.book import apply_step
 from mechexo.alerts.configured import calendars_ahead
 from mechexo.alerts.maintenance import windows_at
@@ -139,7 +139,7 @@ def covered(desk: Desk, silence: Silence) -> tuple[Alert, ...]:
 def never_seen(desk: Desk, silence: Silence) -> dict[str, str]:
     """The names a silence matches by that no alert has, each with the names close to it: as a rule
     a slip of the keys. Not wrong: such an alert may come."""
-    known = records.label_names(desk.state.reader()) | OWN_NAMES
+    known = course_records.label_names(desk.state.reader()) | OWN_NAMES
     return {
         name: close_names(name, sorted(known)) for name in silence.matchers if name not in known
     }

@@ -203,6 +203,8 @@ class AlertCounts:
     unacknowledged: int
     by_severity: Mapping[str, int]
     oldest_s: float | None
+    damaged: int = 0
+    """Those that cannot be read; they are not surely among the others."""
     kept_back: Mapping[str, int] = field(default_factory=dict)
     """Of the unacknowledged, those that page nobody now, by reason: `silenced`, `caused` by another
     alert, `held` by quiet hours, `flapping`. A reason that keeps none is not in it."""

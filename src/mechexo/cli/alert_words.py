@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from mechexo.times import format_duration, in_zone, stamps_in_zone
 
 if TYPE_CHECKING:
+    from mechexo.alerts.damage import Damaged
     from mechexo.alerts.escalation import Outlook
     from mechexo.alerts.values import (
         Alert,
@@ -29,6 +30,10 @@ COLUMNS = (
 
 
 LONGEST_TEXT = 100
+
+DAMAGED = "damaged"
+
+DAMAGE_COLUMNS = ("state", "what", ">id", "name", "what is wrong")
 
 
 def fate(desk: Desk, alert: Alert, messages: Sequence[Delivery], following: Outlook) -> str:
@@ -121,6 +126,21 @@ def line(
         age,
         note(desk, alert, following, acknowledgement_note),
     )
+
+
+def damaged_line(damaged: Damaged) -> tuple[object, ...]:
+    """An alert that cannot be read as a row of the list."""
+    return (
+        *(damaged.id, damaged.severity or None, f"✖ {DAMAGED}", damaged.name or None),
+        *(_short(damaged.problem), None, None),
+        f"close it: mechexo alerts resolve {damaged.id}",
+    )
+
+
+def damage_row(damaged: Damaged) -> tuple[object, ...]:
+    """Any row that cannot be read as a row of a table."""
+    named = damaged.name or (f"of alert {damaged.alert_id}" if damaged.alert_id else None)
+    return f"✖ {DAMAGED}", damaged.what, damaged.id, named, damaged.problem
 
 
 def event_line(desk: Desk, event: AlertEvent) -> tuple[object, ...]:

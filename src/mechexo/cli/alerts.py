@@ -34,11 +34,13 @@ def list_(
 
     desk = open_desk(ctx)
     states = tuple(AlertState) if all_ else (AlertState.FIRING, AlertState.ACKNOWLEDGED)
-    found = operations.list_alerts(desk, states=states, limit=limit)
+    found, damaged = operations.list_with_damage(desk, states=states, limit=limit)
     if json_:
-        return render.json_document("alerts", desk.clock.now(), {"alerts": found})
+        render.json_document("alerts", desk.clock.now(), {"alerts": found, "damaged": damaged})
+        return render.complain([each.words for each in damaged])
     if csv:
-        return render.csv_rows(alert_words.COLUMNS, map(alert_words.cells, found))
+        render.csv_rows(alert_words.COLUMNS, map(alert_words.cells, found))
+        return render.complain([each.words for each in damaged])
     columns = (">id", "severity", "state", "name", "summary", ">seen", ">age", "note")
     notes = operations.acknowledgement_notes(desk, [alert.id for alert in found])
     following = operations.outlooks(desk, found)
@@ -46,7 +48,9 @@ def list_(
         alert_words.line(desk, alert, following[alert.id], notes.get(alert.id, ""))
         for alert in found
     ]
-    return render.table("Alerts", columns, rows, zone=desk.zone)
+    rows = [*map(alert_words.damaged_line, damaged), *rows]
+    render.table("Alerts", columns, rows, zone=desk.zone)
+    return render.complain([each.words for each in damaged])
 
 
 @app.command("show")
@@ -72,23 +76,35 @@ def why(ctx: typer.Context, alert_id: AlertId, json_: Json = False) -> None:
 
     desk = open_desk(ctx)
     events = operations.timeline(desk, alert_id)
+    damaged = operations.damage_of(desk, alert_id)
     messages = tuple(reversed(operations.deliveries(desk, alert_id, limit=1000)))
-    following = operations.outlooks(desk, [operations.get_alert(desk, alert_id)])[alert_id]
+    whole = all(each.what != "alert" for each in damaged)
+    found = [operations.get_alert(desk, alert_id)] if whole else []
+    following = operations.outlooks(desk, found).get(alert_id)
+    unknown = f"not known: alert {alert_id} is damaged"
     if json_:
+        what = following.what if following else unknown
         body = {
             "alert_id": alert_id,
             "timeline": events,
             "deliveries": messages,
-            "next": {"at": following.at, "what": following.what},
+            "next": {"at": following.at if following else None, "what": what},
+            "damaged": damaged,
         }
-        return render.json_document("alert_why", desk.clock.now(), body)
+        render.json_document("alert_why", desk.clock.now(), body)
+        return render.complain([each.words for each in damaged])
     lines = [alert_words.event_line(desk, event) for event in events]
     title = f"Alert {alert_id}: timeline"
     render.table(title, ("at", "what", "who", "detail"), lines, zone=desk.zone)
     columns = (">id", "channel", "what", "state", "due", ">attempts", "finished", "detail")
     told = [alert_words.message_line(desk, message) for message in messages]
     render.table("Messages", columns, told, zone=desk.zone)
-    return render.text(f"next: {following.words(desk.clock.now(), desk.zone)}")
+    if damaged:
+        rows = map(alert_words.damage_row, damaged)
+        render.table("Damaged in the state file", alert_words.DAMAGE_COLUMNS, rows)
+    said = following.words(desk.clock.now(), desk.zone) if following else unknown
+    render.text(f"next: {said}")
+    return render.complain([each.words for each in damaged])
 
 
 @app.command("ack")

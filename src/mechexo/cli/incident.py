@@ -44,7 +44,7 @@ def list_(
         columns = (">id", "severity", "status", "title", "commander", "began", ">lasts")
         rows = [incident_words.line(desk, each) for each in found]
         render.table("Incidents", columns, rows, zone=desk.zone)
-    incident_words.complain(damaged)
+    render.complain(damaged)
 
 
 @app.command("open")

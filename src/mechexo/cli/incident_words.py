@@ -6,8 +6,6 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-import typer
-
 from mechexo.cli import render
 from mechexo.errors import UsageError
 from mechexo.files import write_whole
@@ -131,11 +129,3 @@ def written(out: Path | None, text: str) -> None:
     except OSError as error:
         raise UsageError(f"{out}: cannot be written: {error.strerror or error}") from error
     render.note(f"written: {out}")
-
-
-def complain(damaged: Sequence[str]) -> None:
-    """Says which incidents cannot be read: an answer that is not whole must not pass for one."""
-    for each in damaged:
-        render.note(each)
-    if damaged:
-        raise typer.Exit(5)

@@ -183,6 +183,16 @@ def note(line: str) -> None:
     sys.stderr.write(f"{line}\n")
 
 
+def complain(damaged: Sequence[str]) -> None:
+    """Says which rows cannot be read: an answer that is not whole must not pass for one."""
+    for each in damaged:
+        note(each)
+    if damaged:
+        import typer
+
+        raise typer.Exit(5)
+
+
 def console() -> Any:
     """A Rich console on stdout: no control codes when stdout is no terminal or NO_COLOR is set."""
     from rich.console import Console

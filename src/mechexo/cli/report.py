@@ -10,7 +10,6 @@ import typer
 
 from mechexo.cli import render
 from mechexo.cli.default_command import group_with_default
-from mechexo.cli.incident_words import complain
 from mechexo.cli.invocation import open_desk
 from mechexo.cli.options import Json, Reason, Yes
 from mechexo.errors import UnreachableError, UsageError
@@ -115,7 +114,7 @@ def note(
         else:
             rows = [(each.id, each.at, each.by, each.text) for each in found]
             render.table("Handover notes", (">id", "at", "by", "note"), rows, zone=desk.zone)
-        return complain(damaged)
+        return render.complain(damaged)
     if done is not None:
         one = handover_notes.done(desk, done, reason=reason)
     else:

@@ -17,6 +17,7 @@ from mechexo.health.values import (
     CI_KIND,
     FLOW_KIND,
     ORCHESTRATOR_KIND,
+    STATE_FILE_KIND,
     UPTIME_KIND,
     Burn,
     Status,
@@ -79,12 +80,14 @@ def _said(text: str, zone: ZoneInfo) -> str:
 
 def _alerts(found: DeskStatus) -> str:
     counts = found.alerts
+    damaged = f", {counts.damaged} damaged" if counts.damaged else ""
     if not counts.open:
-        return "none open"
+        return f"none open{damaged}"
     kinds = ", ".join(f"{number} {name}" for name, number in counts.by_severity.items() if number)
     kept = f" ({counts.kept_back_words})" if counts.kept_back else ""
     oldest = "" if counts.oldest_s is None else f", oldest {format_duration(counts.oldest_s)}"
-    return f"{counts.open} open ({kinds}), {counts.unacknowledged} unacknowledged{kept}{oldest}"
+    said = f"{counts.open} open ({kinds}), {counts.unacknowledged} unacknowledged"
+    return f"{said}{kept}{oldest}{damaged}"
 
 
 def _uptime(found: DeskStatus) -> str:
@@ -161,7 +164,7 @@ def nagios_verdict(found: DeskStatus) -> tuple[int, str]:
 
 def _performance(found: DeskStatus) -> str:
     looks = [probe for card in found.cards for probe in card.probes]
-    others = (FLOW_KIND, UPTIME_KIND, CI_KIND, ORCHESTRATOR_KIND)
+    others = (FLOW_KIND, UPTIME_KIND, CI_KIND, ORCHESTRATOR_KIND, STATE_FILE_KIND)
     probes = [probe.status for probe in looks if probe.kind not in others]
     figures = [f"probes_{status.value}={probes.count(status)}" for status in Status]
     for name, kind in (("flows", FLOW_KIND), ("ci", CI_KIND), ("orchestrators", ORCHESTRATOR_KIND)):

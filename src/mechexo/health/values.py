@@ -44,6 +44,11 @@ ORCHESTRATOR_KIND = "orchestrator"
 """The kind under which the orchestrators of the configuration stand on their card."""
 
 
+STATE_FILE_KIND = "state file"
+"""The kind under which the state file stands on the card of the channels while rows of it cannot be
+read."""
+
+
 @dataclass(frozen=True, slots=True)
 class ProbeState:
     """A probe after hysteresis, as stored. Never run: unknown, and `observed_at` is None."""

@@ -20,7 +20,7 @@ MANUAL = "manual"
 OWN_SOURCES = frozenset(
     {
         *("probe", "flow", "flows", "tick", "costs", "outbox", "channel", "uptime", "oncall"),
-        *(MANUAL, "serve", "drill", "mechexo", "ci-runs", "orchestrators"),
+        *(MANUAL, "serve", "drill", "mechexo", "ci-runs", "orchestrators", "state-file"),
     }
 )
 """The sources of mechexo itself; what they say is judged by it, and nobody else may say it."""

@@ -1,0 +1,121 @@
+"""The rows beside the alerts that cannot be read: timelines, messages, silences, overrides. Every
+function works inside its caller's transaction.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from datetime import datetime
+
+from mechexo.alerts import cells
+from mechexo.alerts.damage import Damaged
+
+_KINDS = ("page", "reminder", "acknowledged", "resolved", "notice")
+_STATES = ("due", "sending", "sent", "failed", "cancelled")
+_OUTCOMES = ("sent", "refused", "rejected", "unanswered", "lost", "unheard")
+_MOMENT = cells.optional(cells.moment)
+
+_Checks = Mapping[str, cells.Check]
+EVENT: _Checks = {"at": cells.moment, "kind": cells.text, "detail": cells.text, "actor": cells.text}
+MESSAGE: _Checks = {
+    "alert_id": cells.whole,
+    "page": cells.whole,
+    "level": cells.whole,
+    "channel": cells.text,
+    "kind": cells.one_of(*_KINDS),
+    "state": cells.one_of(*_STATES),
+    "first_due_at": cells.moment,
+    "due_at": cells.moment,
+    "attempts": cells.whole,
+    "leased_until": _MOMENT,
+    "detail": cells.text,
+    "finished_at": _MOMENT,
+}
+ATTEMPT: _Checks = {
+    "number": cells.whole,
+    "at": cells.moment,
+    "outcome": cells.one_of(*_OUTCOMES),
+    "detail": cells.text,
+}
+SILENCE: _Checks = {
+    "matchers": cells.pairs,
+    "author": cells.text,
+    "reason": cells.text,
+    "starts_at": cells.moment,
+    "ends_at": cells.moment,
+    "exact": cells.whole,
+}
+OVERRIDE: _Checks = {
+    "schedule": cells.text,
+    "person": cells.text,
+    "starts_at": cells.moment,
+    "ends_at": cells.moment,
+    "reason": cells.text,
+    "author": cells.text,
+}
+
+
+def of_alert(connection: sqlite3.Connection, alert_id: int) -> tuple[Damaged, ...]:
+    """What of an alert's timeline and messages cannot be read."""
+    asked = (
+        ("timeline line", EVENT, "SELECT * FROM alert_event WHERE alert_id = ? ORDER BY id"),
+        ("message", MESSAGE, "SELECT * FROM delivery WHERE alert_id = ? ORDER BY id"),
+        (
+            "attempt",
+            ATTEMPT,
+            "SELECT attempt.* FROM delivery JOIN delivery_attempt AS attempt "
+            "ON attempt.delivery_id = delivery.id WHERE alert_id = ? ORDER BY attempt.id",
+        ),
+    )
+    return tuple(
+        Damaged(what, row["id"], said, alert_id=alert_id)
+        for what, checks, sql in asked
+        for row in cells.rows(connection, sql, (alert_id,))
+        if (said := cells.problems(row, checks))
+    )
+
+
+def in_force(connection: sqlite3.Connection, now: datetime) -> tuple[Damaged, ...]:
+    """What decides who is told and cannot be read: silences and overrides that are not surely over,
+    and messages that are due."""
+    return (*_silences(connection, now), *_overrides(connection, now), *_messages(connection))
+
+
+def _silences(connection: sqlite3.Connection, now: datetime) -> list[Damaged]:
+    return _unended(connection, "silence", SILENCE, "SELECT * FROM silence ORDER BY id", now)
+
+
+def _overrides(connection: sqlite3.Connection, now: datetime) -> list[Damaged]:
+    sql = "SELECT * FROM oncall_override WHERE ends_at IS NOT starts_at ORDER BY id"
+    return _unended(connection, "override", OVERRIDE, sql, now)
+
+
+def _unended(
+    connection: sqlite3.Connection, what: str, checks: _Checks, sql: str, now: datetime
+) -> list[Damaged]:
+    """Of all rows, which are few, those that cannot be read and are not surely over."""
+    found = []
+    for row in cells.rows(connection, sql):
+        ends_at = cells.moment_or_none(row["ends_at"])
+        if (ends_at is None or ends_at > now) and (said := cells.problems(row, checks)):
+            found.append(Damaged(what, row["id"], said))
+    return found
+
+
+def _messages(connection: sqlite3.Connection) -> list[Damaged]:
+    """Of the messages that are due or being sent. Of one whose alert is gone nobody can be told."""
+    rows = cells.rows(
+        connection,
+        "SELECT delivery.*, alert.id AS known FROM delivery INDEXED BY delivery_open "
+        "LEFT JOIN alert ON alert.id = alert_id WHERE delivery.state IN ('due', 'sending')",
+    )
+    found = []
+    for row in rows:
+        said = cells.problems(row, MESSAGE)
+        if not said and row["known"] is None:
+            said = f"there is no alert {row['alert_id']} that it would tell of"
+        if said:
+            number = row["alert_id"] if isinstance(row["alert_id"], int) else None
+            found.append(Damaged("message", row["id"], said, alert_id=number))
+    return sorted(found, key=lambda each: each.id)
