@@ -26,6 +26,14 @@ if TYPE_CHECKING:
     from mechexo.alerts.values import Alert
 
 
+# What `_pointless` finds worth sending without a look at the alert.
+_PLAINLY_WORTH = (
+    "(delivery.kind IN ('resolved', 'notice') OR (delivery.kind = 'page' "
+    "AND alert.state = 'firing' AND alert.silenced_until IS NULL AND alert.suppressed_by IS NULL "
+    "AND delivery.page >= alert.pages))"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Claim:
     """A leased delivery: this process may try to send it until the lease runs out."""
@@ -143,7 +151,7 @@ def claim(
     rows = connection.execute(
         "SELECT delivery.id, delivery.alert_id, delivery.page, delivery.level, delivery.kind, "  # noqa: S608
         "delivery.state, delivery.attempts, delivery.resend, delivery.together, "
-        "delivery.first_due_at, alert.severity FROM delivery "
+        f"delivery.first_due_at, alert.severity, {_PLAINLY_WORTH} AS plain FROM delivery "
         "JOIN alert ON alert.id = delivery.alert_id "
         f"WHERE delivery.channel = :channel AND {CLAIMABLE} "
         "AND (:only IS NULL OR delivery.id IN (SELECT value FROM json_each(:only))) "
@@ -156,13 +164,15 @@ def claim(
             **moments(now),
         },
     ).fetchall()
-    alerts = records.alerts_by_id(connection, {row["alert_id"] for row in rows})
+    # In a storm thousands wait, again and again: whole alerts only of what goes out, or may not.
+    doubtful = {row["alert_id"] for row in rows if not row["plain"]}
+    alerts = records.alerts_by_id(connection, doubtful) if doubtful else {}
     waiting: dict[int, sqlite3.Row] = {}
     for row in rows:
         if row["state"] == "sending":
             _give_back(connection, row, now)
-        reason = _pointless(alerts[row["alert_id"]], row["page"], row["kind"])
-        if reason:
+        alert = None if row["plain"] else alerts[row["alert_id"]]
+        if alert is not None and (reason := _pointless(alert, row["page"], row["kind"])):
             _finish(connection, row["id"], "cancelled", reason, now)
         else:
             waiting[row["id"]] = row
@@ -179,6 +189,7 @@ def claim(
     found = next_bundle(due, _spoken(connection, channel, now), limit, now)
     if found is None or isinstance(found, Wait):
         return found
+    alerts = records.alerts_by_id(connection, {waiting[each]["alert_id"] for each in found})
     claims = [_lease(connection, waiting[each], alerts, now) for each in found]
     connection.execute(
         "INSERT INTO channel_message (channel, at, deliveries) VALUES (?, ?, ?)",
