@@ -123,3 +123,21 @@ def test_a_csv_file_written_over_while_it_is_read_is_refused(tmp_path: Path) -> 
     path.write_text("fill_id,ts,symbol,quantity,price\n")
     with pytest.raises(UnreachableError, match="changed while it was read"):
         next(batches)
+
+
+@pytest.mark.parametrize("unit", ["ms", "us", "ns"])
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Tokyo"])
+def test_a_window_has_the_rows_from_its_start_until_before_its_end_however_fine_their_times_are(
+    tmp_path: Path, unit: str, zone: str
+) -> None:
+    us = timedelta(microseconds=1)
+    window = Window(DAY + 1_500 * us, NOON + 1_500 * us)
+    moments = [edge + step * us for edge in (window.start, window.end) for step in range(-1500, 3)]
+    kind = pl.Datetime(unit, zone)
+    there = pl.Series("ts", moments).cast(kind).unique()
+    pl.DataFrame({"ts": there, "symbol": "A", "bid": 1.0, "ask": 2.0}).write_parquet(
+        tmp_path / "a.parquet"
+    )
+    read = quotes(tmp_path, "a.parquet", window)["ts"].to_list()
+    at = there.cast(pl.Datetime("us", "UTC")).to_list()
+    assert sorted(read) == sorted(each for each in at if window.start <= each < window.end)

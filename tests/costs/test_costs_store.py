@@ -31,7 +31,7 @@ from costs.store_rows import (
 from mechexo.costs.ingest import check, ingest
 from mechexo.costs.sources.protocol import Window
 from mechexo.costs.sources.reading import read_quotes
-from mechexo.costs.store import day_bounds
+from mechexo.costs.store import SCHEMA, day_bounds
 from mechexo.errors import ConfigError, UnreachableError
 
 pytestmark = pytest.mark.slow
@@ -256,6 +256,34 @@ def test_the_manifest_is_only_a_short_cut(tmp_path: Path) -> None:
     assert json.loads((store.folder / "manifest.json").read_text())["days"].keys() == {"2026-03-08"}
     (store.folder / "manifest.json").unlink()
     assert tuple(store.days().values()) == report.written
+
+
+@some
+@given(QUOTES.map(numbered), st.integers(-40, 40), st.integers(1, 60))
+def test_the_days_of_a_window_are_those_with_rows_in_it(
+    tmp_path: Path, rows: list[Row], first: int, hours: int
+) -> None:
+    desk, _ = filled(tmp_path / "desk", quotes(rows))
+    start = MIDNIGHT + timedelta(hours=first)
+    end = start + timedelta(hours=hours)
+    store = store_of(desk)
+    assert store.days(Window(start, end)) == {
+        day: facts
+        for day, facts in store.days().items()
+        if facts.first < end and facts.last >= start
+    }
+
+
+def test_a_record_of_the_store_that_has_changed_is_read_again(tmp_path: Path) -> None:
+    desk, _ = filled(tmp_path / "desk", quotes([(MIDNIGHT, "AAA", 1.0, 2.0, 1)]))
+    store, other = store_of(desk), store_of(desk)
+    assert store.symbols() == ("AAA",)
+    assert other.add_symbols(["BBB"]) == ("AAA", "BBB")
+    assert store.symbols() == ("AAA", "BBB")
+    # As long as the one before, and of the same tick of the file system's clock.
+    for name in ("CCC", "DDD", "EEE"):
+        other.write("symbols.json", {"schema": SCHEMA, "symbols": ["AAA", name]})
+        assert store.symbols() == other.symbols() == ("AAA", name)
 
 
 def test_days_of_another_zone_are_refused_until_the_store_is_made_anew(tmp_path: Path) -> None:

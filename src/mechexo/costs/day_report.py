@@ -114,7 +114,7 @@ def computed_by_days(
         if engine is None:
             engine = LocalEngine(settings.workers, settings.memory_mb * 5 // 8)
         while True:
-            with Sums(pricing.question, pricing.rule, settings.memory_mb) as sums:
+            with Sums(pricing.question, pricing.rule, settings.memory_mb, settings.workers) as sums:
                 for part in engine.run(days, pricing):
                     sums.add(part)
                 sums.finish()
@@ -141,11 +141,11 @@ def plan(
     Raises:
         As `report_by_days`.
     """
-    from mechexo.costs.day_pricing import DayPricing
+    from concurrent.futures import ThreadPoolExecutor
+
     from mechexo.costs.engine_files import by_window
     from mechexo.costs.engine_fills import fills_of_period
     from mechexo.costs.engine_quotes import Ends, QuotesByDay, parts_of
-    from mechexo.costs.expecting import average_volumes
     from mechexo.costs.fills import TAGS
     from mechexo.costs.markouts import horizon_label
     from mechexo.costs.merging import Question
@@ -169,13 +169,19 @@ def plan(
     if not every_column:
         unasked = {*TAGS, *settings.tags} - asked
         source = replace(source, columns=source.columns.without(unasked))
-    days, fills = fills_of_period(
-        source,
-        settings,
-        Window(start, end),
-        rule.zone,
-        rates.frame if rates else None,
-    )
+    with ThreadPoolExecutor(1) as beside:
+        found = beside.submit(
+            fills_of_period,
+            source,
+            settings,
+            Window(start, end),
+            rule.zone,
+            rates.frame if rates else None,
+        )
+        # Loads NumPy, which takes as long as looking at the files.
+        from mechexo.costs.day_pricing import DayPricing
+
+        days, fills = found.result()
     longest = max(settings.horizons, default=timedelta(0))
     window = Window(
         day_start(desk, start - rule.usable_age - timedelta(microseconds=rule.lag_us)),
@@ -202,11 +208,17 @@ def plan(
             tuple(horizon_label(each) for each in settings.horizons),
         ),
         other_rules=other_rules if sensitivity else (),
-        volumes=average_volumes(desk, end) if "adv" in asked else None,
+        volumes=_volumes(desk, end) if "adv" in asked else None,
     )
     return tuple(
         replace(day, weight_mb=day.weight_mb + pricing.quotes.weight_mb(day)) for day in days
     ), pricing
+
+
+def _volumes(desk: Desk, end: datetime) -> pl.DataFrame | None:
+    from mechexo.costs.expecting import average_volumes
+
+    return average_volumes(desk, end)
 
 
 _ASIDE_AT_ONCE = 100_000
@@ -216,11 +228,13 @@ _ASIDE_AT_ONCE = 100_000
 class Sums:
     """What the days so far add up to. A context manager."""
 
-    def __init__(self, question: Question, rule: QuoteRule, memory_mb: int) -> None:
+    def __init__(
+        self, question: Question, rule: QuoteRule, memory_mb: int, workers: int = 1
+    ) -> None:
         from mechexo.costs.day_ids import DayIds
         from mechexo.costs.spool import Spool
 
-        self.question, self._rule = question, rule
+        self.question, self._rule, self._workers = question, rule, workers
         self._aside: list[pl.DataFrame] = []
         room = memory_mb // LEDGER_SHARE
         self.ledgers, self._ids = Spool(room // 2), DayIds(memory_mb)
@@ -296,7 +310,7 @@ class Sums:
         """All days together."""
         from mechexo.costs.merging import merge
 
-        return merge(self._waiting, self.question)
+        return merge(self._waiting, self.question, self._workers)
 
     def ids_used_before(self, pricing: DayPricing, days: tuple[Day, ...]) -> FillsByDay | None:
         """See `costs.day_ids.DayIds.used_before`."""

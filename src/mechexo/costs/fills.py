@@ -74,13 +74,15 @@ def normalise_fills(
         own = pl.col("fx").fill_null(rate_at(typed, "currency", rates))
         typed = typed.with_columns(fx=own)
     typed = _with_explicit_costs(typed, currency, rates)
-    if _surely_sound(typed, frame):
+    growing = _grows(typed["fill_id"])
+    if _surely_sound(typed, frame, growing):
         good, flawed = typed, typed.clear()
     else:
         failed = (failed for failed, _ in _checks(typed, frame, currency))
         good, flawed = _parted(typed, pl.any_horizontal(*failed))
     good = good.with_columns(quantity=pl.col("quantity").abs(), fx=_rate(frame, currency))
-    growing = _grows(good["fill_id"])
+    if not flawed.is_empty():
+        growing = _grows(good["fill_id"])
     good, repeated = _parted(good, pl.lit(False) if growing else _used_before(good))
     rejected = pl.concat(
         [
@@ -102,7 +104,7 @@ def _parted(rows: pl.DataFrame, marked: pl.Expr | pl.Series) -> tuple[pl.DataFra
     return rows.filter(~marks), rows.filter(marks)
 
 
-def _surely_sound(typed: pl.DataFrame, frame: pl.DataFrame) -> bool:
+def _surely_sound(typed: pl.DataFrame, frame: pl.DataFrame, growing: bool) -> bool:
     """Whether no row can fail any of `_checks`, as the ends and sums of its columns tell; most
     files are so, and need not be looked at row by row."""
     if "currency" in frame.columns:
@@ -119,7 +121,7 @@ def _surely_sound(typed: pl.DataFrame, frame: pl.DataFrame) -> bool:
         all(math.isfinite(each) for each in (*sums, most))
         and all(cast("float", low) > 0 for low, _ in ends)
         and least > 0
-        and not _may_be_blank(typed["fill_id"])
+        and not _may_be_blank(_ends(typed["fill_id"]) if growing else typed["fill_id"])
         and not _may_be_blank(typed["symbol"])
     )
 
@@ -127,6 +129,10 @@ def _surely_sound(typed: pl.DataFrame, frame: pl.DataFrame) -> bool:
 def _grows(ids: pl.Series) -> bool:
     """Whether each id is greater than the one before it: none is there twice."""
     return bool((ids.slice(1) > ids.head(max(len(ids) - 1, 0))).all())
+
+
+def _ends(texts: pl.Series) -> pl.Series:
+    return texts.gather([0, len(texts) - 1]) if len(texts) else texts
 
 
 def _in_order(fills: pl.DataFrame, *, growing: bool) -> pl.DataFrame:
@@ -223,9 +229,10 @@ def _side(frame: pl.DataFrame) -> pl.Expr:
         return pl.col("quantity").cast(pl.Float64, strict=False).sign().cast(pl.Int8, strict=False)
     # There are few ways to say it in one source: each is read once, not once for every fill.
     said = frame["side"].cast(pl.String)
-    words = list(_USUAL_SIDES)
-    if not ((said == words[0]) | (said == words[1])).all():
-        words = said.unique().drop_nulls().to_list()
+    bought, sold = (said == word for word in _USUAL_SIDES)
+    if not said.null_count() and (bought | sold).all():
+        return pl.lit(bought.cast(pl.Int8) * 2 - 1)
+    words = said.unique().drop_nulls().to_list()
     read = {word: _read_side(word) for word in words}
     side: pl.Expr = pl.lit(None, dtype=pl.Int8)
     if len(words) > _FEW:

@@ -51,7 +51,11 @@ def rows_after_second_look(
         plain: those of plain fills (`costs.plain_sums`), likewise.
         workers: how many at once.
     """
-    places = {by: _located(partial, by, question) for by in question.all}
+
+    def located_of(by: By) -> Buckets:
+        return _located(partial, by, question)
+
+    places = dict(zip(question.all, in_turn(located_of, question.all, workers), strict=True))
     wanted = {by: buckets.wanted for by, buckets in places.items()}
     # Groups that are counted finely want few buckets, and many of them the same.
     rough = [by for by in wanted if question.fineness(by) == FINE]
@@ -71,11 +75,12 @@ def rows_after_second_look(
 
     seen = list(in_turn(looked_at, _together(ledgers), workers))
     seen += in_turn(looked_at_plain, plain, workers)
-    rows = {}
-    for by in question.all:
+
+    def rows_of_one(by: By) -> tuple[CostRow, ...]:
         values = pl.concat([each.pop(by) for each in seen])
-        rows[by] = _rows(partial, by, question, dimensions, exact(places[by], values))
-    return rows
+        return _rows(partial, by, question, dimensions, exact(places[by], values))
+
+    return dict(zip(question.all, in_turn(rows_of_one, question.all, workers), strict=True))
 
 
 def _together(ledgers: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
@@ -114,8 +119,11 @@ def _mixed(keys: list[str]) -> pl.Expr:
 
 
 def _located(partial: Partial, by: By, question: Question) -> Buckets:
-    parent = partial.buckets[question.buckets_of(by)]
-    return located(_alike(merged_buckets(parent, by), by), by, question.fineness(by))
+    kept = question.buckets_of(by)
+    own = partial.buckets[kept]
+    if kept != by:
+        own = merged_buckets(own, by)
+    return located(_alike(own, by), by, question.fineness(by))
 
 
 def _alike(buckets: pl.DataFrame, by: By) -> pl.DataFrame:

@@ -7,8 +7,11 @@ lies; only the values of those buckets are looked at again and sorted, a few in 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from mechexo.costs.aggregate import PERCENTILES, WEIGHTED_PERCENTILES, WINSORISED
 from mechexo.costs.buckets import bucket, bucket_middle, bucket_width
@@ -16,6 +19,8 @@ from mechexo.costs.group_keys import By, keys_of
 from mechexo.costs.merging import OF_SLIPPAGE
 from mechexo.costs.ranked import TIE, Blocks, Values, ranked
 from mechexo.errors import MechexoError
+
+Array = NDArray[Any]
 
 _BOUNDS = {f"bound_{place}": level for place, level in enumerate(WINSORISED)}
 """The percentiles at which values are drawn in."""
@@ -65,14 +70,31 @@ def located(buckets: pl.DataFrame, by: By, per_octave: int) -> Buckets:
         group_n=pl.col("n").sum(),
         group_weight=pl.col("notional").sum(),
     )
-    sized = frame.join(groups.select(_GROUP, "group_n", "group_weight"), on=_GROUP)
-    ranks = [rank for level in RANKED.values() for rank in (_rank(level), _next_rank(level))]
+    sized = frame.join(
+        groups.select(_GROUP, "group_n", "group_weight"), on=_GROUP, maintain_order="left"
+    )
     holds = pl.any_horizontal(
-        *(_covers(rank) for rank in ranks),
+        pl.Series(_hold_ranks(frame[_GROUP].to_numpy(), frame["n"].to_numpy())),
         *(_reaches(level) for level in WEIGHTED_PERCENTILES.values()),
     )
     marked = sized.with_columns(holds=holds).drop("group_n", "group_weight")
     return Buckets(by, per_octave, groups, marked)
+
+
+def _hold_ranks(group: Array, n: Array) -> Array:
+    """Whether each bucket holds a rank of a percentile; buckets of a group lie together."""
+    holds = np.zeros(len(n), bool)
+    if not len(n):
+        return holds
+    first = np.concatenate([[0], (group[1:] != group[:-1]).nonzero()[0] + 1])
+    ends = n.cumsum()
+    before = ends[first] - n[first]
+    group_n = np.add.reduceat(n, first)
+    for level in RANKED.values():
+        rank = np.floor((group_n - 1) * level).astype(np.int64)
+        for each in (rank, np.minimum(rank + 1, group_n - 1)):
+            holds[ends.searchsorted(before + each, side="right")] = True
+    return holds
 
 
 def exact(buckets: Buckets, values: pl.DataFrame) -> pl.DataFrame:

@@ -200,7 +200,7 @@ class TickStore:
         return table
 
     def days(self, window: Window | None = None) -> dict[date, DayFacts]:
-        """Every day with its facts, oldest first; only those with rows in a window, if one is given.
+        """Every day with its facts, oldest first; with a window only those that have rows in it.
 
         A day's own file is right about itself; the manifest only saves opening it.
 

@@ -201,10 +201,12 @@ def typed(
                 f"(name it in [costs.{columns.setting}] {ours})"
             )
     times = {ours: mapping.get(ours, ours) for ours in columns.times if ours in present}
+    only_those_inside = False
     if len(times) == 1:
         (time_name,) = times.values()
         if isinstance(schema[time_name], pl.Datetime):
             frame = frame.filter(_coarse(pl.col(time_name), schema[time_name], window))
+            only_those_inside = _is_exact(schema[time_name])
     symbol = mapping.get("symbol", "symbol")
     if window.symbols is not None and "symbol" in columns.kinds and schema[symbol] == pl.String:
         frame = frame.filter(pl.col(symbol).is_in(list(window.symbols)))
@@ -225,7 +227,7 @@ def typed(
     rows = frame.select(*expressions, naive.alias(NAIVE))
     if window.symbols is not None and "symbol" in columns.kinds:
         rows = rows.filter(pl.col("symbol").is_in(list(window.symbols)))
-    if not times:
+    if not times or only_those_inside:
         return rows, frozenset(present)
     first, last = pl.min_horizontal(*times), pl.max_horizontal(*times)
     inside = (last >= window.start) & (first < window.end)
@@ -269,11 +271,19 @@ def _coarse(column: pl.Expr, dtype: pl.DataType, window: Window) -> pl.Expr:
         end = (end + timedelta(days=1)).replace(tzinfo=None)
     else:
         start, end = start.astimezone(ZoneInfo(zone)), end.astimezone(ZoneInfo(zone))
+    if getattr(dtype, "time_unit", None) == "ms":
+        end += timedelta(microseconds=999)  # what is between two milliseconds is cut off
 
     def bound(moment: datetime) -> pl.Expr:
         return pl.lit(moment, dtype=dtype)
 
     return ((column >= bound(start)) & (column < bound(end))) | column.is_null()
+
+
+def _is_exact(dtype: pl.DataType) -> bool:
+    """Whether `_coarse` leaves no row of another moment: the times have a zone, and are as fine as
+    the ends of a window."""
+    return isinstance(dtype, pl.Datetime) and bool(dtype.time_zone) and dtype.time_unit != "ms"
 
 
 def _moment(
