@@ -90,7 +90,7 @@ def resolve(desk: Desk, alert_id: int, *, reason: str = "") -> Alert:
         try:
             alert = known(alert_of_row(row) if row else None, alert_id, desk)
         except DamagedRowError as error:
-            from mechexo.alerts.mending import close_alert
+            from mechexo.alerts.closing_damaged import close_alert
 
             assert row is not None
             over = close_alert(operation, row, error.damaged, now, who, why, policy)

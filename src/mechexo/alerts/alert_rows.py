@@ -19,7 +19,7 @@ _STATES = {state.value: state for state in AlertState}
 _SEVERITY_WORDS = frozenset(SEVERITIES)
 _PAGED_WORDS = frozenset({*SEVERITIES, ""})
 _NEEDED_MOMENT, _MOMENT = cells.moment, cells.optional(cells.moment)
-_CHECKS: Mapping[str, cells.Check] = {
+CHECKS: Mapping[str, cells.Check] = {
     "key": cells.text,
     "severity": cells.one_of(*SEVERITIES),
     "state": cells.one_of(*_STATES),
@@ -50,7 +50,7 @@ _CHECKS: Mapping[str, cells.Check] = {
     "over_seen_at": _MOMENT,
 }
 """What each cell of a row must be, but for its id, which SQLite itself keeps."""
-_MOMENTS = frozenset(name for name, check in _CHECKS.items() if check in (_NEEDED_MOMENT, _MOMENT))
+_MOMENTS = frozenset(name for name, check in CHECKS.items() if check in (_NEEDED_MOMENT, _MOMENT))
 _PLACES_OF_MOMENTS = tuple(place for place, name in enumerate(_COLUMNS) if name in _MOMENTS)
 _PLACE_OF_LABELS = _COLUMNS.index("labels")
 _PLACE_OF_STATE = _COLUMNS.index("state")
@@ -112,16 +112,16 @@ def alert_of_row(row: sqlite3.Row) -> Alert:
 
 def _is_sound(alert: Alert) -> bool:
     """Whether what was not made of another type has its own; a `TypeError` says no, too."""
-    labels, known = alert.labels, alert.acknowledged_by
+    labels, known, cause = alert.labels, alert.acknowledged_by, alert.suppressed_by or 0
     "".join((alert.key, alert.name, alert.summary, alert.source, alert.runbook, known or ""))
     "".join(labels.values())
     alert.started_at < alert.last_seen_at  # noqa: B015 - neither may be missing
-    numbers = (alert.count, alert.level, alert.pages, alert.climbs, alert.reminded)
+    numbers = (alert.count, alert.level, alert.pages, alert.climbs, alert.reminded, cause)
     return (
         alert.severity in _SEVERITY_WORDS
         and alert.paged_severity in _PAGED_WORDS
         and min(numbers) >= 0
-        and type(sum(numbers, alert.suppressed_by or 0)) is int
+        and type(sum(numbers)) is int
         and max(numbers) < cells.MOST
     )
 
@@ -139,7 +139,7 @@ def readable(rows: Iterable[sqlite3.Row]) -> tuple[list[Alert], list[Damaged]]:
 
 
 def _damaged(row: sqlite3.Row) -> DamagedRowError:
-    said = cells.problems(row, _CHECKS) or "its cells do not fit together"
+    said = cells.problems(row, CHECKS) or "its cells do not fit together"
     key, name = (row[each] if isinstance(row[each], str) else "" for each in ("key", "name"))
     severity = row["severity"] if row["severity"] in _SEVERITY_WORDS else ""
     state = row["state"] if row["state"] in _STATES else ""
@@ -171,10 +171,10 @@ def salvaged(row: sqlite3.Row) -> Alert:
         "reminded": 0,
     }
     values: dict[str, Any] = {"id": int(row["id"])}
-    for name, check in _CHECKS.items():
+    for name, check in CHECKS.items():
         value = row[name]
         if check(value):
-            blank = "" if check in (cells.text, _CHECKS["paged_severity"]) else None
+            blank = "" if check in (cells.text, CHECKS["paged_severity"]) else None
             value = instead.get(name, blank)
         values[name] = _read(name, value)
     return Alert(**values)
@@ -189,8 +189,4 @@ def _read(name: str, value: Any) -> Any:
 
 def raw_cells(row: sqlite3.Row) -> dict[str, object]:
     """The damaged cells of a row as they stand there, for the audit log."""
-    return {
-        name: row[name] if isinstance(row[name], str | int | None) else repr(row[name])
-        for name, check in _CHECKS.items()
-        if check(row[name])
-    }
+    return cells.raw(row, CHECKS)

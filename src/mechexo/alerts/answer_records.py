@@ -6,8 +6,15 @@ import sqlite3
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from mechexo.alerts import cells
 from mechexo.times import from_iso_z, iso_z
 
+_CHECKS = {
+    "next_update": cells.whole,
+    "update_at": cells.moment,
+    "asked_at": cells.moment,
+    "trouble": cells.text,
+}
 _REFUSALS_KEPT = timedelta(days=1)
 
 
@@ -26,10 +33,12 @@ class BotState:
 
 
 def bot_state(connection: sqlite3.Connection, bot: str) -> BotState | None:
-    """What is known of a bot."""
-    row = connection.execute("SELECT * FROM bot WHERE bot = ?", (bot,)).fetchone()
-    if row is None:
+    """What is known of a bot; nothing when it cannot be read: it is asked from the beginning, and
+    answers that were taken care of change nothing."""
+    rows = cells.rows(connection, "SELECT * FROM bot WHERE bot = ?", (bot,))
+    if not rows or cells.problems(rows[0], _CHECKS):
         return None
+    row = rows[0]
     return BotState(
         bot=row["bot"],
         next_update=row["next_update"],

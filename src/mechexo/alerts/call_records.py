@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from mechexo.alerts import records
+from mechexo.alerts import cells, records
 from mechexo.alerts.outbox import Claim
-from mechexo.times import from_iso_z, iso_z
+from mechexo.times import iso_z
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +42,14 @@ def any_under_way(connection: sqlite3.Connection) -> bool:
 
 
 def calls_under_way(connection: sqlite3.Connection) -> tuple[Call, ...]:
-    """The calls under way, oldest first."""
-    rows = connection.execute(
+    """The calls under way, oldest first. One that does not say when it was placed was long ago: its
+    channel rings nobody else before its end is known."""
+    rows = cells.rows(
+        connection,
         "SELECT phone_call.*, delivery.alert_id, delivery.page, delivery.level, delivery.kind, "
         "delivery.resend, delivery.first_due_at, delivery.shown FROM phone_call "
-        "JOIN delivery ON delivery.id = phone_call.delivery_id ORDER BY placed_at, delivery_id"
-    ).fetchall()
+        "JOIN delivery ON delivery.id = phone_call.delivery_id ORDER BY placed_at, delivery_id",
+    )
     alerts = records.alerts_by_id(connection, {row["alert_id"] for row in rows})
     found: dict[tuple[str, str], list[sqlite3.Row]] = {}
     for row in rows:
@@ -56,7 +58,7 @@ def calls_under_way(connection: sqlite3.Connection) -> tuple[Call, ...]:
         Call(
             channel=channel,
             reference=reference,
-            placed_at=from_iso_z(together[0]["placed_at"]),
+            placed_at=_moment(together[0]["placed_at"]),
             status=together[0]["status"],
             claims=tuple(
                 Claim(
@@ -67,7 +69,7 @@ def calls_under_way(connection: sqlite3.Connection) -> tuple[Call, ...]:
                     kind=row["kind"],
                     attempt=row["attempt"],
                     resend=bool(row["resend"]),
-                    first_due_at=from_iso_z(row["first_due_at"]),
+                    first_due_at=_moment(row["first_due_at"]),
                     shown=row["shown"],
                 )
                 for row in together
@@ -75,6 +77,10 @@ def calls_under_way(connection: sqlite3.Connection) -> tuple[Call, ...]:
         )
         for (channel, reference), together in found.items()
     )
+
+
+def _moment(stored: object) -> datetime:
+    return cells.moment_or_none(stored) or cells.NO_MOMENT
 
 
 def set_status(connection: sqlite3.Connection, call: Call, status: str) -> None:

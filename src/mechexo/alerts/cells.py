@@ -65,6 +65,31 @@ def problems(row: sqlite3.Row, checks: Mapping[str, Check]) -> str:
     return "; ".join(said)
 
 
+def raw(row: sqlite3.Row, checks: Mapping[str, Check]) -> dict[str, object]:
+    """The damaged cells of a row as they stand there, for the audit log."""
+    return {
+        name: row[name] if isinstance(row[name], str | int | None) else repr(row[name])
+        for name, check in checks.items()
+        if check(row[name])
+    }
+
+
+def emptied(row: sqlite3.Row, checks: Mapping[str, Check]) -> dict[str, object]:
+    """For the damaged cells that have another type than their column, the empty values: SQLite lets
+    nobody change a row otherwise."""
+    found: dict[str, object] = {}
+    for name, check in checks.items():
+        value = row[name]
+        if not check(value):
+            continue
+        number = check is whole
+        if not check(None):
+            found[name] = None
+        elif not isinstance(value, int if number else str):
+            found[name] = 0 if number else ""
+    return found
+
+
 def shown(value: object) -> str:
     """A damaged cell for people: short, and harmless."""
     if isinstance(value, bytes):

@@ -10,6 +10,7 @@ from datetime import datetime
 
 from mechexo.alerts import cells
 from mechexo.alerts.damage import Damaged
+from mechexo.times import iso_z
 
 _KINDS = ("page", "reminder", "acknowledged", "resolved", "notice")
 _STATES = ("due", "sending", "sent", "failed", "cancelled")
@@ -80,6 +81,29 @@ def in_force(connection: sqlite3.Connection, now: datetime) -> tuple[Damaged, ..
     """What decides who is told and cannot be read: silences and overrides that are not surely over,
     and messages that are due."""
     return (*_silences(connection, now), *_overrides(connection, now), *_messages(connection))
+
+
+def message(connection: sqlite3.Connection, number: int) -> sqlite3.Row | None:
+    """The row of one message as it stands there, damaged or not."""
+    found = cells.rows(connection, "SELECT * FROM delivery WHERE id = ?", (number,))
+    return found[0] if found else None
+
+
+def drop_message(connection: sqlite3.Connection, row: sqlite3.Row, now: datetime) -> None:
+    """A message is not sent any more; a call about it is not asked after."""
+    connection.execute("DELETE FROM phone_call WHERE delivery_id = ?", (row["id"],))
+    kind = {} if row["kind"] in _KINDS else {"kind": "page"}
+    over = {"state": "cancelled", "detail": "damaged in the state file", "finished_at": iso_z(now)}
+    change(connection, "delivery", row["id"], {**cells.emptied(row, MESSAGE), **kind, **over})
+
+
+def change(
+    connection: sqlite3.Connection, table: str, number: int, values: Mapping[str, object]
+) -> None:
+    """Writes some cells of a row."""
+    names = ", ".join(f"{name} = ?" for name in values)
+    sql = f"UPDATE {table} SET {names} WHERE id = ?"  # noqa: S608
+    connection.execute(sql, (*values.values(), number))
 
 
 def _silences(connection: sqlite3.Connection, now: datetime) -> list[Damaged]:

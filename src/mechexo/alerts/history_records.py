@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from mechexo.alerts import cells
 from mechexo.alerts.values import NOTICE_SOURCE
-from mechexo.times import from_iso_z, iso_z
+from mechexo.times import iso_z
 
 _MINUTE = len("2026-03-02T14:30")
 
@@ -21,13 +22,15 @@ def started_by_minute(
 ) -> tuple[tuple[datetime, str, int], ...]:
     """Minute (UTC), severity and how many alerts started then, from `since` to `until`, both
     included, oldest first; notices are none."""
-    rows = connection.execute(
+    rows = cells.rows(
+        connection,
         f"SELECT substr(started_at, 1, {_MINUTE}) AS minute, severity, COUNT(*) FROM alert "  # noqa: S608
         "WHERE started_at BETWEEN ? AND ? AND source <> ? "
         "GROUP BY minute, severity ORDER BY minute",
         (iso_z(since), iso_z(until), NOTICE_SOURCE),
     )
-    return tuple((from_iso_z(f"{row[0]}Z"), row[1], row[2]) for row in rows)
+    dated = ((cells.moment_or_none(f"{row[0]}Z"), row[1], row[2]) for row in rows)
+    return tuple((at, severity, amount) for at, severity, amount in dated if at is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +131,8 @@ def last_failures(connection: sqlite3.Connection, since: datetime) -> dict[str, 
     """The newest failure of each channel since then: of a message that was given up, or of one
     that is still tried."""
     # SQLite takes the other columns from the row that has the maximum.
-    rows = connection.execute(
+    rows = cells.rows(
+        connection,
         """
         SELECT channel, MAX(at), detail FROM (
             SELECT channel, finished_at AS at, detail
@@ -145,4 +149,8 @@ def last_failures(connection: sqlite3.Connection, since: datetime) -> dict[str, 
         """,
         {"since": iso_z(since)},
     )
-    return {row[0]: Failure(from_iso_z(row[1]), row[2]) for row in rows}
+    return {
+        row[0]: Failure(at, str(row[2]))
+        for row in rows
+        if (at := cells.moment_or_none(row[1])) is not None
+    }

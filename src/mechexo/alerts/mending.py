@@ -1,50 +1,60 @@
-"""What a person does about a damaged row: it is taken out of force, and what stood there goes into
-the audit log. Nobody else changes it."""
+"""What a person does about any row that cannot be read: it is taken out of force."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from mechexo.alerts import records, rules, timeline_records
-from mechexo.alerts.alert_rows import raw_cells, salvaged
-from mechexo.alerts.book import store
-from mechexo.alerts.damage import Damaged, key_beside
-from mechexo.alerts.values import AlertEvent
+from mechexo.actor import Role
+from mechexo.alerts import cells, damage_records
+from mechexo.alerts.acknowledging import resolve
+from mechexo.alerts.damage_reading import damaged
+from mechexo.alerts.overrides import unoverride
+from mechexo.alerts.silencing import unsilence
+from mechexo.alerts.text import clean
+from mechexo.errors import ConflictError, NotFoundError, UsageError
 
 if TYPE_CHECKING:
-    import sqlite3
-    from datetime import datetime
+    from mechexo.desk import Desk
 
-    from mechexo.alerts.policy import Policy
-    from mechexo.alerts.values import Alert
-    from mechexo.desk import Operation
-
-MENDED = "mended"
-"""The kind of event that tells what a damaged alert was closed with."""
+KINDS = ("alert", "silence", "override", "message")
+"""What can be taken out of force where it cannot be read."""
 
 
-def close_alert(
-    operation: Operation,
-    row: sqlite3.Row,
-    damaged: Damaged,
-    now: datetime,
-    who: str,
-    reason: str,
-    policy: Policy,
-) -> Alert:
-    """Closes an alert that cannot be read, and makes it readable: with what can be read of it, and
-    for the rest what makes least light of it. What was beside it takes its key."""
-    transaction = operation.transaction
-    alert = salvaged(row)
-    operation.before = {"damaged": raw_cells(row)}
-    over, effects = rules.resolve(alert, now, who, reason, policy)
-    if over is alert:
-        effects = replace(effects, alerts=(alert,))
-    store(transaction, effects, now)
-    event = AlertEvent(now, MENDED, f"it was damaged in the state file: {damaged.problem}", who)
-    timeline_records.append_events(transaction.connection, [(alert.id, event)])
-    if damaged.key:
-        records.take_key(transaction.connection, key_beside(damaged.key, alert.id), damaged.key)
-    operation.after = {"state": over.state.value}
-    return over
+def mend(desk: Desk, what: str, number: int, *, reason: str = "") -> None:
+    """Takes a row that cannot be read out of force: an alert is closed, a silence or an override
+    ends, a message is sent no more. What stood there goes into the audit log.
+
+    Raises:
+        NotFoundError: there is no such row.
+        ConflictError: it can be read, or is not in force.
+        NotAllowedError: the role is below responder.
+        UsageError: there is no such kind of row, or a live desk was given no reason.
+    """
+    if what not in KINDS:
+        raise UsageError(f"{what!r} is none of {', '.join(KINDS)}")
+    if all((each.what, each.id) != (what, number) for each in damaged(desk)):
+        raise ConflictError(
+            f"{what} {number} is not damaged, or not in force; see: mechexo alerts damaged"
+        )
+    if what == "alert":
+        resolve(desk, number, reason=reason)
+    elif what == "silence":
+        unsilence(desk, number, reason=reason)
+    elif what == "override":
+        unoverride(desk, number, reason=reason)
+    else:
+        _drop_message(desk, number, reason)
+
+
+def _drop_message(desk: Desk, number: int, reason: str) -> None:
+    with desk.operation(
+        "alerts.mend", f"message {number}", needs=Role.RESPONDER, reason=clean(reason)
+    ) as operation:
+        connection = operation.transaction.connection
+        row = damage_records.message(connection, number)
+        if row is None:
+            raise NotFoundError(f"there is no message {number}")
+        raw = cells.raw(row, damage_records.MESSAGE)
+        operation.before = {"state": row["state"], "damaged": raw}
+        operation.after = {"state": "cancelled"}
+        damage_records.drop_message(connection, row, desk.clock.now())

@@ -11,11 +11,12 @@ import sqlite3
 from collections.abc import Collection, Iterable
 from datetime import datetime
 
-from mechexo.alerts import outbox, outbox_reading, records, timeline_records
+from mechexo.alerts import cells, outbox, outbox_reading, records, timeline_records
 from mechexo.alerts.effects import Page
+from mechexo.alerts.outbox_conditions import CHANGEABLE
 from mechexo.alerts.text import clean
 from mechexo.alerts.values import NOTICE_SOURCE, Alert, AlertEvent, AlertState, Delivery
-from mechexo.times import from_iso_z, iso_z
+from mechexo.times import iso_z
 
 
 def add_notice(
@@ -56,17 +57,18 @@ def give_up(connection: sqlite3.Connection, ids: Collection[int], why: str, now:
     """Those of these messages that still wait are not sent any more. What was said of an attempt
     stays; one that was never tried says `why`."""
     connection.execute(
-        "UPDATE delivery SET state = 'failed', finished_at = :now, "
+        "UPDATE delivery SET state = 'failed', finished_at = :now, "  # noqa: S608
         "detail = CASE detail WHEN '' THEN :why ELSE detail END "
-        "WHERE state = 'due' AND id IN (SELECT value FROM json_each(:ids))",
+        f"WHERE state = 'due' AND id IN (SELECT value FROM json_each(:ids)) AND {CHANGEABLE}",
         {"now": iso_z(now), "why": why, "ids": json.dumps(list(ids))},
     )
 
 
 def handovers_told(connection: sqlite3.Connection) -> datetime | None:
-    """Up to when hand-overs were told; None when they never were looked at."""
-    row = connection.execute("SELECT until FROM handover_told").fetchone()
-    return from_iso_z(row[0]) if row else None
+    """Up to when hand-overs were told; None when they never were looked at. When it cannot be read,
+    long ago: better one message too many."""
+    rows = cells.rows(connection, "SELECT until FROM handover_told")
+    return (cells.moment_or_none(rows[0]["until"]) or cells.NO_MOMENT) if rows else None
 
 
 def set_handovers_told(connection: sqlite3.Connection, until: datetime) -> None:

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from mechexo.alerts import records, timeline_records
-from mechexo.alerts.outbox_conditions import CLAIMABLE, LEASE, moments
+from mechexo.alerts import cells, records, timeline_records
+from mechexo.alerts.outbox_conditions import CHANGEABLE, CLAIMABLE, LEASE, SENDABLE, moments
 from mechexo.alerts.retry import LONGEST_DELAY
 from mechexo.alerts.values import AlertEvent, AlertState
-from mechexo.times import from_iso_z, iso_z
+from mechexo.times import iso_z
 
 if TYPE_CHECKING:
     from mechexo.alerts.bundling import Limit, Spoken, Wait
@@ -69,7 +69,7 @@ def add_pages(connection: sqlite3.Connection, pages: Iterable[Page]) -> None:
         "(alert_id, page, level, channel, kind, together, state, first_due_at, due_at) "
         "VALUES (:alert, :page, :level, :channel, :kind, :together, 'due', COALESCE((SELECT "
         "MIN(first_due_at) FROM delivery WHERE alert_id = :alert AND channel = :channel "
-        "AND kind = :kind AND state = 'due' AND first_due_at <= :at), :at), :at) "
+        "AND kind = :kind AND state = 'due' AND first_due_at BETWEEN '1970' AND :at), :at), :at) "
         "ON CONFLICT (alert_id, page, level, channel, kind) DO UPDATE SET state = 'due', "
         "first_due_at = excluded.first_due_at, due_at = excluded.due_at, detail = '', "
         "finished_at = NULL WHERE delivery.state IN ('failed', 'cancelled') "
@@ -115,8 +115,9 @@ def cancel(
     for each in cancellations:
         channels = None if each.channels is None else json.dumps(sorted(each.channels))
         rows = connection.execute(
-            "UPDATE delivery SET state = 'cancelled', detail = ?, finished_at = ? "
+            "UPDATE delivery SET state = 'cancelled', detail = ?, finished_at = ? "  # noqa: S608
             "WHERE alert_id = ? AND page <= ? AND state = 'due' AND kind IN ('page', 'reminder') "
+            f"AND {CHANGEABLE} "
             "AND (? IS NULL OR channel IN (SELECT value FROM json_each(?))) RETURNING channel",
             (each.reason, iso_z(now), each.alert_id, each.up_to_page, channels, channels),
         ).fetchall()
@@ -142,18 +143,18 @@ def claim(
     # Here, because who only writes into the outbox needs none of it.
     from mechexo.alerts.bundling import TOGETHER_AT_MOST, Due, Wait, next_bundle
 
-    rest = connection.execute(
-        "SELECT until FROM channel_rest WHERE channel = ?", (channel,)
-    ).fetchone()
+    rest = cells.rows(connection, "SELECT until FROM channel_rest WHERE channel = ?", (channel,))
+    until = cells.moment_or_none(rest[0]["until"]) if rest and only is None else None
     # One further ahead than any service is granted was set before the clock went back.
-    if rest is not None and only is None and now < from_iso_z(rest[0]) <= now + LONGEST_DELAY:
-        return Wait(from_iso_z(rest[0]))
-    rows = connection.execute(
+    if until is not None and now < until <= now + LONGEST_DELAY:
+        return Wait(until)
+    rows = cells.rows(
+        connection,
         "SELECT delivery.id, delivery.alert_id, delivery.page, delivery.level, delivery.kind, "  # noqa: S608
         "delivery.state, delivery.attempts, delivery.resend, delivery.together, "
         f"delivery.first_due_at, alert.severity, {_PLAINLY_WORTH} AS plain FROM delivery "
         "JOIN alert ON alert.id = delivery.alert_id "
-        f"WHERE delivery.channel = :channel AND {CLAIMABLE} "
+        f"WHERE delivery.channel = :channel AND {CLAIMABLE} AND {SENDABLE} "
         "AND (:only IS NULL OR delivery.id IN (SELECT value FROM json_each(:only))) "
         "ORDER BY delivery.kind <> 'page', alert.severity <> 'critical', "
         "delivery.due_at, delivery.id LIMIT :most",
@@ -163,7 +164,7 @@ def claim(
             "only": None if only is None else json.dumps(list(only)),
             **moments(now),
         },
-    ).fetchall()
+    )
     # In a storm thousands wait, again and again: whole alerts only of what goes out, or may not.
     doubtful = {row["alert_id"] for row in rows if not row["plain"]}
     alerts = records.alerts_by_id(connection, doubtful) if doubtful else {}
@@ -213,10 +214,14 @@ def _lease(
 ) -> Claim:
     attempt, resend = row["attempts"] + 1, bool(row["resend"]) or row["state"] == "sending"
     alert = alerts[row["alert_id"]]
+    # A moment that cannot be read is left as it is.
+    known = cells.moment_or_none(row["first_due_at"])
+    first = now if known is None else min(known, now)
+    kept = row["first_due_at"] if known is None else iso_z(first)
     connection.execute(
         "UPDATE delivery SET state = 'sending', attempts = ?, resend = ?, leased_until = ?, "
-        "first_due_at = MIN(first_due_at, ?), shown = ? WHERE id = ?",
-        (attempt, int(resend), iso_z(now + LEASE), iso_z(now), alert.severity, row["id"]),
+        "first_due_at = ?, shown = ? WHERE id = ?",
+        (attempt, int(resend), iso_z(now + LEASE), kept, alert.severity, row["id"]),
     )
     return Claim(
         delivery_id=row["id"],
@@ -226,7 +231,7 @@ def _lease(
         kind=row["kind"],
         attempt=attempt,
         resend=resend,
-        first_due_at=min(from_iso_z(row["first_due_at"]), now),
+        first_due_at=first,
         shown=alert.severity,
     )
 
@@ -239,10 +244,15 @@ def _spoken(connection: sqlite3.Connection, channel: str, now: datetime) -> list
         "DELETE FROM channel_message WHERE channel = ? AND (at <= ? OR at > ?)",
         (channel, iso_z(now - 2 * MINUTE), iso_z(now + MINUTE)),
     )
-    rows = connection.execute(
-        "SELECT at, deliveries FROM channel_message WHERE channel = ?", (channel,)
+    rows = cells.rows(
+        connection, "SELECT at, deliveries FROM channel_message WHERE channel = ?", (channel,)
     )
-    return [Spoken(from_iso_z(row["at"]), row["deliveries"]) for row in rows]
+    return [
+        Spoken(at, row["deliveries"])
+        for row in rows
+        if (at := cells.moment_or_none(row["at"])) is not None
+        and not cells.whole(row["deliveries"])
+    ]
 
 
 def record_sent(
@@ -281,7 +291,7 @@ def record_retry(
         "UPDATE delivery SET due_at = ?, finished_at = NULL, resend = MAX(resend, ?) WHERE id = ?",
         (iso_z(due_at), int(outcome == "unanswered"), claim.delivery_id),
     )
-    alert = records.alert_by_id(connection, claim.alert.id)
+    alert = records.alerts_by_id(connection, [claim.alert.id]).get(claim.alert.id)
     if alert is not None and (reason := _pointless(alert, claim.page, claim.kind)):
         _finish(connection, claim.delivery_id, "cancelled", reason, now)
     return True
@@ -296,7 +306,8 @@ def leave_alone(connection: sqlite3.Connection, channel: str, until: datetime) -
         (channel, iso_z(until)),
     )
     connection.execute(
-        "UPDATE delivery SET due_at = MAX(due_at, ?) WHERE channel = ? AND state = 'due'",
+        "UPDATE delivery SET due_at = MAX(due_at, ?) WHERE channel = ? AND state = 'due' "  # noqa: S608
+        f"AND {CHANGEABLE}",
         (iso_z(until), channel),
     )
 
@@ -356,8 +367,17 @@ def _record(
     outcome: str,
     detail: str,
 ) -> None:
+    # Where the number of another attempt was changed, this one comes after all of them.
     connection.execute(
         "INSERT INTO delivery_attempt (delivery_id, number, at, outcome, detail) "
-        "VALUES (?, ?, ?, ?, ?)",
-        (delivery_id, number, iso_z(at), outcome, detail),
+        "VALUES (:of, CASE WHEN EXISTS (SELECT 1 FROM delivery_attempt WHERE delivery_id = :of "
+        "AND number = :number) THEN (SELECT MAX(number) + 1 FROM delivery_attempt "
+        "WHERE delivery_id = :of) ELSE :number END, :at, :outcome, :detail)",
+        {
+            "of": delivery_id,
+            "number": number,
+            "at": iso_z(at),
+            "outcome": outcome,
+            "detail": detail,
+        },
     )

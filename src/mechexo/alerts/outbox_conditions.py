@@ -27,8 +27,24 @@ CLAIMABLE = (
     "delivery.state IN ('due', 'sending') AND "
     f"((delivery.state = 'due' AND (delivery.due_at <= :now OR {STRAY})) "
     "OR (delivery.state = 'sending' "
-    "AND (delivery.leased_until <= :now OR delivery.leased_until > :fresh))) "
+    "AND (delivery.leased_until IS NULL OR delivery.leased_until <= :now "
+    "OR delivery.leased_until > :fresh))) "
     f"AND {_NO_CALL}"
+)
+
+
+# SQLite lets nobody change a row that has something of another type anywhere in it.
+CHANGEABLE = (
+    "(typeof(delivery.channel) = 'text' AND typeof(delivery.kind) = 'text' "
+    "AND typeof(delivery.first_due_at) = 'text' AND typeof(delivery.due_at) = 'text' "
+    "AND typeof(delivery.detail) = 'text' AND typeof(delivery.reference) = 'text' "
+    "AND typeof(delivery.shown) = 'text' AND typeof(delivery.leased_until) IN ('text', 'null') "
+    "AND typeof(delivery.finished_at) IN ('text', 'null') AND typeof(delivery.page) = 'integer' "
+    "AND typeof(delivery.level) = 'integer' AND typeof(delivery.attempts) = 'integer')"
+)
+# Of a message that does not say what it is there is nothing to send; `damage_records` tells of it.
+SENDABLE = (
+    f"delivery.kind IN ('page', 'reminder', 'acknowledged', 'resolved', 'notice') AND {CHANGEABLE}"
 )
 
 

@@ -8,14 +8,19 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from mechexo.alerts import cells
+from mechexo.alerts.damage_records import MESSAGE
 from mechexo.alerts.outbox_conditions import CLAIMABLE, STRAY, moments
 from mechexo.alerts.values import SEVERITIES, Delivery
-from mechexo.times import from_iso_z, iso_z
+from mechexo.times import iso_z
 
 if TYPE_CHECKING:
     from mechexo.alerts.effects import Stranded, Unreached
 
 _COLUMNS = "id, alert_id, channel, kind, level, state, due_at, attempts, detail, finished_at"
+_CHECKS = {name: MESSAGE[name] for name in _COLUMNS.split(", ") if name != "id"}
+_UNREADABLE_AT_MOST = 20
+"""So many rows of a channel are passed over to find one whose moment can be read."""
 
 
 def stranded(connection: sqlite3.Connection, configured: Collection[str]) -> dict[int, Stranded]:
@@ -37,11 +42,13 @@ def stranded(connection: sqlite3.Connection, configured: Collection[str]) -> dic
     for alert_id, page in rows:
         channels = frozenset(
             row[0]
-            for row in connection.execute(
+            for row in cells.rows(
+                connection,
                 "SELECT channel FROM delivery WHERE alert_id = ? AND page = ? AND kind = 'page' "
                 "AND state <> 'cancelled'",
                 (alert_id, page),
             )
+            if isinstance(row[0], str)
         )
         gone = channels - frozenset(configured)
         found[alert_id] = Stranded(gone, channels - gone)
@@ -101,94 +108,114 @@ def unreached(
         "very_impatient": iso_z(now - 3 * patience),
     }
     rows = [
-        row for query in (_CLIMBING, _STANDING) for row in connection.execute(query, parameters)
+        row for query in (_CLIMBING, _STANDING) for row in cells.rows(connection, query, parameters)
     ]
-    return {row["id"]: Unreached(row["level"], row["why"]) for row in rows}
+    return {row["id"]: Unreached(row["level"], _said(row["why"])) for row in rows}
+
+
+def _said(detail: object) -> str:
+    return detail if isinstance(detail, str) else "what was said cannot be read"
 
 
 def channels_with_work(connection: sqlite3.Connection, now: datetime) -> tuple[str, ...]:
     """The channels for which a message can be sent now."""
-    rows = connection.execute(
+    rows = cells.rows(
+        connection,
         f"SELECT DISTINCT channel FROM delivery WHERE {CLAIMABLE} ORDER BY channel",  # noqa: S608
         moments(now),
     )
-    return tuple(row[0] for row in rows)
+    return tuple(row[0] for row in rows if isinstance(row[0], str))
 
 
 def without_entry(connection: sqlite3.Connection, now: datetime) -> tuple[str, ...]:
     """The names of the alerts of which a message can be sent now and which name no runbook
     entry."""
-    rows = connection.execute(
+    rows = cells.rows(
+        connection,
         "SELECT DISTINCT alert.name FROM delivery "  # noqa: S608
         "JOIN alert ON alert.id = delivery.alert_id "
         f"WHERE alert.runbook = '' AND {CLAIMABLE} ORDER BY alert.name",
         moments(now),
     )
-    return tuple(row[0] for row in rows)
+    return tuple(row[0] for row in rows if isinstance(row[0], str))
 
 
 def delivery(connection: sqlite3.Connection, delivery_id: int) -> Delivery:
-    """One delivery."""
-    return _delivery(
-        connection.execute(
-            f"SELECT {_COLUMNS} FROM delivery WHERE id = ?",  # noqa: S608
-            (delivery_id,),
-        ).fetchone()
+    """One delivery that was just tried; what of it cannot be read stands there as nothing."""
+    (row,) = cells.rows(
+        connection,
+        f"SELECT {_COLUMNS} FROM delivery WHERE id = ?",  # noqa: S608
+        (delivery_id,),
     )
+    return _delivery(row)
 
 
 def deliveries(
     connection: sqlite3.Connection, alert_id: int | None, limit: int
 ) -> tuple[Delivery, ...]:
-    """The newest deliveries, of one alert or of all."""
+    """The newest deliveries, of one alert or of all. What cannot be read is not in it."""
     of_alert = "" if alert_id is None else "WHERE alert_id = :alert"
-    rows = connection.execute(
+    rows = cells.rows(
+        connection,
         f"SELECT {_COLUMNS} FROM delivery {of_alert} ORDER BY id DESC LIMIT :limit",  # noqa: S608
         {"alert": alert_id, "limit": limit},
     )
-    return tuple(map(_delivery, rows))
+    return tuple(_delivery(row) for row in rows if not cells.problems(row, _CHECKS))
 
 
 def oldest_due(connection: sqlite3.Connection, now: datetime) -> datetime | None:
     """Since when the oldest unfinished message should have gone out, retries or not; `now` when
     that is not known, because the clock was set back."""
-    row = connection.execute(
-        "SELECT MIN(first_due_at) FROM delivery "  # noqa: S608
-        f"WHERE state IN ('due', 'sending') AND (first_due_at <= :now OR {STRAY})",
+    condition = f"state IN ('due', 'sending') AND (first_due_at <= :now OR {STRAY})"
+    (row,) = cells.rows(
+        connection,
+        f"SELECT MIN(first_due_at) AS first FROM delivery WHERE {condition}",  # noqa: S608
         moments(now),
-    ).fetchone()
-    return min(from_iso_z(row[0]), now) if row[0] else None
+    )
+    if row["first"] is None:
+        return None
+    if (first := cells.moment_or_none(row["first"])) is not None:
+        return min(first, now)
+    # One that cannot be read makes none of the others seem younger.
+    rows = cells.rows(
+        connection,
+        f"SELECT first_due_at FROM delivery WHERE {condition}",  # noqa: S608
+        moments(now),
+    )
+    return min([now, *filter(None, (cells.moment_or_none(each[0]) for each in rows))])
 
 
 def last_sent(connection: sqlite3.Connection, channel: str) -> datetime | None:
     """When the channel last delivered anything; None when that is not known."""
-    row = connection.execute(
-        "SELECT MAX(finished_at) FROM delivery INDEXED BY delivery_sent "
-        "WHERE state = 'sent' AND channel = ?",
-        (channel,),
-    ).fetchone()
-    return from_iso_z(row[0]) if row[0] else None
+    rows = cells.rows(
+        connection,
+        "SELECT finished_at FROM delivery INDEXED BY delivery_sent "
+        "WHERE state = 'sent' AND channel = ? ORDER BY finished_at DESC LIMIT ?",
+        (channel, _UNREADABLE_AT_MOST),
+    )
+    return next(filter(None, (cells.moment_or_none(row[0]) for row in rows)), None)
 
 
 def last_failure(connection: sqlite3.Connection, channel: str) -> tuple[datetime, str, bool] | None:
     """When the channel last failed to deliver, with which words, and whether the message was given
     up; of a message that is tried again, its last try. None when no failure is known."""
-    given_up = connection.execute(
+    given_up = cells.rows(
+        connection,
         "SELECT finished_at, detail FROM delivery INDEXED BY delivery_failed "
-        "WHERE state = 'failed' AND channel = ? ORDER BY finished_at DESC LIMIT 1",
-        (channel,),
-    ).fetchone()
-    again = connection.execute(
+        "WHERE state = 'failed' AND channel = ? ORDER BY finished_at DESC LIMIT ?",
+        (channel, _UNREADABLE_AT_MOST),
+    )
+    again = cells.rows(
+        connection,
         "SELECT (SELECT MAX(at) FROM delivery_attempt WHERE delivery_id = delivery.id), detail "
         "FROM delivery WHERE state IN ('due', 'sending') AND state = 'due' AND channel = ? "
-        "AND attempts > 0 ORDER BY due_at DESC LIMIT 1",
-        (channel,),
-    ).fetchone()
-    found = [
-        (from_iso_z(row[0]), str(row[1]), final)
-        for row, final in ((given_up, True), (again, False))
-        if row is not None and row[0]
-    ]
+        "AND attempts > 0 ORDER BY due_at DESC LIMIT ?",
+        (channel, _UNREADABLE_AT_MOST),
+    )
+    found = []
+    for rows, final in ((given_up, True), (again, False)):
+        dated = ((cells.moment_or_none(row[0]), str(row[1])) for row in rows)
+        found += [(at, words, final) for at, words in dated if at is not None][:1]
     return max(found, default=None)
 
 
@@ -200,10 +227,10 @@ def _delivery(row: sqlite3.Row) -> Delivery:
         kind=row["kind"],
         level=row["level"],
         state=row["state"],
-        due_at=from_iso_z(row["due_at"]),
+        due_at=cells.moment_or_none(row["due_at"]) or cells.NO_MOMENT,
         attempts=row["attempts"],
         detail=row["detail"],
-        finished_at=from_iso_z(row["finished_at"]) if row["finished_at"] else None,
+        finished_at=cells.moment_or_none(row["finished_at"]),
     )
 
 
@@ -217,11 +244,13 @@ def severity_shown(
     shown. Without a reference nobody answers a message: then it is the worst that the channel has
     shown. "" when nothing was ever shown.
     """
-    rows = connection.execute(
+    rows = cells.rows(
+        connection,
         "SELECT channel, reference, shown FROM delivery "
         "WHERE alert_id = ? AND shown <> '' AND kind IN ('page', 'reminder')",
         (alert_id,),
-    ).fetchall()
+    )
+    rows = [row for row in rows if row["shown"] in SEVERITIES]
     here = [row for row in rows if row["channel"] == channel] or rows
     # Two channels may speak in one chat.
     same = [row for row in rows if reference and row["reference"] == reference]

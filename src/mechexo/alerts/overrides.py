@@ -8,13 +8,16 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from mechexo.actor import Role
+from mechexo.alerts import cells
+from mechexo.alerts.damage import Damaged, DamagedRowError
+from mechexo.alerts.damage_records import OVERRIDE, change
 from mechexo.alerts.rotation import Override
 from mechexo.alerts.text import clean
 from mechexo.errors import NotFoundError, UsageError, close_names
 from mechexo.times import from_iso_z, iso_z
 
 if TYPE_CHECKING:
-    from mechexo.desk import Desk
+    from mechexo.desk import Desk, Operation
 
 _SELECT = (
     "SELECT id, schedule, person, starts_at, ends_at, reason, author FROM oncall_override "
@@ -95,7 +98,8 @@ def override(
 def unoverride(desk: Desk, override_id: int, *, reason: str = "") -> Override:
     """Takes an override back: one in force ends now, one to come does not begin.
 
-    One that is over stays as it is, without an entry in the audit log.
+    One that is over stays as it is, without an entry in the audit log. One that cannot be read is
+    over then; what stood there goes into the audit log.
 
     Raises:
         NotFoundError: there is no override with this id.
@@ -104,12 +108,18 @@ def unoverride(desk: Desk, override_id: int, *, reason: str = "") -> Override:
         "oncall.unoverride", str(override_id), needs=Role.RESPONDER, reason=clean(reason)
     ) as operation:
         now, connection = desk.clock.now(), operation.transaction.connection
-        known = _by_id(connection, override_id)
-        if known is None:
+        row = _by_id(connection, override_id)
+        if row is None:
             alive = ", ".join(str(each.id) for each in _alive(connection, now))
             raise NotFoundError(
                 f"there is no override {override_id}; in force or to come: {alive or 'none'}"
             )
+        if said := cells.problems(row, OVERRIDE):
+            ends_at = cells.moment_or_none(row["ends_at"])
+            if ends_at is not None and ends_at <= now:
+                raise DamagedRowError(Damaged("override", override_id, said), "it is over")
+            return _end_damaged(operation, row, now)
+        known = _override(row)
         if known.ends_at <= now:
             operation.unchanged = True
             return known
@@ -129,28 +139,48 @@ def overrides(desk: Desk) -> tuple[Override, ...]:
 
 
 def between(connection: sqlite3.Connection, start: datetime, end: datetime) -> tuple[Override, ...]:
-    """Every override in force at some moment from `start` until `end`, soonest first."""
-    rows = connection.execute(
+    """Every override in force at some moment from `start` until `end`, soonest first. One that
+    cannot be read puts nobody on call, and is not in it: the rotation stands."""
+    rows = cells.rows(
+        connection,
         f"{_SELECT} AND ends_at > ? AND starts_at < ? ORDER BY starts_at, id",
         (iso_z(start), iso_z(end)),
     )
-    return tuple(map(_override, rows))
+    return _readable(rows)
 
 
 def _alive(connection: sqlite3.Connection, now: datetime) -> tuple[Override, ...]:
-    rows = connection.execute(f"{_SELECT} AND ends_at > ? ORDER BY starts_at, id", (iso_z(now),))
-    return tuple(map(_override, rows))
+    sql = f"{_SELECT} AND ends_at > ? ORDER BY starts_at, id"
+    return _readable(cells.rows(connection, sql, (iso_z(now),)))
 
 
-def _by_id(connection: sqlite3.Connection, override_id: int) -> Override | None:
+def _readable(rows: list[sqlite3.Row]) -> tuple[Override, ...]:
+    return tuple(_override(row) for row in rows if not cells.problems(row, OVERRIDE))
+
+
+def _by_id(connection: sqlite3.Connection, override_id: int) -> sqlite3.Row | None:
     if abs(override_id) > _LARGEST:
         return None
-    row = connection.execute(
+    found = cells.rows(
+        connection,
         "SELECT id, schedule, person, starts_at, ends_at, reason, author FROM oncall_override "
         "WHERE id = ?",
         (override_id,),
-    ).fetchone()
-    return _override(row) if row else None
+    )
+    return found[0] if found else None
+
+
+def _end_damaged(operation: Operation, row: sqlite3.Row, now: datetime) -> Override:
+    """Lets an override that cannot be read be over; what stood there goes into the audit log."""
+    operation.before = {"damaged": cells.raw(row, OVERRIDE)}
+    operation.after = {"ends_at": iso_z(now)}
+    over = {**cells.emptied(row, OVERRIDE), "starts_at": iso_z(now), "ends_at": iso_z(now)}
+    change(operation.transaction.connection, "oncall_override", row["id"], over)
+    known = {
+        name: row[name] if isinstance(row[name], str) else ""
+        for name in ("schedule", "person", "reason", "author")
+    }
+    return Override(id=row["id"], starts_at=now, ends_at=now, **known)
 
 
 def _override(row: sqlite3.Row) -> Override:

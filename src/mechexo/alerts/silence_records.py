@@ -7,7 +7,10 @@ import sqlite3
 from collections.abc import Mapping
 from datetime import datetime
 
+from mechexo.alerts import cells
 from mechexo.alerts.alert_rows import as_json
+from mechexo.alerts.damage import Damaged, DamagedRowError
+from mechexo.alerts.damage_records import SILENCE
 from mechexo.alerts.records import LARGEST
 from mechexo.alerts.values import Silence
 from mechexo.times import from_iso_z, iso_z
@@ -16,20 +19,37 @@ _SELECT = "SELECT id, matchers, author, reason, starts_at, ends_at, exact FROM s
 
 
 def active_silences(connection: sqlite3.Connection, now: datetime) -> tuple[Silence, ...]:
-    """The silences that have not ended, soonest end first."""
-    rows = connection.execute(
+    """The silences that have not ended, soonest end first. One that cannot be read keeps nothing
+    quiet, and is not in it: better one page too many."""
+    rows = cells.rows(
+        connection,
         f"{_SELECT} WHERE ends_at > ? ORDER BY ends_at, id",
         (iso_z(now),),
     )
-    return tuple(map(_silence, rows))
+    return tuple(_silence(row) for row in rows if not cells.problems(row, SILENCE))
 
 
 def silence_by_id(connection: sqlite3.Connection, silence_id: int) -> Silence | None:
-    """One silence, over or not."""
+    """One silence, over or not.
+
+    Raises:
+        DamagedRowError: it cannot be read.
+    """
+    row = row_by_id(connection, silence_id)
+    if row is None:
+        return None
+    if said := cells.problems(row, SILENCE):
+        mend = f"end it with: mechexo alerts unsilence {silence_id}"
+        raise DamagedRowError(Damaged("silence", silence_id, said), mend)
+    return _silence(row)
+
+
+def row_by_id(connection: sqlite3.Connection, silence_id: int) -> sqlite3.Row | None:
+    """The row of one silence as it stands there, damaged or not."""
     if abs(silence_id) > LARGEST:
         return None
-    row = connection.execute(f"{_SELECT} WHERE id = ?", (silence_id,)).fetchone()
-    return _silence(row) if row else None
+    found = cells.rows(connection, f"{_SELECT} WHERE id = ?", (silence_id,))
+    return found[0] if found else None
 
 
 def add_silence(

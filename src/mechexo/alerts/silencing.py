@@ -8,18 +8,20 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from mechexo.actor import Role
-from mechexo.alerts import course_records, records, rules, silence_records
+from mechexo.alerts import cells, course_records, records, rules, silence_records
 from mechexo.alerts.book import apply_step
 from mechexo.alerts.configured import calendars_ahead
+from mechexo.alerts.damage import DamagedRowError
+from mechexo.alerts.damage_records import SILENCE, change
 from mechexo.alerts.maintenance import windows_at
 from mechexo.alerts.text import clean, clean_key, clean_pairs
-from mechexo.alerts.values import OPEN
+from mechexo.alerts.values import OPEN, Silence
 from mechexo.errors import NotFoundError, UsageError, close_names
 from mechexo.times import iso_z
 
 if TYPE_CHECKING:
-    from mechexo.alerts.values import Alert, Silence
-    from mechexo.desk import Desk
+    from mechexo.alerts.values import Alert
+    from mechexo.desk import Desk, Operation
 
 
 OWN_NAMES = frozenset({"name", "source", "key", "severity"})
@@ -86,7 +88,8 @@ def silence_end(start: datetime, duration: timedelta) -> datetime:
 def unsilence(desk: Desk, silence_id: int, *, reason: str = "") -> Silence:
     """Ends a silence now; what it covered and still fires pages.
 
-    One that has ended stays as it is, without an entry in the audit log.
+    One that has ended stays as it is, without an entry in the audit log. One that cannot be read
+    ends now; what stood there goes into the audit log.
 
     Raises:
         NotFoundError: there is no silence with this id.
@@ -100,7 +103,10 @@ def unsilence(desk: Desk, silence_id: int, *, reason: str = "") -> Silence:
     ) as operation:
         # Only now, when the others have had their turn: one of them may have ended it meanwhile.
         now, connection = desk.clock.now(), operation.transaction.connection
-        known = silence_records.silence_by_id(connection, silence_id)
+        try:
+            known = silence_records.silence_by_id(connection, silence_id)
+        except DamagedRowError:
+            return _end_damaged(operation, silence_id, now)
         if known is None:
             active = ", ".join(
                 str(each.id) for each in silence_records.active_silences(connection, now)
@@ -114,6 +120,20 @@ def unsilence(desk: Desk, silence_id: int, *, reason: str = "") -> Silence:
         silence_records.end_silence(connection, silence_id, ended.ends_at)
         apply_step(desk, operation.transaction, now, (), calendars=calendars, whole=True)
     return ended
+
+
+def _end_damaged(operation: Operation, silence_id: int, now: datetime) -> Silence:
+    """Ends a silence that cannot be read, and so covers nothing; what stood there goes into the
+    audit log."""
+    connection = operation.transaction.connection
+    row = silence_records.row_by_id(connection, silence_id)
+    assert row is not None
+    operation.before = {"damaged": cells.raw(row, SILENCE)}
+    operation.after = iso_z(now)
+    over = {**cells.emptied(row, SILENCE), "ends_at": iso_z(now)}
+    change(connection, "silence", silence_id, over)
+    author, reason = (row[n] if isinstance(row[n], str) else "" for n in ("author", "reason"))
+    return Silence(silence_id, {}, author, reason, now, now)
 
 
 def silences(desk: Desk) -> tuple[Silence, ...]:

@@ -7,8 +7,9 @@ import json
 import sqlite3
 from collections.abc import Collection, Iterable
 
+from mechexo.alerts import cells
 from mechexo.alerts.values import LATE, AlertEvent
-from mechexo.times import from_iso_z, iso_z
+from mechexo.times import iso_z
 
 
 def append_events(connection: sqlite3.Connection, events: Iterable[tuple[int, AlertEvent]]) -> None:
@@ -37,8 +38,10 @@ def is_in_timeline(connection: sqlite3.Connection, alert_id: int, event: AlertEv
 
 
 def timeline_of(connection: sqlite3.Connection, alert_id: int) -> tuple[AlertEvent, ...]:
-    """What happened to an alert, sending attempts included, oldest first."""
-    rows = connection.execute(
+    """What happened to an alert, sending attempts included, oldest first. A line
+    that cannot be read is not in it."""
+    rows = cells.rows(
+        connection,
         """
         SELECT at, kind, detail, actor, 0 AS source, id FROM alert_event WHERE alert_id = :alert
         UNION ALL
@@ -54,7 +57,10 @@ def timeline_of(connection: sqlite3.Connection, alert_id: int) -> tuple[AlertEve
         {"alert": alert_id},
     )
     return tuple(
-        AlertEvent(from_iso_z(row["at"]), row["kind"], row["detail"], row["actor"]) for row in rows
+        AlertEvent(at, row["kind"], row["detail"], row["actor"])
+        for row in rows
+        if (at := cells.moment_or_none(row["at"])) is not None
+        and all(isinstance(row[name], str) for name in ("kind", "detail", "actor"))
     )
 
 
@@ -62,11 +68,12 @@ def acknowledgement_notes(
     connection: sqlite3.Connection, alert_ids: Collection[int]
 ) -> dict[int, str]:
     """The note of each alert's acknowledgement, where one stands and has words."""
-    rows = connection.execute(
+    rows = cells.rows(
+        connection,
         "SELECT alert_id, detail FROM alert_event JOIN alert ON alert.id = alert_id "
         "WHERE kind = 'acknowledged' AND acknowledged_by IS NOT NULL "
         "AND alert_id IN (SELECT value FROM json_each(?)) ORDER BY alert_event.id",
         (json.dumps(list(alert_ids)),),
     )
     last = {row["alert_id"]: row["detail"] for row in rows}
-    return {alert_id: note for alert_id, note in last.items() if note}
+    return {alert_id: note for alert_id, note in last.items() if note and isinstance(note, str)}

@@ -248,6 +248,39 @@ def silences(ctx: typer.Context, json_: Json = False, csv: Csv = False) -> None:
     return render.table("Silences", titles, rows, zone=desk.zone)
 
 
+@app.command("damaged")
+def damaged(ctx: typer.Context, json_: Json = False) -> None:
+    """What is in force and cannot be read in the state file: it pages nobody as it should."""
+    from mechexo.alerts import operations
+
+    desk = open_desk(ctx)
+    found = operations.damaged(desk)
+    if json_:
+        render.json_document("alerts_damaged", desk.clock.now(), {"damaged": found})
+    else:
+        rows = map(alert_words.damage_row, found)
+        render.table("Damaged in the state file", alert_words.DAMAGE_COLUMNS, rows)
+        if found:
+            render.note("take one out of force with: mechexo alerts mend WHAT ID")
+    if found:
+        raise typer.Exit(1)
+
+
+@app.command("mend")
+def mend(
+    ctx: typer.Context,
+    what: Annotated[str, typer.Argument(help="alert, silence, override or message.")],
+    number: Annotated[int, typer.Argument(help="Its number.", metavar="ID")],
+    reason: Reason = "",
+    yes: Yes = False,
+) -> None:
+    """Take what cannot be read out of force; what stood there goes into the audit log."""
+    from mechexo.alerts import mending
+
+    mending.mend(open_desk(ctx), what, number, reason=reason)
+    render.text(f"{what} {number} is out of force; what stood there: mechexo audit log")
+
+
 @app.command("stats")
 def stats(
     ctx: typer.Context,
