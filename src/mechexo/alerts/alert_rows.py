@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
 from datetime import UTC
+from operator import attrgetter
 from typing import Any
 
 from mechexo.alerts import cells
@@ -54,7 +55,9 @@ _MOMENTS = frozenset(name for name, check in CHECKS.items() if check in (_NEEDED
 _PLACES_OF_MOMENTS = tuple(place for place, name in enumerate(_COLUMNS) if name in _MOMENTS)
 _PLACE_OF_LABELS = _COLUMNS.index("labels")
 _PLACE_OF_STATE = _COLUMNS.index("state")
+_values_of = attrgetter(*_COLUMNS)
 _read_labels = json.JSONDecoder().raw_decode
+_write_labels = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
 
 SELECT = f"SELECT {', '.join(_COLUMNS)} FROM alert"  # noqa: S608
 UPSERT = (
@@ -69,20 +72,18 @@ MEND = "close it with: mechexo alerts resolve {}"
 def row_of(alert: Alert) -> tuple[Any, ...]:
     """The cells of an alert, in the order of `SELECT`."""
 
-    def stored(name: str) -> Any:
-        value = getattr(alert, name)
-        if name == "labels":
-            return as_json(value)
-        if name == "state":
-            return alert.state.value
-        return iso_z(value) if name in _MOMENTS and value is not None else value
-
-    return tuple(map(stored, _COLUMNS))
+    values: list[Any] = [*_values_of(alert)]
+    for place in _PLACES_OF_MOMENTS:
+        if values[place] is not None:
+            values[place] = iso_z(values[place])
+    values[_PLACE_OF_LABELS] = as_json(alert.labels)
+    values[_PLACE_OF_STATE] = alert.state.value
+    return tuple(values)
 
 
 def as_json(value: Mapping[str, str]) -> str:
     """Labels or matchers as they are stored."""
-    return json.dumps(dict(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return _write_labels(dict(value))
 
 
 def alert_of_row(row: sqlite3.Row) -> Alert:

@@ -89,8 +89,9 @@ def observe(
     without observations it still ends silences and quiet hours and climbs the ladders.
 
     `time_is_kept` says that `keep_time` is called each second, and the tick now and then: to these
-    is left what has reached nobody, and what another configuration would change for alerts that a
-    silence or a cause keeps back. What was said is on disk the sooner.
+    is left what has reached nobody, what another configuration would change (for alerts that a
+    silence or a cause keeps back, and about channels that are gone), and what is too old to keep.
+    What was said is on disk the sooner.
 
     Raises:
         UsageError: an observation has no key or name, or a severity that does not exist.
@@ -98,7 +99,8 @@ def observe(
     safe = [clean_observation(each) for each in observations]
     now, calendars = desk.clock.now(), calendars_ahead(desk)
     with desk.state.write() as transaction:
-        safe += channels_gone(desk, transaction)
+        if not time_is_kept:
+            safe += channels_gone(desk, transaction)
         effects = apply_step(
             desk,
             transaction,
@@ -108,7 +110,8 @@ def observe(
             thorough=not time_is_kept,
             outbox_too=not time_is_kept,
         )
-        records.prune(transaction.connection, now - desk.settings.alerts.keep_resolved)
+        if not time_is_kept:
+            records.prune(transaction.connection, now - desk.settings.alerts.keep_resolved)
     return effects.alerts
 
 

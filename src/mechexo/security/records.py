@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
 from sqlite3 import Row
 
 from mechexo.security.values import Scope, Token
@@ -69,16 +70,38 @@ def note_used(transaction: Transaction, used: Mapping[int, datetime]) -> None:
 
 
 def _token(row: Row) -> Token:
+    return _token_of(*(row[name] for name in _CELLS))
+
+
+_CELLS = (
+    *("id", "name", "scopes", "created_at", "created_by"),
+    *("expires_at", "last_used_at", "revoked_at", "revoked_by"),
+)
+
+
+# The same cells are read for each request, and mean the same each time.
+@lru_cache(maxsize=64)
+def _token_of(
+    number: int,
+    name: str,
+    scopes: str,
+    created_at: str,
+    created_by: str,
+    expires_at: str | None,
+    last_used_at: str | None,
+    revoked_at: str | None,
+    revoked_by: str | None,
+) -> Token:
     return Token(
-        id=row["id"],
-        name=row["name"],
-        scopes=tuple(Scope(name) for name in row["scopes"].split()),
-        created_at=from_iso_z(row["created_at"]),
-        created_by=row["created_by"],
-        expires_at=_moment(row["expires_at"]),
-        last_used_at=_moment(row["last_used_at"]),
-        revoked_at=_moment(row["revoked_at"]),
-        revoked_by=row["revoked_by"],
+        id=number,
+        name=name,
+        scopes=tuple(Scope(each) for each in scopes.split()),
+        created_at=from_iso_z(created_at),
+        created_by=created_by,
+        expires_at=_moment(expires_at),
+        last_used_at=_moment(last_used_at),
+        revoked_at=_moment(revoked_at),
+        revoked_by=revoked_by,
     )
 
 

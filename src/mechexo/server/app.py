@@ -28,6 +28,8 @@ from mechexo.server.bridge import Bridge
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
+    from prometheus_client import Counter
+
     from mechexo.alerts.values import Observation
     from mechexo.desk import Desk
     from mechexo.server.ingest import Taken
@@ -108,6 +110,8 @@ class _Routes:
     def route(self, path: str, handler: Handler, *methods: str) -> Route:
         """The route, with every failure answered and every answer counted."""
 
+        counted: dict[int, Counter] = {}
+
         async def answered(request: Request) -> Response:
             try:
                 answer = await handler(request)
@@ -116,8 +120,10 @@ class _Routes:
             except Exception as error:  # noqa: BLE001 - told, and answered without its inside
                 self._serving.unexpected(error)
                 answer = answers.failure()
-            code = str(answer.status_code)
-            self._serving.metrics.requests.labels(path, code).inc()
+            code = answer.status_code
+            if code not in counted:
+                counted[code] = self._serving.metrics.requests.labels(path, str(code))
+            counted[code].inc()
             return answer
 
         return Route(path, answered, methods=list(methods))

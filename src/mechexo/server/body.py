@@ -22,19 +22,21 @@ async def read_body(request: Request, *, limit_bytes: int, timeout_s: float) -> 
     packed = request.headers.get("content-encoding", "identity").strip().lower()
     if packed not in ("", "identity"):
         raise RequestError(415, f"content-encoding {packed} is not taken; send it as it is")
-    too_large = RequestError(
-        413, f"the body is larger than {limit_bytes} bytes ([server] body_limit_kb)"
-    )
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > limit_bytes:
         asked = request.headers.get("expect", "").lower() == "100-continue"
         if asked or int(declared) > _READ_ON_BYTES:
-            raise too_large
+            raise _too_large(limit_bytes)
     read = bytearray()
     size = 0
     try:
         async with asyncio.timeout(timeout_s):
-            async for chunk in request.stream():
+            more = True
+            while more:
+                message = await request.receive()
+                if message["type"] == "http.disconnect":
+                    raise ClientDisconnect
+                chunk, more = message.get("body", b""), message.get("more_body", False)
                 size += len(chunk)
                 if size <= limit_bytes:
                     read += chunk
@@ -50,8 +52,14 @@ async def read_body(request: Request, *, limit_bytes: int, timeout_s: float) -> 
     except ClientDisconnect:
         raise RequestError(400, "the client went away in the middle of its request") from None
     if size > limit_bytes:
-        raise too_large
+        raise _too_large(limit_bytes)
     return bytes(read)
+
+
+def _too_large(limit_bytes: int) -> RequestError:
+    return RequestError(
+        413, f"the body is larger than {limit_bytes} bytes ([server] body_limit_kb)"
+    )
 
 
 def check_json(request: Request) -> None:

@@ -13,6 +13,8 @@ import json
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from mechexo.server.gathering import GatheringTransport
+
 HEAD_BYTES = 32 * 1024
 """The most that may come without making a whole head, or a piece of a body."""
 _PIECE_BYTES = 16 * 1024
@@ -38,7 +40,7 @@ def protocol(head_timeout_s: float) -> type[HttpToolsProtocol]:
         _refusal = ""
 
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-            super().connection_made(transport)
+            super().connection_made(GatheringTransport(transport, self.loop))
             self._expect_head()
 
         def data_received(self, data: bytes) -> None:

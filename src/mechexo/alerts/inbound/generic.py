@@ -89,5 +89,6 @@ def _seen_at(said: Mapping[str, object], at: str, now: datetime) -> datetime | N
 def _without_nul(said: Mapping[str, object], at: str) -> None:
     for name, value in said.items():
         texts = (*value, *value.values()) if isinstance(value, dict) else (value,)
-        if any(isinstance(each, str) and "\0" in each for each in texts):
-            raise BadPayloadError(f"{at}{name} has a NUL character in it")
+        for each in texts:
+            if isinstance(each, str) and "\0" in each:
+                raise BadPayloadError(f"{at}{name} has a NUL character in it")
