@@ -5,10 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
+from mechexo.garbage import collect_seldom
+
 
 def main() -> None:
     """Runs the command line and exits with its code; 130 when it is interrupted."""
     try:
+        collect_seldom()
         words = sys.argv[1:]
         code = _job(words) if "exec" in words[1:4] else None
         if code is None:

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from mechexo.cli.invocation import Invocation, single_command
+from mechexo.garbage import collect_as_usual
 
 app = single_command()
 
@@ -53,5 +54,6 @@ def open_on(config: Path | None, **options: bool) -> int:
     # Only here does the engine's side touch the screens: everything else starts without them.
     from mechexo_tui.app import run
 
+    collect_as_usual()
     # What was not asked for is left to [console] of the configuration.
     return int(run(config, **{name: True for name, on in options.items() if on}))

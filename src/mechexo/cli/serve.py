@@ -11,6 +11,7 @@ import typer
 
 from mechexo.cli import render
 from mechexo.cli.invocation import open_desk, single_command
+from mechexo.garbage import collect_as_usual
 
 app = single_command()
 
@@ -48,6 +49,7 @@ def serve(
         render.text(line)
         sys.stdout.flush()
 
+    collect_as_usual()
     ended = run(
         desk,
         host=settings.host if host is None else host,

@@ -74,11 +74,10 @@ def covered(
     counts = {name: sources.get(name, 0) for name in SOURCES}
     fills = sum(counts.values())
     unrated_by = _counted(unrated["unrated_currency"])
-    said = unrated.with_columns(
-        reason=pl.col("unrated_currency").replace_strict(
-            {name: no_rate(name) for name in unrated_by}, return_dtype=pl.String
-        )
-    )
+    said = unrated.rename({"unrated_currency": "reason"})
+    if unrated_by:
+        words = {name: no_rate(name) for name in unrated_by}
+        said = said.with_columns(pl.col("reason").replace_strict(words, return_dtype=pl.String))
     return Coverage(
         fills=fills,
         priced=fills - counts["suspect"] - counts["none"],
@@ -100,6 +99,8 @@ def covered(
 
 
 def _listed(rows: pl.DataFrame) -> tuple[UnpricedFill, ...]:
+    if rows.is_empty():  # as on most days
+        return ()
     columns = rows.head(LISTED).select("fill_id", "ts", "symbol", "reason")
     return tuple(
         UnpricedFill(fill_id or "", at, symbol or "", reason)
@@ -108,5 +109,7 @@ def _listed(rows: pl.DataFrame) -> tuple[UnpricedFill, ...]:
 
 
 def _counted(texts: pl.Series) -> dict[str, int]:
+    if texts.is_empty():
+        return {}
     counted = texts.alias("text").value_counts().sort(["count", "text"], descending=[True, False])
     return dict(counted.iter_rows())

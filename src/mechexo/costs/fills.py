@@ -83,13 +83,13 @@ def normalise_fills(
     good = good.with_columns(quantity=pl.col("quantity").abs(), fx=_rate(frame, currency))
     if not flawed.is_empty():
         growing = _grows(good["fill_id"])
-    good, repeated = _parted(good, pl.lit(False) if growing else _used_before(good))
-    rejected = pl.concat(
-        [
-            _with_reasons(flawed, frame, currency).select(_OF_REJECTED),
-            repeated.with_columns(reason=pl.lit(USED_BEFORE)).select(_OF_REJECTED),
-        ]
-    )
+    repeated = good.clear()
+    if not growing:
+        good, repeated = _parted(good, _used_before(good))
+    rejected = _with_reasons(flawed, frame, currency).select(_OF_REJECTED)
+    if not repeated.is_empty():
+        again = repeated.with_columns(reason=pl.lit(USED_BEFORE)).select(_OF_REJECTED)
+        rejected = pl.concat([rejected, again])
     return Fills(
         _in_order(good.drop("currency", *_ONLY_READ), growing=growing),
         rejected.sort("ts", "fill_id", maintain_order=True),

@@ -74,7 +74,7 @@ def rows_after_second_look(
         return plain_seen(ledger, wanted, {by: question.fineness(by) for by in wanted})
 
     seen = list(in_turn(looked_at, _together(ledgers), workers))
-    seen += in_turn(looked_at_plain, plain, workers)
+    seen += in_turn(looked_at_plain, _together_plain(plain), workers)
 
     def rows_of_one(by: By) -> tuple[CostRow, ...]:
         values = pl.concat([each.pop(by) for each in seen])
@@ -93,6 +93,18 @@ def _together(ledgers: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
             waiting = []
     if waiting:
         yield pl.concat(waiting)
+
+
+def _together_plain(ledgers: Iterable[PlainLedger]) -> Iterator[PlainLedger]:
+    """Likewise those of plain fills."""
+    waiting: list[PlainLedger] = []
+    for ledger in ledgers:
+        waiting.append(ledger)
+        if sum(len(each.rows) for each in waiting) >= _ROWS_AT_ONCE:
+            yield PlainLedger.of(waiting)
+            waiting = []
+    if waiting:
+        yield PlainLedger.of(waiting)
 
 
 def _seen(rows: pl.DataFrame, buckets: pl.DataFrame, per_octave: int) -> pl.DataFrame:

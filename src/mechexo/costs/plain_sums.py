@@ -7,8 +7,9 @@ change with every second one are put into the order of their keys first.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -42,6 +43,19 @@ class PlainLedger:
     """The keys of each cell: of fills that are alike in all of them."""
     rows: pl.DataFrame
     """cell (its place among the cells), total_bps and notional of each fill."""
+
+    @classmethod
+    def of(cls, parts: Sequence[PlainLedger]) -> PlainLedger:
+        """Several as one."""
+        if len(parts) == 1:
+            return parts[0]
+        cells = [each.cells for each in parts]
+        before = accumulate(map(len, cells[:-1]), initial=0)
+        rows = [
+            each.rows.with_columns(pl.col("cell").cast(pl.UInt32) + first)
+            for each, first in zip(parts, before, strict=True)
+        ]
+        return cls(pl.concat(cells), pl.concat(rows))
 
 
 @dataclass(frozen=True, slots=True)

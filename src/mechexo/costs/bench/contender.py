@@ -13,6 +13,7 @@ from importlib import import_module
 from pathlib import Path
 
 from mechexo.costs.bench.task import Answer, Places
+from mechexo.garbage import collect_seldom
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,7 @@ def peak_mb() -> float:
 
 
 if __name__ == "__main__":
+    collect_seldom()  # as every command of ours does; the others may have it too
     found = run(sys.argv[1], Places(Path(sys.argv[2])))
     sys.stdout.write(
         json.dumps(
