@@ -150,8 +150,16 @@ FILES: Mapping[str, tuple[str, Callable[[], list[Fields]], Make]] = {
 }  # fmt: skip
 
 
+KNOWN_CORRECTIONS = {
+    *("bust", "busted", "cancel", "canceled", "cancelled", "trade_cancel", "reversal", "h"),
+    *("correct", "corrected", "correction", "amend", "amended", "trade_correct", "g"),
+    *("", "new", "trade", "fill", "none", "f", "0", "false"),
+}
+
+
 def unknown_corrections(rows: Sequence[Fields]) -> bool:
-    return any(str(row["correction"] or "") not in ("", "bust", "correct") for row in rows)
+    said = (str(row["correction"] or "").strip().lower().replace(" ", "_") for row in rows)
+    return any(word not in KNOWN_CORRECTIONS for word in said)
 
 
 def add_up(answer: FileImport) -> int:
