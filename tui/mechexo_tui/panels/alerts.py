@@ -20,10 +20,21 @@ from mechexo.alerts.values import (
 )
 from mechexo_tui.panels.words import kept_among
 from mechexo_tui.widgets import format as shown_as
-from mechexo_tui.widgets.lines import Line, Row, Span, rows_of, text_of, width_of, wrapped
+from mechexo_tui.widgets.lines import (
+    Line,
+    Row,
+    Span,
+    cut,
+    harmless,
+    rows_of,
+    text_of,
+    width_of,
+    wrapped,
+)
 from mechexo_tui.widgets.table import Column, Table, natural
 
 if TYPE_CHECKING:
+    from mechexo.alerts.damage import Damaged
     from mechexo.alerts.escalation import Outlook
     from mechexo_tui.widgets.format import Look
 
@@ -99,6 +110,26 @@ def _cells(alert: Alert, look: Look) -> tuple[Span | str, ...]:
     )
 
 
+DAMAGED_SHOWN = 3
+"""So many rows that cannot be read stand above the list, each with what is wrong with it."""
+
+
+def damaged_lines(damaged: Sequence[Damaged], look: Look) -> list[Line]:
+    """What is in force and cannot be read, a line each, and how many more there are."""
+    glyphs, lines = look.glyphs, list[Line]()
+    sign, style = f"{glyphs.critical} DAMAGED", "critical"
+    room = look.width - width_of(sign) - 5
+    for each in damaged[:DAMAGED_SHOWN]:
+        named = f" {each.name}" if each.name else ""
+        said = harmless(f"{each.what} {each.id}{named}: {each.problem}")
+        lines.append((("  ", ""), (sign, style), ("  ", ""), (cut(said, room), "")))
+    if damaged:
+        more = len(damaged) - len(lines)
+        also = f"and {more} more " if more > 0 else ""
+        lines.append(((f"    {also}in the state file: mechexo alerts damaged", "dim"),))
+    return lines
+
+
 def in_words(alert: Alert) -> str:
     """An alert as one whole line, for the clipboard."""
     return f"{alert.severity.upper()} {alert.name}: {alert.summary}"
@@ -106,11 +137,12 @@ def in_words(alert: Alert) -> str:
 
 def tally(counts: AlertCounts) -> str:
     """The open alerts in a few words."""
+    damaged = f", {counts.damaged} damaged" if counts.damaged else ""
     if not counts.open:
-        return "none open"
+        return f"none open{damaged}"
     worst = [f"{counts.by_severity[name]} {name}" for name in SEVERITIES
              if counts.by_severity.get(name)]  # fmt: skip
-    kept = f", {counts.kept_back_words}" if counts.kept_back else ""
+    kept = (f", {counts.kept_back_words}" if counts.kept_back else "") + damaged
     return f"{counts.open} open, {counts.unacknowledged} unacknowledged{kept}: {', '.join(worst)}"
 
 

@@ -1,0 +1,88 @@
+"""Damaged rows on the command line: a row of their own, exit codes, JSON, the way out."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from contextlib import closing
+
+import pytest
+
+from conftest import MakeDesk
+from mechexo.alerts import operations as alerts
+from mechexo.alerts.values import AlertState, Observation
+from mechexo.desk import Desk
+from support.in_process import Program
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def program(
+    make_desk: MakeDesk, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Program:
+    desk = Desk.open(make_desk().config_path)
+    said = [
+        Observation(name, True, "critical", name, f"{name} is bad", "feed", {})
+        for name in ("gateway", "feed")
+    ]
+    alerts.observe(desk, said)
+    with closing(sqlite3.connect(desk.state.path, isolation_level=None)) as file:
+        file.execute("UPDATE alert SET labels = '{' WHERE id = 1")
+    return Program(desk, "alerts", monkeypatch, capsys)
+
+
+def test_the_list_has_the_damaged_alert_and_the_others_and_exits_5(program: Program) -> None:
+    code, out = program("list")
+    assert code == 5
+    (damaged,) = [line for line in out.splitlines() if "✖ damaged" in line]
+    assert "gateway" in damaged
+    assert "labels is no JSON of names and texts: '{'" in damaged
+    assert "mechexo alerts resolve 1" in damaged
+    assert "feed is bad" in out
+    assert program.said.startswith("alert 1 (gateway) is damaged in the state file: labels")
+
+
+def test_the_json_list_tells_of_it_beside_the_alerts(program: Program) -> None:
+    code, out = program("list", "--json")
+    document = json.loads(out)
+    assert code == 5
+    assert [each["id"] for each in document["alerts"]] == [2]
+    (damaged,) = document["damaged"]
+    assert (damaged["what"], damaged["id"], damaged["severity"]) == ("alert", 1, "critical")
+    assert damaged["problem"] == "labels is no JSON of names and texts: '{'"
+
+
+def test_why_tells_what_can_be_read_and_what_cannot(program: Program) -> None:
+    code, out = program("why", "1")
+    assert code == 5
+    assert "opened" in out
+    assert "✖ damaged" in out
+    assert "next: not known: alert 1 is damaged" in out
+    code, out = program("why", "1", "--json")
+    document = json.loads(out)
+    assert (code, document["next"]["at"]) == (5, None)
+    assert [each["what"] for each in document["damaged"]] == ["alert"]
+    assert program("why", "2")[0] == 0
+
+
+def test_show_is_one_line_that_says_what_to_do(program: Program) -> None:
+    code, out = program("show", "1")
+    assert (code, out) == (5, "")
+    assert program.said.count("\n") == 1
+    assert "close it with: mechexo alerts resolve 1" in program.said
+
+
+@pytest.mark.parametrize("words", [("resolve", "1"), ("mend", "alert", "1")])
+def test_a_person_takes_it_out_of_force(program: Program, words: tuple[str, ...]) -> None:
+    assert program("damaged")[0] == 1
+    assert program(*words)[0] == 0
+    assert alerts.get_alert(program.desk, 1).state is AlertState.RESOLVED
+    assert program("list")[0] == 0
+    code, out = program("damaged", "--json")
+    assert (code, json.loads(out)["damaged"]) == (0, [])
+
+
+def test_what_is_whole_cannot_be_mended(program: Program) -> None:
+    assert program("mend", "alert", "2")[0] == 4
+    assert program("mend", "row", "2")[0] == 2
