@@ -10,10 +10,12 @@ import sys
 from datetime import datetime
 
 import pytest
+from rich.console import Console
 
 from conftest import MakeDesk
 from mechexo.alerts import operations as alerts
 from mechexo.alerts.values import AlertState
+from mechexo.cli import render
 from mechexo.desk import Desk
 from support.in_process import Program
 
@@ -344,3 +346,20 @@ def test_an_open_maintenance_window_is_among_the_silences(
     _, out = program("silences", "--csv")
     (row,) = csv.DictReader(io.StringIO(out))
     assert (row["id"], row["ends_at"]) == ("", "2100-01-01T00:00:00.000000Z")
+
+
+def test_on_a_terminal_of_80_columns_what_is_the_matter_has_the_room(
+    program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The only thing of a terminal that the list looks at.
+    monkeypatch.setattr(render, "console", lambda: Console(file=sys.stdout, width=80))
+    words = ["--key", "k", "--severity", "critical", "--name", "market_data_feed_stale"]
+    program("raise", *words, "--summary", "no quote from the primary feed for 412 seconds")
+    program("ack", "1", "--note", "calling the broker")
+    lines = program("list")[1].splitlines()
+    assert max(map(len, lines)) <= 80
+    heading, first, second = lines[2], lines[4], lines[5]
+    assert heading.split() == ["id", "severity", "state", "name:", "summary", "age", "note"]
+    assert "critical  acked" in first
+    assert "market_data_feed_stale: no" in first  # at least 27 columns of it
+    assert "from the primary feed" in second

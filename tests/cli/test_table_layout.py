@@ -120,3 +120,10 @@ def test_the_zone_is_said_once(shown_at) -> None:
     assert text.startswith("Costs (times: America/New_York)\n")
     assert text.count("New_York") == 1
     assert "EST" not in text
+
+
+def test_a_column_that_grows_takes_most_of_the_room_that_is_left() -> None:
+    cell = [("word " * 20, 100)]
+    plain, growing = column("note", cell), column("summary", cell, grows=True)
+    assert layout([plain, growing], 74) == [((0, 26), (1, 46))]
+    assert layout([plain, plain], 74) == [((0, 36), (1, 36))]

@@ -30,6 +30,8 @@ COLUMNS = (
 
 
 LONGEST_TEXT = 100
+ROOMY = 100
+"""Below this width of a terminal the list leaves something out."""
 
 DAMAGED = "damaged"
 
@@ -135,6 +137,18 @@ def damaged_line(damaged: Damaged) -> tuple[object, ...]:
         *(_short(damaged.problem), None, None),
         f"close it: mechexo alerts resolve {damaged.id}",
     )
+
+
+LIST_COLUMNS = (">id", "severity", "state", "name", "+summary", ">seen", ">age", "note")
+NARROW_COLUMNS = (">id", "severity", "state", "+name: summary", ">age", "note")
+
+
+def narrowed(row: tuple[object, ...]) -> tuple[object, ...]:
+    """A row of the list for a narrow terminal, where what is the matter needs the room: without how
+    often it was seen, which `alerts show` has, and with the short word for an acknowledgement."""
+    number, severity, state, name, summary, _, age, note = row
+    state = "acked" if state == "acknowledged" else state
+    return number, severity, state, f"{name or 'name not known'}: {summary}", age, note
 
 
 def damage_row(damaged: Damaged) -> tuple[object, ...]:

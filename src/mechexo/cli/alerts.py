@@ -41,7 +41,6 @@ def list_(
     if csv:
         render.csv_rows(alert_words.COLUMNS, map(alert_words.cells, found))
         return render.complain([each.words for each in damaged])
-    columns = (">id", "severity", "state", "name", "summary", ">seen", ">age", "note")
     notes = operations.acknowledgement_notes(desk, [alert.id for alert in found])
     following = operations.outlooks(desk, found)
     rows = [
@@ -49,7 +48,11 @@ def list_(
         for alert in found
     ]
     rows = [*map(alert_words.damaged_line, damaged), *rows]
-    render.table("Alerts", columns, rows, zone=desk.zone)
+    if render.width() < alert_words.ROOMY:
+        narrow = map(alert_words.narrowed, rows)
+        render.table("Alerts", alert_words.NARROW_COLUMNS, narrow, zone=desk.zone)
+    else:
+        render.table("Alerts", alert_words.LIST_COLUMNS, rows, zone=desk.zone)
     return render.complain([each.words for each in damaged])
 
 

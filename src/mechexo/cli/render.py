@@ -75,7 +75,8 @@ def table(
     """Prints a table for people, no wider than the terminal; a pipe has no width.
 
     A column whose name starts with `>` is right-aligned; one that starts with `?` is left out
-    where there is no room for it. `named_by` is how many of the first columns name the row, when
+    where there is no room for it, and one that starts with `+` takes most of the room that is left.
+    `named_by` is how many of the first columns name the row, when
     that is not plain from their alignment. Cells are text as they are (no markup), times in
     `zone`, which the title names; None is shown as a dash.
     """
@@ -86,7 +87,7 @@ def table(
 
     from mechexo.cli.table_layout import column, layout
 
-    names = [name.lstrip(">?") for name in columns]
+    names = [name.lstrip(">?+") for name in columns]
     right = [name.startswith(">") for name in columns]
     out = console()
     parts = layout(
@@ -96,6 +97,7 @@ def table(
                 [(row[at], cell_len(row[at])) for row in cells],
                 right=right[at],
                 optional=columns[at].startswith("?"),
+                grows=columns[at].startswith("+"),
             )
             for at in range(len(columns))
         ],
@@ -181,6 +183,11 @@ def text(line: object = "") -> None:
 def note(line: str) -> None:
     """Prints a remark for the person on stderr, so that stdout stays the answer."""
     sys.stderr.write(f"{line}\n")
+
+
+def width() -> int:
+    """How many cells of width a table has; a pipe has as many as it needs."""
+    return int(console().width)
 
 
 def complain(damaged: Sequence[str]) -> None:

@@ -16,6 +16,9 @@ GAP = 2
 COMFORTABLE, NARROW = 16, 10
 """How narrow a column of text may get, and what it may come down to where that spares parts."""
 
+GROWTH = 3
+"""So many cells go to a column that grows for each that another gets."""
+
 _LONGEST_WORD = 20
 _NAMES_SHARE = 0.45
 _TIME = re.compile(r"\d{4}-\d\d-\d\d([ T]\d\d:\d\d(:\d\d(\.\d+)?)?( ?[A-Z]\w*)?)?", re.ASCII)
@@ -34,6 +37,8 @@ class Column:
     right: bool = False
     optional: bool = False
     """Left out where the rest then fits and with it would not."""
+    grows: bool = False
+    """Takes most of the room that is left."""
 
 
 Part = tuple[tuple[int, int], ...]
@@ -41,7 +46,12 @@ Part = tuple[tuple[int, int], ...]
 
 
 def column(
-    heading: str, cells: Sequence[tuple[str, int]], *, right: bool = False, optional: bool = False
+    heading: str,
+    cells: Sequence[tuple[str, int]],
+    *,
+    right: bool = False,
+    optional: bool = False,
+    grows: bool = False,
 ) -> Column:
     """A column from its heading and its cells, each with its width."""
     longest = max((width for _, width in cells), default=0)
@@ -51,13 +61,13 @@ def column(
     one_word = longest <= _LONGEST_WORD and not any(" " in text for text in values)
     if right or one_word or all(map(_TIME.fullmatch, values)):
         whole = max(longest_title, longest)
-        return Column(natural, whole, whole, whole, right, optional)
+        return Column(natural, whole, whole, whole, right, optional, grows)
     words = [word for text in values for word in text.split()]
     word = min(max(map(len, words)), _LONGEST_WORD)
     figure = min(max((len(w) for w in words if w[0].isdigit()), default=0), _LONGEST_WORD)
     steps = (max(word, COMFORTABLE), max(word, NARROW), max(figure, NARROW))
     least, whole, narrow = (min(natural, max(longest_title, step)) for step in steps)
-    return Column(natural, least, whole, narrow, right, optional)
+    return Column(natural, least, whole, narrow, right, optional, grows)
 
 
 def layout(columns: Sequence[Column], width: int, named_by: int | None = None) -> list[Part]:
@@ -106,15 +116,18 @@ def _names(columns: Sequence[Column], width: int) -> int:
 
 
 def _grown(columns: Sequence[Column], chosen: Sequence[int], widths: list[int], width: int) -> Part:
-    """The columns with the room that is left shared out, a cell at a time."""
+    """The columns with the room that is left shared out, a cell at a time; to one that grows
+    several."""
     left = width - sum(widths) - GAP * (len(widths) - 1)
     while left > 0:
         small = [at for at, each in enumerate(chosen) if widths[at] < columns[each].natural]
         if not small:
             break
-        for at in small[:left]:
-            widths[at] += 1
-        left -= len(small[:left])
+        for at in small:
+            wanted = GROWTH if columns[chosen[at]].grows else 1
+            taken = min(wanted, columns[chosen[at]].natural - widths[at], left)
+            widths[at] += taken
+            left -= taken
     if left < 0:
         # Not even one column beside the names: it has to fold after all.
         widths[-1] = max(widths[-1] + left, 1)
