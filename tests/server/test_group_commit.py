@@ -58,6 +58,28 @@ def test_what_waits_together_is_one_transaction_in_the_order_of_arrival(desk: De
     assert len(commits) == 1
 
 
+def test_what_comes_at_one_moment_of_a_loop_is_one_transaction(desk: Desk) -> None:
+    commits: list[int] = []
+    calls: list[Callable[[], None]] = []
+    ingest = Ingest(desk, committed=lambda: commits.append(1))
+    with running(ingest):
+        answers = [ingest.submit([said(str(number))], soon=calls.append) for number in range(8)]
+        (wake,) = calls
+        wake()
+        assert all(answer.result(30)[0].alert_id for answer in answers)
+        again = ingest.submit([said("again")], soon=calls.append)
+        calls[-1]()
+        assert again.result(30)[0].alert_id
+    assert (len(calls), len(commits)) == (2, 2)
+
+
+def test_what_no_loop_wakes_the_writer_for_is_taken_in_at_the_end(desk: Desk) -> None:
+    ingest = Ingest(desk)
+    with running(ingest):
+        answer = ingest.submit([said("a")], soon=lambda wake: None)
+    assert answer.result(30)[0].alert_id == 1
+
+
 def test_each_request_gets_its_own_alerts_also_when_they_merge(desk: Desk) -> None:
     ingest = Ingest(desk)
     first = ingest.submit([said("a"), said("b")])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from datetime import datetime
@@ -226,7 +227,8 @@ class _Routes:
             said: Sequence[Observation] = read_it()
         else:
             said = await self._serving.work.run(read_it)
-        taken = await self._bridge.result(self._serving.ingest.submit(said))
+        soon = asyncio.get_running_loop().call_soon
+        taken = await self._bridge.result(self._serving.ingest.submit(said, soon=soon))
         self._serving.metrics.ingest_s.observe(time.perf_counter() - began_s)
         return answers.taken(now, reading.taken(said, taken))
 

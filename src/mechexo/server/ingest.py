@@ -1,7 +1,8 @@
 """Group commit: what many requests bring at once becomes one transaction by one thread.
 
-Nobody waits for company: while one transaction is under way the next ones gather. Each request is
-answered when its transaction is on disk, in the order of arrival.
+Nobody waits for company: what came at the same moment goes in together, and while one transaction
+is under way the next ones gather. Each request is answered when its transaction is on disk, in the
+order of arrival.
 """
 
 from __future__ import annotations
@@ -67,6 +68,7 @@ class Ingest:
         self._observations = 0
         self._changed = threading.Condition()
         self._ended = False
+        self._wakes_soon = False
 
     @property
     def waiting(self) -> int:
@@ -78,8 +80,16 @@ class Ingest:
         """Whether nearly as much waits as may."""
         return self.waiting >= 0.8 * self._limits.requests
 
-    def submit(self, said: Sequence[Observation]) -> Future[tuple[Taken, ...]]:
+    def submit(
+        self,
+        said: Sequence[Observation],
+        *,
+        soon: Callable[[Callable[[], None]], object] | None = None,
+    ) -> Future[tuple[Taken, ...]]:
         """Queues what one request brings: all of it is taken in, or nothing.
+
+        `soon` calls what it is given when all that came at this moment is submitted too (a loop's
+        `call_soon`): then all of it is one transaction. Without it the writer begins at once.
 
         Raises:
             RequestError: too much waits already (429), or the server ends (503).
@@ -97,8 +107,17 @@ class Ingest:
             waiting = _Waiting(tuple(said), time.monotonic())
             self._queue.append(waiting)
             self._observations += len(said)
-            self._changed.notify()
+            if soon is None:
+                self._changed.notify()
+            elif not self._wakes_soon:
+                self._wakes_soon = True
+                soon(self._wake)
         return waiting.answer
+
+    def _wake(self) -> None:
+        with self._changed:
+            self._wakes_soon = False
+            self._changed.notify()
 
     def end(self) -> None:
         """Takes nothing more; `run` returns when all that waits is answered."""
