@@ -62,11 +62,15 @@ _UNREACHED = """
     JOIN delivery ON delivery.alert_id = alert.id AND delivery.page = alert.pages
          AND delivery.level = alert.level AND delivery.kind = 'page'
     WHERE alert.state = 'firing' AND {waits}
-      -- Before the grouping: of thousands that climb nearly all have reached somebody.
-      AND NOT EXISTS (SELECT 1 FROM delivery AS heard
-                      WHERE heard.alert_id = alert.id AND heard.page = alert.pages
-                        AND heard.level = alert.level AND heard.kind = 'page'
-                        AND heard.state = 'sent')
+      -- Before the grouping: of thousands that climb nearly all have reached somebody (2), and of
+      -- those that came just now nearly none was tried (0).
+      AND CASE (SELECT MAX(CASE WHEN heard.state = 'sent' THEN 2
+                                ELSE heard.attempts > 0 OR heard.state IN ('failed', 'cancelled')
+                           END)
+                FROM delivery AS heard
+                WHERE heard.alert_id = alert.id AND heard.page = alert.pages
+                  AND heard.level = alert.level AND heard.kind = 'page')
+          WHEN 2 THEN 0 WHEN 1 THEN 1 ELSE alert.escalating_since <= :very_impatient END
     GROUP BY alert.id
     HAVING (
         MIN(
