@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 from collections.abc import Iterator, Sequence
 
@@ -24,6 +26,8 @@ _ASSIGNMENT = re.compile(
 _REFERENCE = re.compile(r"^[\"']?\$\{[^}]+\}[\"']?[\s,;}\]]*(?:\#.*)?$")
 _EMPTY = re.compile(r"^(?:[\"']{2}|null|none|~|true|false)?[\s,;}\]]*(?:\#.*)?$", re.IGNORECASE)
 _BLOCK = re.compile(r"^(?:[|>][+-]?\d?|[\[{]|\"{3}.*|'{3}.*|&\w+|!\S+)?\s*(?:\#.*)?$")
+# What `/etc/passwd: Permission denied` has behind its colon is no secret.
+_SAID_BY_THE_SYSTEM = frozenset(map(os.strerror, errno.errorcode))
 _LONGEST_LINE = 2000
 _MENTION = re.compile(_SECRET_WORDS, re.IGNORECASE)
 # Without one of these a line neither holds nor begins anything to hide: a word for a secret, a key
@@ -176,6 +180,8 @@ class _Masker:
 
     def _value(self, value: str, column: int) -> str:
         """What may be shown of a value on the line of its secret key, which stands at `column`."""
+        if value.strip() in _SAID_BY_THE_SYSTEM:
+            return value
         block = bool(_BLOCK.match(value))
         if _REFERENCE.match(value) or (_EMPTY.match(value) and not block):
             return value

@@ -182,6 +182,19 @@ _PIECES = (
 )
 
 
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ("cat: /etc/passwd: Permission denied", None),
+        ("cp: /srv/secrets/token: No such file or directory", None),
+        ("cat: /etc/passwd: hunter2", "cat: /etc/passwd: ***"),
+        ("passwd: Permission denied, hunter2", "passwd: ***"),
+    ],
+)
+def test_what_the_system_says_of_a_path_is_no_secret(line: str, shown: str | None) -> None:
+    assert masked([line, "x: 1"]) == [shown or line, "x: 1"]
+
+
 @given(st.lists(st.lists(st.sampled_from(_PIECES), max_size=5).map("".join), max_size=6))
 def test_what_is_hidden_does_not_depend_on_the_rest_of_the_file(lines: list[str]) -> None:
     # A line that tells of a secret makes every line be looked at; without one few are.
