@@ -96,6 +96,15 @@ def test_positions_come_largest_first_in_every_format(desk: Desk) -> None:
     assert shown.index("1,000") < shown.index("-200")
 
 
+def test_show_exits_1_with_a_broken_limit_as_the_limits_do(desk: Desk) -> None:
+    assert mechexo("risk", "show", "--refresh", config=desk.config_path).returncode == 0
+    change(desk.root / "book.db", "UPDATE limits SET used = 120")
+    for words in (("show", "--refresh"), ("show", "--json"), ()):
+        told = mechexo("risk", *words, config=desk.config_path)
+        assert told.returncode == 1, words
+        assert told.stdout
+
+
 def test_limits_come_broken_first_and_exit_1(desk: Desk) -> None:
     change(desk.root / "book.db", "UPDATE limits SET used = 120")
     told = mechexo("risk", "limits", "--refresh", "--json", config=desk.config_path)

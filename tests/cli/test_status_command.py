@@ -26,6 +26,7 @@ severity = "critical"
 critical_below = 0
 """
 BROKEN = WELL.replace("critical_below = 0", "fail_after = 1\ncritical_below = 1e30")
+MILDER = BROKEN.replace('severity = "critical"', 'severity = "medium"')
 WARNING = WELL.replace("critical_below = 0", "warn_below = 1e30")
 BLIND = WELL.replace('metric = "disk_free_bytes"', 'metric = "disk_free_bytes"\npath = "gone"')
 
@@ -133,6 +134,7 @@ def test_a_desk_that_was_never_looked_at_is_not_well(make_desk: Callable[..., De
         (WELL, 0, "MECHEXO OK - test: all is well |"),
         (WARNING, 1, "MECHEXO WARNING - test: data is warning"),
         (BROKEN, 2, "MECHEXO CRITICAL - test: folder (data) is critical"),
+        (MILDER, 2, "MECHEXO CRITICAL - test: data is critical: folder: "),
         (BLIND, 3, "MECHEXO UNKNOWN - test: folder (data) is unknown"),
     ],
 )
@@ -145,7 +147,7 @@ def test_a_plug_in_gets_one_line_a_code_and_figures(
     assert done.stdout.count("\n") == 1
     assert done.stdout.count("|") == 1
     figures = dict(each.split("=") for each in done.stdout.partition("|")[2].split())
-    assert figures["alerts_open"] == ("1" if toml in (WARNING, BROKEN) else "0")
+    assert figures["alerts_open"] == ("0" if toml in (WELL, BLIND) else "1")
     assert figures["tick_age"].endswith("s")
 
 

@@ -48,7 +48,7 @@ def show(
 ) -> None:
     """What each source told: trading, broker, capital, exposure, P&L, the limits in use.
 
-    With --refresh exit 5 when one could not be read."""
+    Exit 1 when a limit is critical; else, with --refresh, 5 when a source could not be read."""
     from mechexo.cli import risk_tables
 
     desk = open_desk(ctx)
@@ -63,6 +63,7 @@ def show(
         )
         for line in risk_tables.remarks(found, now):
             render.text(line)
+    _exit_if_broken(found)
     _exit_if_unread(found, refresh)
 
 
@@ -105,8 +106,7 @@ def limits(
     listed = _Listed("limits", risk_tables.LIMIT_FIELDS, risk_tables.limit_values(found))
     _show(desk, found, listed, risk_tables.limit_rows(found), json_=json_, csv=csv)
     statuses = {row.status for each in found for row in each.limits}
-    if Status.CRITICAL in statuses:
-        raise typer.Exit(1)
+    _exit_if_broken(found)
     if Status.UNKNOWN in statuses | {each.status for each in found}:
         raise typer.Exit(5)
     _exit_if_unread(found, refresh)
@@ -149,6 +149,13 @@ def _show(
     for line in risk_tables.unknown_parts(found, part, now):
         (render.note if csv else render.text)(line)
     return None
+
+
+def _exit_if_broken(found: list[RiskReport]) -> None:
+    from mechexo.health.values import Status
+
+    if any(row.status is Status.CRITICAL for each in found for row in each.limits):
+        raise typer.Exit(1)
 
 
 def _exit_if_unread(found: list[RiskReport], refresh: bool) -> None:

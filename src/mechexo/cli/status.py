@@ -148,8 +148,9 @@ def _answer_nagios(ctx: typer.Context) -> int:
 
 
 def nagios_verdict(found: DeskStatus) -> tuple[int, str]:
-    """The plug-in's code and why: 2 when something is known to be broken, 3 when we cannot tell,
-    1 when only lesser things are amiss."""
+    """The plug-in's code and why: 2 when something is known to be broken, which a critical card is
+    also where it takes nothing from `ops_ok`; 3 when we cannot tell, 1 when only lesser things are
+    amiss."""
     if not found.ops_ok:
         return (3 if found.blind else 2), "; ".join(found.reasons)
     amiss = [
@@ -159,7 +160,8 @@ def nagios_verdict(found: DeskStatus) -> tuple[int, str]:
     ]
     if found.alerts.unacknowledged:
         amiss.append(counted(found.alerts.unacknowledged, "unacknowledged alert"))
-    return (1, "; ".join(amiss)) if amiss else (0, "all is well")
+    critical = any(card.status is Status.CRITICAL for card in found.cards)
+    return (2 if critical else 1, "; ".join(amiss)) if amiss else (0, "all is well")
 
 
 def _performance(found: DeskStatus) -> str:
