@@ -12,6 +12,8 @@ from conftest import MakeDesk
 from mechexo.alerts import operations as alerts
 from mechexo.alerts.values import AlertState, Observation
 from mechexo.desk import Desk
+from mechexo.shift_report import open_items
+from mechexo.shift_report.values import Items, Shift
 from support.in_process import Program
 
 pytestmark = pytest.mark.slow
@@ -86,3 +88,28 @@ def test_a_person_takes_it_out_of_force(program: Program, words: tuple[str, ...]
 def test_what_is_whole_cannot_be_mended(program: Program) -> None:
     assert program("mend", "alert", "2")[0] == 4
     assert program("mend", "row", "2")[0] == 2
+
+
+def test_a_damaged_silence_is_said_beside_the_others(program: Program) -> None:
+    for name in ("gateway", "feed"):
+        program("silence", "--match", f"name={name}", "--for", "2h", "--reason", "work")
+    with closing(sqlite3.connect(program.desk.state.path, isolation_level=None)) as file:
+        file.execute("UPDATE silence SET matchers = 'x' WHERE id = 1")
+    code, out = program("silences")
+    assert code == 5
+    assert "name=feed" in out
+    assert program.said.startswith("silence 1 is damaged in the state file: matchers")
+    document = json.loads(program("silences", "--json")[1])
+    assert [each["id"] for each in document["silences"]] == [2]
+    assert [each["id"] for each in document["damaged"]] == [1]
+    assert program("unsilence", "1")[0] == 0
+    assert program("silences")[0] == 0
+
+
+def test_the_shift_report_says_what_cannot_be_read(program: Program) -> None:
+    shift = Shift(program.desk, program.desk.clock.now(), program.desk.clock.now())
+    first, second = open_items.open_alerts(shift)
+    assert isinstance(first, Items)
+    assert first.texts[0].startswith("Not readable: alert 1 (gateway) is damaged")
+    assert isinstance(second, Items)
+    assert "feed is bad" in second.texts[0]

@@ -240,15 +240,21 @@ def silences(ctx: typer.Context, json_: Json = False, csv: Csv = False) -> None:
 
     desk = open_desk(ctx)
     found, windows = operations.silences(desk), operations.maintenance_now(desk)
+    damaged = [each for each in operations.damaged(desk) if each.what == "silence"]
+    wrong = [each.words for each in damaged]
     if json_:
-        body = {"silences": found, "maintenance": alert_words.window_documents(windows)}
-        return render.json_document("silences", desk.clock.now(), body)
+        windows_ = alert_words.window_documents(windows)
+        body = {"silences": found, "maintenance": windows_, "damaged": damaged}
+        render.json_document("silences", desk.clock.now(), body)
+        return render.complain(wrong)
     columns = ("id", "match", "author", "reason", "starts_at", "ends_at")
     rows = [alert_words.silence_line(each) for each in (*found, *windows)]
     if csv:
-        return render.csv_rows(columns, rows)
+        render.csv_rows(columns, rows)
+        return render.complain(wrong)
     titles = (">id", *columns[1:-2], "from", "until")
-    return render.table("Silences", titles, rows, zone=desk.zone)
+    render.table("Silences", titles, rows, zone=desk.zone)
+    return render.complain(wrong)
 
 
 @app.command("damaged")

@@ -107,17 +107,24 @@ def override(
 def overrides_(ctx: typer.Context, json_: Json = False, csv: Csv = False) -> None:
     """The overrides in force and to come."""
     from mechexo.alerts import overrides
+    from mechexo.alerts.damage_reading import damaged
 
     desk = open_desk(ctx)
     found = overrides.overrides(desk)
+    wrong = [each for each in damaged(desk) if each.what == "override"]
+    said = [each.words for each in wrong]
     if json_:
-        return render.json_document("oncall_overrides", desk.clock.now(), {"overrides": found})
+        body = {"overrides": found, "damaged": wrong}
+        render.json_document("oncall_overrides", desk.clock.now(), body)
+        return render.complain(said)
     rows = [(o.id, o.schedule, o.person, o.starts_at, o.ends_at, o.author, o.reason) for o in found]
     if csv:
         columns = ("id", "schedule", "person", "starts_at", "ends_at", "author", "reason")
-        return render.csv_rows(columns, rows)
+        render.csv_rows(columns, rows)
+        return render.complain(said)
     columns = (">id", "schedule", "person", "from", "until", "by", "reason")
-    return render.table("Overrides", columns, rows, zone=desk.zone)
+    render.table("Overrides", columns, rows, zone=desk.zone)
+    return render.complain(said)
 
 
 @app.command("unoverride")

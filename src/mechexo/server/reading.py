@@ -53,11 +53,11 @@ def alerts_wanted(query: Mapping[str, str]) -> AlertsWanted:
 
 
 def alerts(desk: Desk, wanted: AlertsWanted) -> dict[str, object]:
-    """The body of `mechexo.alerts/1`, worst first."""
+    """The body of `mechexo.alerts/1`, worst first, and what cannot be read."""
     from mechexo.alerts import operations
 
-    found = operations.list_alerts(desk, states=wanted.states, limit=wanted.limit)
-    return {"alerts": found}
+    found, damaged = operations.list_with_damage(desk, states=wanted.states, limit=wanted.limit)
+    return {"alerts": found, "damaged": damaged}
 
 
 def saved_costs(desk: Desk) -> dict[str, object]:

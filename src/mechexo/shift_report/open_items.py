@@ -16,14 +16,20 @@ _NEXT_STEPS = 2
 
 
 def open_alerts(shift: Shift) -> Iterable[Block]:
-    """The open alerts, the worst first, and who knows of each."""
-    from mechexo.alerts.operations import list_alerts
+    """The open alerts, the worst first, and who knows of each; and what is in force and cannot be
+    read."""
+    from mechexo.alerts.operations import damaged, list_alerts
 
+    if wrong := damaged(shift.desk):
+        yield Items(tuple(f"Not readable: {each.words}" for each in wrong))
     opened = sorted(
         (alert for alert in list_alerts(shift.desk) if alert.is_open),
         key=lambda alert: (SEVERITIES.index(alert.severity), alert.id),
     )
-    yield Items(tuple(_alert(alert, shift) for alert in opened)) if opened else Line("None.")
+    if opened:
+        yield Items(tuple(_alert(alert, shift) for alert in opened))
+    elif not wrong:
+        yield Line("None.")
 
 
 def _alert(alert: Alert, shift: Shift) -> str:
