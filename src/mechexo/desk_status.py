@@ -13,6 +13,7 @@ from mechexo.health.values import Card, ProbeState, Status, Uptime
 from mechexo.times import format_duration
 
 if TYPE_CHECKING:
+    from mechexo.alerts.damage import Damaged
     from mechexo.alerts.values import AlertCounts
     from mechexo.alerts.values import OnCallNow as OnCallNow
     from mechexo.desk import Desk
@@ -47,6 +48,8 @@ class DeskStatus:
     """Not ok only because something could not be looked at; nothing is known to be broken."""
     troubles: tuple[str, ...] = ()
     """Those of the reasons that are about what the desk runs, not about who was told of it."""
+    damaged: tuple[Damaged, ...] = ()
+    """What is in force and cannot be read in the state file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,6 +243,7 @@ def status_after_tick(
         last_tick_at=last_tick_at,
         blind=bool(reasons) and not any(reason.known for reason in reasons),
         troubles=tuple(reason.text for reason in reasons if reason.of_the_desk),
+        damaged=damaged,
     )
 
 

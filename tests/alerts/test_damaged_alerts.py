@@ -6,12 +6,15 @@ from __future__ import annotations
 import json
 import sqlite3
 from contextlib import closing
-from datetime import timedelta
+from datetime import UTC, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from conftest import MakeDesk
+from conftest import START, MakeDesk
 from mechexo import watch
+from mechexo.alerts import cells
 from mechexo.alerts import operations as alerts
 from mechexo.alerts.damage import DamagedRowError
 from mechexo.alerts.values import AlertState, Observation
@@ -19,6 +22,7 @@ from mechexo.clock import VirtualClock
 from mechexo.desk import Desk
 from mechexo.desk_status import read_status
 from mechexo.health.values import Status
+from mechexo.times import iso_z
 
 MINUTE = timedelta(minutes=1)
 BOX = '[channels.box]\nurl = "file://box.jsonl"\n'
@@ -191,3 +195,26 @@ def test_a_message_that_is_due_of_a_damaged_alert_goes_out_with_what_can_be_read
     (page,) = [each for each in alerts.mailbox(desk) if each.alert_id == 1]
     assert "first is bad" in page.body
     assert "damaged in the state file: labels" in page.body
+
+
+DIGITS = st.text("0123456789", min_size=2, max_size=2)
+MOMENTS = st.builds(
+    "{}{}-{}-{}T{}:{}:{}.{}{}{}Z".format,
+    *(st.sampled_from(["19", "20", "09", "29"]), DIGITS, DIGITS, DIGITS, DIGITS, DIGITS, DIGITS),
+    *(DIGITS, DIGITS, DIGITS),
+)
+
+
+@given(st.one_of(MOMENTS, st.datetimes(timezones=st.just(UTC)).map(iso_z), st.text(max_size=30)))
+def test_what_sql_takes_for_a_moment_is_one(text: str) -> None:
+    with closing(sqlite3.connect(":memory:")) as file:
+        sql = f"SELECT {cells.plain_moment('x')} FROM (SELECT ? AS x)"
+        (plain,) = file.execute(sql, (text.encode(errors="replace").decode(),)).fetchone()
+    if plain:
+        assert cells.moment(text) == ""
+
+
+def test_the_usual_moment_is_plain() -> None:
+    with closing(sqlite3.connect(":memory:")) as file:
+        sql = f"SELECT {cells.plain_moment('x')} FROM (SELECT ? AS x)"
+        assert file.execute(sql, (iso_z(START),)).fetchone() == (1,)

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 from mechexo.errors import MechexoError
 
 if TYPE_CHECKING:
-    from mechexo.alerts.damage import Damaged
     from mechexo.alerts.escalation import Outlook
     from mechexo.alerts.values import (
         Alert,
@@ -67,8 +66,6 @@ class Overview:
 
     status: Part[DeskStatus] = Part()
     alerts: Part[tuple[Alert, ...]] = Part()
-    damaged: Part[tuple[Damaged, ...]] = Part()
-    """What is in force and cannot be read in the state file."""
     following: Part[Mapping[int, Outlook]] = Part()
     """What happens next to each of these alerts, by its id."""
     hours: Part[tuple[HourOfAlerts, ...]] = Part()
@@ -114,12 +111,6 @@ def _alerts(desk: Desk) -> tuple[Alert, ...]:
     from mechexo.alerts import reading
 
     return reading.list_alerts(desk)
-
-
-def _damaged(desk: Desk) -> tuple[Damaged, ...]:
-    from mechexo.alerts import damage_reading
-
-    return damage_reading.damaged(desk)
 
 
 def _following(desk: Desk, alerts: tuple[Alert, ...]) -> Mapping[int, Outlook]:
@@ -239,7 +230,6 @@ Loaders = Mapping[str, Callable[["Desk"], object]]
 LOADERS: Loaders = {
     "status": _status,
     "alerts": _alerts,
-    "damaged": _damaged,
     "hours": _hours,
     "channels": _channels,
     "statistics": _statistics,
@@ -266,10 +256,10 @@ FOLLOWING = "following"
 FIRST = ("status", "alerts", "probes", "statistics", "flows")
 """What the first frame shows; from the state file alone."""
 
-ALERTED = ("alerts", FOLLOWING, "damaged", "status", "silences")
+ALERTED = ("alerts", FOLLOWING, "status", "silences")
 """What a person who has just done something to an alert looks at."""
 
-STATE = (*FIRST, FOLLOWING, "damaged", "machine", "plots", "hours", "channels", "history", "risk",
+STATE = (*FIRST, FOLLOWING, "machine", "plots", "hours", "channels", "history", "risk",
          "runs", "ci", "orchestrators", "silences", "incidents", "audit")  # fmt: skip
 """What changes when the state file changes."""
 

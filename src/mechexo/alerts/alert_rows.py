@@ -66,6 +66,33 @@ UPSERT = (
     + ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS if name != "id")
 )
 
+_WORDS = ("key", "name", "summary", "source", "runbook")
+TEXTS = f"{' || '.join(_WORDS)} || labels || IFNULL(acknowledged_by, '')"
+"""All that somebody else wrote into a row: no text where it is no UTF-8."""
+_IN = ", ".join(f"'{severity}'" for severity in SEVERITIES)
+_COUNTS = ("count", "level", "pages", "climbs", "reminded", "IFNULL(suppressed_by, 0)")
+PLAINLY_SOUND = " AND ".join(
+    [
+        *(f"typeof({name}) = 'text'" for name in _WORDS),
+        "typeof(IFNULL(acknowledged_by, '')) = 'text'",
+        f"severity IN ({_IN}) AND paged_severity IN ({_IN}, '')",
+        "state IN ('firing', 'acknowledged', 'resolved')",
+        # Behind each colon a text begins. One within a text is no harm: the row is taken apart.
+        "typeof(labels) = 'text' AND labels NOT GLOB '*:[^\"]*'",
+        "CASE WHEN json_valid(labels) THEN json_type(labels) = 'object' ELSE 0 END",
+        *(
+            f"typeof({name}) = 'integer' AND {name} BETWEEN 0 AND {cells.MOST - 1}"
+            for name in _COUNTS
+        ),
+        *(
+            plain if CHECKS[name] is _NEEDED_MOMENT else f"({name} IS NULL OR {plain})"
+            for name in sorted(_MOMENTS)
+            if (plain := cells.plain_moment(name))
+        ),
+    ]
+)
+"""The condition under which a row can surely be read; one that does not meet it is taken apart."""
+
 MEND = "close it with: mechexo alerts resolve {}"
 
 

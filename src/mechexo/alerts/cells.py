@@ -65,6 +65,20 @@ def problems(row: sqlite3.Row, checks: Mapping[str, Check]) -> str:
     return "; ".join(said)
 
 
+def plain_moment(name: str) -> str:
+    """The condition of SQL under which a cell surely holds a moment; one that does not meet it may
+    be one all the same: the last days of a month are left to `moment`."""
+    digits, sixty = "[0-9]", "[0-5][0-9]"
+    form = (
+        f"[12]{digits * 3}-[01]{digits}-[0-2]{digits}T[0-2]{digits}:{sixty}:{sixty}.{digits * 6}Z"
+    )
+    return (
+        f"({name} GLOB '{form}' AND {name} >= '{FIRST_YEAR}' "
+        f"AND substr({name}, 6, 2) BETWEEN '01' AND '12' "
+        f"AND substr({name}, 9, 2) BETWEEN '01' AND '28' AND substr({name}, 12, 2) <= '23')"
+    )
+
+
 def raw(row: sqlite3.Row, checks: Mapping[str, Check]) -> dict[str, object]:
     """The damaged cells of a row as they stand there, for the audit log."""
     return {

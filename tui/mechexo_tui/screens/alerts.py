@@ -93,7 +93,7 @@ class AlertsScreen(ConsoleScreen):
             aside = alerts.filtered_aside(self.words, len(found), len(part.value or ()))
         head = [title("Alerts", look, aside=aside), table.head(sorted_by=self._sort, mark=mark)]
         head += [row.line for row in trouble(part, "the alerts", look)]
-        head[1:1] = alerts.damaged_lines(seen.damaged.value or (), look)
+        head[1:1] = alerts.damaged_lines(status.damaged if status else (), look)
         if seen.following.error and not part.error:
             head += [row.line for row in trouble(seen.following, "who is told next", look)]
         if part.value is not None and not found:
