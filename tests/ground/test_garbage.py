@@ -53,3 +53,20 @@ def test_one_that_stays_after_all_looks_as_usual() -> None:
         assert gc.get_threshold() == usual
     finally:
         gc.set_threshold(*usual)
+
+
+def test_what_is_there_is_left_alone_and_what_comes_after_it_is_not() -> None:
+    code = (
+        "import gc, weakref\n"
+        "from mechexo.garbage import leave_alone_what_is_there\n"
+        "class Ring: pass\n"
+        "def ring():\n"
+        "    one = Ring(); one.own = one\n"
+        "    return weakref.ref(one)\n"
+        "gone = ring()\n"
+        "leave_alone_what_is_there()\n"
+        "later = ring()\n"
+        "gc.collect()\n"
+        "print(gone() is None, later() is None, gc.get_freeze_count() > 1_000, gc.isenabled())\n"
+    )
+    assert told_by(code) == ["True"] * 4

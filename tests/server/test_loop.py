@@ -89,3 +89,10 @@ def test_no_answer_is_held_back_by_nagles_algorithm(desk: Desk) -> None:
     with running._listen(desk, "127.0.0.1", 0) as listening:
         # asyncio switches it off for connections of this protocol only.
         assert listening.proto == socket.IPPROTO_TCP
+
+
+def test_after_the_first_tick_it_is_said_that_all_is_loaded(desk: Desk) -> None:
+    settled = threading.Event()
+    with begun(real(desk), settled=settled.set) as serving:
+        assert settled.wait(60)
+        assert serving.loop.problems() == []

@@ -50,9 +50,11 @@ class Loop:
         notifier: Notifier,
         background: Mapping[str, Background],
         unexpected: Callable[[BaseException], str],
+        settled: Callable[[], None],
     ) -> None:
+        """`settled` is called after the first tick: nearly all that is ever loaded is there."""
         self._desk, self._metrics, self._notifier = desk, metrics, notifier
-        self._unexpected = unexpected
+        self._unexpected, self._settled = unexpected, settled
         self._stop, self._wake, self._again = (threading.Event() for _ in range(3))
         self._every_s = desk.settings.refresh.tick.total_seconds()
         self._said: dict[str, str] = {}
@@ -165,10 +167,13 @@ class Loop:
             self._wake.set()
 
     def _ticks(self) -> None:
-        wait_s = 0.0
+        wait_s, is_first = 0.0, True
         while not self._stop.wait(wait_s):
             began_s = time.monotonic()
             wait_s = self._tick() or max(self._every_s - (time.monotonic() - began_s), 0.1)
+            if is_first:
+                self._settled()
+                is_first = False
 
     def _tick(self) -> float:
         """One tick when it is due; the seconds until it is when somebody else ran one, else 0."""

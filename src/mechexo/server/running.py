@@ -18,6 +18,7 @@ import uvicorn
 
 from mechexo import hearing
 from mechexo.errors import UnreachableError, UsageError
+from mechexo.garbage import leave_alone_what_is_there
 from mechexo.security import operations as security
 from mechexo.server.app import make_app
 from mechexo.server.loop import Background
@@ -54,7 +55,11 @@ def serve(
     """
     listening = _listen(desk, host, port)
     with listening:
-        serving = Serving(desk, background={**_hearing(desk), **(background or {})})
+        serving = Serving(
+            desk,
+            background={**_hearing(desk), **(background or {})},
+            settled=leave_alone_what_is_there,
+        )
         name, number = listening.getsockname()[:2]
         shown = f"[{name}]" if ":" in name else name
         address = f"http://{shown}:{number}"

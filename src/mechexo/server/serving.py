@@ -53,6 +53,7 @@ class Serving:
         *,
         notifier: Notifier | None = None,
         background: Mapping[str, Background] | None = None,
+        settled: Callable[[], None] = lambda: None,
     ) -> None:
         self.desk = desk
         self.notifier = notifier or Notifier.of(os.environ)
@@ -68,6 +69,7 @@ class Serving:
             notifier=self.notifier,
             background={"tokens": self._note_used, **(background or {})},
             unexpected=self.unexpected,
+            settled=settled,
         )
         self._writer = threading.Thread(target=self.ingest.run, name="serve-ingest", daemon=True)
 
