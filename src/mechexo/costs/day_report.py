@@ -114,7 +114,7 @@ def computed_by_days(
         if engine is None:
             engine = LocalEngine(settings.workers, settings.memory_mb * 5 // 8)
         while True:
-            with Sums(pricing.question, pricing.rule, settings.memory_mb, settings.workers) as sums:
+            with Sums(pricing.question, pricing.rule, settings.memory_mb) as sums:
                 for part in engine.run(days, pricing):
                     sums.add(part)
                 sums.finish()
@@ -228,13 +228,11 @@ _ASIDE_AT_ONCE = 100_000
 class Sums:
     """What the days so far add up to. A context manager."""
 
-    def __init__(
-        self, question: Question, rule: QuoteRule, memory_mb: int, workers: int = 1
-    ) -> None:
+    def __init__(self, question: Question, rule: QuoteRule, memory_mb: int) -> None:
         from mechexo.costs.day_ids import DayIds
         from mechexo.costs.spool import Spool
 
-        self.question, self._rule, self._workers = question, rule, workers
+        self.question, self._rule = question, rule
         self._aside: list[pl.DataFrame] = []
         room = memory_mb // LEDGER_SHARE
         self.ledgers, self._ids = Spool(room // 2), DayIds(memory_mb)
@@ -310,7 +308,7 @@ class Sums:
         """All days together."""
         from mechexo.costs.merging import merge
 
-        return merge(self._waiting, self.question, self._workers)
+        return merge(self._waiting, self.question)
 
     def ids_used_before(self, pricing: DayPricing, days: tuple[Day, ...]) -> FillsByDay | None:
         """See `costs.day_ids.DayIds.used_before`."""

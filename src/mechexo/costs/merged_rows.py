@@ -75,12 +75,11 @@ def rows_after_second_look(
 
     seen = list(in_turn(looked_at, _together(ledgers), workers))
     seen += in_turn(looked_at_plain, _together_plain(plain), workers)
-
-    def rows_of_one(by: By) -> tuple[CostRow, ...]:
+    rows = {}
+    for by in question.all:
         values = pl.concat([each.pop(by) for each in seen])
-        return _rows(partial, by, question, dimensions, exact(places[by], values))
-
-    return dict(zip(question.all, in_turn(rows_of_one, question.all, workers), strict=True))
+        rows[by] = _rows(partial, by, question, dimensions, exact(places[by], values))
+    return rows
 
 
 def _together(ledgers: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:

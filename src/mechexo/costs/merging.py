@@ -25,7 +25,6 @@ from mechexo.costs.dimensions import (
     dimensions_of,
     traded_value,
 )
-from mechexo.costs.engine import in_turn
 from mechexo.costs.group_keys import By, keys_of, keys_of_fills
 
 _MANY_ROWS = 30_000
@@ -247,21 +246,19 @@ def _one_value(column: pl.Series) -> object:
     return first if column.min() == column.max() else None
 
 
-def merge(parts: Sequence[Partial], question: Question, workers: int = 1) -> Partial:
-    """What the fills of all parts together add up to, of `workers` groupings at a time; of no part,
-    nothing."""
+def merge(parts: Sequence[Partial], question: Question) -> Partial:
+    """What the fills of all parts together add up to; of no part, nothing."""
     if not parts:
         return Partial({}, {})
-
-    def counts(by: By) -> pl.DataFrame:
-        return merged_buckets(pl.concat([part.buckets[by] for part in parts]), by)
-
     return Partial(
         {
             by: merged_sums(pl.concat([part.sums[by] for part in parts]), by, question.horizons)
             for by in question.summed
         },
-        dict(zip(question.counted, in_turn(counts, question.counted, workers), strict=True)),
+        {
+            by: merged_buckets(pl.concat([part.buckets[by] for part in parts]), by)
+            for by in question.counted
+        },
     )
 
 
