@@ -11,8 +11,9 @@ import pytest
 
 from conftest import MakeDesk
 from mechexo import watch
-from mechexo.alerts import mending, oncall, overrides
+from mechexo.alerts import answer_records, answering, mending, oncall, overrides
 from mechexo.alerts import operations as alerts
+from mechexo.alerts.channels.chat import Wish
 from mechexo.alerts.damage import DamagedRowError
 from mechexo.alerts.values import Observation
 from mechexo.clock import VirtualClock
@@ -208,3 +209,28 @@ def test_a_damaged_line_of_a_timeline_hides_no_other(desk: Desk) -> None:
     assert alerts.timeline(desk, 1) == lines[1:]
     assert [(each.what, each.id) for each in alerts.damage_of(desk, 1)] == [("timeline line", 1)]
     assert alerts.damaged(desk) == ()
+
+
+@pytest.mark.parametrize("act", ["ack", "snooze", "runbook"])
+def test_who_answers_a_damaged_alert_hears_it_and_no_later_answer_waits(
+    desk: Desk, act: str
+) -> None:
+    alerts.observe(desk, [seen("a")])
+    damage(desk, "UPDATE alert SET labels = '{'")
+    me = str(desk.actor.uid)
+    told = answering.fulfil(desk, "chat", me, Wish(act, 1), lambda alert: alert.name)
+    assert told.done is False
+    assert "alert 1 (a_name) is damaged in the state file" in told.words
+
+
+def test_what_is_known_of_a_bot_and_cannot_be_read_is_asked_for_anew(desk: Desk) -> None:
+    now = desk.clock.now()
+    with desk.state.write() as transaction:
+        answer_records.record_update(transaction.connection, "b", 7, now)
+    damage(desk, "UPDATE bot SET update_at = 'x'")
+    assert answer_records.bot_state(desk.state.reader(), "b") is None
+    with desk.state.write() as transaction:
+        answer_records.record_update(transaction.connection, "b", 8, now)
+    state = answer_records.bot_state(desk.state.reader(), "b")
+    assert state is not None
+    assert state.next_update == 9

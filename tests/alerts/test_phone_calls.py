@@ -390,3 +390,20 @@ def test_token_and_number_are_nowhere_but_at_the_service(
     for text in (own.everything_written(desk), caplog.text):
         assert TOKEN not in text
         assert TO not in text
+
+
+@pytest.mark.parametrize("column", ["labels", "placed_at"])
+def test_a_call_about_a_damaged_alert_is_settled_and_keeps_no_other_waiting(
+    ringing: Desk, fake: FakeTwilio, column: str
+) -> None:
+    (call,) = fake.placed
+    table = "alert" if column == "labels" else "phone_call"
+    with ringing.state.write() as transaction:
+        transaction.execute(f"UPDATE {table} SET {column} = '{{'")
+    fake.answer(call)
+    fake.press(call, "1")
+    (told,) = calls.look_at_calls(ringing)
+    assert told.state == "sent"
+    assert not calls.under_way(ringing)
+    said = "alert 1 (feed_alert) is damaged" if column == "labels" else "phone:ada_phone knows"
+    assert said in told.detail

@@ -62,6 +62,10 @@ NUMBERS = {
     *("count", "level", "pages", "climbs", "reminded", "suppressed_by"),
     *("page", "attempts", "number", "exact"),
 }
+SAID = {
+    **{"first": "critical", "hushed": "critical", "known": "critical"},
+    **{"high": "high", "last": "critical"},
+}
 JUNK = (None, b"\xff\x00", "junk", "2026-02-31T00:00:00.000000Z", "2026-03-02T14:30:00", -7)
 
 
@@ -109,6 +113,7 @@ def copied(whole: Path, folder: Path) -> Path:
 def paged(folder: Path) -> Counter[tuple[int, str]]:
     """Works on for a while; which messages of which alert went where."""
     desk = opened(folder, 14 * MINUTE)
+    alerts.observe(desk, [seen(key, severity) for key, severity in SAID.items()])
     report = watch.tick(desk, deadline_s=60.0)
     assert report.failed == ()
     sent = alerts.mailbox(desk)
@@ -210,14 +215,19 @@ def test_any_damaged_cell_costs_no_other_alert_its_pages_and_is_said(
     desk.state.close()
 
     told = paged(folder)
-    own = {each.id for each in alerts.list_alerts(desk) if each.source == "state-file"}
+    listed = alerts.list_alerts(desk)
+    own = {each.id for each in listed if each.source == "state-file"}
     assert bool(own) is in_force
+    beside = {each.id for each in listed if each.id > len(SAID)} - own
+    if table == "alert" and column != "key" and value != 0:
+        # Its source goes on telling of the trouble: that pages beside it, unless it is silenced.
+        assert [(each, "box") in told for each in beside] == [number != 2]
 
     # A damaged silence hides nothing, and a damaged override puts nobody on call.
     of: Callable[[tuple[int, str]], object] = lambda each: each  # noqa: E731
     if table == "oncall_override":
         of = lambda each: each[0]  # noqa: E731
-    exempt = {whose, *own} | ({2} if table == "silence" else set())
+    exempt = {whose, *own, *beside} | ({2} if table == "silence" else set())
     others = Counter(of(each) for each in told.elements() if each[0] not in exempt)
     assert others == Counter(of(each) for each in expected.elements() if each[0] not in exempt)
     if table == "alert":

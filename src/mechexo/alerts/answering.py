@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from mechexo.actor import Actor, Role, user_name
 from mechexo.alerts import answer_records, outbox_reading, silence_records
 from mechexo.alerts.channels import chat
+from mechexo.alerts.damage import DamagedRowError
 from mechexo.alerts.operations import acknowledge, get_alert
 from mechexo.alerts.silencing import silence
 from mechexo.alerts.text import FIELD_LIMIT, clean
@@ -89,8 +90,11 @@ def fulfil(
             words, mark, done = _first_steps(theirs, wish.alert_id, first_steps), "", True
         else:
             words, mark, done = _done(theirs, channel, wish, wish.alert_id, message)
-    except (BusyError, StateError):
-        raise
+    except (BusyError, StateError) as error:
+        # One damaged alert is no reason to keep it, and all answers behind it, for later.
+        if not isinstance(error, DamagedRowError):
+            raise
+        return ChatAnswer(channel, name, wish.act, wish.alert_id, False, str(error))
     except MechexoError as error:
         return ChatAnswer(channel, name, wish.act, wish.alert_id, False, str(error))
     return ChatAnswer(channel, name, wish.act, wish.alert_id, done, words, mark)

@@ -15,6 +15,7 @@ from mechexo.actor import Actor, Role
 from mechexo.alerts import call_records, outbox, outbox_reading
 from mechexo.alerts.answering import actor_of
 from mechexo.alerts.channels.address import address_of
+from mechexo.alerts.damage import DamagedRowError
 from mechexo.alerts.operations import acknowledge
 from mechexo.alerts.processes import Borrowed, Processes
 from mechexo.alerts.redialling import LOST_AFTER, Verdict, judge, next_call
@@ -184,7 +185,8 @@ class _Look:
                 )
                 said.append(_known(alert, claim, theirs.actor.name))
             except MechexoError as error:
-                if error.exit_code not in (3, 4):
+                # What is damaged stays so: the call is over all the same.
+                if error.exit_code not in (3, 4) and not isinstance(error, DamagedRowError):
                     raise
                 said.append(str(error))
         return said
