@@ -234,3 +234,20 @@ def test_what_is_known_of_a_bot_and_cannot_be_read_is_asked_for_anew(desk: Desk)
     state = answer_records.bot_state(desk.state.reader(), "b")
     assert state is not None
     assert state.next_update == 9
+
+
+@pytest.mark.parametrize("junk", [b"\xff", "x"])
+@pytest.mark.parametrize(
+    ("table", "column"),
+    [("alert", "name"), ("alert", "key"), ("delivery", "channel"), ("delivery", "detail")],
+)
+def test_what_is_counted_passes_over_what_is_no_text(
+    desk: Desk, table: str, column: str, junk: bytes | str
+) -> None:
+    alerts.observe(desk, [seen("a"), seen("b")])
+    alerts.deliver_due(desk)
+    damage(desk, f"UPDATE {table} SET {column} = CAST(? AS TEXT) WHERE id = 1", junk)
+    assert alerts.statistics(desk).total == 2
+    (today,) = [each for each in alerts.deliveries_today(desk) if each.channel == "box"]
+    assert today.sent == (1 if column == "channel" else 2)
+    assert sum(each.total for each in alerts.history_24h(desk)) == 2

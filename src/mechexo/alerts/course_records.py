@@ -113,13 +113,14 @@ def noisiest_keys(
     connection: sqlite3.Connection, start: datetime, end: datetime, most: int
 ) -> tuple[tuple[str, int], ...]:
     """The keys that started most often from `start` to before `end`, and how often, most first."""
-    rows = connection.execute(
+    rows = cells.rows(
+        connection,
         "SELECT key, COUNT(*) AS alerts FROM alert INDEXED BY alert_started "
         "WHERE started_at >= ? AND started_at < ? AND source <> ? "
         "GROUP BY key ORDER BY alerts DESC, key LIMIT ?",
         (iso_z(start), iso_z(end), NOTICE_SOURCE, most),
     )
-    return tuple((row[0], row[1]) for row in rows)
+    return tuple((row[0], row[1]) for row in rows if isinstance(row[0], str))
 
 
 def label_names(connection: sqlite3.Connection) -> frozenset[str]:

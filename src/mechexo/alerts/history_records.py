@@ -88,35 +88,39 @@ def noisiest(
     connection: sqlite3.Connection, since: datetime, most: int
 ) -> tuple[tuple[str, int], ...]:
     """The names that started most often since then, and how often; notices are none."""
-    rows = connection.execute(
+    rows = cells.rows(
+        connection,
         "SELECT name, COUNT(*) AS alerts FROM alert INDEXED BY alert_started "
         "WHERE started_at >= ? AND source <> ? GROUP BY name ORDER BY alerts DESC, name LIMIT ?",
         (iso_z(since), NOTICE_SOURCE, most),
     )
-    return tuple((row[0], row[1]) for row in rows)
+    return tuple((row[0], row[1]) for row in rows if isinstance(row[0], str))
 
 
 def finished_since(connection: sqlite3.Connection, since: datetime) -> dict[str, dict[str, int]]:
     """How many messages of each channel ended since then, by how: `sent`, `failed`,
     `cancelled`."""
-    rows = connection.execute(
+    rows = cells.rows(
+        connection,
         "SELECT channel, state, COUNT(*) FROM delivery INDEXED BY delivery_finished "
         "WHERE finished_at IS NOT NULL AND finished_at >= ? GROUP BY channel, state",
         (iso_z(since),),
     )
     found: dict[str, dict[str, int]] = {}
     for channel, state, count in rows:
-        found.setdefault(channel, {})[state] = count
+        if isinstance(channel, str):
+            found.setdefault(channel, {})[state] = count
     return found
 
 
 def waiting(connection: sqlite3.Connection) -> dict[str, int]:
     """How many messages of each channel are due, or being sent now."""
-    rows = connection.execute(
+    rows = cells.rows(
+        connection,
         "SELECT channel, COUNT(*) FROM delivery INDEXED BY delivery_open "
-        "WHERE state IN ('due', 'sending') GROUP BY channel"
+        "WHERE state IN ('due', 'sending') GROUP BY channel",
     )
-    return dict(rows.fetchall())
+    return {channel: count for channel, count in rows if isinstance(channel, str)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,5 +156,5 @@ def last_failures(connection: sqlite3.Connection, since: datetime) -> dict[str, 
     return {
         row[0]: Failure(at, str(row[2]))
         for row in rows
-        if (at := cells.moment_or_none(row[1])) is not None
+        if (at := cells.moment_or_none(row[1])) is not None and isinstance(row[0], str)
     }
