@@ -93,7 +93,8 @@ _CLIMBING = _UNREACHED.format(
 # Those that wait for no level are found by what was tried for them and waits to be tried again.
 _STANDING = _UNREACHED.format(
     source="(SELECT DISTINCT alert_id AS tried FROM delivery INDEXED BY delivery_open "
-    "WHERE state IN ('due', 'sending') AND kind = 'page' AND attempts > (state = 'sending')) JOIN alert ON alert.id = tried",
+    "WHERE state IN ('due', 'sending') AND kind = 'page' AND attempts > (state = 'sending')) "
+    "JOIN alert ON alert.id = tried",
     waits="alert.next_level_at IS NULL AND alert.held_until IS NULL",
 )
 
