@@ -84,7 +84,9 @@ def normalise_fills(
     if not flawed.is_empty():
         growing = _grows(good["fill_id"])
     repeated = good.clear()
-    if not growing:
+    if growing:
+        good = good.with_columns(pl.col("fill_id").set_sorted())
+    else:
         good, repeated = _parted(good, _used_before(good))
     rejected = _with_reasons(flawed, frame, currency).select(_OF_REJECTED)
     if not repeated.is_empty():
