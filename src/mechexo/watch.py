@@ -222,12 +222,13 @@ def _tick(desk: Desk, deadline_s: float) -> TickReport:
     if handing_over.wants_handovers(desk):
         over_s = this.left_s(keeping_s=alerting_s + sending_s + closing_s)
         this.run("handovers", over_s, lambda: handing_over.tell_handovers(desk))
-    damaged = this.attempt("damage", lambda: damage_reading.damaged(desk)) or ()
+    damaged = this.attempt("damage", lambda: damage_reading.damaged(desk))
     observations += stage_observations(this.stages)
 
     def observe() -> tuple[tuple[Alert, ...], tuple[str, ...]]:
         before = alerts.list_alerts(desk)
-        observations.extend(damage_words.observations(damaged, before))
+        if damaged is not None:  # else nobody knows whether what was damaged is so no more
+            observations.extend(damage_words.observations(damaged, before))
         # Which flows there are is not known when nobody could look.
         known = [each for each in before if standings is not None or each.source != "flow"]
         said = [*observations, *gone(known, observations, settings)]

@@ -14,13 +14,14 @@ from hypothesis import strategies as st
 
 from conftest import START, MakeDesk
 from mechexo import watch
-from mechexo.alerts import cells
+from mechexo.alerts import cells, damage_reading
 from mechexo.alerts import operations as alerts
 from mechexo.alerts.damage import DamagedRowError
 from mechexo.alerts.values import AlertState, Observation
 from mechexo.clock import VirtualClock
 from mechexo.desk import Desk
 from mechexo.desk_status import read_status
+from mechexo.errors import StateError
 from mechexo.health.values import Status
 from mechexo.times import iso_z
 
@@ -120,6 +121,21 @@ def test_a_mild_alert_that_says_how_bad_it_is_is_no_critical_trouble(desk: Desk)
     watch.tick(desk)
     (own,) = [each for each in alerts.list_alerts(desk) if each.source == "state-file"]
     assert own.severity == "high"
+
+
+def test_a_tick_that_cannot_look_for_damage_takes_none_to_be_over(
+    desk: Desk, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    damage_first(desk, "labels", "{")
+    watch.tick(desk, deadline_s=60.0)
+    clock.advance(MINUTE)
+
+    def fails(_: Desk) -> None:
+        raise StateError("the disk says no")
+
+    monkeypatch.setattr(damage_reading, "damaged", fails)
+    assert "damage" in [each.name for each in watch.tick(desk, deadline_s=60.0).failed]
+    assert [each.source for each in alerts.list_alerts(desk)].count("state-file") == 1
 
 
 def test_trouble_whose_alert_is_damaged_goes_on_in_an_alert_beside_it(
