@@ -56,11 +56,11 @@ TABLES = {
     "silence": "silence",
     "oncall_override": "override",
 }
-KEPT = {"id", "alert_id", "delivery_id", "made_at", "resend", "together", "reference", "shown"}
+KEPT = {"id", "alert_id", "delivery_id", "made_at"}
 """What no row is known by without, and what only repeats something."""
 NUMBERS = {
     *("count", "level", "pages", "climbs", "reminded", "suppressed_by"),
-    *("page", "attempts", "number", "exact"),
+    *("page", "attempts", "number", "exact", "resend", "together"),
 }
 SAID = {
     **{"first": "critical", "hushed": "critical", "known": "critical"},
@@ -233,3 +233,20 @@ def test_any_damaged_cell_costs_no_other_alert_its_pages_and_is_said(
     if table == "alert":
         assert any(each in told for each in ((one, "box") for one in own))
     desk.state.close()
+
+
+@pytest.mark.parametrize("column", ["channel", "reference", "shown", "resend", "together"])
+def test_a_message_with_a_cell_of_another_type_is_said_and_keeps_no_other_back(
+    whole: Path, expected: Counter[tuple[int, str]], tmp_path: Path, column: str
+) -> None:
+    folder = copied(whole, tmp_path / "desk")
+    file = folder / "state" / "mechexo.sqlite"
+    with closing(sqlite3.connect(file)) as state:
+        (number,) = state.execute("SELECT MAX(id) FROM delivery WHERE state = 'due'").fetchone()
+    whose = owner(file, "delivery", number)
+    damage(file, f"UPDATE delivery SET {column} = ? WHERE id = ?", b"box", number)
+    desk = opened(folder, -MINUTE)
+    assert [(each.what, each.id) for each in alerts.damaged(desk)] == [("message", number)]
+    desk.state.close()
+    told = paged(folder)
+    assert {key for key in expected if key[0] != whose} <= set(told)

@@ -21,10 +21,14 @@ _PLAINLY_SOUND = " AND ".join(
     [
         "delivery.kind IN ('page', 'reminder', 'acknowledged', 'resolved', 'notice')",
         # Any other text is looked at: it may be no UTF-8.
-        "delivery.detail = '' AND delivery.channel NOT GLOB '*[^ -~]*'",
+        "delivery.detail = ''",
+        *(
+            f"typeof(delivery.{name}) = 'text' AND delivery.{name} NOT GLOB '*[^ -~]*'"
+            for name in ("channel", "reference", "shown")
+        ),
         *(
             f"typeof({name}) = 'integer' AND {name} BETWEEN 0 AND {cells.MOST - 1}"
-            for name in ("delivery.page", "delivery.level", "delivery.attempts")
+            for name in ("delivery.page", "delivery.level", "attempts", "resend", "together")
         ),
         cells.plain_moment("delivery.first_due_at"),
         cells.plain_moment("delivery.due_at"),
@@ -47,8 +51,12 @@ MESSAGE: _Checks = {
     "due_at": cells.moment,
     "attempts": cells.whole,
     "leased_until": _MOMENT,
+    "resend": cells.whole,
     "detail": cells.text,
     "finished_at": _MOMENT,
+    "together": cells.whole,
+    "reference": cells.text,
+    "shown": cells.text,
 }
 ATTEMPT: _Checks = {
     "number": cells.whole,

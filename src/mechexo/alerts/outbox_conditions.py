@@ -37,10 +37,15 @@ CLAIMABLE = (
 CHANGEABLE = (
     "(typeof(delivery.channel) = 'text' AND typeof(delivery.kind) = 'text' "
     "AND typeof(delivery.first_due_at) = 'text' AND typeof(delivery.due_at) = 'text' "
-    "AND typeof(delivery.detail) = 'text' AND typeof(delivery.reference) = 'text' "
-    "AND typeof(delivery.shown) = 'text' AND typeof(delivery.leased_until) IN ('text', 'null') "
-    "AND typeof(delivery.finished_at) IN ('text', 'null') AND typeof(delivery.page) = 'integer' "
-    "AND typeof(delivery.level) = 'integer' AND typeof(delivery.attempts) = 'integer')"
+    "AND typeof(delivery.detail) = 'text' AND typeof(delivery.page) = 'integer' "
+    "AND typeof(delivery.level) = 'integer' AND typeof(delivery.attempts) = 'integer' "
+    # What is missing here keeps no message from being sent.
+    "AND typeof(delivery.reference) IN ('text', 'null') "
+    "AND typeof(delivery.shown) IN ('text', 'null') "
+    "AND typeof(delivery.leased_until) IN ('text', 'null') "
+    "AND typeof(delivery.finished_at) IN ('text', 'null') "
+    "AND typeof(delivery.resend) IN ('integer', 'null') "
+    "AND typeof(delivery.together) IN ('integer', 'null'))"
 )
 # Of a message that does not say what it is there is nothing to send; `damage_records` tells of it.
 SENDABLE = (
