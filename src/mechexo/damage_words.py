@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
-from mechexo.alerts.damage import STATE_FILE, Damaged
+from mechexo.alerts.damage import SEE, STATE_FILE, Damaged
 from mechexo.alerts.values import Alert, Observation
 from mechexo.channel_words import CARD
 from mechexo.health.values import STATE_FILE_KIND, ProbeState, Status
@@ -19,7 +19,6 @@ NAMED = 3
 """So many rows are named where they all would be too long."""
 ALERTED = 20
 """So many rows have an alert of their own; a whole file that is damaged is one trouble."""
-SEE = "see: mechexo alerts damaged"
 
 
 def as_probe(damaged: Sequence[Damaged], now: datetime) -> Iterator[ProbeState]:
@@ -39,9 +38,9 @@ def as_probe(damaged: Sequence[Damaged], now: datetime) -> Iterator[ProbeState]:
 
 def sentences(damaged: Sequence[Damaged]) -> list[str]:
     """A sentence for each of the first rows, and how many more there are."""
-    said = [f"{each.words}; {SEE}" for each in damaged[:NAMED]]
+    said = [each.sentence for each in damaged[:NAMED]]
     if more := len(damaged) - len(said):
-        said.append(f"{more} more rows of the state file are damaged; {SEE}")
+        said.append(_more(more))
     return said
 
 
@@ -54,7 +53,7 @@ def observations(damaged: Sequence[Damaged], opened: Iterable[Alert]) -> list[Ob
             firing=True,
             severity=_severity(each),
             name=f"damaged_{each.what.replace(' ', '_')}",
-            summary=f"{each.words}; {SEE}",
+            summary=each.sentence,
             source=STATE_FILE,
             labels={"card": CARD, "row": f"{each.what} {each.id}"},
             runbook=RUNBOOK,
@@ -68,7 +67,7 @@ def observations(damaged: Sequence[Damaged], opened: Iterable[Alert]) -> list[Ob
                 firing=True,
                 severity=min(map(_severity, more)),  # critical comes before high
                 name="damaged_rows",
-                summary=f"{len(more)} more rows of the state file are damaged; {SEE}",
+                summary=_more(len(more)),
                 source=STATE_FILE,
                 labels={"card": CARD},
                 runbook=RUNBOOK,
@@ -88,6 +87,11 @@ def observations(damaged: Sequence[Damaged], opened: Iterable[Alert]) -> list[Ob
         if alert.source == STATE_FILE and alert.key not in firing
     )
     return said
+
+
+def _more(amount: int) -> str:
+    rows = "row of the state file is" if amount == 1 else "rows of the state file are"
+    return f"{amount} more {rows} damaged; {SEE}"
 
 
 def _severity(damaged: Damaged) -> str:

@@ -85,6 +85,20 @@ def test_a_person_takes_it_out_of_force(program: Program, words: tuple[str, ...]
     assert (code, json.loads(out)["damaged"]) == (0, [])
 
 
+def test_the_list_of_damage_names_no_alert_as_one_of_itself(program: Program) -> None:
+    with closing(sqlite3.connect(program.desk.state.path, isolation_level=None)) as file:
+        file.execute("UPDATE alert SET name = CAST(x'ff' AS TEXT) WHERE id = 1")
+    out = program("damaged")[1]
+    assert "of alert 1" not in out
+    assert "name is no text: 1 byte;" in out
+
+
+def test_what_stood_there_is_where_mend_says(program: Program) -> None:
+    _, out = program("mend", "alert", "1")
+    assert out.splitlines()[1] == "what stood there is `before` in: mechexo audit log --json"
+    assert program.desk.audit_entries(1)[0].payload.count('"before":{"damaged":{"labels"') == 1
+
+
 def test_what_is_whole_cannot_be_mended(program: Program) -> None:
     assert program("mend", "alert", "2")[0] == 4
     assert program("mend", "row", "2")[0] == 2
@@ -99,6 +113,7 @@ def test_a_damaged_silence_is_said_beside_the_others(program: Program) -> None:
     assert code == 5
     assert "name=feed" in out
     assert program.said.startswith("silence 1 is damaged in the state file: matchers")
+    assert program.said.endswith("; see: mechexo alerts damaged\n")
     document = json.loads(program("silences", "--json")[1])
     assert [each["id"] for each in document["silences"]] == [2]
     assert [each["id"] for each in document["damaged"]] == [1]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
@@ -200,6 +202,26 @@ def test_an_exported_schedule_can_be_read_as_a_calendar(
     after = json.loads(say("schedule", "--json").out)["schedules"][0]["spans"]
     assert [{**span, "why": ""} for span in after] == [{**span, "why": ""} for span in before]
     assert {span["why"] for span in after} == {"calendar"}
+
+
+@pytest.mark.parametrize(
+    "words", [("now",), ("now", "--json"), ("schedule",), ("schedule", "--csv"), ("overrides",)]
+)
+def test_an_override_that_cannot_be_read_is_said_by_who_asks_who_is_on_call(
+    say: Say, rota: Desk, words: tuple[str, ...]
+) -> None:
+    say("override", "primary", "grace", "--for", "8h", "--reason", "swap")
+    with closing(sqlite3.connect(rota.state.path, isolation_level=None)) as file:
+        file.execute("PRAGMA ignore_check_constraints=ON")
+        file.execute("UPDATE oncall_override SET starts_at = 'then' WHERE id = 1")
+    said = say(*words)
+    assert said.code == 5
+    assert said.err == (
+        "override 1 is damaged in the state file: starts_at is no time: 'then'; "
+        "see: mechexo alerts damaged\n"
+    )
+    say("unoverride", "1")
+    assert say(*words).code == 0
 
 
 def test_an_export_that_cannot_be_written_says_so(say: Say, tmp_path: Path) -> None:

@@ -107,7 +107,7 @@ def emptied(row: sqlite3.Row, checks: Mapping[str, Check]) -> dict[str, object]:
 def shown(value: object) -> str:
     """A damaged cell for people: short, and harmless."""
     if isinstance(value, bytes):
-        return f"{len(value)} bytes"
+        return f"{len(value)} byte{'' if len(value) == 1 else 's'}"
     text = repr(clean(value)) if isinstance(value, str) else str(value)
     return text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
 

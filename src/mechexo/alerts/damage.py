@@ -8,6 +8,7 @@ from mechexo.errors import StateError
 
 STATE_FILE = "state-file"
 """The source of the alerts about damaged rows."""
+SEE = "see: mechexo alerts damaged"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,11 @@ class Damaged:
         """`alert 12 is damaged in the state file: labels is no JSON of names and texts: 'x'`."""
         named = f" ({self.name})" if self.name else ""
         return f"{self.what} {self.id}{named} is damaged in the state file: {self.problem}"
+
+    @property
+    def sentence(self) -> str:
+        """The same, and what to do about it."""
+        return f"{self.words}; {SEE}"
 
 
 class DamagedRowError(StateError):

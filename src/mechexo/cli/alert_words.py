@@ -153,7 +153,8 @@ def narrowed(row: tuple[object, ...]) -> tuple[object, ...]:
 
 def damage_row(damaged: Damaged) -> tuple[object, ...]:
     """Any row that cannot be read as a row of a table."""
-    named = damaged.name or (f"of alert {damaged.alert_id}" if damaged.alert_id else None)
+    of_one = damaged.alert_id and damaged.what != "alert"
+    named = damaged.name or (f"of alert {damaged.alert_id}" if of_one else None)
     return f"✖ {DAMAGED}", damaged.what, damaged.id, named, damaged.problem
 
 

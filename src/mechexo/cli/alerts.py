@@ -37,10 +37,10 @@ def list_(
     found, damaged = operations.list_with_damage(desk, states=states, limit=limit)
     if json_:
         render.json_document("alerts", desk.clock.now(), {"alerts": found, "damaged": damaged})
-        return render.complain([each.words for each in damaged])
+        return render.complain([each.sentence for each in damaged])
     if csv:
         render.csv_rows(alert_words.COLUMNS, map(alert_words.cells, found))
-        return render.complain([each.words for each in damaged])
+        return render.complain([each.sentence for each in damaged])
     notes = operations.acknowledgement_notes(desk, [alert.id for alert in found])
     following = operations.outlooks(desk, found)
     rows = [
@@ -53,7 +53,7 @@ def list_(
         render.table("Alerts", alert_words.NARROW_COLUMNS, narrow, zone=desk.zone)
     else:
         render.table("Alerts", alert_words.LIST_COLUMNS, rows, zone=desk.zone)
-    return render.complain([each.words for each in damaged])
+    return render.complain([each.sentence for each in damaged])
 
 
 @app.command("show")
@@ -95,7 +95,7 @@ def why(ctx: typer.Context, alert_id: AlertId, json_: Json = False) -> None:
             "damaged": damaged,
         }
         render.json_document("alert_why", desk.clock.now(), body)
-        return render.complain([each.words for each in damaged])
+        return render.complain([each.sentence for each in damaged])
     lines = [alert_words.event_line(desk, event) for event in events]
     title = f"Alert {alert_id}: timeline"
     render.table(title, ("at", "what", "who", "detail"), lines, zone=desk.zone)
@@ -107,7 +107,7 @@ def why(ctx: typer.Context, alert_id: AlertId, json_: Json = False) -> None:
         render.table("Damaged in the state file", alert_words.DAMAGE_COLUMNS, rows)
     said = following.words(desk.clock.now(), desk.zone) if following else unknown
     render.text(f"next: {said}")
-    return render.complain([each.words for each in damaged])
+    return render.complain([each.sentence for each in damaged])
 
 
 @app.command("ack")
@@ -241,7 +241,7 @@ def silences(ctx: typer.Context, json_: Json = False, csv: Csv = False) -> None:
     desk = open_desk(ctx)
     found, windows = operations.silences(desk), operations.maintenance_now(desk)
     damaged = [each for each in operations.damaged(desk) if each.what == "silence"]
-    wrong = [each.words for each in damaged]
+    wrong = [each.sentence for each in damaged]
     if json_:
         windows_ = alert_words.window_documents(windows)
         body = {"silences": found, "maintenance": windows_, "damaged": damaged}
@@ -287,7 +287,8 @@ def mend(
     from mechexo.alerts import mending
 
     mending.mend(open_desk(ctx), what, number, reason=reason)
-    render.text(f"{what} {number} is out of force; what stood there: mechexo audit log")
+    render.text(f"{what} {number} is out of force")
+    render.text("what stood there is `before` in: mechexo audit log --json")
 
 
 @app.command("stats")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,6 +17,10 @@ from mechexo.cli.options import Csv, Json, Reason, Yes
 from mechexo.errors import OutputError, UsageError
 from mechexo.times import parse_duration, parse_instant
 
+if TYPE_CHECKING:
+    from mechexo.alerts.damage import Damaged
+    from mechexo.desk import Desk
+
 app = group_with_default("Who is on call.", "now")
 
 
@@ -27,14 +31,16 @@ def now(ctx: typer.Context, json_: Json = False) -> None:
 
     desk = open_desk(ctx)
     found, standings = oncall.now(desk), oncall.standings(desk)
+    damaged = _damaged(desk)
     if json_:
-        body = {"oncall": found, "schedules": standings}
-        return render.json_document("oncall", desk.clock.now(), body)
+        body = {"oncall": found, "schedules": standings, "damaged": damaged}
+        render.json_document("oncall", desk.clock.now(), body)
+        return _complain(damaged)
     for line in oncall_words.levels(desk, found, standings):
         render.text(line)
     for problem in (each for standing in standings for each in standing.problems):
         render.note(f"not used: {problem.what}")
-    return None
+    return _complain(damaged)
 
 
 @app.command("schedule")
@@ -57,14 +63,18 @@ def schedule(
     if ical:
         if len(names) != 1:
             raise UsageError(f"--ical writes one schedule; name one of: {', '.join(names) or '-'}")
-        return _write(ical, oncall.calendar(desk, names[0], end))
+        _write(ical, oncall.calendar(desk, names[0], end))
+        return _complain(_damaged(desk))
     plans = [oncall.plan(desk, each, start, end) for each in names]
+    damaged = _damaged(desk)
     if json_:
-        body = {"from": start, "to": end, "schedules": plans}
-        return render.json_document("oncall_schedule", desk.clock.now(), body)
-    if csv:
-        return render.csv_rows(oncall_words.PLAN_COLUMNS, oncall_words.plan_cells(plans))
-    return oncall_words.show_plans(desk, plans)
+        body = {"from": start, "to": end, "schedules": plans, "damaged": damaged}
+        render.json_document("oncall_schedule", desk.clock.now(), body)
+    elif csv:
+        render.csv_rows(oncall_words.PLAN_COLUMNS, oncall_words.plan_cells(plans))
+    else:
+        oncall_words.show_plans(desk, plans)
+    return _complain(damaged)
 
 
 @app.command("override")
@@ -107,24 +117,21 @@ def override(
 def overrides_(ctx: typer.Context, json_: Json = False, csv: Csv = False) -> None:
     """The overrides in force and to come."""
     from mechexo.alerts import overrides
-    from mechexo.alerts.damage_reading import damaged
 
     desk = open_desk(ctx)
-    found = overrides.overrides(desk)
-    wrong = [each for each in damaged(desk) if each.what == "override"]
-    said = [each.words for each in wrong]
+    found, damaged = overrides.overrides(desk), _damaged(desk)
     if json_:
-        body = {"overrides": found, "damaged": wrong}
+        body = {"overrides": found, "damaged": damaged}
         render.json_document("oncall_overrides", desk.clock.now(), body)
-        return render.complain(said)
+        return _complain(damaged)
     rows = [(o.id, o.schedule, o.person, o.starts_at, o.ends_at, o.author, o.reason) for o in found]
     if csv:
         columns = ("id", "schedule", "person", "starts_at", "ends_at", "author", "reason")
         render.csv_rows(columns, rows)
-        return render.complain(said)
+        return _complain(damaged)
     columns = (">id", "schedule", "person", "from", "until", "by", "reason")
     render.table("Overrides", columns, rows, zone=desk.zone)
-    return render.complain(said)
+    return _complain(damaged)
 
 
 @app.command("unoverride")
@@ -163,6 +170,17 @@ def lint(ctx: typer.Context, json_: Json = False) -> None:
     else:
         oncall_words.show_findings(findings, mild)
     raise typer.Exit(1 if findings else 0)
+
+
+def _damaged(desk: Desk) -> list[Damaged]:
+    """The overrides that cannot be read: the rotation stands where they should."""
+    from mechexo.alerts.damage_reading import damaged
+
+    return [each for each in damaged(desk) if each.what == "override"]
+
+
+def _complain(damaged: list[Damaged]) -> None:
+    render.complain([each.sentence for each in damaged])
 
 
 def _write(place: str, content: bytes) -> None:
