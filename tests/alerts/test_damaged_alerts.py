@@ -52,6 +52,8 @@ WRONG = [
     ("labels", "{bad"),
     ("labels", '["a"]'),
     ("labels", '{"a":1}'),
+    ("labels", '{"a":"\\ud800"}'),
+    ("labels", '{"\\ud800":"a"}'),
     ("started_at", "yesterday"),
     ("started_at", "2026-03-02T14:30:00"),
     ("last_seen_at", "2026-02-31T00:00:00.000000Z"),

@@ -69,7 +69,13 @@ def test_a_damaged_silence_keeps_nothing_quiet_and_the_others_go_on(desk: Desk) 
 
 @pytest.mark.parametrize(
     ("column", "value"),
-    [("matchers", "{"), ("ends_at", "tomorrow"), ("starts_at", "2026-03-02"), ("exact", 7**20)],
+    [
+        ("matchers", "{"),
+        ("matchers", '{"a":"\\ud800"}'),
+        ("ends_at", "tomorrow"),
+        ("starts_at", "2026-03-02"),
+        ("exact", 7**20),
+    ],
 )
 def test_unsilence_ends_a_damaged_silence_and_keeps_what_stood_there(
     desk: Desk, column: str, value: object

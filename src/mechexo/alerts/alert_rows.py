@@ -78,7 +78,7 @@ PLAINLY_SOUND = " AND ".join(
         f"severity IN ({_IN}) AND paged_severity IN ({_IN}, '')",
         "state IN ('firing', 'acknowledged', 'resolved')",
         # Behind each colon a text begins. One within a text is no harm: the row is taken apart.
-        "typeof(labels) = 'text' AND labels NOT GLOB '*:[^\"]*'",
+        "typeof(labels) = 'text' AND labels NOT GLOB '*:[^\"]*' AND instr(labels, '\\u') = 0",
         "CASE WHEN json_valid(labels) THEN json_type(labels) = 'object' ELSE 0 END",
         *(
             f"typeof({name}) = 'integer' AND {name} BETWEEN 0 AND {cells.MOST - 1}"
@@ -142,7 +142,7 @@ def _is_sound(alert: Alert) -> bool:
     """Whether what was not made of another type has its own; a `TypeError` says no, too."""
     labels, known, cause = alert.labels, alert.acknowledged_by, alert.suppressed_by or 0
     "".join((alert.key, alert.name, alert.summary, alert.source, alert.runbook, known or ""))
-    "".join(labels.values())
+    cells.are_writable(labels)
     alert.started_at < alert.last_seen_at  # noqa: B015 - neither may be missing
     numbers = (alert.count, alert.level, alert.pages, alert.climbs, alert.reminded, cause)
     return (

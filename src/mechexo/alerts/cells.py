@@ -133,9 +133,20 @@ def pairs(value: object) -> str:
     """Labels, or what a silence matches: names and texts as JSON."""
     with suppress(ValueError, TypeError, RecursionError):
         read = json.loads(value)  # type: ignore[arg-type]
-        if isinstance(read, dict) and all(isinstance(each, str) for each in read.values()):
+        if isinstance(read, dict):
+            are_writable(read)
             return ""
     return _none_or("is no JSON of names and texts", value)
+
+
+def are_writable(pairs: Mapping[str, str]) -> None:
+    """Whether names and texts can be stored again. Half a surrogate, which JSON may have as an
+    escape, cannot.
+
+    Raises:
+        TypeError, ValueError: no.
+    """
+    "".join((*pairs, *pairs.values())).encode()
 
 
 def one_of(*words: str) -> Check:
