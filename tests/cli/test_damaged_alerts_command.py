@@ -68,6 +68,16 @@ def test_why_tells_what_can_be_read_and_what_cannot(program: Program) -> None:
     assert program("why", "2")[0] == 0
 
 
+def test_why_sends_nobody_to_the_list_of_what_is_in_force_for_a_line_of_the_timeline(
+    program: Program,
+) -> None:
+    with closing(sqlite3.connect(program.desk.state.path, isolation_level=None)) as file:
+        file.execute("UPDATE alert_event SET at = 'then' WHERE alert_id = 2")
+    assert program("why", "2")[0] == 5
+    assert "timeline line" in program.said
+    assert "mechexo alerts damaged" not in program.said
+
+
 def test_show_is_one_line_that_says_what_to_do(program: Program) -> None:
     code, out = program("show", "1")
     assert (code, out) == (5, "")

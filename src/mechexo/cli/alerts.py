@@ -95,7 +95,7 @@ def why(ctx: typer.Context, alert_id: AlertId, json_: Json = False) -> None:
             "damaged": damaged,
         }
         render.json_document("alert_why", desk.clock.now(), body)
-        return render.complain([each.sentence for each in damaged])
+        return render.complain([each.words for each in damaged])
     lines = [alert_words.event_line(desk, event) for event in events]
     title = f"Alert {alert_id}: timeline"
     render.table(title, ("at", "what", "who", "detail"), lines, zone=desk.zone)
@@ -107,7 +107,7 @@ def why(ctx: typer.Context, alert_id: AlertId, json_: Json = False) -> None:
         render.table("Damaged in the state file", alert_words.DAMAGE_COLUMNS, rows)
     said = following.words(desk.clock.now(), desk.zone) if following else unknown
     render.text(f"next: {said}")
-    return render.complain([each.sentence for each in damaged])
+    return render.complain([each.words for each in damaged])
 
 
 @app.command("ack")
