@@ -141,3 +141,15 @@ def test_a_window_has_the_rows_from_its_start_until_before_its_end_however_fine_
     read = quotes(tmp_path, "a.parquet", window)["ts"].to_list()
     at = there.cast(pl.Datetime("us", "UTC")).to_list()
     assert sorted(read) == sorted(each for each in at if window.start <= each < window.end)
+
+
+def test_a_window_may_end_in_the_millisecond_before_the_clocks_of_the_files_zone_skip_an_hour(
+    tmp_path: Path,
+) -> None:
+    spring = datetime(2026, 3, 8, 7, tzinfo=UTC)
+    there = [spring - timedelta(milliseconds=each) for each in (2, 1, 0)]
+    kind = pl.Datetime("ms", "America/New_York")
+    columns = {"ts": pl.Series(there).cast(kind), "symbol": "A", "bid": 1.0, "ask": 2.0}
+    pl.DataFrame(columns).write_parquet(tmp_path / "a.parquet")
+    window = Window(DAY, spring - timedelta(microseconds=500))
+    assert quotes(tmp_path, "a.parquet", window)["ts"].to_list() == there[:2]

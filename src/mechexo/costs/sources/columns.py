@@ -265,14 +265,15 @@ def _coarse(column: pl.Expr, dtype: pl.DataType, window: Window) -> pl.Expr:
     """The window in the column's own type, so that statistics of the file can rule rows out."""
     start, end = window.start, window.end
     zone = getattr(dtype, "time_zone", None)
+    if getattr(dtype, "time_unit", None) == "ms":
+        # What is between two milliseconds is cut off. Before the zone: its clock may skip this one.
+        end += timedelta(microseconds=999)
     if zone is None:
         # No zone is further than a day from UTC.
         start = (start - timedelta(days=1)).replace(tzinfo=None)
         end = (end + timedelta(days=1)).replace(tzinfo=None)
     else:
         start, end = start.astimezone(ZoneInfo(zone)), end.astimezone(ZoneInfo(zone))
-    if getattr(dtype, "time_unit", None) == "ms":
-        end += timedelta(microseconds=999)  # what is between two milliseconds is cut off
 
     def bound(moment: datetime) -> pl.Expr:
         return pl.lit(moment, dtype=dtype)
