@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import polars as pl
 
@@ -24,6 +24,8 @@ from mechexo.costs.percentiles import Buckets, approximate, exact, located
 from mechexo.costs.plain_looks import plain_seen
 from mechexo.costs.plain_sums import PlainLedger
 from mechexo.costs.values import FEW, CostRow, MarkoutPoint, SourceShare
+
+Ledger = TypeVar("Ledger", pl.DataFrame, PlainLedger)
 
 Second = Callable[[Buckets], pl.DataFrame]
 """Looks at the fills again: gives keys, total_bps and notional of those in the wanted buckets."""
@@ -73,8 +75,9 @@ def rows_after_second_look(
     def looked_at_plain(ledger: PlainLedger) -> dict[By, pl.DataFrame]:
         return plain_seen(ledger, wanted, {by: question.fineness(by) for by in wanted})
 
-    seen = list(in_turn(looked_at, _together(ledgers), workers))
-    seen += in_turn(looked_at_plain, _together_plain(plain), workers)
+    seen = list(in_turn(looked_at, _together(ledgers, len, pl.concat), workers))
+    together = _together(plain, lambda each: len(each.rows), PlainLedger.of)
+    seen += in_turn(looked_at_plain, together, workers)
     rows = {}
     for by in question.all:
         values = pl.concat([each.pop(by) for each in seen])
@@ -82,28 +85,20 @@ def rows_after_second_look(
     return rows
 
 
-def _together(ledgers: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
-    """The same rows in fewer frames: many small ones would each be set out for."""
-    waiting: list[pl.DataFrame] = []
+def _together(
+    ledgers: Iterable[Ledger],
+    rows_of: Callable[[Ledger], int],
+    as_one: Callable[[list[Ledger]], Ledger],
+) -> Iterator[Ledger]:
+    """The same rows in fewer ledgers: many small ones would each be set out for."""
+    waiting: list[Ledger] = []
     for ledger in ledgers:
         waiting.append(ledger)
-        if sum(map(len, waiting)) >= _ROWS_AT_ONCE:
-            yield pl.concat(waiting)
+        if sum(map(rows_of, waiting)) >= _ROWS_AT_ONCE:
+            yield as_one(waiting)
             waiting = []
     if waiting:
-        yield pl.concat(waiting)
-
-
-def _together_plain(ledgers: Iterable[PlainLedger]) -> Iterator[PlainLedger]:
-    """Likewise those of plain fills."""
-    waiting: list[PlainLedger] = []
-    for ledger in ledgers:
-        waiting.append(ledger)
-        if sum(len(each.rows) for each in waiting) >= _ROWS_AT_ONCE:
-            yield PlainLedger.of(waiting)
-            waiting = []
-    if waiting:
-        yield PlainLedger.of(waiting)
+        yield as_one(waiting)
 
 
 def _seen(rows: pl.DataFrame, buckets: pl.DataFrame, per_octave: int) -> pl.DataFrame:
