@@ -45,6 +45,33 @@ def test_the_list_has_the_damaged_alert_and_the_others_and_exits_5(program: Prog
     assert program.said.startswith("alert 1 (gateway) is damaged in the state file: labels")
 
 
+def test_many_damaged_alerts_are_rows_of_the_list_and_a_few_lines_below_it(
+    program: Program,
+) -> None:
+    more = [
+        Observation(f"more{n}", True, "low", f"more{n}", "is bad", "feed", {}) for n in range(6)
+    ]
+    alerts.observe(program.desk, more)
+    with closing(sqlite3.connect(program.desk.state.path, isolation_level=None)) as file:
+        file.execute("UPDATE alert SET labels = '{'")
+    _, out = program("list")
+    assert out.count("✖ damaged") == 8
+    assert program.said.count("\n") == 4
+    assert program.said.endswith(
+        "5 more rows of the state file are damaged; see: mechexo alerts damaged\n"
+    )
+
+
+def test_a_damaged_name_reaches_no_terminal_with_its_control_characters(program: Program) -> None:
+    with closing(sqlite3.connect(program.desk.state.path, isolation_level=None)) as file:
+        file.execute("UPDATE alert SET name = ? WHERE id = 1", ("\x1b[31mred\nname",))
+    for words in (("damaged",), ("list",), ("show", "1"), ("damaged", "--json")):
+        _, out = program(*words)
+        assert "\x1b" not in out + program.said
+        assert "u001b" not in out
+        assert "red name" in out + program.said
+
+
 def test_the_json_list_tells_of_it_beside_the_alerts(program: Program) -> None:
     code, out = program("list", "--json")
     document = json.loads(out)

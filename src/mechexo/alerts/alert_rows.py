@@ -12,6 +12,7 @@ from typing import Any
 
 from mechexo.alerts import cells
 from mechexo.alerts.damage import Damaged, DamagedRowError
+from mechexo.alerts.text import clean
 from mechexo.alerts.values import SEVERITIES, Alert, AlertState
 from mechexo.times import from_iso_z, iso_z
 
@@ -172,9 +173,8 @@ def _damaged(row: sqlite3.Row) -> DamagedRowError:
     severity = row["severity"] if row["severity"] in _SEVERITY_WORDS else ""
     state = row["state"] if row["state"] in _STATES else ""
     number = int(row["id"])
-    return DamagedRowError(
-        Damaged("alert", number, said, key, severity, state, name, number), MEND.format(number)
-    )
+    damaged = Damaged("alert", number, said, key, severity, state, clean(name), number)
+    return DamagedRowError(damaged, MEND.format(number))
 
 
 def salvaged(row: sqlite3.Row) -> Alert:

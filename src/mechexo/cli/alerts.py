@@ -31,16 +31,19 @@ def list_(
     """Open alerts, worst severity first, then newest; with --all those that fire come first."""
     from mechexo.alerts import operations
     from mechexo.alerts.values import AlertState
+    from mechexo.damage_words import sentences
 
     desk = open_desk(ctx)
     states = tuple(AlertState) if all_ else (AlertState.FIRING, AlertState.ACKNOWLEDGED)
     found, damaged = operations.list_with_damage(desk, states=states, limit=limit)
+    # What is resolved is not in force, and so in no other list.
+    wrong = [each.words for each in damaged] if all_ else sentences(damaged)
     if json_:
         render.json_document("alerts", desk.clock.now(), {"alerts": found, "damaged": damaged})
-        return render.complain([each.sentence for each in damaged])
+        return render.complain(wrong)
     if csv:
         render.csv_rows(alert_words.COLUMNS, map(alert_words.cells, found))
-        return render.complain([each.sentence for each in damaged])
+        return render.complain(wrong)
     notes = operations.acknowledgement_notes(desk, [alert.id for alert in found])
     following = operations.outlooks(desk, found)
     rows = [
@@ -53,7 +56,7 @@ def list_(
         render.table("Alerts", alert_words.NARROW_COLUMNS, narrow, zone=desk.zone)
     else:
         render.table("Alerts", alert_words.LIST_COLUMNS, rows, zone=desk.zone)
-    return render.complain([each.sentence for each in damaged])
+    return render.complain(wrong)
 
 
 @app.command("show")
@@ -237,11 +240,12 @@ def unsilence(
 def silences(ctx: typer.Context, json_: Json = False, csv: Csv = False) -> None:
     """The silences in force, and the maintenance windows that are open."""
     from mechexo.alerts import operations
+    from mechexo.damage_words import sentences
 
     desk = open_desk(ctx)
     found, windows = operations.silences(desk), operations.maintenance_now(desk)
     damaged = [each for each in operations.damaged(desk) if each.what == "silence"]
-    wrong = [each.sentence for each in damaged]
+    wrong = sentences(damaged)
     if json_:
         windows_ = alert_words.window_documents(windows)
         body = {"silences": found, "maintenance": windows_, "damaged": damaged}

@@ -180,7 +180,9 @@ def _damaged(desk: Desk) -> list[Damaged]:
 
 
 def _complain(damaged: list[Damaged]) -> None:
-    render.complain([each.sentence for each in damaged])
+    from mechexo.damage_words import sentences
+
+    render.complain(sentences(damaged))
 
 
 def _write(place: str, content: bytes) -> None:
