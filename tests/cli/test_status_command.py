@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -210,3 +212,21 @@ def test_a_missing_configuration_is_one_line(tmp_path: Path) -> None:
     done = mechexo("status", config=tmp_path / "none.toml")
     assert done.returncode == 2
     one_line(done, "no such configuration file", "mechexo init")
+
+
+def test_what_reads_systems_that_the_desk_does_not_name_is_not_loaded(
+    ticked: Callable[[str], Path],
+) -> None:
+    code = (
+        "import sys; sys.argv = ['mechexo', '--config', sys.argv[1], 'status']\n"
+        "from mechexo.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "print(sorted(each for each in sys.modules if 'mechexo.outside' in each"
+        " or each.startswith(('mechexo.flows.ci', 'mechexo.flows.orch', 'mechexo.risk'))))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(ticked(""))], capture_output=True, text=True, check=True
+    )
+    assert "ops_ok" in done.stdout
+    assert done.stdout.endswith("[]\n")
