@@ -5,10 +5,12 @@ from __future__ import annotations
 import gc
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from mechexo.garbage import collect_as_usual, collect_seldom
+from support.program import mechexo
 
 pytestmark = pytest.mark.slow
 
@@ -43,6 +45,18 @@ def test_the_command_line_is_such_a_process() -> None:
         "try:\n    main()\nexcept SystemExit as left:\n    print(left.code)\n"
     )
     assert told_by(code) == ["2", "True"]
+
+
+def test_a_command_that_ends_has_closed_the_state_file_and_leaves_no_journal_beside_it(
+    tmp_path: Path,
+) -> None:
+    config = tmp_path / "mechexo.toml"
+    config.write_text('[desk]\nname = "test"\n')
+    raised = ("raise", "--key", "k", "--severity", "low", "--name", "n", "--summary", "s")
+    for words in (("alerts", *raised), ("tick",), ("flows", "exec", "job", "--", "true")):
+        mechexo(*words, config=config)
+        left = sorted(each.name for each in (tmp_path / "state").iterdir())
+        assert not [name for name in left if name.endswith(("-wal", "-shm"))], words
 
 
 def test_one_that_stays_after_all_looks_as_usual() -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
+import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
@@ -64,6 +65,9 @@ class State:
         self.path = path
         self._name = str(path)
         self._local = threading.local()
+        # When the program ends, too: then nothing is collected any more (`mechexo.garbage`), and
+        # what closes the file last writes its journal into it.
+        weakref.finalize(self, _close, self._local)
 
     @classmethod
     def open(cls, path: Path) -> State:
@@ -149,11 +153,7 @@ class State:
 
     def close(self) -> None:
         """Closes this thread's connections."""
-        for name in ("reader", "writer"):
-            connection: Connection | None = getattr(self._local, name, None)
-            if connection is not None:
-                connection.close()
-                setattr(self._local, name, None)
+        _close(self._local)
 
     def _writer(self) -> Connection:
         """This thread's writing connection.
@@ -261,6 +261,14 @@ class State:
                 f"{self.path} was written by a newer mechexo (it has {unknown[-1]}); "
                 "install that version, or name another file in [desk] state"
             )
+
+
+def _close(local: threading.local) -> None:
+    for name in ("reader", "writer"):
+        connection: Connection | None = getattr(local, name, None)
+        if connection is not None:
+            connection.close()
+            setattr(local, name, None)
 
 
 def _migrations() -> dict[str, Path]:
