@@ -363,3 +363,14 @@ def test_on_a_terminal_of_80_columns_what_is_the_matter_has_the_room(
     assert "critical  acked" in first
     assert "market_data_feed_stale: no" in first  # at least 27 columns of it
     assert "from the primary feed" in second
+
+
+def test_no_control_character_of_a_cell_reaches_the_terminal(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    rows = [("\x1b]0;title\x07a\u202eb", "two\nlines"), ("plain", "-")]
+    render.table("Names", ("name", "detail"), rows)
+    out = capsys.readouterr().out
+    assert not {"\x1b", "\x07", "\u202e"} & set(out)
+    assert " ]0;title a b" in out
+    assert "lines" in out

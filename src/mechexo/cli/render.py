@@ -172,7 +172,14 @@ def _cell(cell: object, zone: ZoneInfo | None) -> str:
         return MISSING
     if isinstance(cell, datetime):
         return iso_z(cell) if zone is None else in_zone(cell, zone, named=False)
-    return cell if isinstance(cell, Linked) else str(cell)
+    return cell if isinstance(cell, Linked) else _tame(str(cell))
+
+
+def _tame(text: str) -> str:
+    """The text without what could drive the terminal; its lines stay."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c == "\n" else " " for c in text)
 
 
 def text(line: object = "") -> None:
