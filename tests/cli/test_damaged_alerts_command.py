@@ -12,6 +12,8 @@ from conftest import MakeDesk
 from mechexo.alerts import operations as alerts
 from mechexo.alerts.values import AlertState, Observation
 from mechexo.desk import Desk
+from mechexo.doctor import examine
+from mechexo.health.values import Status
 from mechexo.shift_report import open_items
 from mechexo.shift_report.values import Items, Shift
 from support.in_process import Program
@@ -156,6 +158,16 @@ def test_a_damaged_silence_is_said_beside_the_others(program: Program) -> None:
     assert [each["id"] for each in document["damaged"]] == [1]
     assert program("unsilence", "1")[0] == 0
     assert program("silences")[0] == 0
+
+
+def test_the_doctor_calls_no_state_file_whole_of_which_a_row_cannot_be_read(
+    program: Program,
+) -> None:
+    program.desk.state.close()
+    (found,) = [each for each in examine(program.desk.config_path) if each.check == "state file"]
+    assert found.status is Status.CRITICAL
+    assert "alert 1 (gateway) is damaged in the state file: labels" in found.detail
+    assert "mechexo alerts mend WHAT ID" in found.mend
 
 
 def test_the_shift_report_says_what_cannot_be_read(program: Program) -> None:

@@ -72,6 +72,10 @@ def state_file(desk: Desk) -> Iterator[Finding]:
     for detail in _damage(desk):
         whole = False
         yield wrong("state file", detail, "put a backup in its place; keep this one to look into")
+    # Of what is damaged as a whole the first finding says all.
+    for detail in _damaged_rows(desk) if whole else ():
+        whole = False
+        yield wrong("state file", detail, "take it out of force with: mechexo alerts mend WHAT ID")
     try:
         with desk.state.write(wait_s=2.0):
             pass
@@ -98,6 +102,14 @@ def _damage(desk: Desk) -> Iterator[str]:
             yield f"{path} is not as mechexo made it; missing or changed: {', '.join(lacking)}"
     except StateError as error:
         yield str(error)
+
+
+def _damaged_rows(desk: Desk) -> Iterator[str]:
+    """What of the alerts wing is in force and cannot be read, though the file is whole."""
+    from mechexo.alerts.damage_reading import damaged
+    from mechexo.damage_words import sentences
+
+    yield from sentences(damaged(desk))
 
 
 def disk(path: Path) -> Iterator[Finding]:
