@@ -359,7 +359,7 @@ def test_on_a_terminal_of_80_columns_what_is_the_matter_has_the_room(
     lines = program("list")[1].splitlines()
     assert max(map(len, lines)) <= 80
     heading, first, second = lines[2], lines[4], lines[5]
-    assert heading.split() == ["id", "severity", "state", "name:", "summary", "age", "note"]
+    assert heading.split() == ["id", "severity", "state", "name:", "summary", "seen", "age", "note"]
     assert "critical  acked" in first
     assert "market_data_feed_stale: no" in first  # at least 27 columns of it
     assert "from the primary feed" in second

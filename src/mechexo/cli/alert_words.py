@@ -31,7 +31,7 @@ COLUMNS = (
 
 LONGEST_TEXT = 100
 ROOMY = 100
-"""Below this width of a terminal the list leaves something out."""
+"""Below this width of a terminal the list has name and summary in one column."""
 
 DAMAGED = "damaged"
 
@@ -140,15 +140,15 @@ def damaged_line(damaged: Damaged) -> tuple[object, ...]:
 
 
 LIST_COLUMNS = (">id", "severity", "state", "name", "+summary", ">seen", ">age", "note")
-NARROW_COLUMNS = (">id", "severity", "state", "+name: summary", ">age", "note")
+NARROW_COLUMNS = (">id", "severity", "state", "+name: summary", ">seen", ">age", "note")
 
 
 def narrowed(row: tuple[object, ...]) -> tuple[object, ...]:
-    """A row of the list for a narrow terminal, where what is the matter needs the room: without how
-    often it was seen, which `alerts show` has, and with the short word for an acknowledgement."""
-    number, severity, state, name, summary, _, age, note = row
+    """A row of the list for a narrow terminal, where what is the matter needs the room: name and
+    summary together, and the short word for an acknowledgement."""
+    number, severity, state, name, summary, *others = row
     state = "acked" if state == "acknowledged" else state
-    return number, severity, state, f"{name or 'name not known'}: {summary}", age, note
+    return number, severity, state, f"{name or 'name not known'}: {summary}", *others
 
 
 def damage_row(damaged: Damaged) -> tuple[object, ...]:
