@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from conftest import ME, START
@@ -45,6 +45,7 @@ STEPS = st.one_of(
 
 @settings(max_examples=40)
 @given(st.lists(STEPS, min_size=3, max_size=14))
+@example(steps=["open", "loses answers", "fails at changing"])
 def test_one_annotation_each_as_the_records_stand(
     steps: list[str | tuple[str, int]],
 ) -> None:

@@ -250,7 +250,8 @@ class _Writing:
             there = note.annotation_id
             if there is None and note.maybe_there:
                 there = self._look()
-                self._maybe_there = False
+                # One that was found stands there whatever becomes of changing it.
+                self._maybe_there = there is not None
             if note.annotation_id is not None and not self._is_ours(note.annotation_id):
                 why = "its number belongs to another annotation by now, so both are left alone"
                 return Result(note.subject, "gone", why=why)
