@@ -177,6 +177,15 @@ def test_the_fills_behind_a_group_are_those_that_the_report_counts_in_it(
         assert sum(each.fills for each in deeper.rows) == row.fills
 
 
+def test_a_suspect_is_in_the_group_of_its_size_against_the_mid_in_every_table() -> None:
+    # At its price it would be worth more than a million, at the mid it is worth less.
+    suspect = Fill("f1", at(10), "AAA", "buy", 169.0, 118.8, None, 50.0)
+    made = viewer([suspect], [Quote(at(0), "AAA", 99.0, 99.0)])
+    (row,) = made.table(TableAsked(("size",))).rows
+    assert (row.key, row.fills, row.priced) == ({"size": "100k to 1M"}, 1, 0)
+    assert made.fills(FillsAsked(among=(("size", "100k to 1M"),))).count == 1
+
+
 def test_combined_groups_open_into_their_fills() -> None:
     made = twenty()
     row = made.table(TableAsked(("strategy", "hour"))).rows[0]

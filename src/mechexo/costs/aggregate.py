@@ -96,9 +96,11 @@ def _as_text(codes: pl.Series, dimension: Dimension) -> pl.Series:
 def _rows(priced: pl.DataFrame, dimensions: Sequence[Dimension]) -> tuple[CostRow, ...]:
     horizons = horizons_of(priced)
     keys = [f"key_{each.name}" for each in dimensions]
-    frame = _figures_only(priced, horizons).with_columns(
+    # Before figures are blanked: a fill that counts in none still has its size.
+    keyed = priced.with_columns(
         each.code.alias(key) for each, key in zip(dimensions, keys, strict=True)
     )
+    frame = _figures_only(keyed, horizons)
     sums = _by(frame, keys, _sums(horizons))
     totals_of = _spreads(frame.filter(pl.col("total_bps").is_not_null()), keys, "total_bps")
     slippages_of = _spreads(
