@@ -136,7 +136,7 @@ def test_what_waits_on_the_disk_is_looked_at_again_all_the_same(
     desk = desk_with(tmp_path / "desk", fills(rows), market)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(engine_fills, "_BYTES_READ", 1e12)
-        patch.setattr("mechexo.costs.day_report.LEDGER_SHARE", 10**9)
+        patch.setattr("mechexo.costs.day_sums.LEDGER_SHARE", 10**9)
         hold_alike(*whole_and_by_days(desk))
 
 

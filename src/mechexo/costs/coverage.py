@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import polars as pl
 
@@ -96,6 +96,46 @@ def covered(
         unrated_count=len(unrated),
         unrated_by_currency=unrated_by,
     )
+
+
+def merged_coverage(parts: Sequence[Coverage]) -> Coverage:
+    """The coverage of all parts together, in their order."""
+    reasons: Counter[str] = Counter()
+    sources: Counter[str] = Counter()
+    unrated: Counter[str] = Counter()
+    for part in parts:
+        reasons.update(part.reasons or {})
+        unrated.update(part.unrated_by_currency)
+        sources.update(part.by_benchmark)
+
+    def listed(name: str) -> tuple[UnpricedFill, ...]:
+        return tuple(each for part in parts for each in getattr(part, name))[:LISTED]
+
+    def count(name: str) -> int:
+        return sum(getattr(part, name) for part in parts)
+
+    return Coverage(
+        fills=count("fills"),
+        priced=count("priced"),
+        by_benchmark={
+            name: sources[name] for name in SOURCES if sources[name] or name in ("quote", "none")
+        },
+        unpriced=listed("unpriced"),
+        suspects=listed("suspects"),
+        rejected=listed("rejected"),
+        unpriced_count=count("unpriced_count"),
+        suspect_count=count("suspect_count"),
+        rejected_count=count("rejected_count"),
+        without_commission=count("without_commission"),
+        reasons=_largest_first(reasons),
+        unrated=listed("unrated"),
+        unrated_count=count("unrated_count"),
+        unrated_by_currency=_largest_first(unrated),
+    )
+
+
+def _largest_first(counts: Counter[str]) -> dict[str, int]:
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
 def _listed(rows: pl.DataFrame) -> tuple[UnpricedFill, ...]:

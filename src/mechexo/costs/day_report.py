@@ -5,13 +5,13 @@ It says what `costs.operations.report` says of the same fills and quotes.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from mechexo.costs.coverage import LISTED, SOURCES
+from mechexo.costs.coverage import merged_coverage
+from mechexo.costs.day_sums import Sums
 from mechexo.costs.operations import COMBINED
 from mechexo.costs.running import (
     LAGGED_US,
@@ -21,7 +21,7 @@ from mechexo.costs.running import (
     grouping,
     quote_rule,
 )
-from mechexo.costs.values import CostReport, Coverage, Sensitivity, UnpricedFill
+from mechexo.costs.values import CostReport
 from mechexo.desk import Desk
 from mechexo.errors import UsageError
 from mechexo.times import iso_z
@@ -29,19 +29,10 @@ from mechexo.times import iso_z
 if TYPE_CHECKING:
     import polars as pl
 
-    from mechexo.costs.day_pricing import DayPart, DayPricing
+    from mechexo.costs.day_pricing import DayPricing
     from mechexo.costs.engine import Day, Engine
     from mechexo.costs.engine_files import DayFeed
-    from mechexo.costs.engine_fills import FillsByDay
-    from mechexo.costs.merging import Partial, Question
-    from mechexo.costs.plain_sums import PlainLedger
-    from mechexo.costs.rules import QuoteRule
     from mechexo.costs.sources.columns import Columns
-
-LEDGER_SHARE = 8
-"""The part of the memory in which fills wait for the second look; the others wait on the disk."""
-_MERGED_AT_ONCE = 32
-"""How many parts of days wait until they are merged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,107 +212,6 @@ def _volumes(desk: Desk, end: datetime) -> pl.DataFrame | None:
     return average_volumes(desk, end)
 
 
-_ASIDE_AT_ONCE = 100_000
-"""How many fills that were set aside wait until they are looked at."""
-
-
-class Sums:
-    """What the days so far add up to. A context manager."""
-
-    def __init__(self, question: Question, rule: QuoteRule, memory_mb: int) -> None:
-        from mechexo.costs.day_ids import DayIds
-        from mechexo.costs.spool import Spool
-
-        self.question, self._rule = question, rule
-        self._aside: list[pl.DataFrame] = []
-        room = memory_mb // LEDGER_SHARE
-        self.ledgers, self._ids = Spool(room // 2), DayIds(memory_mb)
-        self._plain = Spool(room)
-        self._cells: list[pl.DataFrame] = []
-        self._waiting: list[Partial] = []
-        self.coverages: list[Coverage] = []
-        self.residual_bps: float | None = None
-        self.newest_fill_at: datetime | None = None
-        self.newest_quote_at: datetime | None = None
-        self.columns: tuple[str, ...] = ()
-        self._others: dict[str, tuple[int, float, float]] = {}
-
-    def __enter__(self) -> Sums:
-        from mechexo.costs.scratch import remove_left_behind
-
-        remove_left_behind()
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        for spool in (self.ledgers, self._ids, self._plain):
-            spool.close()
-
-    def add(self, part: DayPart) -> None:
-        """Adds a day."""
-        if part.aside is not None:
-            self._aside.append(part.aside)
-        # What is listed is listed in the order of the days.
-        listed = part.coverage.unpriced_count + part.coverage.suspect_count
-        if listed or sum(map(len, self._aside)) > _ASIDE_AT_ONCE:
-            self.finish()
-        self._waiting += part.partials
-        if len(self._waiting) >= _MERGED_AT_ONCE:
-            self._waiting = [self.merged()]
-        if part.ledger is not None:
-            self.ledgers.add(part.ledger)
-        if part.plain is not None:
-            self._plain.add(part.plain.rows)
-            self._cells.append(part.plain.cells)
-        self._ids.add(part)
-        self.coverages = [merged_coverage([*self.coverages, part.coverage])]
-        self.columns = part.columns
-        self.residual_bps = _larger(self.residual_bps, part.residual_bps)
-        self.newest_fill_at = _larger(self.newest_fill_at, part.newest_fill_at)
-        self.newest_quote_at = _larger(self.newest_quote_at, part.newest_quote_at)
-        for each in part.others:
-            priced, slippage, notional = self._others.get(each.rule, (0, 0.0, 0.0))
-            self._others[each.rule] = (
-                priced + each.priced,
-                slippage + each.slippage_ccy,
-                notional + each.notional,
-            )
-
-    def finish(self) -> None:
-        """Adds what waits for other days."""
-        import polars as pl
-
-        from mechexo.costs.day_aside import sums_aside
-
-        if self._aside:
-            partial, coverage = sums_aside(pl.concat(self._aside), self._rule, self.question)
-            self._waiting.append(partial)
-            self.coverages = [merged_coverage([*self.coverages, coverage])]
-            self._aside = []
-
-    def plain_ledgers(self) -> Iterator[PlainLedger]:
-        """What a second look at plain fills needs, day by day."""
-        from mechexo.costs.plain_sums import PlainLedger
-
-        return map(PlainLedger, self._cells, self._plain)
-
-    def merged(self) -> Partial:
-        """All days together."""
-        from mechexo.costs.merging import merge
-
-        return merge(self._waiting, self.question)
-
-    def ids_used_before(self, pricing: DayPricing, days: tuple[Day, ...]) -> FillsByDay | None:
-        """See `costs.day_ids.DayIds.used_before`."""
-        return self._ids.used_before(pricing.fills, days)
-
-    def sensitivity(self) -> tuple[Sensitivity, ...]:
-        """The slippage under the other rules."""
-        return tuple(
-            Sensitivity(rule, priced, 1e4 * slippage / notional if notional else None)
-            for rule, (priced, slippage, notional) in self._others.items()
-        )
-
-
 def _report(
     desk: Desk,
     start: datetime,
@@ -358,47 +248,3 @@ def _report(
         ),
         sensitivity=sums.sensitivity(),
     )
-
-
-def merged_coverage(parts: Sequence[Coverage]) -> Coverage:
-    """The coverage of all parts together, in their order."""
-    reasons: Counter[str] = Counter()
-    sources: Counter[str] = Counter()
-    unrated: Counter[str] = Counter()
-    for part in parts:
-        reasons.update(part.reasons or {})
-        unrated.update(part.unrated_by_currency)
-        sources.update(part.by_benchmark)
-
-    def listed(name: str) -> tuple[UnpricedFill, ...]:
-        return tuple(each for part in parts for each in getattr(part, name))[:LISTED]
-
-    def count(name: str) -> int:
-        return sum(getattr(part, name) for part in parts)
-
-    return Coverage(
-        fills=count("fills"),
-        priced=count("priced"),
-        by_benchmark={
-            name: sources[name] for name in SOURCES if sources[name] or name in ("quote", "none")
-        },
-        unpriced=listed("unpriced"),
-        suspects=listed("suspects"),
-        rejected=listed("rejected"),
-        unpriced_count=count("unpriced_count"),
-        suspect_count=count("suspect_count"),
-        rejected_count=count("rejected_count"),
-        without_commission=count("without_commission"),
-        reasons=_largest_first(reasons),
-        unrated=listed("unrated"),
-        unrated_count=count("unrated_count"),
-        unrated_by_currency=_largest_first(unrated),
-    )
-
-
-def _largest_first(counts: Counter[str]) -> dict[str, int]:
-    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
-
-
-def _larger(one: Any, other: Any) -> Any:
-    return max((each for each in (one, other) if each is not None), default=None)

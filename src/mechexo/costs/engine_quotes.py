@@ -28,7 +28,8 @@ from mechexo.costs.quotes import (
 from mechexo.costs.rules import QuoteRule
 from mechexo.costs.sources.protocol import Window
 from mechexo.costs.sources.reading import Feed
-from mechexo.costs.store import DayFacts, StoreSource, TickStore, day_bounds
+from mechexo.costs.store import DayFacts, TickStore, day_bounds
+from mechexo.costs.store_source import StoreSource
 
 _DAY = timedelta(days=1)
 _US = timedelta(microseconds=1)

@@ -13,23 +13,21 @@ bid_size, ask_size (Float64). An exchange day is a calendar day of the exchange'
 from __future__ import annotations
 
 import json
-from collections.abc import Generator, Iterable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, BinaryIO, ClassVar
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import polars as pl
 from polars.exceptions import PanicException, PolarsError
 
-from mechexo.config.costs import CostSettings
 from mechexo.costs.interrupts import interrupts_told
-from mechexo.costs.sources.protocol import RawTable, Window
-from mechexo.costs.store_cures import cure_of, damaged, empty
+from mechexo.costs.sources.protocol import Window
+from mechexo.costs.store_cures import damaged, empty
 from mechexo.errors import ConfigError, UnreachableError
 from mechexo.files import write_whole
 from mechexo.times import from_iso_z, iso_z
@@ -55,8 +53,6 @@ ALWAYS = ("sid", "ts", "bid", "ask")
 ORDER = ("sid", "ts", "seq")
 _FACTS = "mechexo.ticks"
 """The key of a day's facts in the metadata of its file."""
-_AT_ONCE = 64
-"""How many files are open at a time."""
 _DAY = timedelta(days=1)
 
 
@@ -314,67 +310,6 @@ class TickStore:
             raise damaged(path, error) from error
         self._known[name] = stamped, found
         return found
-
-
-@dataclass(frozen=True, slots=True)
-class StoreSource:
-    """The store behind the protocol of every other source (`costs/sources/protocol.py`)."""
-
-    store: TickStore
-    in_our_names: ClassVar[bool] = True
-    """`[costs.quote_columns]` is for the files that the store was made of, not for its own."""
-
-    def batches(
-        self, window: Window, time_column: str | None
-    ) -> Generator[Sequence[RawTable], None, None]:
-        """See `Source.batches`: the days of the window, oldest first.
-
-        Raises:
-            UnreachableError: the store is empty or damaged.
-        """
-        days = self.store.days(window)
-        if not days and not self.store.day_files():
-            raise empty(self.store.folder)
-        wanted = list(days)
-        for place in range(0, len(wanted), _AT_ONCE):
-            with ExitStack() as opened:
-                files = [
-                    (path, opened.enter_context(_opened(path)))
-                    for path in map(self.store.path, wanted[place : place + _AT_ONCE])
-                ]
-                # Read after the files: a table that has grown since still has all of their ids.
-                symbols = self.store.symbols(days[day] for day in wanted)
-                yield [
-                    RawTable(
-                        str(path),
-                        named(pl.scan_parquet(file), symbols, window.symbols),
-                        cure=cure_of(path),
-                    )
-                    for path, file in files
-                ]
-
-
-def _opened(path: Path) -> BinaryIO:
-    try:
-        return path.open("rb")
-    except OSError as error:
-        raise damaged(path, error) from error
-
-
-def stored_source(settings: CostSettings, setting: str, root: Path) -> StoreSource | None:
-    """The tick store when it is what a setting names: `quotes = "store"`."""
-    if setting != "quotes" or settings.quotes != STORE:
-        return None
-    return StoreSource(TickStore(root / Path(settings.store).expanduser()))
-
-
-def named(
-    frame: pl.LazyFrame, symbols: tuple[str, ...], wanted: tuple[str, ...] | None = None
-) -> pl.LazyFrame:
-    """Rows of the store with `symbol` (Enum) in the place of `sid`; of `wanted` symbols only."""
-    if wanted is not None:
-        frame = frame.filter(pl.col("sid").is_in(ids_of(wanted, symbols)))
-    return frame.with_columns(symbol=pl.col("sid").cat.to(pl.Enum(symbols))).drop("sid")
 
 
 def ids_of(wanted: Iterable[str], symbols: Sequence[str]) -> list[int]:

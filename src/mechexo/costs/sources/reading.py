@@ -175,7 +175,7 @@ def _ours(settings: CostSettings, setting: str, root: Path) -> Source | None:
     """What mechexo itself keeps: the imported fills, the stored quotes; None for all else."""
     if setting == "fills" and settings.fills == IMPORTED:
         return ImportedSource(fills_folder(root / Path(settings.folder).expanduser()))
-    from mechexo.costs.store import stored_source
+    from mechexo.costs.store_source import stored_source
 
     return stored_source(settings, setting, root)
 
