@@ -16,6 +16,7 @@ from mechexo.doctor import examine
 from mechexo.health.values import Status
 from mechexo.shift_report import open_items
 from mechexo.shift_report.values import Items, Shift
+from support.damaged_alerts import one_damaged_of_two
 from support.in_process import Program
 
 pytestmark = pytest.mark.slow
@@ -25,14 +26,7 @@ pytestmark = pytest.mark.slow
 def program(
     make_desk: MakeDesk, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Program:
-    desk = Desk.open(make_desk().config_path)
-    said = [
-        Observation(name, True, "critical", name, f"{name} is bad", "feed", {})
-        for name in ("gateway", "feed")
-    ]
-    alerts.observe(desk, said)
-    with closing(sqlite3.connect(desk.state.path, isolation_level=None)) as file:
-        file.execute("UPDATE alert SET labels = '{' WHERE id = 1")
+    desk = one_damaged_of_two(Desk.open(make_desk().config_path))
     return Program(desk, "alerts", monkeypatch, capsys)
 
 

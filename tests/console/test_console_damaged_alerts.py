@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
-
 import pytest
 
 from conftest import MakeDesk
@@ -12,25 +9,17 @@ from console.driving import press, screen_text, settled, until
 from console.test_console_alert_list import LOOK
 from mechexo.alerts import operations as alerts
 from mechexo.alerts.damage import Damaged
-from mechexo.alerts.values import Observation
 from mechexo.desk import Desk
 from mechexo_tui.app import MechexoApp
 from mechexo_tui.panels.alerts import damaged_lines
 from mechexo_tui.widgets.format import ASCII, Look
 from mechexo_tui.widgets.lines import text_of, width_of
+from support.damaged_alerts import one_damaged_of_two
 
 
 @pytest.fixture
 def desk(make_desk: MakeDesk) -> Desk:
-    made = make_desk()
-    said = [
-        Observation(name, True, "critical", name, f"{name} is bad", "feed", {})
-        for name in ("gateway", "feed")
-    ]
-    alerts.observe(made, said)
-    with closing(sqlite3.connect(made.state.path, isolation_level=None)) as file:
-        file.execute("UPDATE alert SET labels = '{' WHERE id = 1")
-    return made
+    return one_damaged_of_two(make_desk())
 
 
 @pytest.mark.slow
