@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from mechexo.errors import UsageError
@@ -69,9 +70,14 @@ def exact_duration(duration: timedelta) -> str:
 def iso_z(moment: datetime) -> str:
     """Writes a moment as ISO 8601 in UTC with `Z` and microseconds, so that text order is time
     order."""
-    if moment.tzinfo is not UTC:
-        moment = moment.astimezone(UTC)
-    return f"{moment.isoformat(timespec='microseconds')[:-6]}Z"
+    return _written(moment if moment.tzinfo is UTC else moment.astimezone(UTC))
+
+
+@lru_cache(256)
+def _written(moment_utc: datetime) -> str:
+    # One transaction writes the same moment many times. Only of UTC: in a zone the two hours of
+    # a clock that is set back are equal.
+    return f"{moment_utc.isoformat(timespec='microseconds')[:-6]}Z"
 
 
 def from_iso_z(text: str) -> datetime:

@@ -42,6 +42,10 @@ PYTHON = sys.executable
 MECHEXO = str(Path(PYTHON).with_name("mechexo"))
 CLIENTS = {1: 100, 8: 300, 64: 800}
 """How many alerts so many clients post in one round."""
+GROUPED = {1: 20, 8: 20}
+"""How many requests of so many clients in one round, where each brings a group of alerts."""
+GROUP = 20
+"""Alerts of a group, as Alertmanager and Grafana send what fires together."""
 BLOCK = 100
 """Turns of the bare loops before each of ours: a shared machine's disk changes by the second."""
 IDLE_S = 20.0
@@ -92,17 +96,20 @@ class Bench:
             post_alerts(server.address, shown, keys, 1, 20)
             # Its first tick loads half of the program.
             until(lambda: tick_log.last(desk.state), "the first tick")
-            for number, count in clients.items():
+            runs = [(number, count, 1) for number, count in clients.items()]
+            runs += [(number, count, GROUP) for number, count in GROUPED.items()]
+            for number, count, grouped in runs:
                 bare, times, took_s = Times(), list[float](), 0.0
                 for _ in range(3 * self.rounds):
                     self.disk.inserts(BLOCK, bare)
-                    load = post_alerts(server.address, shown, keys, number, count)
+                    load = post_alerts(server.address, shown, keys, number, count, grouped=grouped)
                     times += load.times_s
                     took_s += load.took_s
-                each_s = took_s / len(times)
+                each_s = took_s / (len(times) * grouped)
                 note = f"{each_s * bare.per_s:.2f}x bare ({bare.per_s:,.0f}/s) / 1.5x"
-                what = f"serve, {number} client{'s' if number > 1 else ''}{where}"
-                self.table.row(what, times, note, f"{1 / each_s:,.0f}")
+                what = f"serve, {number} client{'s' if number > 1 else ''}"
+                what += f", {grouped} alerts a request" if grouped > 1 else ""
+                self.table.row(f"{what}{where}", times, note, f"{1 / each_s:,.0f}")
 
     # Going out
 

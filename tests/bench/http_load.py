@@ -29,10 +29,13 @@ class Load:
         return len(self.times_s) / self.took_s
 
 
-def post_alerts(address: str, token: str, keys: Iterator[str], clients: int, count: int) -> Load:
-    """Posts `count` alerts, one in each request, from so many clients at once."""
-    wanted = list(itertools.islice(keys, count))
-    left = iter([_request(address, token, alert(key)) for key in wanted])
+def post_alerts(
+    address: str, token: str, keys: Iterator[str], clients: int, count: int, *, grouped: int = 1
+) -> Load:
+    """Posts `count` requests with `grouped` alerts each, from so many clients at once."""
+    wanted = [[alert(key) for key in itertools.islice(keys, grouped)] for _ in range(count)]
+    bodies = [said[0] if grouped == 1 else b"[" + b",".join(said) + b"]" for said in wanted]
+    left = iter([_request(address, token, body) for body in bodies])
     parts = urlsplit(address)
     times: list[float] = []
     with selectors.DefaultSelector() as selector:

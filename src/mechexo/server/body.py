@@ -7,6 +7,7 @@ import asyncio
 from starlette.requests import ClientDisconnect, Request
 
 from mechexo.server.answers import JSON, RequestError
+from mechexo.server.protocol import IS_WHOLE
 
 _READ_ON_BYTES = 32 * 1024 * 1024
 """So much of a body that is too large is read and dropped: a client that is cut off in the middle
@@ -30,7 +31,8 @@ async def read_body(request: Request, *, limit_bytes: int, timeout_s: float) -> 
     read = bytearray()
     size = 0
     try:
-        async with asyncio.timeout(timeout_s):
+        # A timer takes longer than all the rest of reading what is there.
+        async with asyncio.timeout(None if request.scope.get(IS_WHOLE) else timeout_s):
             more = True
             while more:
                 message = await request.receive()

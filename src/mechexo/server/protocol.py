@@ -18,6 +18,8 @@ from mechexo.server.gathering import GatheringTransport
 HEAD_BYTES = 32 * 1024
 """The most that may come without making a whole head, or a piece of a body."""
 _PIECE_BYTES = 16 * 1024
+IS_WHOLE = "mechexo.is_whole"
+"""In the scope of a request whose body is there to its end: nothing of it has to be waited for."""
 _NOT_HTTP = "Invalid HTTP request received."
 
 
@@ -77,6 +79,10 @@ def protocol(head_timeout_s: float) -> type[HttpToolsProtocol]:
         def on_body(self, body: bytes) -> None:
             self._unmade = 0
             super().on_body(body)
+
+        def on_message_complete(self) -> None:
+            super().on_message_complete()
+            self.scope[IS_WHOLE] = True  # type: ignore[literal-required]
 
         def on_response_complete(self) -> None:
             self._owed -= 1
