@@ -140,6 +140,7 @@ def plan(
     from mechexo.costs.fills import TAGS
     from mechexo.costs.markouts import horizon_label
     from mechexo.costs.merging import Question
+    from mechexo.costs.numpy_loading import load_numpy
     from mechexo.costs.sources.columns import (
         BAR_COLUMNS,
         FILL_COLUMNS,
@@ -169,7 +170,8 @@ def plan(
             rule.zone,
             rates.frame if rates else None,
         )
-        # Loads NumPy, which takes as long as looking at the files.
+        # Takes as long as looking at the files.
+        load_numpy()
         from mechexo.costs.day_pricing import DayPricing
 
         days, fills = found.result()
