@@ -31,7 +31,8 @@ from mechexo.costs.markouts import add_markouts
 from mechexo.costs.matching import numbered, sorted_by
 from mechexo.costs.merging import Partial, Question, partial_of
 from mechexo.costs.plain_fills import NotPlainError, PlainFills, plain_fills
-from mechexo.costs.plain_sums import OTHER_WAYS, PlainLedger, PlainSums, plain_sums
+from mechexo.costs.plain_ledger import PlainLedger
+from mechexo.costs.plain_sums import OTHER_WAYS, PlainSums, plain_sums
 from mechexo.costs.quotes import Quotes
 from mechexo.costs.rules import QuoteRule
 from mechexo.costs.sources.protocol import Window

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mechexo.costs.engine import Day
     from mechexo.costs.engine_fills import FillsByDay
     from mechexo.costs.merging import Partial, Question
-    from mechexo.costs.plain_sums import PlainLedger
+    from mechexo.costs.plain_ledger import PlainLedger
     from mechexo.costs.rules import QuoteRule
 
 LEDGER_SHARE = 8
@@ -32,13 +32,14 @@ class Sums:
 
     def __init__(self, question: Question, rule: QuoteRule, memory_mb: int) -> None:
         from mechexo.costs.day_ids import DayIds
+        from mechexo.costs.plain_ledger import PlainSpool
         from mechexo.costs.spool import Spool
 
         self.question, self._rule = question, rule
         self._aside: list[pl.DataFrame] = []
         room = memory_mb // LEDGER_SHARE
         self.ledgers, self._ids = Spool(room // 2), DayIds(memory_mb)
-        self._plain = Spool(room)
+        self._plain = PlainSpool(room)
         self._cells: list[pl.DataFrame] = []
         self._waiting: list[Partial] = []
         self.coverages: list[Coverage] = []
@@ -102,7 +103,7 @@ class Sums:
 
     def plain_ledgers(self) -> Iterator[PlainLedger]:
         """What a second look at plain fills needs, day by day."""
-        from mechexo.costs.plain_sums import PlainLedger
+        from mechexo.costs.plain_ledger import PlainLedger
 
         return map(PlainLedger, self._cells, self._plain)
 

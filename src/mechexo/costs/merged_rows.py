@@ -21,8 +21,8 @@ from mechexo.costs.merging import (
     merging_sums,
 )
 from mechexo.costs.percentiles import Buckets, approximate, exact, located
+from mechexo.costs.plain_ledger import PlainLedger
 from mechexo.costs.plain_looks import plain_seen
-from mechexo.costs.plain_sums import PlainLedger
 from mechexo.costs.values import FEW, CostRow, MarkoutPoint, SourceShare
 
 Ledger = TypeVar("Ledger", pl.DataFrame, PlainLedger)

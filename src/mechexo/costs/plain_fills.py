@@ -60,7 +60,8 @@ class Later:
 
 @dataclass(frozen=True, slots=True)
 class PlainFills:
-    """Plain fills by symbol and time, each with the quote that it is measured against."""
+    """Plain fills, each with the quote that it is measured against: by symbol and time, and after
+    all of them those whose quote is stale."""
 
     table: Array
     """`_COLUMNS` of all fills, a row for each: what a fill has lies together in memory."""
@@ -90,12 +91,13 @@ class PlainFills:
         """The same fills in another order."""
         return replace(
             self,
-            places=self.places[order],
-            references=self.references[order],
-            numbers=self.numbers[order],
-            stale=None if self.stale is None else self.stale[order],
+            places=self.places.take(order),
+            references=self.references.take(order),
+            numbers=self.numbers.take(order),
+            stale=None if self.stale is None else self.stale.take(order),
             later=tuple(
-                Later(each.label, each.places[order], each.known[order]) for each in self.later
+                Later(each.label, each.places.take(order), each.known.take(order))
+                for each in self.later
             ),
         )
 
@@ -313,7 +315,7 @@ def _chosen(
     table: pl.DataFrame,
     rule: QuoteRule,
 ) -> PlainFills:
-    """The plain ones of all fills that were looked for; and whose reference is stale."""
+    """The plain ones of all fills that were looked for, those whose reference is stale last."""
     came = _moments(table)
     plain, stale = np.empty(len(found), bool), np.empty(len(found), bool)
     for start in range(0, len(found), ROWS_AT_ONCE):
@@ -325,18 +327,28 @@ def _chosen(
         far = is_suspect(price.take(found.places[rows]), mid, rule.suspect_pct)
         plain[rows] = usable & ~far
         stale[rows] = age_us > rule.max_age_us
-    if not plain.all():
-        found, stale = _without_others(found, plain, matched), stale[plain]
-    return replace(found, stale=stale if stale.any() else None)
+    stale &= plain
+    late = stale.nonzero()[0]
+    if plain.all() and not len(late):
+        return found
+    # Between the others they would part the runs that are added up.
+    usual = (plain & ~stale).nonzero()[0] if len(late) else plain.nonzero()[0]
+    chosen = found.ordered(np.concatenate([usual, late]))
+    if len(late):
+        chosen = replace(chosen, stale=np.arange(len(chosen)) >= len(usual))
+    return chosen if plain.all() else _with_others(chosen, found, ~plain, matched)
 
 
-def _without_others(found: PlainFills, plain: Array, matched: Array) -> PlainFills:
-    other = (~plain).nonzero()[0]
+def _with_others(
+    chosen: PlainFills, found: PlainFills, others: Array, matched: Array
+) -> PlainFills:
+    """The plain ones, and where the others of all fills are."""
+    other = others.nonzero()[0]
     places = found.places[other]
     order = places.argsort()
     references = np.where(matched[other], found.references[other].astype(np.int64), -1)
     return replace(
-        found.ordered(plain.nonzero()[0]),
+        chosen,
         others=places[order],
         other_references=references[order],
         other_numbers=found.numbers[other][order],

@@ -15,7 +15,7 @@ from mechexo.costs.buckets import FINE, bucket_numbers, coarser_numbers
 from mechexo.costs.group_keys import By, keys_of
 from mechexo.costs.merging import OF_SLIPPAGE
 from mechexo.costs.plain_fills import ROWS_AT_ONCE
-from mechexo.costs.plain_sums import PlainLedger
+from mechexo.costs.plain_ledger import PlainLedger
 
 Array = NDArray[Any]
 
@@ -73,9 +73,7 @@ def plain_seen(
         keys, total_bps and notional, for each grouping.
     """
     asked = {by: _wanted(ledger.cells, by, wanted[by], fineness[by]) for by in wanted}
-    total_bps, notional, cell = (
-        ledger.rows[name].to_numpy() for name in ("total_bps", "notional", "cell")
-    )
+    cell, total_bps, notional = ledger.rows.cell, ledger.rows.total_bps, ledger.rows.notional
     hits: dict[By, list[Array]] = {by: [] for by in asked}
     for start in range(0, len(cell), ROWS_AT_ONCE):
         rows = slice(start, start + ROWS_AT_ONCE)

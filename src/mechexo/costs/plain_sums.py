@@ -7,9 +7,8 @@ change with every second one are put into the order of their keys first.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -22,6 +21,7 @@ from mechexo.costs.group_keys import By
 from mechexo.costs.merging import OF_SLIPPAGE, Partial, Question
 from mechexo.costs.plain_fills import PlainFills
 from mechexo.costs.plain_keys import Runs, kind_for, runs_of
+from mechexo.costs.plain_ledger import PlainLedger, PlainRows
 
 Array = NDArray[Any]
 
@@ -33,29 +33,6 @@ _AMOUNTS = (
     *("notional", "traded_value", "commission_ccy"),
     *(f"{part}_ccy" for part in PARTS if part != "commission"),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class PlainLedger:
-    """What a second look at plain fills needs."""
-
-    cells: pl.DataFrame
-    """The keys of each cell: of fills that are alike in all of them."""
-    rows: pl.DataFrame
-    """cell (its place among the cells), total_bps and notional of each fill."""
-
-    @classmethod
-    def of(cls, parts: Sequence[PlainLedger]) -> PlainLedger:
-        """Several as one."""
-        if len(parts) == 1:
-            return parts[0]
-        cells = [each.cells for each in parts]
-        before = accumulate(map(len, cells[:-1]), initial=0)
-        rows = [
-            each.rows.with_columns(pl.col("cell").cast(pl.UInt32) + first)
-            for each, first in zip(parts, before, strict=True)
-        ]
-        return cls(pl.concat(cells), pl.concat(rows))
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,19 +64,13 @@ def plain_sums(
     buckets = np.empty(len(plain), np.int32)
     sums, residual = _added(plain, runs, question, total_bps, notional, buckets)
     cell, first = runs.numbered(question.dimensions)
-    rows = pl.DataFrame(
-        {
-            "cell": np.repeat(cell.astype(kind_for(len(first))), runs.lengths),
-            "total_bps": total_bps,
-            "notional": notional,
-        }
-    )
+    of_fill = np.repeat(cell.astype(kind_for(len(first))), runs.lengths)
     return PlainSums(
         Partial(
             {by: _grouped(sums, runs, by, question.horizons) for by in question.summed},
             _counted(runs, question, total_bps, notional, buckets),
         ),
-        PlainLedger(pl.DataFrame(runs.keys_of(first)), rows),
+        PlainLedger(pl.DataFrame(runs.keys_of(first)), PlainRows(of_fill, total_bps, notional)),
         residual,
     )
 
