@@ -7,10 +7,19 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from mechexo.alerts.bundling import ALONE_AT_MOST, MINUTE, Due, Limit, Spoken, Wait, next_bundle
+from mechexo.alerts.bundling import (
+    ALONE_AT_MOST,
+    MINUTE,
+    Due,
+    Limit,
+    Spoken,
+    Wait,
+    crowd_waits,
+    next_bundle,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -160,6 +169,29 @@ def test_nothing_goes_out_before_the_moment_to_wait_for_and_something_changes_th
         assert isinstance(between, Wait)
         then = next_bundle(due, spoken, limit, found.until)
         assert not isinstance(then, Wait) or then.until > found.until
+
+
+@given(
+    storms(),
+    LIMITS,
+    st.integers(0, 300),
+    st.lists(
+        st.builds(Due, st.integers(1, 999), st.booleans(), st.booleans(), st.booleans()),
+        min_size=ALONE_AT_MOST + 1,
+        max_size=20,
+    ),
+)
+def test_whether_a_crowd_waits_is_known_without_its_messages(
+    messages: list[Message], limit: Limit, after: int, due: list[Due]
+) -> None:
+    line = Line(limit)
+    line.run(messages)
+    now = NOON + after * SECOND
+    spoken = [each for each in line.spoken if each.at <= now]
+    usual = [each for each in due if not (each.critical and each.page)]
+    assume(sum(not each.together for each in usual) > ALONE_AT_MOST)
+    found, known = next_bundle(usual, spoken, limit, now), crowd_waits(spoken, limit, now)
+    assert known == (found if isinstance(found, Wait) else None)
 
 
 @given(st.integers(100, 1500), st.lists(st.integers(1, 59), min_size=1, max_size=7, unique=True))

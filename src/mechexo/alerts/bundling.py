@@ -115,6 +115,18 @@ def next_bundle(
     return kept[:TOGETHER_AT_MOST]
 
 
+def crowd_waits(spoken: Sequence[Spoken], limit: Limit, now: datetime) -> Wait | None:
+    """Until when a crowd (more than `ALONE_AT_MOST` messages that were not kept for one with their
+    like, no critical page among them) waits, whatever the messages are: `next_bundle` says the same
+    of it. None when some of them go out now."""
+    crowd = [
+        Due(number, critical=False, page=True, together=False)
+        for number in range(ALONE_AT_MOST + 1)
+    ]
+    found = next_bundle(crowd, spoken, limit, now)
+    return found if isinstance(found, Wait) else None
+
+
 def _scarce_until(lately: Sequence[Spoken], limit: Limit) -> datetime:
     """Until when so little is left of the minute that it has to be spread: until its oldest message
     counts no more there is less than one for each `SPREAD`."""

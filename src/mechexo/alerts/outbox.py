@@ -15,7 +15,14 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from mechexo.alerts import cells, records, timeline_records
-from mechexo.alerts.outbox_conditions import CHANGEABLE, CLAIMABLE, LEASE, SENDABLE, moments
+from mechexo.alerts.outbox_conditions import (
+    CHANGEABLE,
+    CLAIMABLE,
+    LEASE,
+    PLAINLY_WORTH,
+    SENDABLE,
+    moments,
+)
 from mechexo.alerts.retry import LONGEST_DELAY
 from mechexo.alerts.values import AlertEvent, AlertState
 from mechexo.times import iso_z
@@ -24,14 +31,6 @@ if TYPE_CHECKING:
     from mechexo.alerts.bundling import Limit, Spoken, Wait
     from mechexo.alerts.effects import Cancellation, Closing, Page
     from mechexo.alerts.values import Alert
-
-
-# What `_pointless` finds worth sending without a look at the alert.
-_PLAINLY_WORTH = (
-    "(delivery.kind IN ('resolved', 'notice') OR (delivery.kind = 'page' "
-    "AND alert.state = 'firing' AND alert.silenced_until IS NULL AND alert.suppressed_by IS NULL "
-    "AND delivery.page >= alert.pages))"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +151,7 @@ def claim(
         connection,
         "SELECT delivery.id, delivery.alert_id, delivery.page, delivery.level, delivery.kind, "  # noqa: S608
         "delivery.state, delivery.attempts, delivery.resend, delivery.together, "
-        f"delivery.first_due_at, alert.severity, {_PLAINLY_WORTH} AS plain FROM delivery "
+        f"delivery.first_due_at, alert.severity, {PLAINLY_WORTH} AS plain FROM delivery "
         "JOIN alert ON alert.id = delivery.alert_id "
         f"WHERE delivery.channel = :channel AND {CLAIMABLE} AND {SENDABLE} "
         "AND (:only IS NULL OR delivery.id IN (SELECT value FROM json_each(:only))) "
@@ -238,21 +237,14 @@ def _lease(
 
 def _spoken(connection: sqlite3.Connection, channel: str, now: datetime) -> list[Spoken]:
     """The messages of the last minute; older ones are forgotten."""
-    from mechexo.alerts.bundling import MINUTE, Spoken
+    from mechexo.alerts.bundling import MINUTE
+    from mechexo.alerts.crowding import spoken
 
     connection.execute(
         "DELETE FROM channel_message WHERE channel = ? AND (at <= ? OR at > ?)",
         (channel, iso_z(now - 2 * MINUTE), iso_z(now + MINUTE)),
     )
-    rows = cells.rows(
-        connection, "SELECT at, deliveries FROM channel_message WHERE channel = ?", (channel,)
-    )
-    return [
-        Spoken(at, row["deliveries"])
-        for row in rows
-        if (at := cells.moment_or_none(row["at"])) is not None
-        and not cells.whole(row["deliveries"])
-    ]
+    return spoken(connection, channel)
 
 
 def record_sent(

@@ -51,6 +51,13 @@ CHANGEABLE = (
 SENDABLE = (
     f"delivery.kind IN ('page', 'reminder', 'acknowledged', 'resolved', 'notice') AND {CHANGEABLE}"
 )
+# Of these it is known without a look at the alert that they are still worth sending
+# (`outbox._pointless`); joined with it.
+PLAINLY_WORTH = (
+    "(delivery.kind IN ('resolved', 'notice') OR (delivery.kind = 'page' "
+    "AND alert.state = 'firing' AND alert.silenced_until IS NULL AND alert.suppressed_by IS NULL "
+    "AND delivery.page >= alert.pages))"
+)
 
 
 def moments(now: datetime) -> dict[str, str]:

@@ -19,6 +19,7 @@ from mechexo.alerts.bundling import Limit, Wait
 from mechexo.alerts.channels.address import address_of
 from mechexo.alerts.channels.process import Answer, Outgoing
 from mechexo.alerts.configured import calendars_ahead, limit_of
+from mechexo.alerts.crowding import crowd_waits_until
 from mechexo.alerts.processes import Borrowed, Processes
 from mechexo.alerts.text import clean
 from mechexo.alerts.values import SEVERITIES, Delivery, Observation
@@ -313,11 +314,16 @@ class _Drain:
         elif limit is None:
             limit = limit_of(self.desk.settings.channels[self.channel])
         while self._has_time():
-            with self.desk.state.write(self._wait_s()) as transaction:
-                now = self.desk.clock.now()
-                found = outbox.claim(
-                    transaction.connection, self.channel, limit, now, only=self.only
-                )
+            now = self.desk.clock.now()
+            found: Bundle | Wait | None = None
+            if self.only is None:
+                found = crowd_waits_until(self.desk.state.reader(), self.channel, limit, now)
+            if found is None:
+                with self.desk.state.write(self._wait_s()) as transaction:
+                    now = self.desk.clock.now()
+                    found = outbox.claim(
+                        transaction.connection, self.channel, limit, now, only=self.only
+                    )
             if not isinstance(found, Wait):
                 return found
             wait_s = (found.until - now).total_seconds()
