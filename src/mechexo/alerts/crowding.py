@@ -33,6 +33,8 @@ def crowd_waits_until(
 ) -> Wait | None:
     """Until when a crowd of messages waits, as `outbox.claim` would say once it had read them; None
     when there is no crowd, a critical page is among it, or some of it may go out."""
+    if limit.per_minute is None and not limit.gap:
+        return None  # it takes as much as there is
     wait = crowd_waits(spoken(connection, channel), limit, now)
     if wait is None:
         return None
