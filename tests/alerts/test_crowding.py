@@ -13,7 +13,7 @@ from mechexo.alerts import crowding, outbox
 from mechexo.alerts import operations as alerts
 from mechexo.alerts.bundling import ALONE_AT_MOST, Limit, Wait
 from mechexo.alerts.crowding import crowd_waits_until
-from mechexo.alerts.outbox_conditions import moments
+from mechexo.alerts.outbox_conditions import LEASE, moments
 from mechexo.alerts.values import Observation
 from mechexo.clock import VirtualClock
 from mechexo.desk import Desk
@@ -94,6 +94,61 @@ def test_messages_that_became_pointless_are_no_crowd(desk: Desk) -> None:
     with desk.state.write() as transaction:
         _silence(transaction)
     assert waits(desk) is None
+
+
+def test_a_message_whose_sender_died_is_looked_at(desk: Desk, clock: VirtualClock) -> None:
+    alerts.observe(desk, map(told, range(2 * CROWD)))
+    with desk.state.write() as transaction:
+        transaction.connection.execute(
+            "UPDATE delivery SET state = 'sending', attempts = 1, leased_until = ? WHERE id = 1",
+            (iso_z(clock.now() + LEASE),),
+        )
+    clock.advance(LEASE - timedelta(seconds=1))
+    spoke(desk, 7)
+    assert waits(desk) is not None
+    clock.advance(timedelta(seconds=1))
+    assert waits(desk) is None
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE alert SET silenced_until = 'soon' WHERE severity = 'critical'",
+        "UPDATE alert SET suppressed_by = -1 WHERE severity = 'critical'",
+        "UPDATE alert SET pages = 1000000000000 WHERE severity = 'critical'",
+    ],
+)
+def test_a_critical_page_of_a_damaged_alert_is_looked_at(desk: Desk, damage: str) -> None:
+    alerts.observe(desk, [*map(told, range(CROWD)), told(100, "critical")])
+    spoke(desk, 7)
+    with desk.state.write() as transaction:
+        transaction.connection.execute("PRAGMA ignore_check_constraints = ON")
+        transaction.connection.execute(damage)
+    assert waits(desk) is None
+
+
+def test_a_page_of_a_level_that_reached_nobody_falls_back_in_a_storm_too(
+    make_desk: MakeDesk, clock: VirtualClock
+) -> None:
+    desk = make_desk(
+        '[channels.box]\nurl = "file://box.jsonl"\nper_minute = 20\n'
+        '[quiet_hours]\nenabled = false\n[channels.second]\nurl = "file://second.jsonl"\n'
+        "[escalation.default]\n[[escalation.default.levels]]\ntell = ['box']\n"
+        "[[escalation.default.levels]]\nafter = '30m'\ntell = ['second']\n"
+    )
+    alerts.observe(desk, map(told, range(2 * CROWD)))
+    spoke(desk, 7)
+    with desk.state.write() as transaction:
+        transaction.connection.execute(
+            "UPDATE delivery SET state = 'sending', attempts = 1, leased_until = ? WHERE id <= 3",
+            (iso_z(clock.now() + LEASE),),
+        )
+    clock.advance(timedelta(seconds=50))
+    spoke(desk, 7)
+    clock.advance(timedelta(seconds=15))
+    alerts.deliver_due(desk)
+    told_second = {each.alert_id for each in alerts.deliveries(desk) if each.channel == "second"}
+    assert {1, 2, 3} <= told_second
 
 
 def _silence(transaction: Transaction) -> None:

@@ -1,5 +1,4 @@
-"""From when until when a file's rows are, of those of a window: the same by the short way, which
-takes a file as a whole, as by looking at each row."""
+"""From when until when a file's rows are, of those of a window, beside what plain Python says."""
 
 from __future__ import annotations
 

@@ -71,6 +71,18 @@ def test_a_written_moment_reads_back_exactly(moment: datetime) -> None:
     assert from_iso_z(iso_z(moment)) == moment
 
 
+def test_the_two_hours_of_a_clock_that_is_set_back_are_written_apart() -> None:
+    first = datetime(2026, 11, 1, 1, 30, tzinfo=NEW_YORK)
+    second = first.replace(fold=1)
+    assert first == second, "Python takes them for the same"
+    written = [iso_z(first), iso_z(second), iso_z(first)]
+    assert written == [
+        "2026-11-01T05:30:00.000000Z",
+        "2026-11-01T06:30:00.000000Z",
+        "2026-11-01T05:30:00.000000Z",
+    ]
+
+
 @given(moments, moments)
 def test_the_order_of_written_moments_is_the_order_of_time(one: datetime, two: datetime) -> None:
     assert (iso_z(one) < iso_z(two)) == (one < two)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
-from mechexo.server.protocol import HEAD_BYTES, protocol
+from mechexo.server.protocol import HEAD_BYTES, IS_WHOLE, protocol
 
 REFUSED = b'{"error": "Invalid HTTP request received."}\n'
 LIMIT_S = 60.0
@@ -130,6 +130,20 @@ async def test_many_requests_at_once_are_answered_in_order() -> None:
         assert await answer(reader) == (200, b"POST /slow ")
         for number in range(3000):
             assert await answer(reader) == (200, f"POST /{number} ".encode())
+
+
+async def test_a_request_is_whole_when_its_body_is_there_to_its_end_and_not_before() -> None:
+    app = Echo()
+    whole, cut = request("/first", b"{}"), request("/second", b"0123456789")
+    async with listening(app) as (reader, writer):
+        writer.write(whole + cut[:-4])
+        assert await answer(reader) == (200, b"POST /first {}")
+        while len(app.seen) < 2:
+            await asyncio.sleep(0.01)
+        assert [IS_WHOLE in scope for scope in app.seen] == [True, False]
+        writer.write(cut[-4:])
+        assert await answer(reader) == (200, b"POST /second 0123456789")
+        assert all(scope[IS_WHOLE] for scope in app.seen)
 
 
 async def test_what_is_no_http_does_not_take_the_answer_of_what_came_before_it() -> None:

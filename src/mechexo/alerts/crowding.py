@@ -13,35 +13,47 @@ from mechexo.alerts import cells
 from mechexo.alerts.bundling import ALONE_AT_MOST, Limit, Spoken, Wait, crowd_waits
 from mechexo.alerts.outbox_conditions import CLAIMABLE, PLAINLY_WORTH, SENDABLE, moments
 
-_WAITS = f"{CLAIMABLE} AND {SENDABLE} AND {PLAINLY_WORTH} AND NOT delivery.together"
+_OF_THE_CHANNEL = f"delivery.channel = :channel AND {CLAIMABLE} AND {SENDABLE}"
+# The sender of such a one died: a claim takes it back, and then a level may have reached nobody.
+_LEFT_BEHIND = (
+    "SELECT 1 FROM delivery WHERE delivery.channel = :channel "  # noqa: S608
+    f"AND delivery.state = 'sending' AND {CLAIMABLE} LIMIT 1"
+)
 _CROWD = (
     "SELECT 1 FROM delivery JOIN alert ON alert.id = delivery.alert_id "  # noqa: S608
-    f"WHERE delivery.channel = :channel AND {_WAITS} LIMIT {ALONE_AT_MOST + 1}"
+    f"WHERE {_OF_THE_CHANNEL} AND {PLAINLY_WORTH} AND NOT delivery.together "
+    f"LIMIT {ALONE_AT_MOST + 1}"
 )
 # From the open critical alerts, which are few, to the messages of each: the first condition repeats
 # that of the index, which would not be used without it, and the plus keeps SQLite from looking
-# through all that waits on the channel instead.
+# through all that waits on the channel instead. Not only of those that are plainly worth sending:
+# of a damaged alert that is for a claim to say.
 _URGENT = (
     "SELECT 1 FROM alert CROSS JOIN delivery ON alert.id = delivery.alert_id "  # noqa: S608
     "WHERE alert.state <> 'resolved' AND alert.severity = 'critical' "
-    f"AND delivery.kind = 'page' AND +delivery.channel = :channel AND {_WAITS} LIMIT 1"
+    f"AND delivery.kind = 'page' AND +{_OF_THE_CHANNEL} "
+    "AND NOT ifnull(delivery.together, 0) LIMIT 1"
 )
 
 
 def crowd_waits_until(
     connection: sqlite3.Connection, channel: str, limit: Limit, now: datetime
 ) -> Wait | None:
-    """Until when a crowd of messages waits, as `outbox.claim` would say once it had read them; None
-    when there is no crowd, a critical page is among it, or some of it may go out."""
-    if limit.per_minute is None and not limit.gap:
-        return None  # it takes as much as there is
+    """Until when a crowd of messages waits for the channel's limit. None when there is no crowd, a
+    critical page is among it, some of it may go out, or a sender died with a message: then
+    `outbox.claim` has to look.
+
+    Nothing goes out before that moment, but for a few messages behind more of those kept for one
+    with their like than a claim reads. A service that asked to be left alone may name a later one.
+    """
     wait = crowd_waits(spoken(connection, channel), limit, now)
     if wait is None:
         return None
     asked = {"channel": channel, **moments(now)}
     if len(cells.rows(connection, _CROWD, asked)) <= ALONE_AT_MOST:
         return None
-    return None if cells.rows(connection, _URGENT, asked) else wait
+    to_be_looked_at = (_LEFT_BEHIND, _URGENT)
+    return None if any(cells.rows(connection, each, asked) for each in to_be_looked_at) else wait
 
 
 def spoken(connection: sqlite3.Connection, channel: str) -> list[Spoken]:

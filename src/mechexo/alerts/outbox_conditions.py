@@ -1,4 +1,4 @@
-"""Which rows of the outbox can be sent at a moment: conditions shared by its two halves."""
+"""Which rows of the outbox can be sent at a moment: conditions shared by all who ask it."""
 
 from __future__ import annotations
 

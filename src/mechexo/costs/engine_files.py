@@ -14,7 +14,7 @@ import polars as pl
 from polars.exceptions import PanicException, PolarsError
 
 from mechexo.costs.interrupts import interrupts_kept, interrupts_told
-from mechexo.costs.sources.columns import DTYPES, is_exact, typed
+from mechexo.costs.sources.columns import DTYPES, typed
 from mechexo.costs.sources.files import FileSource
 from mechexo.costs.sources.protocol import RawTable, Window
 from mechexo.costs.sources.reading import Feed
@@ -99,7 +99,7 @@ def by_window(feed: Feed, window: Window, workers: int = 1) -> DayFeed:
 
     def looked_at(path: Path) -> tuple[Extent, frozenset[str]]:
         own = replace(feed, source=one_file(path, setting))
-        ((row, has),) = _queried(own, window, _extent, _extent_inside)
+        ((row, has),) = _queried(own, window, _extent)
         return Extent(path, *row.row(0)), has
 
     with ThreadPoolExecutor(workers) as pool:
@@ -113,28 +113,6 @@ def _extent(rows: pl.LazyFrame) -> pl.LazyFrame:
     return rows.select(
         first=moment.min(), last=moment.max(), rows=pl.len(), timeless=moment.is_null().sum()
     )
-
-
-def _extent_inside(table: RawTable, feed: Feed, window: Window) -> pl.DataFrame | None:
-    """The same of a file that has all its rows in the window, without looking at each for that and
-    without writing its times anew: half of the work. None when it has not, or that is not known."""
-    name = feed.mapping.get("ts", "ts")
-    kind = table.frame.collect_schema().get(name)
-    if feed.columns.times != ("ts",) or window.symbols is not None or not is_exact(kind):
-        return None
-    moment = pl.col(name)
-    ends = {"first": moment.min(), "last": moment.max()}
-    found = table.frame.select(
-        *(
-            each.dt.convert_time_zone("UTC").dt.cast_time_unit("us").alias(end)
-            for end, each in ends.items()
-        ),
-        rows=pl.len(),
-        timeless=moment.null_count(),
-    ).collect(engine="streaming")
-    first, last = found["first"][0], found["last"][0]
-    inside = first is not None and window.start <= first and last < window.end
-    return found if inside else None
 
 
 def scanned(
@@ -151,12 +129,9 @@ def scanned(
 
 
 def _queried(
-    feed: Feed,
-    window: Window,
-    query: Callable[[pl.LazyFrame], pl.LazyFrame],
-    short_way: Callable[[RawTable, Feed, Window], pl.DataFrame | None] | None = None,
+    feed: Feed, window: Window, query: Callable[[pl.LazyFrame], pl.LazyFrame]
 ) -> Iterator[tuple[pl.DataFrame, frozenset[str]]]:
-    """The answers, each with the columns that its table has; by a short way where there is one."""
+    """The answers, each with the columns that its table has."""
     with closing(feed.source.batches(window, feed.mapping.get("ts", "ts"))) as batches:
         for batch in batches:
             for table in batch:
@@ -166,9 +141,7 @@ def _queried(
                             rows, present = typed(
                                 table, feed.columns, feed.mapping, feed.naive_zone, window
                             )
-                        answer = short_way(table, feed, window) if short_way else None
-                        if answer is None:
-                            answer = query(rows).collect(engine="streaming")
+                        answer = query(rows).collect(engine="streaming")
                 except (PolarsError, PanicException, OSError) as error:
                     raise unreadable(table.where, error) from error
                 yield answer, present

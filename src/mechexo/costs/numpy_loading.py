@@ -10,11 +10,13 @@ import os
 import sys
 
 _THREADS = "OPENBLAS_NUM_THREADS"
+_ASKED = (_THREADS, "OMP_NUM_THREADS", "GOTO_NUM_THREADS")
 
 
 def load_numpy() -> None:
-    """Loads NumPy, with one thread for linear algebra unless the environment says otherwise."""
-    if "numpy" in sys.modules or _THREADS in os.environ:
+    """Loads NumPy with one thread for linear algebra, where nothing is loaded yet and the
+    environment asks for no other number."""
+    if "numpy" in sys.modules or any(name in os.environ for name in _ASKED):
         return
     os.environ[_THREADS] = "1"
     try:

@@ -1,8 +1,9 @@
 """What plain fills add up to (`costs/plain_fills.py`): the parts and the ledger of
 `costs/merging.py`, added up in runs of fills whose keys are the same.
 
-Fills come by symbol and time, so that those of one symbol and hour are one run; fills whose keys
-change with every second one are put into the order of their keys first.
+Fills come by symbol and time, and once more so those with a stale quote, so that those of one
+symbol and hour are one run; fills whose keys change with every second one are put into the order of
+their keys first.
 """
 
 from __future__ import annotations

@@ -206,7 +206,7 @@ def typed(
         (time_name,) = times.values()
         if isinstance(schema[time_name], pl.Datetime):
             frame = frame.filter(_coarse(pl.col(time_name), schema[time_name], window))
-            only_those_inside = is_exact(schema[time_name])
+            only_those_inside = _is_exact(schema[time_name])
     symbol = mapping.get("symbol", "symbol")
     if window.symbols is not None and "symbol" in columns.kinds and schema[symbol] == pl.String:
         frame = frame.filter(pl.col(symbol).is_in(list(window.symbols)))
@@ -281,9 +281,9 @@ def _coarse(column: pl.Expr, dtype: pl.DataType, window: Window) -> pl.Expr:
     return ((column >= bound(start)) & (column < bound(end))) | column.is_null()
 
 
-def is_exact(dtype: pl.DataType | None) -> bool:
-    """Whether times of this type can be compared with the ends of a window as they are: they have a
-    zone, and are as fine as these. Then `_coarse` leaves no row of another moment."""
+def _is_exact(dtype: pl.DataType) -> bool:
+    """Whether `_coarse` leaves no row of another moment: the times have a zone, and are as fine as
+    the ends of a window."""
     return isinstance(dtype, pl.Datetime) and bool(dtype.time_zone) and dtype.time_unit != "ms"
 
 
