@@ -76,3 +76,12 @@ def test_the_extent_is_that_of_the_rows_in_the_window_and_of_those_without_a_tim
         len(met) + timeless,
         timeless,
     )
+
+
+@pytest.mark.parametrize("far_us", [2**62, -(2**62), 2**63 - 1, -(2**63)])
+def test_a_time_beyond_the_calendar_is_outside_and_fails_nothing(
+    tmp_path: Path, far_us: int
+) -> None:
+    near_us = round(WINDOW.start.timestamp() * 1_000_000)
+    column = pl.Series("ts", [near_us, far_us]).cast(pl.Datetime("us", "UTC"))
+    assert extent(tmp_path / "fills.parquet", column) == (WINDOW.start, WINDOW.start, 1, 0)
