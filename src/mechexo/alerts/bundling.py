@@ -37,6 +37,11 @@ class Limit:
     together: bool = False
     """Whether all that is due goes out as one: nobody wants a call for each of three alerts."""
 
+    @property
+    def takes_all(self) -> bool:
+        """Whether nothing ever waits for it."""
+        return self.per_minute is None and not self.gap
+
 
 @dataclass(frozen=True, slots=True)
 class Due:

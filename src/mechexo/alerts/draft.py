@@ -76,17 +76,14 @@ class Draft:
     def opens(self, key: str) -> Recent:
         """The openings of this key within the flapping window, this one counted."""
         before = self.recent(key)
-        now = Recent(before.openings + 1, before.paged, before.over_id, before.over_seen_at)
-        self._recent[key] = now
-        return now
+        self._recent[key] = replace(before, openings=before.openings + 1)
+        return self._recent[key]
 
     def paged(self, alert: Alert) -> None:
         """Somebody is told of the alert: for the next opening of its key."""
         before = self.recent(alert.key)
         worst = min(before.paged or alert.severity, alert.severity, key=SEVERITIES.index)
-        self._recent[alert.key] = Recent(
-            before.openings, worst, before.over_id, before.over_seen_at
-        )
+        self._recent[alert.key] = replace(before, paged=worst)
 
     def keep(self, alert: Alert) -> None:
         """The alert as it is from now on."""

@@ -316,7 +316,7 @@ class _Drain:
         while self._has_time():
             now = self.desk.clock.now()
             found: Bundle | Wait | None = None
-            if limit.per_minute is not None or limit.gap:
+            if not limit.takes_all:
                 found = crowd_waits_until(self.desk.state.reader(), self.channel, limit, now)
             if found is None:
                 with self.desk.state.write(self._wait_s()) as transaction:

@@ -7,20 +7,17 @@ lies; only the values of those buckets are looked at again and sorted, a few in 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from mechexo.costs.aggregate import PERCENTILES, WEIGHTED_PERCENTILES, WINSORISED
+from mechexo.costs.arrays import Array
 from mechexo.costs.buckets import bucket, bucket_middle, bucket_width
 from mechexo.costs.group_keys import By, keys_of
 from mechexo.costs.merging import OF_SLIPPAGE
 from mechexo.costs.ranked import TIE, Blocks, Values, ranked
 from mechexo.errors import MechexoError
-
-Array = NDArray[Any]
 
 _BOUNDS = {f"bound_{place}": level for place, level in enumerate(WINSORISED)}
 """The percentiles at which values are drawn in."""

@@ -11,12 +11,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import Any
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
+from mechexo.costs.arrays import Array
 from mechexo.costs.formulas import (
     TOLERANCE,
     after_horizon,
@@ -31,8 +30,6 @@ from mechexo.costs.markouts import ends_by_symbol, horizon_label
 from mechexo.costs.matching import InOrder, KeySpace, last_before
 from mechexo.costs.quotes import USED, Quotes
 from mechexo.costs.rules import QuoteRule
-
-Array = NDArray[Any]
 
 ROWS_AT_ONCE = 16_384
 """So many fills at a time stay in a core's cache, with all that is computed of them."""
@@ -332,7 +329,7 @@ def _chosen(
     if plain.all() and not len(late):
         return found
     # Between the others they would part the runs that are added up.
-    usual = (plain & ~stale).nonzero()[0] if len(late) else plain.nonzero()[0]
+    usual = (plain & ~stale).nonzero()[0]
     chosen = found.ordered(np.concatenate([usual, late]))
     if len(late):
         chosen = replace(chosen, stale=np.arange(len(chosen)) >= len(usual))

@@ -8,14 +8,12 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
+from mechexo.costs.arrays import Array
 from mechexo.costs.dimensions import SOURCES
 from mechexo.costs.group_keys import By, key, keys_of_fills
 from mechexo.costs.merging import Question
 from mechexo.costs.plain_fills import PlainFills, by_number
-
-Array = NDArray[Any]
 
 _MANY = 2**22
 """So many groups are not told apart in a table."""

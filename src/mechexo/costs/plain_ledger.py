@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Any
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
-from mechexo.costs.spool import Spool
-
-Array = NDArray[Any]
+from mechexo.costs.arrays import Array
+from mechexo.costs.spool import RowsSpool
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,22 +24,6 @@ class PlainRows:
 
     def __len__(self) -> int:
         return len(self.cell)
-
-    @property
-    def size_bytes(self) -> int:
-        """What they take in memory."""
-        return self.cell.nbytes + self.total_bps.nbytes + self.notional.nbytes
-
-    def frame(self) -> pl.DataFrame:
-        """The same as columns of these names."""
-        return pl.DataFrame(
-            {"cell": self.cell, "total_bps": self.total_bps, "notional": self.notional}
-        )
-
-    @classmethod
-    def of_frame(cls, frame: pl.DataFrame) -> PlainRows:
-        """Those of such a frame."""
-        return cls(*(frame[name].to_numpy() for name in ("cell", "total_bps", "notional")))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,35 +53,16 @@ class PlainLedger:
         )
 
 
-class PlainSpool:
-    """Rows that wait: as arrays while they fit into memory, then in files (`costs/spool.py`).
-    `close` it."""
+class PlainSpool(RowsSpool[PlainRows]):
+    """A spool of the rows of days."""
 
-    def __init__(self, memory_mb: int) -> None:
-        self._room = memory_mb * 1_000_000
-        self._rows: list[PlainRows | None] = []
-        """None stands for the next ones in a file."""
-        self._files = Spool(0)
+    def _size_bytes(self, part: PlainRows) -> int:
+        return part.cell.nbytes + part.total_bps.nbytes + part.notional.nbytes
 
-    def add(self, rows: PlainRows) -> None:
-        """Appends the rows of a day.
+    def _framed(self, part: PlainRows) -> pl.DataFrame:
+        return pl.DataFrame(
+            {"cell": part.cell, "total_bps": part.total_bps, "notional": part.notional}
+        )
 
-        Raises:
-            UnreachableError: they fit neither into memory nor onto the disk.
-        """
-        if rows.size_bytes <= self._room:
-            self._room -= rows.size_bytes
-            self._rows.append(rows)
-        else:
-            self._files.add(rows.frame())
-            self._rows.append(None)
-
-    def __iter__(self) -> Iterator[PlainRows]:
-        filed = map(PlainRows.of_frame, self._files)
-        for each in self._rows:
-            yield next(filed) if each is None else each
-
-    def close(self) -> None:
-        """Lets go of all rows, and of their files."""
-        self._rows.clear()
-        self._files.close()
+    def _of_frame(self, frame: pl.DataFrame) -> PlainRows:
+        return PlainRows(*(frame[name].to_numpy() for name in ("cell", "total_bps", "notional")))

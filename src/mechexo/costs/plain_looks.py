@@ -5,19 +5,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
+from mechexo.costs.arrays import Array
 from mechexo.costs.buckets import FINE, bucket_numbers, coarser_numbers
 from mechexo.costs.group_keys import By, keys_of
 from mechexo.costs.merging import OF_SLIPPAGE
 from mechexo.costs.plain_fills import ROWS_AT_ONCE
 from mechexo.costs.plain_ledger import PlainLedger
-
-Array = NDArray[Any]
 
 _MANY = 2**26
 """A table with more places is not made: the numbers are searched for instead."""

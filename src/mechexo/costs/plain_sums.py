@@ -10,21 +10,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from mechexo.costs.aggregate import PARTS
+from mechexo.costs.arrays import Array
 from mechexo.costs.buckets import FINE, bucket_numbers, coarser_numbers
 from mechexo.costs.group_keys import By
 from mechexo.costs.merging import OF_SLIPPAGE, Partial, Question
 from mechexo.costs.plain_fills import PlainFills
 from mechexo.costs.plain_keys import Runs, kind_for, runs_of
 from mechexo.costs.plain_ledger import PlainLedger, PlainRows
-
-Array = NDArray[Any]
 
 OTHER_WAYS = frozenset({"size", "adv", "source", "order_id"})
 """Dimensions that plain fills cannot be grouped by: made of what they cost, or of many values."""

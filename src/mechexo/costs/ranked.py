@@ -5,13 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
-Array = NDArray[Any]
+from mechexo.costs.arrays import Array
 
 _GROUP_BITS = 40
 """A group has fewer fills than this many bits count."""
