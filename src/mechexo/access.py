@@ -7,11 +7,11 @@ import os
 import re
 import shlex
 import stat
-from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
 
 from mechexo.actor import user_name
+from mechexo.value_classes import dataclass
 
 _ESCAPED = re.compile(r"\[([*?[])\]")  # as `glob.escape` writes it
 _FLAGS = {"read": os.R_OK, "write": os.W_OK, "enter": os.X_OK}

@@ -7,12 +7,12 @@ its own; what does not come in time is kept, and the next tick says it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
 from mechexo import ci_words, orchestrator_words, risk_words
+from mechexo.value_classes import dataclass
 
 if TYPE_CHECKING:
     from mechexo.alerts.values import Alert, Observation

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -15,6 +15,7 @@ from mechexo.config import Settings, find_config, load_settings
 from mechexo.errors import NotAllowedError, UsageError
 from mechexo.state import AuditEntry, AuditVerdict, State, Transaction
 from mechexo.state import audit as audit_log
+from mechexo.value_classes import dataclass
 
 
 @dataclass(slots=True)

@@ -10,11 +10,12 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from mechexo.errors import UnreachableError
+from mechexo.value_classes import dataclass
 
 if TYPE_CHECKING:
     import httpx

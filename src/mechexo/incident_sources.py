@@ -4,13 +4,14 @@ could not be read, or is too much, is appended to `gaps` in words."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from mechexo.incident_alerts import MOST_ALERTS, related
 from mechexo.incidents.rules import clean_line, clean_text
 from mechexo.incidents.values import Moment
+from mechexo.value_classes import dataclass
 
 if TYPE_CHECKING:
     from mechexo.alerts.values import Alert, AlertMoment

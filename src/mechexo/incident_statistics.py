@@ -4,13 +4,14 @@ had, which keys were noisiest."""
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from mechexo.errors import MechexoError, UsageError
 from mechexo.incidents.tallying import TimesOfWeek, Took, by_week
 from mechexo.incidents.values import SEVERITIES
+from mechexo.value_classes import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mechexo import incident_sources as sources
@@ -16,6 +15,7 @@ from mechexo.errors import MechexoError
 from mechexo.incident_alerts import window_of
 from mechexo.incident_sources import Asked
 from mechexo.incidents import operations as incidents
+from mechexo.value_classes import dataclass
 
 if TYPE_CHECKING:
     from mechexo.alerts.values import Alert

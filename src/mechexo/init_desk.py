@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -13,6 +12,7 @@ from mechexo.config import load_settings
 from mechexo.config.loading import FILE_NAME
 from mechexo.errors import StateError, UsageError
 from mechexo.state import State
+from mechexo.value_classes import dataclass
 
 _REPOSITORY = Path(__file__).parents[2]
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
-from dataclasses import dataclass
+
+from mechexo.value_classes import dataclass
 
 _STA_UNSYNC = 0x0040
 _STA_NANO = 0x2000

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 
 from mechexo.errors import ConfigError, close_names
+from mechexo.value_classes import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,6 @@ import hashlib
 import json
 import os
 from collections.abc import Collection
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -21,6 +20,7 @@ from mechexo.actor import Actor, Role, current_actor, role_of
 from mechexo.clock import Clock, SystemClock
 from mechexo.config.finding import find_config
 from mechexo.state import State
+from mechexo.value_classes import dataclass
 
 if TYPE_CHECKING:
     from mechexo.config import Settings

@@ -4,7 +4,7 @@ with its limits as they are watched. The meeting place of the risk and health wi
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -28,6 +28,7 @@ from mechexo.risk.values import (
     Usage,
 )
 from mechexo.risk_words import bounds, measured, outcomes, unwatched_usages, why_unknown
+from mechexo.value_classes import dataclass
 
 if TYPE_CHECKING:
     from mechexo.config import LimitSettings, RiskSettings

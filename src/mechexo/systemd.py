@@ -16,7 +16,6 @@ import signal
 import subprocess
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -24,6 +23,7 @@ from typing import Any
 from mechexo.errors import UnreachableError
 from mechexo.outside.shaping import text as one_line
 from mechexo.times import format_duration
+from mechexo.value_classes import dataclass
 
 ASK_S = 5.0
 """How long systemctl may take for one answer."""

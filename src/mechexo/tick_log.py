@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from mechexo.times import from_iso_z, iso_z
+from mechexo.value_classes import dataclass
 
 if TYPE_CHECKING:
     from mechexo.state import State, Transaction

@@ -5,12 +5,13 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Generic, TypeVar
 
 from mechexo.desk import Desk
 from mechexo.errors import MechexoError
 from mechexo.tick_log import Stage
+from mechexo.value_classes import dataclass
 
 Result = TypeVar("Result")
 

@@ -6,12 +6,12 @@ Inside, a moment is an aware `datetime` in UTC. In records and JSON it is ISO 86
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from mechexo.errors import UsageError
+from mechexo.value_classes import dataclass
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo

@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
@@ -34,6 +34,7 @@ from mechexo.observing import (
 from mechexo.state.lock_files import held
 from mechexo.tick_log import Stage, TickRecord
 from mechexo.tick_stages import Begun, Pass
+from mechexo.value_classes import dataclass
 
 if TYPE_CHECKING:
     from mechexo.alerts.processes import Processes

@@ -9,7 +9,7 @@ stands in the answer as a gap.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from mechexo.rollback import happened
 from mechexo.rollback.happenings import Gap, Happening, Kind, Targets, Watch
 from mechexo.rollback.ranking import Suspect, rank, words_of
 from mechexo.rollback.suspects import shown_words
+from mechexo.value_classes import dataclass
 
 if TYPE_CHECKING:
     from mechexo.alerts.values import Alert

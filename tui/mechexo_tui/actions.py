@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 
 from mechexo.actor import Role
+from mechexo.value_classes import dataclass
 
 SCREENS = (
     ("1", "overview", "The desk at a glance", ("home",)),

@@ -14,13 +14,13 @@ import tempfile
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, TimeoutError
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Generic, TypeVar
 
 from mechexo.costs.views import Asked, Exported, Period, RunHead
 from mechexo.errors import MechexoError, UnreachableError
+from mechexo.value_classes import dataclass
 
 if TYPE_CHECKING:
     from mechexo.costs.values import CostReport

@@ -12,7 +12,7 @@ import select
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -21,6 +21,7 @@ from mechexo.clock import VirtualClock
 from mechexo.costs.views import DEFAULT_PERIOD, ExceptionsAsked, Period, moments_of
 from mechexo.desk import Desk
 from mechexo.errors import MechexoError
+from mechexo.value_classes import dataclass
 from mechexo_tui.costs_apart import (
     Done,
     IncidentCosted,

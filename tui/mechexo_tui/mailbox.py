@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from mechexo.errors import UnreachableError
+from mechexo.value_classes import dataclass
 
 if TYPE_CHECKING:
     from mechexo.desk import Desk

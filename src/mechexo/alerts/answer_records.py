@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from mechexo.alerts import cells
 from mechexo.times import from_iso_z, iso_z
+from mechexo.value_classes import dataclass
 
 _CHECKS = {
     "next_update": cells.whole,

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import pwd
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -23,6 +22,7 @@ from mechexo.alerts.values import SEVERITIES, Alert, AlertState
 from mechexo.errors import BusyError, MechexoError, StateError
 from mechexo.state import audit as audit_log
 from mechexo.times import in_zone
+from mechexo.value_classes import dataclass
 
 if TYPE_CHECKING:
     from mechexo.desk import Desk

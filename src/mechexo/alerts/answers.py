@@ -10,7 +10,7 @@ import hashlib
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ from mechexo.alerts.channels.address import address_of
 from mechexo.alerts.processes import Borrowed, Processes
 from mechexo.errors import ConfigError, MechexoError, UnreachableError
 from mechexo.state.lock_files import held
+from mechexo.value_classes import dataclass
 
 if TYPE_CHECKING:
     from mechexo.alerts.answer_records import BotState

@@ -11,8 +11,9 @@ Nothing is dropped: what may not go now waits.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from mechexo.value_classes import dataclass
 
 MINUTE = timedelta(minutes=1)
 

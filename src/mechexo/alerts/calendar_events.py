@@ -6,7 +6,7 @@ Imports `icalendar` and `dateutil`, so it is imported only where a schedule name
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import MAXYEAR, UTC, date, datetime, time, timedelta, tzinfo
 from itertools import islice
 from typing import Any
@@ -16,6 +16,7 @@ from icalendar import Calendar
 
 from mechexo.alerts.rotation import Entry
 from mechexo.alerts.text import clean
+from mechexo.value_classes import dataclass
 
 _DAY = timedelta(days=1)
 _FREQUENCIES = ("DAILY", "WEEKLY", "MONTHLY", "YEARLY")

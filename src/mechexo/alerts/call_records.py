@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 
 from mechexo.alerts import cells, records
 from mechexo.alerts.outbox import Claim
 from mechexo.times import iso_z
+from mechexo.value_classes import dataclass
 
 
 @dataclass(frozen=True, slots=True)

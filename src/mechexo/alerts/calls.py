@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from mechexo.actor import Actor, Role
@@ -21,6 +21,7 @@ from mechexo.alerts.processes import Borrowed, Processes
 from mechexo.alerts.redialling import LOST_AFTER, Verdict, judge, next_call
 from mechexo.alerts.values import AlertState, Delivery
 from mechexo.errors import ConfigError, MechexoError
+from mechexo.value_classes import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 from types import MappingProxyType
@@ -13,6 +12,7 @@ from mechexo.alerts import oncall
 from mechexo.alerts.ladders import DEFAULT, kind_of, ladders
 from mechexo.alerts.policy import Channel, Ladder, Level, Policy, Route, Suppression
 from mechexo.alerts.quiet import QuietHours
+from mechexo.value_classes import dataclass
 
 if TYPE_CHECKING:
     from mechexo.alerts.bundling import Limit

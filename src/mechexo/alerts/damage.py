@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from mechexo.errors import StateError
+from mechexo.value_classes import dataclass
 
 STATE_FILE = "state-file"
 """The source of the alerts about damaged rows."""

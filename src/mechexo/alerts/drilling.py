@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mechexo.actor import Role
 from mechexo.alerts import notices, outbox_reading
 from mechexo.alerts.text import clean
 from mechexo.errors import NotFoundError, close_names
+from mechexo.value_classes import dataclass
 
 if TYPE_CHECKING:
     from mechexo.alerts.values import Delivery

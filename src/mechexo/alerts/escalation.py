@@ -3,12 +3,12 @@ speaks of it, for every face."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from mechexo.alerts.values import Alert, AlertState
 from mechexo.times import format_duration, in_zone, stamps_in_zone
+from mechexo.value_classes import dataclass
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
 from datetime import datetime
 
 from mechexo.alerts.records import LARGEST
 from mechexo.errors import StateError
 from mechexo.times import from_iso_z, iso_z
+from mechexo.value_classes import dataclass
 
 _SELECT = "SELECT id, at, by, text, done_at, done_by FROM handover_note"
 

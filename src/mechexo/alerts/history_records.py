@@ -7,12 +7,12 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from mechexo.alerts import cells
 from mechexo.alerts.values import NOTICE_SOURCE
 from mechexo.times import iso_z
+from mechexo.value_classes import dataclass
 
 _MINUTE = len("2026-03-02T14:30")
 

@@ -9,7 +9,6 @@ import os
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +20,7 @@ from mechexo.alerts.ladders import DEFAULT, kind_of, ladders
 from mechexo.alerts.values import SEVERITIES
 from mechexo.errors import ConfigError
 from mechexo.times import in_zone
+from mechexo.value_classes import dataclass
 
 if TYPE_CHECKING:
     from mechexo.config import ChannelSettings, EscalationSettings, LevelSettings, Settings

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from mechexo.alerts.rotation import Handover, Layer, Override, Schedule, Span
 from mechexo.alerts.values import OnCallNow
 from mechexo.errors import NotFoundError, close_names
 from mechexo.times import iso_z
+from mechexo.value_classes import dataclass
 
 if TYPE_CHECKING:
     from mechexo.alerts.calendars import Calendars

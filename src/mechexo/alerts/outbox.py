@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -26,6 +25,7 @@ from mechexo.alerts.outbox_conditions import (
 from mechexo.alerts.retry import LONGEST_DELAY
 from mechexo.alerts.values import AlertEvent, AlertState
 from mechexo.times import iso_z
+from mechexo.value_classes import dataclass
 
 if TYPE_CHECKING:
     from mechexo.alerts.bundling import Limit, Spoken, Wait

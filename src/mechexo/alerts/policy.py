@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from mechexo.alerts.values import SEVERITIES, Alert, AlertState, Silence
+from mechexo.value_classes import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

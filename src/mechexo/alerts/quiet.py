@@ -7,11 +7,11 @@ which the clocks change is shorter or longer, as people live it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from mechexo.alerts.wall_clock import change_between
+from mechexo.value_classes import dataclass
 
 
 @dataclass(frozen=True, slots=True)

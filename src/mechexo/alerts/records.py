@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from mechexo.alerts import cells
@@ -28,6 +28,7 @@ from mechexo.alerts.values import (
     AlertState,
 )
 from mechexo.times import iso_z
+from mechexo.value_classes import dataclass
 
 _WORST_FIRST = (
     "CASE severity WHEN 'critical' THEN 0 WHEN 'high' THEN 1 WHEN 'medium' THEN 2 "

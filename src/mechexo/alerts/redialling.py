@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from mechexo.value_classes import dataclass
 
 REDIALS = 2
 REDIAL_AFTER = timedelta(minutes=2)

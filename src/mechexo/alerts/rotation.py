@@ -8,12 +8,13 @@ it comes the first time. Everything holds from its start up to, but not includin
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from mechexo.alerts.wall_clock import moment_of
+from mechexo.value_classes import dataclass
 
 _DAY = timedelta(days=1)
 _MIDNIGHT = time(0)

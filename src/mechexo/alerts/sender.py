@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,7 @@ from mechexo.alerts.processes import Borrowed, Processes
 from mechexo.alerts.text import clean
 from mechexo.alerts.values import SEVERITIES, Delivery, Observation
 from mechexo.errors import ConfigError
+from mechexo.value_classes import dataclass
 
 if TYPE_CHECKING:
     from mechexo.alerts.channels.process import SendingProcess

@@ -7,7 +7,7 @@ played: a message is delivered the moment it is due, and never through a channel
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -16,6 +16,7 @@ from mechexo.alerts import rules
 from mechexo.alerts.effects import AlertsState, Effects, Unreached
 from mechexo.alerts.escalation import outlook
 from mechexo.alerts.values import Alert, AlertState, Observation
+from mechexo.value_classes import dataclass
 
 if TYPE_CHECKING:
     from mechexo.alerts.effects import Page

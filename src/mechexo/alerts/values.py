@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
+
+from mechexo.value_classes import dataclass
 
 SEVERITIES = ("critical", "high", "medium", "low", "info")
 """Worst first."""

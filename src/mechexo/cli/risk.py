@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,6 +11,7 @@ from mechexo.cli import render
 from mechexo.cli.invocation import open_desk
 from mechexo.cli.options import Csv, Json
 from mechexo.errors import UsageError
+from mechexo.value_classes import dataclass
 
 if TYPE_CHECKING:
     from mechexo.cli.risk_tables import Columns, Rows

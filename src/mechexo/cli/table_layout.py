@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from mechexo.value_classes import dataclass
 
 GAP = 2
 """Blanks between two columns."""

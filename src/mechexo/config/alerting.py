@@ -5,7 +5,7 @@ Each field's docstring is its documentation.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import time, timedelta
 from typing import Annotated, Literal
 
@@ -22,6 +22,7 @@ from mechexo.config.fields import (
     between,
     text,
 )
+from mechexo.value_classes import dataclass
 
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 

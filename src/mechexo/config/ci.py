@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated
 
 from mechexo.config.fields import Duration, Severity, Table, at_most, between, text
+from mechexo.value_classes import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import time, timedelta
 from typing import Annotated, Literal
 
 from mechexo.config.fields import ClockTime, Duration, Severity, Table, Zone, between
+from mechexo.value_classes import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import timedelta
 from typing import Annotated, Literal
 
 from mechexo.config.fields import Duration, Table, at_most
 from mechexo.config.plain_secrets import plain_secret
 from mechexo.config.secrets import literal_secret
+from mechexo.value_classes import dataclass
 
 AnnotatedKind = Literal["incidents", "rollbacks"]
 IncidentSeverity = Literal["SEV1", "SEV2", "SEV3"]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
 
 from mechexo.config.fields import Severity, Table
+from mechexo.value_classes import dataclass
 
 IncidentSeverity = Literal["SEV1", "SEV2", "SEV3"]
 

@@ -5,11 +5,12 @@ Each field's docstring is its documentation.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import time, timedelta
 from typing import Literal
 
 from mechexo.config.fields import ClockTime, IsoDate, Table, Wait, Zone
+from mechexo.value_classes import dataclass
 
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 

@@ -8,7 +8,7 @@ keys belong to the probe's kind and are checked by it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
@@ -45,6 +45,7 @@ from mechexo.config.orchestrators import OrchestratorSettings
 from mechexo.config.resources import PrometheusSettings, ResourceSettings
 from mechexo.config.risk import RiskTables
 from mechexo.config.rollback import RollbackSettings
+from mechexo.value_classes import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,13 +6,14 @@ Each field's docstring is its documentation.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import timedelta
 from typing import Annotated
 
 from mechexo.config.fields import Duration, Severity, Table, at_most, between, text
 from mechexo.config.plain_secrets import plain_secret
 from mechexo.errors import close_names
+from mechexo.value_classes import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import timedelta
 from typing import Annotated, Literal
 
 from mechexo.config.fields import Duration, Table, at_most, between, text
 from mechexo.config.plain_secrets import plain_secret
+from mechexo.value_classes import dataclass
 
 MOST_POINTS = 11_000
 """More points of one series than this are refused by Prometheus."""

@@ -6,7 +6,7 @@ Each field's docstring is its documentation.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import time, timedelta
 from typing import Annotated, Any
 
@@ -22,6 +22,7 @@ from mechexo.config.fields import (
 )
 from mechexo.config.plain_secrets import plain_secret
 from mechexo.errors import close_names
+from mechexo.value_classes import dataclass
 
 ONLY = "desk"
 """What the source of a `[risk]` without a name is called."""

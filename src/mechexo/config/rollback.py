@@ -5,11 +5,12 @@ Each field's docstring is its documentation.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import timedelta
 from typing import Annotated, Literal
 
 from mechexo.config.fields import Duration, Table, between, text
+from mechexo.value_classes import dataclass
 
 Safer = Literal["off", "on", "lower", "higher", "neutral"]
 """Which value of a flag means less risk."""

@@ -17,12 +17,12 @@ import math
 import random
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass
 from statistics import NormalDist
 
 import polars as pl
 
 from mechexo.costs.findings import Resampling
+from mechexo.value_classes import dataclass
 
 BLOCKS = 5_000
 """The most units of a side that are drawn from."""

@@ -4,7 +4,6 @@ reading of both."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import polars as pl
@@ -38,6 +37,7 @@ from mechexo.costs.rules import QuoteRule
 from mechexo.costs.sources.protocol import Window
 from mechexo.costs.values import Coverage
 from mechexo.errors import MechexoError
+from mechexo.value_classes import dataclass
 
 _ROW = "place among the day's fills"
 _NONE_OUTSIDE = pl.DataFrame(

@@ -6,7 +6,7 @@ It says what `costs.operations.report` says of the same fills and quotes.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -25,6 +25,7 @@ from mechexo.costs.values import CostReport
 from mechexo.desk import Desk
 from mechexo.errors import UsageError
 from mechexo.times import iso_z
+from mechexo.value_classes import dataclass
 
 if TYPE_CHECKING:
     import polars as pl

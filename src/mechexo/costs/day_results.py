@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,6 +31,7 @@ from mechexo.costs.spool import Spool
 from mechexo.costs.spooled_quantiles import quantiles
 from mechexo.costs.values import CostReport
 from mechexo.desk import Desk
+from mechexo.value_classes import dataclass
 
 if TYPE_CHECKING:
     from mechexo.costs.dimensions import Grouping

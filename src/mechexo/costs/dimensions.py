@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, time
 from typing import TYPE_CHECKING, Any
 
 from mechexo.errors import UsageError
+from mechexo.value_classes import dataclass
 
 if TYPE_CHECKING:
     import polars as pl

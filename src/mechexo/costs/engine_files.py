@@ -6,7 +6,7 @@ import glob
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from mechexo.costs.sources.files import FileSource
 from mechexo.costs.sources.protocol import RawTable, Window
 from mechexo.costs.sources.reading import Feed
 from mechexo.costs.sources.telling import unreadable
+from mechexo.value_classes import dataclass
 
 
 @dataclass(frozen=True, slots=True)

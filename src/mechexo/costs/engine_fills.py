@@ -7,7 +7,7 @@ two of them, a fill taken back on a later one) is found out beside.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
@@ -22,6 +22,7 @@ from mechexo.costs.sources.corrections import without_corrected
 from mechexo.costs.sources.protocol import Window
 from mechexo.costs.sources.reading import Feed
 from mechexo.costs.store import day_bounds, market_day
+from mechexo.value_classes import dataclass
 
 BYTES_A_FILL = 400
 """What a fill takes in memory while its day is priced, at most."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -30,6 +30,7 @@ from mechexo.costs.sources.protocol import Window
 from mechexo.costs.sources.reading import Feed
 from mechexo.costs.store import DayFacts, TickStore, day_bounds
 from mechexo.costs.store_source import StoreSource
+from mechexo.value_classes import dataclass
 
 _DAY = timedelta(days=1)
 _US = timedelta(microseconds=1)

@@ -7,7 +7,6 @@ itself. Frames are those of `costs.kernel.price_fills` and `Fills.rejected`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
@@ -15,6 +14,7 @@ import polars as pl
 from mechexo.costs.dimensions import NO_VALUE, traded_value
 from mechexo.costs.findings import CostException
 from mechexo.costs.saved import Acknowledgement
+from mechexo.value_classes import dataclass
 
 KINDS: Mapping[str, str] = {
     "suspect": "so far from its reference that a wrong price, symbol or unit is likely",

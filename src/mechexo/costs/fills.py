@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import cast
 
 import polars as pl
 
 from mechexo.costs.rates import rate_at
 from mechexo.errors import MechexoError
+from mechexo.value_classes import dataclass
 
 TAGS = ("strategy", "venue", "broker", "order_id", "liquidity", "order_type")
 """Optional text columns that a fill may carry."""

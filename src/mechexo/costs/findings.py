@@ -6,10 +6,11 @@ Costs and their signs are those of `costs/values.py`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 
 from mechexo.costs.values import CostRow
+from mechexo.value_classes import dataclass
 
 
 @dataclass(frozen=True, slots=True)

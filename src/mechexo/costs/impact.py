@@ -13,13 +13,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
 
 from mechexo.costs.findings import ExpectedCost, ImpactFit
 from mechexo.costs.values import OrderCost
+from mechexo.value_classes import dataclass
 
 DEFAULT_Y = 1.0
 """Used where nothing could be fitted: about what is found in most markets."""

@@ -18,7 +18,6 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +25,7 @@ import polars as pl
 
 from mechexo.costs.bootstrap import BLOCKS, STILL, Interval, interval_of
 from mechexo.costs.findings import Resampling
+from mechexo.value_classes import dataclass
 
 Floats = npt.NDArray[np.float64]
 

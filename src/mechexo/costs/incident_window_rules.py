@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import date
 
 import polars as pl
@@ -26,6 +25,7 @@ from mechexo.costs.incident_window_values import (
     SymbolCost,
     Verdict,
 )
+from mechexo.value_classes import dataclass
 
 NEEDED = (
     *("fill_id", "ts", "symbol", "side", "quantity", "price", "multiplier", "fx", "order_id"),

@@ -8,12 +8,12 @@ so another mix of symbols is no cost.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
 from mechexo.costs.findings import Resampling
 from mechexo.costs.incident_window_spans import Span
+from mechexo.value_classes import dataclass
 
 MATCHED = "symbol, weekday and time of day (exchange clock)"
 """What a baseline has in common with its window."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, date, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -16,6 +16,7 @@ from mechexo.costs.quotes import two_sided
 from mechexo.costs.sources.columns import NAIVE, naive_times
 from mechexo.costs.store import ALWAYS, NAMES, ORDER, DayFacts, TickStore, table_mark
 from mechexo.files import whole_file
+from mechexo.value_classes import dataclass
 
 ROW_GROUP = 65_536
 """Rows that are read together. Small, as a run often wants a few symbols of the day only."""

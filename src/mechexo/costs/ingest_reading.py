@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -20,6 +19,7 @@ from mechexo.costs.sources.protocol import RawTable, Source, Window
 from mechexo.costs.sources.telling import unreadable
 from mechexo.costs.store import market_day
 from mechexo.errors import UnreachableError
+from mechexo.value_classes import dataclass
 
 # As far as nanoseconds in 64 bits reach.
 EVER = Window(datetime(1700, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC))

@@ -6,11 +6,10 @@ one pass without groups, and no match can cross from one symbol into another.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import polars as pl
 
 from mechexo.errors import MechexoError
+from mechexo.value_classes import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,6 @@ The figures are those of `costs/aggregate.py`, which has all fills in memory.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import polars as pl
 
@@ -26,6 +25,7 @@ from mechexo.costs.dimensions import (
     traded_value,
 )
 from mechexo.costs.group_keys import By, keys_of, keys_of_fills
+from mechexo.value_classes import dataclass
 
 _MANY_ROWS = 30_000
 OF_SLIPPAGE = "of_slippage"

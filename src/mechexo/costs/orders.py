@@ -7,7 +7,7 @@ and opportunity parts of Wagner and Edwards 1993.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -21,6 +21,7 @@ from mechexo.costs.quotes import Quotes
 from mechexo.costs.rules import QuoteRule
 from mechexo.costs.session_days import session_day
 from mechexo.costs.values import BenchmarkCost, OrderCost
+from mechexo.value_classes import dataclass
 
 TOLERANCE = 1e-9
 """The largest residual of an order, relative to what was paid and got for it."""

@@ -4,10 +4,10 @@ slippages."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mechexo.costs.values import FEW
+from mechexo.value_classes import dataclass
 
 if TYPE_CHECKING:
     from mechexo.costs.values import CostRow

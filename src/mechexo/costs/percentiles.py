@@ -6,8 +6,6 @@ lies; only the values of those buckets are looked at again and sorted, a few in 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import polars as pl
 
@@ -18,6 +16,7 @@ from mechexo.costs.group_keys import By, keys_of
 from mechexo.costs.merging import OF_SLIPPAGE
 from mechexo.costs.ranked import TIE, Blocks, Values, ranked
 from mechexo.errors import MechexoError
+from mechexo.value_classes import dataclass
 
 _BOUNDS = {f"bound_{place}": level for place, level in enumerate(WINSORISED)}
 """The percentiles at which values are drawn in."""

@@ -9,7 +9,7 @@ so are the checks.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import timedelta
 
 import numpy as np
@@ -30,6 +30,7 @@ from mechexo.costs.markouts import ends_by_symbol, horizon_label
 from mechexo.costs.matching import InOrder, KeySpace, last_before
 from mechexo.costs.quotes import USED, Quotes
 from mechexo.costs.rules import QuoteRule
+from mechexo.value_classes import dataclass
 
 ROWS_AT_ONCE = 16_384
 """So many fills at a time stay in a core's cache, with all that is computed of them."""

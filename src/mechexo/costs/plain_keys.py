@@ -3,7 +3,7 @@ next to each other share them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from mechexo.costs.dimensions import SOURCES
 from mechexo.costs.group_keys import By, key, keys_of_fills
 from mechexo.costs.merging import Question
 from mechexo.costs.plain_fills import PlainFills, by_number
+from mechexo.value_classes import dataclass
 
 _MANY = 2**22
 """So many groups are not told apart in a table."""

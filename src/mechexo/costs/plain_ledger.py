@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import accumulate
 
 import numpy as np
@@ -11,6 +10,7 @@ import polars as pl
 
 from mechexo.costs.arrays import Array
 from mechexo.costs.spool import RowsSpool
+from mechexo.value_classes import dataclass
 
 
 @dataclass(frozen=True, slots=True, eq=False)

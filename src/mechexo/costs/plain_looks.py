@@ -4,7 +4,6 @@ rank are found by one number for their group and bucket."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
@@ -15,6 +14,7 @@ from mechexo.costs.group_keys import By, keys_of
 from mechexo.costs.merging import OF_SLIPPAGE
 from mechexo.costs.plain_fills import ROWS_AT_ONCE
 from mechexo.costs.plain_ledger import PlainLedger
+from mechexo.value_classes import dataclass
 
 _MANY = 2**26
 """A table with more places is not made: the numbers are searched for instead."""

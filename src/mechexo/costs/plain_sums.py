@@ -9,7 +9,6 @@ their keys first.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
@@ -22,6 +21,7 @@ from mechexo.costs.merging import OF_SLIPPAGE, Partial, Question
 from mechexo.costs.plain_fills import PlainFills
 from mechexo.costs.plain_keys import Runs, kind_for, runs_of
 from mechexo.costs.plain_ledger import PlainLedger, PlainRows
+from mechexo.value_classes import dataclass
 
 OTHER_WAYS = frozenset({"size", "adv", "source", "order_id"})
 """Dimensions that plain fills cannot be grouped by: made of what they cost, or of many values."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from mechexo.state.audit import canonical
+from mechexo.value_classes import dataclass
 
 if TYPE_CHECKING:
     import polars as pl

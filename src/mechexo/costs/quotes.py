@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 
 import polars as pl
@@ -12,6 +11,7 @@ from mechexo.costs.fills import require_zone
 from mechexo.costs.matching import KeySpace
 from mechexo.costs.rules import QuoteRule
 from mechexo.errors import ConfigError
+from mechexo.value_classes import dataclass
 
 USED = 0
 WITHDRAWN = 1

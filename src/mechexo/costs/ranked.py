@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 
 from mechexo.costs.arrays import Array
+from mechexo.value_classes import dataclass
 
 _GROUP_BITS = 40
 """A group has fewer fills than this many bits count."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +21,7 @@ from mechexo.costs.saved import DAY, SavedCost
 from mechexo.desk import Desk
 from mechexo.errors import UsageError
 from mechexo.times import iso_z
+from mechexo.value_classes import dataclass
 
 if TYPE_CHECKING:
     import polars as pl

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
 
 from mechexo.times import format_duration
+from mechexo.value_classes import dataclass
 
 STALE_FACTOR = 5
 """A valid quote up to this many times `max_age` old is still used, and flagged stale."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -11,6 +11,7 @@ from mechexo.costs.rules import QuoteRule
 from mechexo.desk import Desk
 from mechexo.errors import UsageError
 from mechexo.times import in_zone
+from mechexo.value_classes import dataclass
 
 if TYPE_CHECKING:
     import polars as pl

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from mechexo.costs.values import CostRow
+from mechexo.value_classes import dataclass
 
 DAY = "day"
 """The dimension whose one row of a day is the day's total."""

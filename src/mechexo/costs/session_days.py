@@ -7,9 +7,10 @@ date. Where clocks jump over that hour, the day begins when they have.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
+
+from mechexo.value_classes import dataclass
 
 _NOON = time(12)
 _DAY = timedelta(days=1)

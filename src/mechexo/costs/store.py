@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from hashlib import sha256
@@ -31,6 +30,7 @@ from mechexo.costs.store_cures import damaged, empty
 from mechexo.errors import ConfigError, UnreachableError
 from mechexo.files import write_whole
 from mechexo.times import from_iso_z, iso_z
+from mechexo.value_classes import dataclass
 
 STORE = "store"
 """The value of `[costs] quotes` that means the tick store."""

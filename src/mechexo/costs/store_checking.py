@@ -4,7 +4,7 @@ say, in order."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from mechexo.costs.store_cures import rebuild_of
 from mechexo.costs.store_ledger import Entry, digest_of, entry_of, ledger_of
 from mechexo.errors import UnreachableError
 from mechexo.times import from_iso_z
+from mechexo.value_classes import dataclass
 
 _CHANGED = "is no longer the file that ingest wrote"
 

@@ -7,7 +7,6 @@ file that has the same size and time is taken for the same without being opened.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date
 from hashlib import file_digest
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 
 from mechexo.costs.store import SCHEMA, DayFacts, TickStore, stamp
 from mechexo.costs.store_cures import damaged
+from mechexo.value_classes import dataclass
 
 
 @dataclass(frozen=True, slots=True)

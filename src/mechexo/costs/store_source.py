@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, ClassVar
 
@@ -14,6 +13,7 @@ from mechexo.config.costs import CostSettings
 from mechexo.costs.sources.protocol import RawTable, Window
 from mechexo.costs.store import STORE, TickStore, ids_of
 from mechexo.costs.store_cures import cure_of, damaged, empty
+from mechexo.value_classes import dataclass
 
 _AT_ONCE = 64
 """How many files are open at a time."""

@@ -18,8 +18,10 @@ their notional as weight. What a comparison, an exception or a fit says is in `c
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
+
+from mechexo.value_classes import dataclass
 
 FEW = 20
 """With fewer fills than this, outer percentiles are shown with a mark: they are a fill or two."""

@@ -4,7 +4,7 @@ fills by other rules. Most views need none of it, so it is worked out when it is
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from mechexo.costs.running import Run, exchange_zone, price_period, sensitivity
 from mechexo.costs.values import OrderCost, Sensitivity
 from mechexo.costs.views import Key
 from mechexo.errors import MechexoError
+from mechexo.value_classes import dataclass
 
 if TYPE_CHECKING:
     import polars as pl

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from mechexo.access import barrier
 from mechexo.health.values import Status
+from mechexo.value_classes import dataclass
 
 
 @dataclass(frozen=True, slots=True)

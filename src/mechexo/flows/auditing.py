@@ -5,7 +5,7 @@ A job runs whatever its starter may do elsewhere: nothing here refuses.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ from mechexo.actor import Actor, Role
 from mechexo.flows import records
 from mechexo.flows.values import FlowRun
 from mechexo.state import audit as audit_log
+from mechexo.value_classes import dataclass
 
 if TYPE_CHECKING:
     from mechexo.processes import Process

@@ -16,11 +16,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from types import FrameType
 
 from mechexo.output_tail import Tail
+from mechexo.value_classes import dataclass
 
 NOT_FOUND = 127
 NOT_EXECUTABLE = 126

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from enum import StrEnum
 
@@ -19,6 +19,7 @@ from mechexo.flows.cron_times import Schedule, longest_gap, schedule
 from mechexo.flows.crontab_names import flow_name
 from mechexo.flows.daylight_saving import ClockChanges
 from mechexo.times import exact_duration, format_duration
+from mechexo.value_classes import dataclass
 
 LEAST_GRACE = timedelta(minutes=5)
 MOST_GRACE = timedelta(hours=1)

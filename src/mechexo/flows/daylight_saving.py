@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
+
+from mechexo.value_classes import dataclass
 
 _LOOKED_AHEAD_DAYS = 732
 _MINUTE = timedelta(minutes=1)

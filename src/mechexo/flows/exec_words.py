@@ -8,7 +8,6 @@ it: it knows how to complain.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from mechexo.errors import UsageError
 from mechexo.flows.executing import Terms
 from mechexo.flows.values import Expectation
 from mechexo.times import parse_duration
+from mechexo.value_classes import dataclass
 
 DEFAULT_GRACE = timedelta(0)
 

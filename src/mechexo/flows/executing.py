@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +15,7 @@ from mechexo.flows.auditing import Starter, record_end, starter, store_end
 from mechexo.flows.values import Expectation, FlowRun, RunState
 from mechexo.processes import Process, this_process
 from mechexo.times import exact_duration, format_duration, iso_z
+from mechexo.value_classes import dataclass
 
 if TYPE_CHECKING:
     from mechexo.quick_desk import JobDesk

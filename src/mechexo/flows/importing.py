@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -16,6 +16,7 @@ from mechexo.errors import UnreachableError, UsageError
 from mechexo.flows.crontab import CronLine, Kind, Wrapping, proposed, whole, zones_named
 from mechexo.flows.daylight_saving import ClockChanges, clock_changes
 from mechexo.times import exact_duration
+from mechexo.value_classes import dataclass
 
 if TYPE_CHECKING:
     from mechexo.desk import Desk

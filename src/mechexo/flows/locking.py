@@ -16,7 +16,6 @@ import re
 import stat
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -24,6 +23,7 @@ from mechexo.actor import user_name
 from mechexo.errors import StateError
 from mechexo.processes import Process, is_alive, process_of, this_process
 from mechexo.times import from_iso_z, iso_z
+from mechexo.value_classes import dataclass
 
 _RECORD_BYTES = 512
 _TRY_EVERY_S = 0.1

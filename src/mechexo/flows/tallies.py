@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING
+
+from mechexo.value_classes import dataclass
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo

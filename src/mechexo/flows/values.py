@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from mechexo.flows.tallies import DayOfRuns
+from mechexo.value_classes import dataclass
 
 if TYPE_CHECKING:
     from mechexo.config import FlowSettings

@@ -8,7 +8,7 @@ before it is written again. One program writes at a time.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import timedelta
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -30,6 +30,7 @@ from mechexo.outside import (
 )
 from mechexo.outside.shaping import ShapeError, number, rows, table
 from mechexo.state.lock_files import held
+from mechexo.value_classes import dataclass
 
 if TYPE_CHECKING:
     from datetime import datetime

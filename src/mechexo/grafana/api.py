@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,7 @@ from mechexo.fetching import Answer, NoAnswerError, fetch
 from mechexo.outside import HeldError
 from mechexo.outside.limits import hold_until
 from mechexo.outside.shaping import ShapeError, text
+from mechexo.value_classes import dataclass
 
 if TYPE_CHECKING:
     from mechexo.config import GrafanaSettings

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mechexo.grafana.api import RefusedError
 from mechexo.outside.shaping import ShapeError, rows, table, text
+from mechexo.value_classes import dataclass
 
 if TYPE_CHECKING:
     from mechexo.grafana.api import Api

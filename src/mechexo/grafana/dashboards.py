@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
@@ -13,6 +12,7 @@ from mechexo.errors import MechexoError, UnreachableError
 from mechexo.grafana.values import Dashboard
 from mechexo.outside import Answer, HeldError, Question, Source, shaping
 from mechexo.outside.values import LONGEST_VALUE
+from mechexo.value_classes import dataclass
 
 if TYPE_CHECKING:
     from mechexo.config import GrafanaSettings

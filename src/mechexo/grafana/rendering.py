@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,7 @@ from mechexo.grafana.api import RefusedError
 from mechexo.grafana.rules import milliseconds
 from mechexo.grafana.values import DashboardPanels, Panel, Picture
 from mechexo.outside import shaping
+from mechexo.value_classes import dataclass
 
 if TYPE_CHECKING:
     from mechexo.grafana.api import Api

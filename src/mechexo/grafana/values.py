@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from mechexo.outside import Standing
+from mechexo.value_classes import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,9 @@ set back), what says "not well" wins.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from mechexo.value_classes import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from mechexo.config import ProbeSettings, redact, resolve_references
 from mechexo.config.addresses import fill_address, forms, secrets_of_references
 from mechexo.health.values import CheckIn, Outcome
+from mechexo.value_classes import dataclass
 
 if TYPE_CHECKING:
     from pydantic import BaseModel

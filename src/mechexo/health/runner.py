@@ -13,13 +13,14 @@ import time
 from collections import deque
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib import import_module
 from queue import Empty, SimpleQueue
 
 from mechexo.errors import MechexoError
 from mechexo.health.context import ConfiguredProbe, Context
 from mechexo.health.values import Outcome, Status
+from mechexo.value_classes import dataclass
 
 GRACE_S = 0.5
 """How much longer than its timeout a probe is waited for, so that its own words are heard."""

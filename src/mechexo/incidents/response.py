@@ -8,10 +8,10 @@ from that sign to the first person who said that they know, mitigate and resolve
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 from datetime import datetime
 
 from mechexo.incidents.values import Incident, Moment
+from mechexo.value_classes import dataclass
 
 BACKWARDS = "the recorded end lies before the recorded start"
 

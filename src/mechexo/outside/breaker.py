@@ -10,9 +10,10 @@ and is no failure of its own.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+
+from mechexo.value_classes import dataclass
 
 LONGEST_HOLD = timedelta(hours=24)
 """A source that asks to be left alone for longer is asked again after this: the usual limits are

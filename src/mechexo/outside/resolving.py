@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from mechexo.config.addresses import fill_address, forms, secrets_of_references
 from mechexo.config.secrets import redact, resolve_references
 from mechexo.errors import MechexoError, UnreachableError
 from mechexo.outside.values import HeldError
+from mechexo.value_classes import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from mechexo.errors import UnreachableError
 from mechexo.outside.breaker import Breaker, Standing
+from mechexo.value_classes import dataclass
 
 LONGEST_VALUE = 1_000_000
 """Characters of a value that is kept; a longer one is a failure of its source."""

@@ -8,7 +8,6 @@ import random
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from mechexo.paper.backups import MODEL, whole
 from mechexo.paper.faults import Stage
 from mechexo.paper.gateway import QUOTA_BYTES
 from mechexo.paper.live import REJECT_SHARE
+from mechexo.value_classes import dataclass
 
 NOTE = "drill.json"
 DAMAGED_TABLE = "canary_results"

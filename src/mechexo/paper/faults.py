@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from mechexo.paper.backups import MODEL
 from mechexo.paper.gateway import QUOTA_BYTES
 from mechexo.paper.gateway_service import GatewayService
 from mechexo.paper.live import LiveMarket
+from mechexo.value_classes import dataclass
 
 NOTE = "fault.json"
 BALLAST = files.SCRATCH / "core.dump"

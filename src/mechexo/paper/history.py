@@ -9,13 +9,13 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from mechexo.errors import MechexoError
 from mechexo.paper.market import business_days
+from mechexo.value_classes import dataclass
 
 ZONE = ZoneInfo("America/New_York")
 AUTHOR = "paper desk <paper-desk@localhost>"

@@ -8,9 +8,10 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
+
+from mechexo.value_classes import dataclass
 
 STOP_WAIT_S = 3.0
 PAUSE_WAIT_S = 10.0

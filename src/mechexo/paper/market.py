@@ -10,8 +10,9 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+
+from mechexo.value_classes import dataclass
 
 SESSION_S = 23_400.0
 """Length of a New York session, 09:30 to 16:00, in seconds: the unit of daily volatility."""

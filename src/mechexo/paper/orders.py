@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from mechexo.paper.market import Fill
+from mechexo.value_classes import dataclass
 
 LONGEST_S = 2700.0
 """How long after its first fill an order may have others."""

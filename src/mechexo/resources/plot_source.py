@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from mechexo.outside.limits import hold_until
 from mechexo.outside.resolving import Resolving
 from mechexo.resources.plot_operations import PREFIX, identity
 from mechexo.resources.plots import chosen_step, grid, read_answer, refusal, to_text
+from mechexo.value_classes import dataclass
 
 if TYPE_CHECKING:
     from mechexo.config import PlotSettings, PrometheusSettings, ResourceSettings

@@ -9,8 +9,9 @@ It is the whole P&L of the time, realised or not; times that follow each other a
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from decimal import Decimal, localcontext
+
+from mechexo.value_classes import dataclass
 
 _PRECISION = 60
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -16,6 +15,7 @@ from mechexo.risk.operations import PREFIX
 from mechexo.risk.systems import RiskQuestion, find_system
 from mechexo.risk.trading_day import trading_day
 from mechexo.risk.values import RiskLook
+from mechexo.value_classes import dataclass
 
 if TYPE_CHECKING:
     from mechexo.config import RiskSettings

@@ -10,7 +10,6 @@ stands before the `://` of `source`. Other packages add kinds through the entry-
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
@@ -20,6 +19,7 @@ from mechexo.outside.resolving import Resolving
 from mechexo.plug_ins import Kinds
 from mechexo.risk.trading_day import TradingDay
 from mechexo.risk.values import RiskLook
+from mechexo.value_classes import dataclass
 
 if TYPE_CHECKING:
     from mechexo.config import RiskSettings

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 
 from mechexo.outside import Standing
+from mechexo.value_classes import dataclass
 
 NOT_TOLD = "not told by this source"
 FALLBACK = "USD"

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +27,7 @@ from mechexo.rollback.proving import fault_found
 from mechexo.rollback.restoring import NeedsPersonError, put_back
 from mechexo.rollback.undoing import described, described_now
 from mechexo.rollback.values import Run, Step
+from mechexo.value_classes import dataclass
 
 if TYPE_CHECKING:
     from datetime import datetime

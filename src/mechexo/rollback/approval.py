@@ -6,7 +6,6 @@ the signers' file as it is then: a key that was taken away approves of nothing a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +16,7 @@ from mechexo.rollback.approval_records import Approval
 from mechexo.rollback.operations import plan_by_id
 from mechexo.rollback.values import Plan
 from mechexo.times import format_duration
+from mechexo.value_classes import dataclass
 
 if TYPE_CHECKING:
     from datetime import datetime

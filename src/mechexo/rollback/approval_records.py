@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from mechexo.times import from_iso_z, iso_z
+from mechexo.value_classes import dataclass
 
 if TYPE_CHECKING:
     from mechexo.state import State, Transaction

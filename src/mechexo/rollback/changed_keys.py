@@ -10,7 +10,6 @@ import json
 import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from mechexo.rollback import reading_yaml
 from mechexo.rollback.diffing import harmless
 from mechexo.rollback.reading_yaml import Scalar
 from mechexo.rollback.values import ChangedKey
+from mechexo.value_classes import dataclass
 
 MOST = 200
 """So many changed keys of a file are named; one more entry says how many there are besides."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,7 @@ from mechexo.rollback.flags.store import open_store
 from mechexo.rollback.happenings import Gap, Targets
 from mechexo.rollback.making import repository_of
 from mechexo.rollback.suspects import JUST_BEFORE, Move, Touching, shown_words
+from mechexo.value_classes import dataclass
 
 if TYPE_CHECKING:
     from mechexo.desk import Desk

@@ -6,11 +6,11 @@ import hashlib
 import os
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import TYPE_CHECKING
 
 from mechexo.masking import masked
+from mechexo.value_classes import dataclass
 
 if TYPE_CHECKING:
     from mechexo.rollback.worktree import Content

@@ -12,10 +12,10 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from mechexo.rollback.worktree import EXECUTABLE, LINK, Content, open_folder
+from mechexo.value_classes import dataclass
 
 NEW_FILE, NEW_PROGRAM, NEW_FOLDER = 0o640, 0o750, 0o750
 """The permissions of what was not there before: nothing for strangers."""

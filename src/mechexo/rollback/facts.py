@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeGuard
 
 from mechexo.rollback.durable import permissions_after
@@ -11,6 +11,7 @@ from mechexo.rollback.git import LONGEST_FILE_BYTES, Repository
 from mechexo.rollback.git_values import IndexEntry, TreeEntry
 from mechexo.rollback.planning import PathFacts, git_blob_id
 from mechexo.rollback.worktree import EXECUTABLE, LINK, SUBMODULE, Content, Found, look
+from mechexo.value_classes import dataclass
 
 
 @dataclass(frozen=True, slots=True)

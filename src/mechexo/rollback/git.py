@@ -17,12 +17,12 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from mechexo.access import barrier
 from mechexo.errors import ConfigError, UnreachableError
 from mechexo.rollback.git_values import CommitNote, Head, Index, IndexEntry, TreeEntry
+from mechexo.value_classes import dataclass
 
 TIMEOUT_S = 20.0
 LONGEST_OUTPUT_BYTES = 64 * 1024 * 1024

@@ -9,13 +9,13 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from mechexo.errors import ConflictError, UnreachableError
 from mechexo.rollback.git import Repository
 from mechexo.rollback.git_values import TreeEntry
+from mechexo.value_classes import dataclass
 
 _LASTING = ("-c", "core.fsync=all", "-c", "core.fsyncMethod=fsync")
 

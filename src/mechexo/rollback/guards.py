@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 
 from mechexo.rollback import globs
@@ -13,6 +12,7 @@ from mechexo.rollback.validating import fault
 from mechexo.rollback.values import Guard
 from mechexo.rollback.worktree import LINK, leads_outside
 from mechexo.times import format_duration
+from mechexo.value_classes import dataclass
 
 LFS_POINTER = b"version https://git-lfs.github.com/spec/v1\n"
 LIMITS = ("files", "deletions", "bytes", "commits", "age", "flags")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ from mechexo.rollback.happenings import Gap, Happening, Targets, Watch
 from mechexo.rollback.making import repository_of
 from mechexo.rollback.moves import moves_of
 from mechexo.rollback.ranking import Suspect, rank
+from mechexo.value_classes import dataclass
 
 if TYPE_CHECKING:
     from mechexo.desk import Desk

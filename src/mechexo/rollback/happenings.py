@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
 
 from mechexo.errors import MechexoError
 from mechexo.rollback import globs
 from mechexo.times import iso_z
+from mechexo.value_classes import dataclass
 
 
 class Kind(StrEnum):

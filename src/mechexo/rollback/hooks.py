@@ -11,7 +11,6 @@ import os
 import shlex
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -20,6 +19,7 @@ from mechexo.errors import ConflictError, UnreachableError, UsageError
 from mechexo.files import write_whole
 from mechexo.rollback.ledger_operations import checkout_moved
 from mechexo.rollback.making import repository_of
+from mechexo.value_classes import dataclass
 
 if TYPE_CHECKING:
     from mechexo.desk import Desk

@@ -6,11 +6,11 @@ It is appended to and never changed; its order is that of its numbers, not of it
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
 from mechexo.times import from_iso_z, iso_z
+from mechexo.value_classes import dataclass
 
 if TYPE_CHECKING:
     from mechexo.state import State, Transaction

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mechexo.actor import Role
@@ -11,6 +10,7 @@ from mechexo.rollback import ledger, run_records
 from mechexo.rollback.ledger import Deployment
 from mechexo.rollback.making import head_of, repository_of
 from mechexo.rollback.resolving import commit_named
+from mechexo.value_classes import dataclass
 
 if TYPE_CHECKING:
     from mechexo.desk import Desk

@@ -10,7 +10,7 @@ import hashlib
 import os
 import secrets
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -31,6 +31,7 @@ from mechexo.rollback.values import ChangedKey, Plan
 from mechexo.rollback.worktree import LINK
 from mechexo.state.audit import canonical
 from mechexo.times import from_iso_z, in_zone
+from mechexo.value_classes import dataclass
 
 if TYPE_CHECKING:
     from mechexo.desk import Desk

@@ -7,7 +7,7 @@ which nobody has said what it does, is left to a plan of its own, the re-arm.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +31,7 @@ from mechexo.rollback.flags.values import (
 from mechexo.rollback.restoring import NeedsPersonError
 from mechexo.rollback.undoing import run_with
 from mechexo.rollback.values import PlannedFlag, RunState
+from mechexo.value_classes import dataclass
 
 if TYPE_CHECKING:
     from mechexo.config.rollback import Safer

@@ -6,12 +6,12 @@ import base64
 import hashlib
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from mechexo.rollback.diffing import FileDiff, file_diff, shown_path
 from mechexo.rollback.git_values import TreeEntry
 from mechexo.rollback.values import PlannedChange
 from mechexo.rollback.worktree import LINK, Content
+from mechexo.value_classes import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,11 +12,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import timedelta
 
 from mechexo.rollback.happenings import Happening, Kind, Watch
 from mechexo.times import format_duration
+from mechexo.value_classes import dataclass
 
 NAMED = 150
 """For the file that the alert names; more than all the other reasons together."""

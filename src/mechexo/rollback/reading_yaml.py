@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
+
+from mechexo.value_classes import dataclass
 
 DEEPEST = 100
 _NOT_A_NAME = "?"

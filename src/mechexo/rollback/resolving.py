@@ -13,12 +13,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from mechexo.errors import UsageError
+from mechexo.value_classes import dataclass
 
 if TYPE_CHECKING:
     from mechexo.rollback.ledger import Deployment

@@ -6,7 +6,6 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -17,6 +16,7 @@ from mechexo.rollback import globs
 from mechexo.rollback.diffing import shown_path
 from mechexo.rollback.happenings import Happening, Kind, Remedy, Targets, Watch
 from mechexo.rollback.values import Change
+from mechexo.value_classes import dataclass
 
 if TYPE_CHECKING:
     from mechexo.rollback.git import Repository

@@ -6,7 +6,6 @@ import base64
 import hashlib
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mechexo.errors import NotFoundError, UnreachableError, UsageError
@@ -18,6 +17,7 @@ from mechexo.rollback.git_values import TreeEntry
 from mechexo.rollback.planning import git_blob_id
 from mechexo.rollback.values import Run, RunState
 from mechexo.rollback.worktree import Content, look
+from mechexo.value_classes import dataclass
 
 if TYPE_CHECKING:
     from pathlib import Path

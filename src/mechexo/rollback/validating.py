@@ -12,7 +12,6 @@ import time
 import tomllib
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from mechexo.output_tail import Tail, last_words
 from mechexo.rollback import reading_yaml
 from mechexo.rollback.diffing import harmless
 from mechexo.times import format_duration
+from mechexo.value_classes import dataclass
 
 _TAIL_BYTES = 2000
 _LAST_LINE = 300

@@ -10,10 +10,11 @@ import errno
 import os
 import stat
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from mechexo.errors import UnreachableError
+from mechexo.value_classes import dataclass
 
 _MOST_BELOW = 1000
 FILE, EXECUTABLE, LINK, SUBMODULE = "100644", "100755", "120000", "160000"

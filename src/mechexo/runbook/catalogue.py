@@ -11,7 +11,6 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,6 +29,7 @@ from mechexo.runbook.library import (
 )
 from mechexo.runbook.lookup import Card, card_of, search_cards
 from mechexo.runbook.values import Entry, Found
+from mechexo.value_classes import dataclass
 
 if TYPE_CHECKING:
     from mechexo.config.models import Settings

@@ -6,8 +6,10 @@ import re
 import shlex
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
+
+from mechexo.value_classes import dataclass
 
 if TYPE_CHECKING:
     from mechexo.runbook.values import KnownCommand

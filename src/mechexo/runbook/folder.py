@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+from mechexo.value_classes import dataclass
 
 LARGEST_BYTES = 1_048_576
 MOST_FILES = 5_000

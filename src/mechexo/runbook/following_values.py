@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 from mechexo.errors import BusyError, StateError
 from mechexo.runbook.values import Entry, Step
+from mechexo.value_classes import dataclass
 
 
 class StepOutcome(StrEnum):

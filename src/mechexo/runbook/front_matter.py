@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date
 from typing import Any
+
+from mechexo.value_classes import dataclass
 
 LARGEST_CHARACTERS = 16_384
 KNOWN_KEYS = frozenset(

@@ -6,7 +6,7 @@ Nothing here needs the state file: the runbook must open when everything else is
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +16,7 @@ from mechexo.runbook.display import as_shown
 from mechexo.runbook.extending import SHIPPED, extended
 from mechexo.runbook.folder import MOST_FILES, Source, list_markdown, read_text
 from mechexo.runbook.parse import parse
+from mechexo.value_classes import dataclass
 
 if TYPE_CHECKING:
     from mechexo.config.models import Settings

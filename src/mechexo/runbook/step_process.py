@@ -19,11 +19,11 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from mechexo.runbook import step_supervisor
+from mechexo.value_classes import dataclass
 
 GRACE_S = 3.0
 """How long processes may take to end after SIGTERM before they are killed."""

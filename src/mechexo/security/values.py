@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
 
 from mechexo.actor import Role
 from mechexo.errors import NotAllowedError
+from mechexo.value_classes import dataclass
 
 
 class Scope(StrEnum):

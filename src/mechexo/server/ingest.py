@@ -12,13 +12,14 @@ import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from mechexo.alerts import operations as alerts
 from mechexo.alerts.values import Alert, Observation
 from mechexo.desk import Desk
 from mechexo.errors import BusyError, UsageError
 from mechexo.server.answers import RequestError
+from mechexo.value_classes import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+
+from mechexo.value_classes import dataclass
 
 BURST_S = 10.0
 """A token that was quiet may make so many seconds' worth of requests at once."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from mechexo.value_classes import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from mechexo.alerts.values import OPEN, AlertState, Observation
 from mechexo.errors import UsageError
+from mechexo.value_classes import dataclass
 
 if TYPE_CHECKING:
     from mechexo.costs.saved import SavedCost

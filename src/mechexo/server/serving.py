@@ -7,7 +7,7 @@ import sys
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from mechexo.crash import kept_report
@@ -19,6 +19,7 @@ from mechexo.server.loop import Background, Loop
 from mechexo.server.metrics import Metrics
 from mechexo.server.notify import Notifier
 from mechexo.server.work import Work
+from mechexo.value_classes import dataclass
 
 if TYPE_CHECKING:
     from mechexo.desk import Desk

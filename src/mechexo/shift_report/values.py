@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from mechexo.desk import Desk
+from mechexo.value_classes import dataclass
 
 
 @dataclass(frozen=True, slots=True)

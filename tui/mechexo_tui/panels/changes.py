@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from mechexo.rollback.diffing import shown_path
 from mechexo.rollback.happenings import Happening, Kind
 from mechexo.times import format_duration
+from mechexo.value_classes import dataclass
 from mechexo_tui.panels.words import fits
 from mechexo_tui.widgets import format as shown_as
 from mechexo_tui.widgets.lines import Line, Row, Span, harmless, wrapped

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mechexo.value_classes import dataclass
 from mechexo_tui.widgets.lines import Line, Span
 
 if TYPE_CHECKING:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mechexo.costs.own_values import own_values
+from mechexo.value_classes import dataclass
 from mechexo_tui.panels.costs_bar import Scale, bar
 from mechexo_tui.panels.costs_head import FEW, PARTLY
 from mechexo_tui.widgets import format as shown_as

@@ -4,10 +4,10 @@ signs of their own."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from mechexo.value_classes import dataclass
 from mechexo_tui.plotting import Series, Threshold, time_plot
 from mechexo_tui.widgets import format as shown_as
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mechexo.value_classes import dataclass
 from mechexo_tui.widgets.lines import Row, rows_of, text_of
 from mechexo_tui.widgets.markdown import markdown_lines
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mechexo.rollback.choosing import ALL_FLAGS, Target
 from mechexo.rollback.diffing import shown_path
 from mechexo.times import format_duration
+from mechexo.value_classes import dataclass
 from mechexo_tui.panels.words import fits
 from mechexo_tui.widgets import format as shown_as
 from mechexo_tui.widgets.lines import Line, Row, Span, harmless, wrapped

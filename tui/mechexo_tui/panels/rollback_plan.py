@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from mechexo.rollback.guards import OVERRIDES, SECOND_PERSON
 from mechexo.times import format_duration
+from mechexo.value_classes import dataclass
 from mechexo_tui.panels.rollback_run import run_lines
 from mechexo_tui.widgets import diff
 from mechexo_tui.widgets import format as shown_as

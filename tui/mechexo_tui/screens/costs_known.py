@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Any
 
@@ -18,6 +18,7 @@ from mechexo.costs.views import (
     RunHead,
     TablePage,
 )
+from mechexo.value_classes import dataclass
 from mechexo_tui.costs_apart import Seen
 from mechexo_tui.screens.costs_levels import Level
 from mechexo_tui.sources import Part

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from mechexo.costs.views import (
     PAGE,
@@ -15,6 +15,7 @@ from mechexo.costs.views import (
     PlotsAsked,
     TableAsked,
 )
+from mechexo.value_classes import dataclass
 
 SCREENS = {
     "table": "costs",

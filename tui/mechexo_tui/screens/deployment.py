@@ -6,10 +6,10 @@ its time.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mechexo.errors import MechexoError
+from mechexo.value_classes import dataclass
 from mechexo_tui.panels import deployments as panel
 from mechexo_tui.panels.titles import title, trouble
 from mechexo_tui.panels.words import fits

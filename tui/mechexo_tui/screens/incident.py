@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
 
+from mechexo.value_classes import dataclass
 from mechexo_tui.panels import incidents
 from mechexo_tui.panels.titles import title, trouble
 from mechexo_tui.panels.words import fits

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mechexo.value_classes import dataclass
 from mechexo_tui.widgets.lines import fitted
 
 if TYPE_CHECKING:

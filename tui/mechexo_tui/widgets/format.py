@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from mechexo.times import format_duration, stamps_in_zone
+from mechexo.value_classes import dataclass
 
 if TYPE_CHECKING:
     from mechexo_tui.widgets.lines import Span

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from mechexo.value_classes import dataclass
 from mechexo_tui.widgets import format as shown_as
 from mechexo_tui.widgets.line_block import LineBlock
 from mechexo_tui.widgets.lines import Line, Span, cut, text_of, width_of

@@ -7,13 +7,14 @@ A line is a tuple of spans; a span is a text and the name of a style. Names are 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
+
+from mechexo.value_classes import dataclass
 
 Span = tuple[str, str]
 Line = tuple[Span, ...]

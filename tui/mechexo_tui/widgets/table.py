@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from mechexo.value_classes import dataclass
 from mechexo_tui.widgets.lines import Line, Span, fitted, opens_address, width_of
 
 GAP = 2

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from base64 import b64encode
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from types import MappingProxyType
 from urllib.parse import unquote
@@ -21,6 +21,7 @@ from mechexo.config.addresses import (
     secrets_of_references,
 )
 from mechexo.errors import ConfigError
+from mechexo.value_classes import dataclass
 
 DETAIL_LIMIT = 500
 

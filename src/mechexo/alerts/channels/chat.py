@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+
+from mechexo.value_classes import dataclass
 
 TEXT_LIMIT = 4096
 """UTF-16 code units of one message: what Telegram counts."""

@@ -10,8 +10,9 @@ import logging
 import socket
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from mechexo.value_classes import dataclass
 
 if TYPE_CHECKING:
     import httpx

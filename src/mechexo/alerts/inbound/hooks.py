@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from mechexo.alerts.inbound import keys, reading
@@ -18,6 +18,7 @@ from mechexo.alerts.inbound.reading import BadPayloadError
 from mechexo.alerts.text import FIELD_LIMIT, clean, clean_observation
 from mechexo.alerts.values import Observation
 from mechexo.times import iso_z
+from mechexo.value_classes import dataclass
 
 OWN_SOURCE = "serve"
 _LOST_SEVERITY = "critical"

@@ -8,12 +8,12 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
-from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
 from mechexo.costs.bench.task import Answer, Places
 from mechexo.garbage import collect_seldom
+from mechexo.value_classes import dataclass
 
 
 @dataclass(frozen=True, slots=True)

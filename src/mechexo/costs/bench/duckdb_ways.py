@@ -5,11 +5,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mechexo.costs.bench.task import HORIZONS, LEVELS, SUSPECT, USABLE_US, Answer, Places, Row
+from mechexo.value_classes import dataclass
 
 _LEVELS = f"quantile_cont(bps, {list(LEVELS)})"
 _ALL_LEVELS = "[0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99]"

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
+
+from mechexo.value_classes import dataclass
 
 FIRST = date(2026, 1, 5)
 _OPENS = timedelta(hours=14, minutes=30)

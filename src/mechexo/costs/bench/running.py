@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from mechexo.costs.bench.contender import CONTENDERS, Contender
 from mechexo.costs.bench.task import HORIZONS, Answer, Places, difference
 from mechexo.errors import MechexoError, UnreachableError, UsageError, close_names
+from mechexo.value_classes import dataclass
 
 if TYPE_CHECKING:
     from mechexo.costs.bench.generating import Size

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+
+from mechexo.value_classes import dataclass
 
 USABLE_US = 300_000_000
 SUSPECT = 0.05

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import polars as pl
 
 from mechexo.costs.fills import normalise_fills
 from mechexo.costs.imports.rows import REPLACES
 from mechexo.costs.imports.values import Parsed, Rejected
+from mechexo.value_classes import dataclass
 
 _ROW = "row of the file"
 _SIGN = "sign of its side"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
 from hashlib import sha256
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mechexo.errors import UnreachableError, UsageError
+from mechexo.value_classes import dataclass
 
 _GLANCE = 64 * 1024
 _SEPARATORS = ",;\t"

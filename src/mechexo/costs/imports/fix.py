@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -26,6 +25,7 @@ from mechexo.costs.imports.values import (
     TakenBack,
 )
 from mechexo.errors import ConfigError
+from mechexo.value_classes import dataclass
 
 NAME = "fix"
 TITLE = "FIX execution reports"

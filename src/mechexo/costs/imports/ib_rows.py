@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -23,6 +22,7 @@ from mechexo.costs.imports.values import (
     TakenBack,
     ZoneNeededError,
 )
+from mechexo.value_classes import dataclass
 
 BROKER = "Interactive Brokers"
 DATE_ONLY = "a date without a time cannot be matched with quotes (add dateTime to the query)"

@@ -13,7 +13,7 @@ import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date
 from pathlib import Path
 from typing import BinaryIO
@@ -36,6 +36,7 @@ from mechexo.costs.sources.imported import (
 )
 from mechexo.costs.sources.telling import unreadable
 from mechexo.files import write_whole
+from mechexo.value_classes import dataclass
 
 _SCHEMA = "mechexo.fills_taken_back/1"
 

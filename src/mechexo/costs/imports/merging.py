@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 
 import polars as pl
@@ -11,6 +10,7 @@ import polars as pl
 from mechexo.costs.imports.rows import REPLACES
 from mechexo.costs.imports.values import Changes
 from mechexo.costs.sources.corrections import BUST, CORRECT
+from mechexo.value_classes import dataclass
 
 _OTHER = " as it stands"
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mechexo.costs.findings import ExceptionList
 from mechexo.costs.provenance import Provenance
 from mechexo.costs.values import CostReport, CostRow
+from mechexo.value_classes import dataclass
 
 if TYPE_CHECKING:
     import polars as pl

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from mechexo.costs.own_values import OwnValues, component_of, own_values
 from mechexo.costs.report_html.data import parts, whole_bps
 from mechexo.costs.report_html.markup import MISSING, Html, el, number, share
 from mechexo.costs.values import FEW, CostRow
+from mechexo.value_classes import dataclass
 
 LISTED = 1000
 """How many rows a table has at most; the note under it says how many there are."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
@@ -13,6 +12,7 @@ from mechexo.costs.sources.addresses import Address, parse_address
 from mechexo.costs.sources.queries import quoted
 from mechexo.costs.sources.sqlite import Result, read_named
 from mechexo.errors import ConfigError
+from mechexo.value_classes import dataclass
 
 FRAME = {
     "fill_id": pl.String(),

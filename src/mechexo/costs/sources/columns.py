@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
@@ -13,6 +13,7 @@ import polars as pl
 
 from mechexo.costs.sources.protocol import RawTable, Window
 from mechexo.errors import ConfigError
+from mechexo.value_classes import dataclass
 
 EXPLICIT_COSTS = ("commission", "fees", "taxes", "rebate")
 

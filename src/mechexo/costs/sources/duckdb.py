@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from mechexo.costs.sources.queries import (
 )
 from mechexo.costs.sources.telling import told
 from mechexo.errors import ConfigError, UnreachableError
+from mechexo.value_classes import dataclass
 
 _ZONED = {
     "TIMESTAMP WITH TIME ZONE": True,

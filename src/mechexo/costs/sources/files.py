@@ -6,7 +6,6 @@ import glob
 import os
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import unquote
@@ -16,6 +15,7 @@ import polars as pl
 from mechexo.access import barrier, glob_start
 from mechexo.costs.sources.protocol import RawTable, Window
 from mechexo.errors import ConfigError, UnreachableError
+from mechexo.value_classes import dataclass
 
 KINDS = {".parquet": "parquet", ".pq": "parquet", ".csv": "csv"}
 """What a file holds, by the end of its name."""

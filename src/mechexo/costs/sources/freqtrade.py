@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -17,6 +16,7 @@ import polars as pl
 
 from mechexo.costs.sources.bot_database import FRAME, BotDatabase, selected
 from mechexo.costs.sources.protocol import RawTable, Window
+from mechexo.value_classes import dataclass
 
 _ORDERS = ("ft_trade_id", "ft_order_side", "ft_pair", "order_id", "filled", "order_filled_date",
            "average", "price", "order_type", "side", "ft_fee_base")  # fmt: skip

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -19,6 +18,7 @@ import polars as pl
 
 from mechexo.costs.sources.bot_database import FRAME, BotDatabase, selected
 from mechexo.costs.sources.protocol import RawTable, Window
+from mechexo.value_classes import dataclass
 
 _NEEDED = ("market", "symbol", "timestamp", "order_id", "trade_type", "price", "amount",
            "exchange_trade_id", "trade_fee")  # fmt: skip

@@ -18,7 +18,6 @@ import re
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from datetime import UTC, date
 from pathlib import Path
 
@@ -26,6 +25,7 @@ import polars as pl
 
 from mechexo.costs.sources.protocol import RawTable, Window
 from mechexo.errors import BusyError, UnreachableError
+from mechexo.value_classes import dataclass
 
 IMPORTED = "imported"
 """The value of `[costs] fills` that means the imported fills."""

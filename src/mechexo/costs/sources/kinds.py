@@ -12,7 +12,6 @@ of their addresses; `arctic://library/fills` is then read by:
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -21,6 +20,7 @@ from typing import Any
 from mechexo.costs.sources.addresses import SCHEME
 from mechexo.costs.sources.protocol import RawTable, Source, Window
 from mechexo.errors import ConfigError, MechexoError, UnreachableError, close_names
+from mechexo.value_classes import dataclass
 
 GROUP = "mechexo.cost_sources"
 BUILT_IN: Mapping[str, tuple[str, str]] = {

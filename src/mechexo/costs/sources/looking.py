@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import closing
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from importlib import import_module
 from pathlib import Path
@@ -31,6 +30,7 @@ from mechexo.costs.sources.protocol import ALWAYS, Measured, RawTable, Window
 from mechexo.costs.sources.reading import Feed, feed
 from mechexo.costs.sources.telling import unreadable
 from mechexo.errors import MechexoError
+from mechexo.value_classes import dataclass
 
 SETTINGS = {
     "fills": FILL_COLUMNS,

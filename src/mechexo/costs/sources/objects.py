@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -26,6 +25,7 @@ from mechexo.costs.sources.files import KINDS, partitions
 from mechexo.costs.sources.protocol import RawTable, Window
 from mechexo.costs.sources.telling import unreadable
 from mechexo.errors import ConfigError
+from mechexo.value_classes import dataclass
 
 _COMMON = ("connect_timeout", "max_retries", "timeout")
 _OPTIONS = {

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -28,6 +27,7 @@ from mechexo.costs.sources.queries import (
 )
 from mechexo.costs.sources.telling import told
 from mechexo.errors import ConfigError, UnreachableError
+from mechexo.value_classes import dataclass
 
 _PASSED_ON = (
     "application_name",

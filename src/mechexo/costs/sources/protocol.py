@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from typing import Protocol, runtime_checkable
 
 import polars as pl
+
+from mechexo.value_classes import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
@@ -32,6 +31,7 @@ from mechexo.costs.sources.kinds import open_source
 from mechexo.costs.sources.protocol import RawTable, Source, Window
 from mechexo.costs.sources.telling import told, unreadable
 from mechexo.errors import UnreachableError
+from mechexo.value_classes import dataclass
 
 
 @dataclass(frozen=True, slots=True)

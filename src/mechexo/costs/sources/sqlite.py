@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
@@ -17,6 +16,7 @@ from mechexo.costs.sources.protocol import Extent, RawTable, Window
 from mechexo.costs.sources.queries import count, edges, quoted
 from mechexo.errors import ConfigError, UnreachableError
 from mechexo.reading_sqlite import read_database
+from mechexo.value_classes import dataclass
 
 Result = TypeVar("Result")
 

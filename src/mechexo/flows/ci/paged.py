@@ -12,7 +12,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, urljoin, urlsplit
@@ -23,6 +23,7 @@ from mechexo.flows.ci.values import CiPage, CiRun
 from mechexo.outside import HeldError
 from mechexo.outside.limits import hold_until
 from mechexo.outside.shaping import ShapeError, text
+from mechexo.value_classes import dataclass
 
 if TYPE_CHECKING:
     from mechexo.config import CiSettings

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +12,7 @@ from mechexo.flows.ci.operations import PREFIX, budget_of
 from mechexo.flows.ci.rules import badges, silent_workflows, still_telling
 from mechexo.flows.ci.systems import CiQuestion, find_system
 from mechexo.outside import Answer, Question, Source
+from mechexo.value_classes import dataclass
 
 if TYPE_CHECKING:
     from mechexo.config import CiSettings

@@ -9,13 +9,13 @@ kinds through the entry-point group `mechexo.ci_sources`:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol, cast
 
 from mechexo.flows.ci.values import CiLook
 from mechexo.outside.resolving import Resolving
 from mechexo.plug_ins import Kinds
+from mechexo.value_classes import dataclass
 
 if TYPE_CHECKING:
     from mechexo.config import CiSettings

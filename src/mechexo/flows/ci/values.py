@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 from mechexo.outside import Standing
+from mechexo.value_classes import dataclass
 
 
 class CiState(StrEnum):

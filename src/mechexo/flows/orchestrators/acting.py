@@ -6,7 +6,6 @@ and again when it is known what came of it, also when that is not known.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -16,6 +15,7 @@ from mechexo.flows.orchestrators.kinds import connect
 from mechexo.flows.orchestrators.operations import chosen_deployment, known
 from mechexo.flows.orchestrators.sending import Sending, send_on_record, why
 from mechexo.flows.orchestrators.values import ENDED, ON_RUNS, Accepted, Action, Phase
+from mechexo.value_classes import dataclass
 
 if TYPE_CHECKING:
     from mechexo.desk import Desk

@@ -10,7 +10,6 @@ run: one is ended by marking it failed.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import quote
 
@@ -27,6 +26,7 @@ from mechexo.flows.orchestrators.values import (
     Schedule,
 )
 from mechexo.times import iso_z
+from mechexo.value_classes import dataclass
 
 PAGE = 100
 """The most that Airflow answers at once unless its own configuration says otherwise."""

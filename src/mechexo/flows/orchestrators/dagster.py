@@ -10,7 +10,6 @@ stopped. Dagster's list of runs has no reason for a failure: the log of the run 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -30,6 +29,7 @@ from mechexo.flows.orchestrators.values import (
     Runs,
     Schedule,
 )
+from mechexo.value_classes import dataclass
 
 PAGE = 100
 _MOST_PAGES = 1000

@@ -6,7 +6,7 @@ import base64
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 from urllib.parse import quote
 
@@ -22,6 +22,7 @@ from mechexo.flows.orchestrators.protocol import (
     SourceError,
 )
 from mechexo.output_tail import last_words, plain_lines
+from mechexo.value_classes import dataclass
 
 LARGEST_ANSWER = 16 * 1024 * 1024
 _LONGEST_SAID = 200

@@ -8,7 +8,6 @@ the same API under an address with account and workspace; it was not tried.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -27,6 +26,7 @@ from mechexo.flows.orchestrators.values import (
 )
 from mechexo.flows.orchestrators.versions import Definition
 from mechexo.times import format_duration
+from mechexo.value_classes import dataclass
 
 PAGE = 200
 """Prefect answers no more at once; asked for more it answers 422."""

@@ -9,12 +9,13 @@ through the entry-point group `mechexo.orchestrators`:
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from mechexo.errors import ConflictError, NotFoundError, UnreachableError
+from mechexo.value_classes import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from mechexo.flows.orchestrators.exchange import Exchange
 from mechexo.output_tail import last_words
+from mechexo.value_classes import dataclass
 
 
 @dataclass(frozen=True, slots=True)

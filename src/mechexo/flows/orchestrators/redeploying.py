@@ -10,7 +10,6 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +31,7 @@ from mechexo.flows.orchestrators.versions import (
     versions,
 )
 from mechexo.masking import masked
+from mechexo.value_classes import dataclass
 
 if TYPE_CHECKING:
     from mechexo.desk import Desk

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
@@ -18,6 +17,7 @@ from mechexo.flows.orchestrators.values import (
 )
 from mechexo.flows.rules import percentile, why_overdue
 from mechexo.times import format_duration
+from mechexo.value_classes import dataclass
 
 ENOUGH = 3
 """So many good runs tell how long a flow usually takes."""

@@ -4,7 +4,6 @@ audit log does not know; and again when it is known what came of it, also when t
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from mechexo.errors import MechexoError
@@ -15,6 +14,7 @@ from mechexo.flows.orchestrators.protocol import (
     RefusedError,
 )
 from mechexo.state import audit as audit_log
+from mechexo.value_classes import dataclass
 
 if TYPE_CHECKING:
     from mechexo.desk import Desk

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mechexo.errors import MechexoError
@@ -14,6 +14,7 @@ from mechexo.flows.orchestrators.protocol import Redeployable, RefusedForNowErro
 from mechexo.flows.orchestrators.versions import too_long
 from mechexo.outside import Answer, HeldError, Question, Source
 from mechexo.outside.limits import hold_until
+from mechexo.value_classes import dataclass
 
 if TYPE_CHECKING:
     from mechexo.config import FlowSettings, OrchestratorSettings

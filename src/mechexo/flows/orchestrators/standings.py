@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from mechexo.flows.orchestrators.values import Deployment, OrchestratorRun
 from mechexo.outside import Standing as Asking
+from mechexo.value_classes import dataclass
 
 if TYPE_CHECKING:
     from mechexo.flows.orchestrators.rules import Observation

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import threading
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from mechexo.errors import UsageError
@@ -18,6 +18,7 @@ from mechexo.rollback.flags.direction import direction, fitted
 from mechexo.rollback.flags.spool import Record
 from mechexo.rollback.flags.store import FlagStore
 from mechexo.rollback.flags.values import Direction, FlagChange, FlagValue, guarded, same
+from mechexo.value_classes import dataclass
 
 if TYPE_CHECKING:
     from mechexo.config.rollback import Safer

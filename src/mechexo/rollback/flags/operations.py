@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,7 @@ from mechexo.rollback.flags.values import (
     shown,
 )
 from mechexo.state import State
+from mechexo.value_classes import dataclass
 
 if TYPE_CHECKING:
     from mechexo.config.rollback import Safer

@@ -7,12 +7,12 @@ that the clock passed twice means two states, and naming one of them would be a 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from mechexo.errors import UsageError
 from mechexo.times import iso_z
+from mechexo.value_classes import dataclass
 
 SLEW = timedelta(seconds=1)
 """A smaller step back is a clock being kept right, or two writers at one moment: it matters only

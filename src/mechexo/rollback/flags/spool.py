@@ -14,7 +14,7 @@ import json
 import os
 import stat
 import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +25,7 @@ from mechexo.errors import UnreachableError
 from mechexo.state import Transaction
 from mechexo.state import audit as audit_log
 from mechexo.times import from_iso_z, iso_z
+from mechexo.value_classes import dataclass
 
 if TYPE_CHECKING:
     from mechexo.desk import Desk

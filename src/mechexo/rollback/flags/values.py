@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 from mechexo.config.secrets import HIDDEN
 from mechexo.masking import masked
+from mechexo.value_classes import dataclass
 
 Scalar = str | int | float | bytes | None
 """A value as the database holds it, with its type: "1", 1 and 1.0 are three values; None is NULL.
