@@ -93,6 +93,9 @@ def costs(
     Positive hurts. Slippage is against the mid and contains the spread; total is slippage plus
     commission.
     """
+    from mechexo.costs.array_memory import keep_array_memory
+
+    keep_array_memory()
     if ctx.invoked_subcommand is not None:
         _refuse_lost_options(ctx)
         return None

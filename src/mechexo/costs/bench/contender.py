@@ -11,6 +11,7 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
+from mechexo.costs.array_memory import keep_array_memory
 from mechexo.costs.bench.task import Answer, Places
 from mechexo.garbage import collect_seldom
 from mechexo.value_classes import dataclass
@@ -79,7 +80,9 @@ def peak_mb() -> float:
 
 
 if __name__ == "__main__":
-    collect_seldom()  # as every command of ours does; the others may have it too
+    # As our command does; the others may have it too.
+    collect_seldom()
+    keep_array_memory()
     found = run(sys.argv[1], Places(Path(sys.argv[2])))
     sys.stdout.write(
         json.dumps(
