@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-import numpy as np
 import polars as pl
 
 from mechexo.costs.coverage import covered
@@ -64,11 +63,9 @@ def set_aside(
     )
     known = pl.Series(plain.other_references)
     place = known.set(known < 0, None)
-    numbers = plain.other_numbers
-    seen = np.append(np.zeros(len(quotes.symbols), bool), False)
-    seen[quotes.seen().to_numpy()] = True
+    seen = quotes.has(pl.Series(plain.other_numbers))
     found = quotes.frame.select(pl.col("ref_ts", "bid", "ask", "kind").gather(place))
-    return rows.with_columns(pl.Series("seen", seen.take(numbers)), *found)
+    return rows.with_columns(seen.alias("seen"), *found)
 
 
 def sums_aside(

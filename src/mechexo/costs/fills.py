@@ -8,6 +8,7 @@ from typing import cast
 
 import polars as pl
 
+from mechexo.costs.expressions import null_of
 from mechexo.costs.rates import rate_at
 from mechexo.errors import MechexoError
 from mechexo.value_classes import dataclass
@@ -164,7 +165,8 @@ _OF_REJECTED = ("fill_id", "ts", "symbol", "reason")
 def _typed(frame: pl.DataFrame, tags: Sequence[str]) -> list[pl.Expr]:
     def column(name: str, kind: type[pl.DataType], default: object = None) -> pl.Expr:
         if name not in frame.columns:
-            return pl.lit(default, dtype=kind()).alias(name)
+            usual = null_of(kind()) if default is None else pl.lit(default, dtype=kind())
+            return usual.alias(name)
         return pl.col(name).cast(kind, strict=False)
 
     return [
@@ -189,7 +191,7 @@ def _typed(frame: pl.DataFrame, tags: Sequence[str]) -> list[pl.Expr]:
 
 def _auction(frame: pl.DataFrame) -> pl.Expr:
     if "auction" not in frame.columns:
-        return pl.lit(None, dtype=pl.String)
+        return null_of(pl.String())
     text = pl.col("auction").cast(pl.String).str.strip_chars().str.to_lowercase()
     return (
         pl.when(text.is_in(AUCTIONS["open"]))
@@ -210,7 +212,7 @@ def _with_explicit_costs(
             amount = amount + sign * pl.col(name).fill_null(0.0)
     named = pl.col("commission_currency")
     if typed["commission_currency"].null_count() == len(typed):
-        none = pl.lit(None, dtype=pl.String)
+        none = null_of(pl.String())
         return typed.with_columns(commission=amount, unrated_currency=none)
     worth = (
         pl.when(named.is_null() | (named == currency))
@@ -255,13 +257,13 @@ def _read_side(word: str) -> int | None:
 
 def _with_reasons(flawed: pl.DataFrame, frame: pl.DataFrame, currency: str) -> pl.DataFrame:
     if flawed.is_empty():
-        return flawed.with_columns(reason=pl.lit(None, dtype=pl.String))
+        return flawed.with_columns(reason=null_of(pl.String()))
     return flawed.with_columns(reason=_reason(flawed, frame, currency))
 
 
 def _reason(typed: pl.DataFrame, frame: pl.DataFrame, currency: str) -> pl.Expr:
     """Why a row cannot be taken; null when it can."""
-    reason: pl.Expr = pl.lit(None, dtype=pl.String)
+    reason: pl.Expr = null_of(pl.String())
     for failed, text in reversed(_checks(typed, frame, currency)):
         reason = pl.when(failed).then(text).otherwise(reason)
     return reason

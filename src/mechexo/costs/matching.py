@@ -26,14 +26,8 @@ class KeySpace:
         Raises:
             MechexoError: the keys would not fit into 64 bits.
         """
-        known = [each.drop_nulls() for each in moments]
-        ends = [
-            end
-            for each in known
-            if len(each)
-            for end in (each.dt.epoch("us").min(), each.dt.epoch("us").max())
-            if isinstance(end, int)
-        ]
+        known = [_microseconds(each) for each in moments]
+        ends = [end for each in known for end in (each.min(), each.max()) if isinstance(end, int)]
         first, last = (min(ends), max(ends)) if ends else (0, 0)
         span = last - first + reach_us + 1
         if (symbols + 1) * span >= 2**63:
@@ -47,6 +41,13 @@ class KeySpace:
         """The key of each row's `sid` and `ts`, the time shifted."""
         elapsed = pl.col("ts").dt.epoch("us") + (shift_us - self.first_us)
         return (pl.col("sid") * self.span_us + elapsed).alias("key")
+
+
+def _microseconds(moments: pl.Series) -> pl.Series:
+    """Since 1970. Those of moments in microseconds are not copied."""
+    kind = moments.dtype
+    exact = isinstance(kind, pl.Datetime) and kind.time_unit == "us"
+    return moments.to_physical() if exact else moments.dt.epoch("us")
 
 
 def numbered(frame: pl.DataFrame, symbols: tuple[str, ...]) -> pl.DataFrame:

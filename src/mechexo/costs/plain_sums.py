@@ -27,6 +27,8 @@ OTHER_WAYS = frozenset({"size", "adv", "source", "order_id"})
 """Dimensions that plain fills cannot be grouped by: made of what they cost, or of many values."""
 _MANY = 2**22
 """So many buckets of groups are not counted in a table."""
+_SPARSE = 4
+"""Where there are so many of them for each fill, those with fills are numbered first."""
 _AMOUNTS = (
     *("notional", "traded_value", "commission_ccy"),
     *(f"{part}_ccy" for part in PARTS if part != "commission"),
@@ -255,9 +257,23 @@ def _table(runs: Runs, by: By, buckets: Array, total_bps: Array, notional: Array
     at = np.repeat(number * width - lowest, runs.lengths)
     at += buckets
     filled: Array | None = None
-    if len(first) * width > _MANY:
+    cells = len(first) * width
+    if cells > _MANY:
         filled, at = np.unique(at, return_inverse=True)
+    elif cells > _SPARSE * len(at):
+        filled, at = _numbered(at, cells)
     n = np.bincount(at)
     held = n.nonzero()[0]
     total, weight = (np.bincount(at, weights=each)[held] for each in (total_bps, notional))
     return _Table(first, lowest, width, held if filled is None else filled, n[held], total, weight)
+
+
+def _numbered(places: Array, cells: int) -> tuple[Array, Array]:
+    """The places that there are, ascending, and the number of each one: as `np.unique` tells, by a
+    table of all."""
+    there = np.zeros(cells, bool)
+    there[places] = True
+    held = there.nonzero()[0]
+    number = np.empty(cells, np.int32)
+    number[held] = np.arange(len(held), dtype=np.int32)
+    return held, number.take(places)

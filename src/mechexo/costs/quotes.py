@@ -48,6 +48,16 @@ class Quotes:
         own = self.frame["sid"].set_sorted().unique()
         return own if self.later is None else pl.concat([own, self.later["sid"]])
 
+    def has(self, numbers: pl.Series) -> pl.Series:
+        """Whether each of a few symbols, by their numbers, has quotes."""
+        numbers = numbers.cast(pl.Int64)
+        first, end = (
+            self.frame["sid"].set_sorted().search_sorted(numbers, side)
+            for side in ("left", "right")
+        )
+        own = first < end
+        return own if self.later is None else own | numbers.is_in(self.later["sid"].implode())
+
     def ends(self) -> pl.DataFrame:
         """The last moment of every symbol that has quotes: sid, end."""
         own = self.frame.select("sid", end="ts")
@@ -124,7 +134,16 @@ def ordered_quotes(
         dropped: rows that were left out before.
         known: what need not be found out again.
     """
+    if known is not None and known.all_sound and _none_is_wide(known, rule):
+        # After each it is that quote itself that stands.
+        kind, stood = pl.lit(USED, pl.Int8).alias("kind"), pl.col("ts").alias("ref_ts")
+        return Quotes(ordered.select("sid", "ts", kind, stood, "bid", "ask"), symbols, dropped)
     return Quotes(_resolved(_classified(ordered, rule, known)), symbols, dropped)
+
+
+def _none_is_wide(known: Soundness | None, rule: QuoteRule) -> bool:
+    """Whether that is certain: a median spread lies between the smallest and the largest."""
+    return known is not None and known.widest is not None and known.widest <= rule.wide_factor
 
 
 def in_order(rows: pl.DataFrame) -> pl.DataFrame:
@@ -164,8 +183,7 @@ def _classified(ordered: pl.DataFrame, rule: QuoteRule, known: Soundness | None)
             .otherwise(pl.lit(USED, pl.Int8))
         )
         frame = rows.with_columns(kind=kind)
-    if known is not None and known.widest is not None and known.widest <= rule.wide_factor:
-        # A median lies between the smallest and the largest.
+    if _none_is_wide(known, rule):
         return frame
     usual = _usual_spreads(frame, rule)
     if usual.is_empty():

@@ -6,11 +6,13 @@ import difflib
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Literal
 from zoneinfo import ZoneInfo
 
 import polars as pl
 
+from mechexo.costs.expressions import null_of
 from mechexo.costs.sources.protocol import RawTable, Window
 from mechexo.errors import ConfigError
 from mechexo.value_classes import dataclass
@@ -251,7 +253,7 @@ def closest(name: str, present: Iterable[str]) -> str:
 
 def _value(ours: str, theirs: str, kind: Kind, schema: pl.Schema) -> pl.Expr:
     if theirs not in schema:
-        return pl.lit(None, dtype=DTYPES[kind]).alias(ours)
+        return null_of(DTYPES[kind]).alias(ours)
     column = pl.col(theirs)
     if kind != "text" and schema[theirs] == pl.String:
         column = column.str.strip_chars()
@@ -275,11 +277,13 @@ def _coarse(column: pl.Expr, dtype: pl.DataType, window: Window) -> pl.Expr:
         end = (end + timedelta(days=1)).replace(tzinfo=None)
     else:
         start, end = start.astimezone(ZoneInfo(zone)), end.astimezone(ZoneInfo(zone))
+    return ((column >= _bound(start, dtype)) & (column < _bound(end, dtype))) | column.is_null()
 
-    def bound(moment: datetime) -> pl.Expr:
-        return pl.lit(moment, dtype=dtype)
 
-    return ((column >= bound(start)) & (column < bound(end))) | column.is_null()
+@lru_cache(maxsize=16)
+def _bound(moment: datetime, dtype: pl.DataType) -> pl.Expr:
+    # The files of a period have the same; to make one takes as long as to look for it in a file.
+    return pl.lit(moment, dtype=dtype)
 
 
 def _is_exact(dtype: pl.DataType) -> bool:
