@@ -30,6 +30,8 @@ Ledger = TypeVar("Ledger", pl.DataFrame, PlainLedger)
 Second = Callable[[Buckets], pl.DataFrame]
 """Looks at the fills again: gives keys, total_bps and notional of those in the wanted buckets."""
 
+_AMOUNTS = {part: "commission" if part == "commission" else f"{part}_ccy" for part in PARTS}
+"""The column that each part is added up in."""
 _ROWS_AT_ONCE = 400_000
 _MANY = 500
 """From so many buckets on, rows are left out by one number before they are joined."""
@@ -208,9 +210,10 @@ def _row(
     horizons: tuple[str, ...],
 ) -> CostRow:
     counting = [each for each in classes if each["class"].counts]
-    amounts = {part: _with_part(counting, part) for part in PARTS}
+    paying = [each for each in counting if each["class"].commission]
+    spreading = [each for each in counting if each["class"].spread]
     # Without any total, what was added up as such are the slippages.
-    own_of = amounts["total"] or counting
+    own_of = paying or counting
     own = _moments(own_of, "total")
     found = {
         **statistics,
@@ -221,11 +224,16 @@ def _row(
         "max_bps": max((each["max_bps"] for each in own_of), default=None),
     }
     priced = sum(each["fills"] for each in counting)
-    with_total = sum(each["fills"] for each in amounts["total"])
-    weights = {part: sum(each["notional"] for each in having) for part, having in amounts.items()}
+    with_total = sum(each["fills"] for each in paying)
+    notional = float(sum(each["notional"] for each in counting))
+    weights: dict[str, float] = {"slippage": notional}
+    weights["commission"] = weights["total"] = sum(each["notional"] for each in paying)
+    weights["spread"] = weights["beyond"] = sum(each["notional"] for each in spreading)
+    having = {**dict.fromkeys(PARTS, paying), "slippage": counting}
+    having["spread"] = having["beyond"] = spreading
     cash = {
-        part: sum(each[_amount(part)] for each in having) if having else None
-        for part, having in amounts.items()
+        part: sum(each[_AMOUNTS[part]] for each in having[part]) if having[part] else None
+        for part in PARTS
     }
     figures: dict[str, Any] = {
         **{f"{part}_bps": _bps(cash[part], weights[part]) for part in PARTS},
@@ -237,12 +245,12 @@ def _row(
         key=key,
         fills=sum(each["fills"] for each in classes),
         priced=priced,
-        notional=float(sum(each["notional"] for each in counting)),
+        notional=notional,
         **figures,
         commission_all_ccy=sum(paid) if paid else None,
         with_total=with_total,
         few=with_total < FEW,
-        component_notional={part: float(weight) for part, weight in weights.items()},
+        component_notional={part: float(weights[part]) for part in PARTS},
         sources=_sources(classes),
         realised_bps=_by_horizon(counting, "realised", horizons) if horizons else None,
         impact_bps=_by_horizon(counting, "impact", horizons) if horizons else None,
@@ -250,19 +258,6 @@ def _row(
         if horizons
         else None,
     )
-
-
-def _with_part(counting: list[dict[str, Any]], part: str) -> list[dict[str, Any]]:
-    """The sums of the fills that have a component."""
-    if part in ("commission", "total"):
-        return [each for each in counting if each["class"].commission]
-    if part in ("spread", "beyond"):
-        return [each for each in counting if each["class"].spread]
-    return counting
-
-
-def _amount(part: str) -> str:
-    return "commission" if part == "commission" else f"{part}_ccy"
 
 
 def _bps(amount: float | None, weight: float) -> float | None:

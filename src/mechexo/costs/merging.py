@@ -12,10 +12,12 @@ The figures are those of `costs/aggregate.py`, which has all fills in memory.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 import polars as pl
 
 from mechexo.costs.aggregate import PARTS
+from mechexo.costs.bucket_table import added_in_table
 from mechexo.costs.buckets import FINE, bucket, coarser, fineness
 from mechexo.costs.dimensions import (
     SOURCES,
@@ -107,6 +109,7 @@ class Class:
     """Whether the reference has one."""
 
 
+@lru_cache
 def class_of(code: int) -> Class:
     """What a number of the column `class` stands for."""
     return Class(bool(code & 1), SOURCES[code >> 3], not code & 2, not code & 4)
@@ -265,8 +268,11 @@ def merge(parts: Sequence[Partial], question: Question) -> Partial:
 def merged_buckets(buckets: pl.DataFrame, by: By) -> pl.DataFrame:
     """Buckets of fewer dimensions, or of more fills."""
     fixed, varied = _fixed(buckets, [OF_SLIPPAGE])
-    added = buckets.lazy().group_by([*keys_of(by), *varied, "bucket"])
-    found = _collected(added.agg(pl.col("n", "sum", "notional").sum()), len(buckets))
+    keys = [*keys_of(by), *varied]
+    found = added_in_table(buckets, keys)
+    if found is None:
+        added = buckets.lazy().group_by([*keys, "bucket"])
+        found = _collected(added.agg(pl.col("n", "sum", "notional").sum()), len(buckets))
     return found.with_columns(fixed).select(*keys_of(by), OF_SLIPPAGE, *_COUNTED)
 
 
