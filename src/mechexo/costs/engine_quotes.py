@@ -17,6 +17,7 @@ import polars as pl
 
 from mechexo.costs.engine import Day
 from mechexo.costs.engine_files import DayFeed, KnownFiles, one_file, scanned
+from mechexo.costs.matching import symbol_numbers
 from mechexo.costs.quotes import (
     WITHDRAWN,
     Quotes,
@@ -65,7 +66,7 @@ class QuotesByDay:
             ConfigError: the source does not fit its mapping.
             UnreachableError: it cannot be read.
         """
-        asked = _names(fills["symbol"])
+        asked, table, numbers = self._asked(fills["symbol"])
         if not asked:
             return normalise_quotes(pl.DataFrame(schema=_NOTHING), (), self.rule)
         reader = self._reader(asked)
@@ -77,10 +78,26 @@ class QuotesByDay:
             # What crossed or wide rows leave standing may lie further back.
             lacking = _unresolved(found, fills) if first > self.window.start else ()
             if not lacking:
-                return replace(found, later=self.ends.of(found.symbols, asked))
+                # Of a table that has grown meanwhile they are numbered anew.
+                known = numbers if found.symbols == table else None
+                return replace(found, later=self.ends.of(found.symbols, asked), of_fills=known)
             before = self._days_before(first, days, lacking)
             rows.insert(0, reader.read(before))
             first, days = before.start, 2 * days
+
+    def _asked(
+        self, symbols: pl.Series
+    ) -> tuple[tuple[str, ...], tuple[str, ...], pl.Series | None]:
+        """Each of the symbols of some fills once, sorted; and where quotes are numbered before they
+        are read, the table of that, and the number of each fill's symbol."""
+        source = self.feed.feed.source
+        if not isinstance(source, StoreSource) or not len(symbols):
+            return _names(symbols), (), None
+        table = source.store.symbols()
+        numbers = symbol_numbers(symbols, table)
+        known = {table[number] for number in numbers.unique().drop_nulls()}
+        others = _names(symbols.filter(numbers.is_null())) if numbers.null_count() else ()
+        return tuple(sorted(known.union(others))), table, numbers
 
     def _reader(self, asked: tuple[str, ...]) -> _FromStore | _FromFeed:
         source = self.feed.feed.source

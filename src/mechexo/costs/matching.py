@@ -11,6 +11,8 @@ import polars as pl
 from mechexo.errors import MechexoError
 from mechexo.value_classes import dataclass
 
+_FIT_16_BITS = 65_535
+
 
 @dataclass(frozen=True, slots=True)
 class KeySpace:
@@ -48,6 +50,13 @@ def _microseconds(moments: pl.Series) -> pl.Series:
     kind = moments.dtype
     exact = isinstance(kind, pl.Datetime) and kind.time_unit == "us"
     return moments.to_physical() if exact else moments.dt.epoch("us")
+
+
+def symbol_numbers(names: pl.Series, symbols: tuple[str, ...]) -> pl.Series:
+    """The place of each name among `symbols`, in 16 bits where these can also hold how many there
+    are; null for any other name."""
+    kind = pl.UInt16 if len(symbols) < _FIT_16_BITS else pl.UInt32
+    return names.cast(pl.Enum(symbols), strict=False).to_physical().cast(kind)
 
 
 def numbered(frame: pl.DataFrame, symbols: tuple[str, ...]) -> pl.DataFrame:

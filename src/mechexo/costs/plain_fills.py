@@ -27,7 +27,7 @@ from mechexo.costs.formulas import (
     residuals,
 )
 from mechexo.costs.markouts import ends_by_symbol, horizon_label
-from mechexo.costs.matching import InOrder, KeySpace, last_before
+from mechexo.costs.matching import InOrder, KeySpace, last_before, symbol_numbers
 from mechexo.costs.quotes import USED, Quotes
 from mechexo.costs.rules import QuoteRule
 from mechexo.value_classes import dataclass
@@ -36,7 +36,6 @@ ROWS_AT_ONCE = 16_384
 """So many fills at a time stay in a core's cache, with all that is computed of them."""
 _COLUMNS = ("side", "size", "price", "commission")
 """What a fill's costs are made of (`costs.formulas.in_cash`)."""
-_FIT_16_BITS = 65_535
 _NO_MOMENT = -(2**62)
 _US = timedelta(microseconds=1)
 
@@ -188,7 +187,7 @@ def plain_fills(
         reach_us=rule.usable_age_us + max(rule.lag_us, longest_us),
     )
     moments = fills["ts"].to_physical().to_numpy()
-    numbers = _numbers(fills, quotes.symbols)
+    numbers = _numbers(fills, quotes)
     order = by_number(numbers)
     numbers = numbers.take(order)
     moments = moments.take(order)
@@ -234,12 +233,14 @@ def _table(fills: pl.DataFrame) -> Array:
     return table
 
 
-def _numbers(fills: pl.DataFrame, symbols: tuple[str, ...]) -> Array:
+def _numbers(fills: pl.DataFrame, quotes: Quotes) -> Array:
     """The number of each fill's symbol; one more than there are for a fill that cannot be plain."""
-    none = len(symbols)
-    kind = pl.UInt16 if none < _FIT_16_BITS else pl.UInt32
-    number = fills["symbol"].cast(pl.Enum(symbols), strict=False).to_physical().cast(kind)
-    number = number.fill_null(none)
+    none = len(quotes.symbols)
+    known = quotes.of_fills
+    if known is None:
+        known = symbol_numbers(fills["symbol"], quotes.symbols)
+    number = known.fill_null(none)
+    kind = number.dtype
     if fills["commission"].null_count() or fills["auction"].null_count() < len(fills):
         usual = pl.col("commission").is_not_null() & pl.col("auction").is_null()
         number = fills.select(pl.when(usual).then(number).otherwise(pl.lit(none, kind)))["symbol"]

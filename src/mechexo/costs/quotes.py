@@ -36,6 +36,9 @@ class Quotes:
     later: pl.DataFrame | None = None
     """sid and end: the last moment of symbols that the source has quotes of beyond these rows, when
     they are only a part of what a period needs."""
+    of_fills: pl.Series | None = None
+    """The number of the symbol of each fill that they were read for, null where there is none; None
+    when that was not found out."""
 
     @property
     def newest_at(self) -> datetime | None:
