@@ -4,18 +4,26 @@ next to each other share them."""
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import polars as pl
 
 from mechexo.costs.arrays import Array
-from mechexo.costs.dimensions import SOURCES
+from mechexo.costs.dimensions import SOURCES, Grouping
 from mechexo.costs.group_keys import By, key, keys_of_fills
 from mechexo.costs.merging import Question
 from mechexo.costs.plain_fills import PlainFills, by_number
 from mechexo.value_classes import dataclass
 
+OF_THE_CLOCK = frozenset(
+    ("day", "week", "month", "weekday", "hour", "half_hour", "time_of_day", "hour_utc")
+)
+"""Dimensions that only a fill's time decides."""
+_MINUTE_US = 60_000_000
+_FEW_MINUTES = 8
 _MANY = 2**22
 """So many groups are not told apart in a table."""
 _SHORT_RUNS = 16
@@ -69,18 +77,60 @@ def runs_of(
 def _keys(
     fills: pl.DataFrame, plain: PlainFills, symbols: tuple[str, ...], question: Question
 ) -> list[Key]:
-    others = tuple(name for name in question.dimensions if name != "symbol")
+    minutes = _Minutes.of(fills, question.rules)
+    timed = () if minutes is None else tuple(OF_THE_CLOCK.intersection(question.dimensions))
+    others = tuple(name for name in question.dimensions if name not in ("symbol", *timed))
     keyed = keys_of_fills(fills, others, question.rules)
     found = []
     for name in question.dimensions:
         if name == "symbol":
             values = pl.Series(key(name), symbols, dtype=pl.String).cast(pl.Categorical)
             found.append(Key(name, values, plain.numbers))
+            continue
+        if minutes is not None and name in timed:
+            values, numbers = minutes.numbered(name, question.rules)
         else:
             values, numbers = _numbered(keyed[key(name)])
-            own = None if numbers is None else numbers.take(plain.places)
-            found.append(Key(name, values, own))
+        own = None if numbers is None else numbers.take(plain.places)
+        found.append(Key(name, values, own))
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Minutes:
+    """The minutes of fills that come in the order of time: what the clock says of one of a minute
+    it says of all, and of a day's it need not be asked as often as there are fills."""
+
+    moments: pl.DataFrame
+    """ts of the first fill of each minute that has any."""
+    lengths: Array
+    """How many each has."""
+
+    @classmethod
+    def of(cls, fills: pl.DataFrame, rules: Grouping) -> _Minutes | None:
+        """None where there are hardly more fills than minutes, or a day may begin within one."""
+        came = fills["ts"].to_physical().to_numpy()
+        ends = fills["ts"][0], fills["ts"][-1]
+        minutes = np.arange(came[0] // _MINUTE_US * _MINUTE_US, came[-1] + 1, _MINUTE_US)
+        if len(minutes) * _FEW_MINUTES > len(came) or not _on_whole_minutes(ends, rules):
+            return None
+        if not fills["ts"].is_sorted():
+            return None
+        starts = came.searchsorted(minutes)
+        starts = starts[np.append(True, starts[1:] != starts[:-1])]
+        return cls(fills.select("ts")[starts], np.diff(starts, append=len(came)))
+
+    def numbered(self, name: str, rules: Grouping) -> tuple[pl.Series, Array | None]:
+        """As `_numbered`, of all fills."""
+        values, numbers = _numbered(keys_of_fills(self.moments, (name,), rules)[key(name)])
+        return values, None if numbers is None else numbers.repeat(self.lengths)
+
+
+def _on_whole_minutes(ends: tuple[datetime, datetime], rules: Grouping) -> bool:
+    clocks = [each.astimezone(ZoneInfo(rules.zone)) for each in ends]
+    shifts = [each.utcoffset() or timedelta(0) for each in clocks]
+    starts = timedelta(seconds=rules.day_starts.second, microseconds=rules.day_starts.microsecond)
+    return not any(each % timedelta(minutes=1) for each in (*shifts, starts))
 
 
 def _numbered(column: pl.Series) -> tuple[pl.Series, Array | None]:

@@ -54,12 +54,10 @@ class Quotes:
     def has(self, numbers: pl.Series) -> pl.Series:
         """Whether each of a few symbols, by their numbers, has quotes."""
         numbers = numbers.cast(pl.Int64)
-        first, end = (
-            self.frame["sid"].set_sorted().search_sorted(numbers, side)
-            for side in ("left", "right")
-        )
-        own = first < end
-        return own if self.later is None else own | numbers.is_in(self.later["sid"].implode())
+        if self.later is None:
+            return numbers.is_in(self.seen().implode())
+        known = numbers.is_in(self.later["sid"].implode())
+        return known if known.all() else known | numbers.is_in(self.frame["sid"].implode())
 
     def ends(self) -> pl.DataFrame:
         """The last moment of every symbol that has quotes: sid, end."""
