@@ -1,28 +1,15 @@
-"""Plain fills that wait for their second look: whole and in order, in memory and on the disk; and
-the library that they are arrays of."""
+"""Plain fills that wait for their second look: whole and in order, in memory and on the disk."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from mechexo.costs.plain_ledger import PlainRows, PlainSpool
-from support.program import environment
 
 pytestmark = pytest.mark.slow
-
-LOADED = """
-import os, sys
-from pathlib import Path
-from mechexo.costs.numpy_loading import load_numpy
-load_numpy()
-threads = len(list(Path("/proc/self/task").iterdir()))
-print("numpy" in sys.modules, threads, os.environ.get("OPENBLAS_NUM_THREADS"))
-"""
 
 
 def rows(first: int, count: int) -> PlainRows:
@@ -48,24 +35,3 @@ def test_rows_come_back_in_order_whether_they_fitted_into_memory_or_not(
         assert [lists(each) for each in spool] == [lists(each) for each in days]
     spool.close()
     assert not list(tmp_path.rglob("*.arrow"))
-
-
-def loaded(**words: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-c", LOADED],
-        env=environment(words),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return done.stdout.strip()
-
-
-def test_numpy_is_loaded_with_one_thread_and_the_environment_is_left_as_it_was() -> None:
-    assert loaded() == "True 1 None"
-
-
-@pytest.mark.parametrize("name", ["OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"])
-def test_threads_that_the_environment_asks_for_are_left_to_it(name: str) -> None:
-    told = loaded(**{name: "2"}).split()
-    assert told[0] == "False"

@@ -94,8 +94,10 @@ def costs(
     commission.
     """
     from mechexo.costs.array_memory import keep_array_memory
+    from mechexo.costs.loading import load_polars
 
     keep_array_memory()
+    load_polars()
     if ctx.invoked_subcommand is not None:
         _refuse_lost_options(ctx)
         return None

@@ -139,9 +139,9 @@ def plan(
     from mechexo.costs.engine_fills import fills_of_period
     from mechexo.costs.engine_quotes import Ends, QuotesByDay, parts_of
     from mechexo.costs.fills import TAGS
+    from mechexo.costs.loading import load_numpy
     from mechexo.costs.markouts import horizon_label
     from mechexo.costs.merging import Question
-    from mechexo.costs.numpy_loading import load_numpy
     from mechexo.costs.sources.columns import (
         BAR_COLUMNS,
         FILL_COLUMNS,

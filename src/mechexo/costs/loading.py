@@ -1,0 +1,58 @@
+"""Loading the libraries of frames and arrays as suits a process that computes costs."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+_NO_THREADS = {"OPENBLAS_NUM_THREADS": "1"}
+_ASKED = frozenset({*_NO_THREADS, "OMP_NUM_THREADS", "GOTO_NUM_THREADS"})
+_NO_HUGE_PAGES = {"NUMPY_MADVISE_HUGEPAGE": "0"}
+_ONE_STORE = {
+    "_RJEM_MALLOC_CONF": "narenas:1,dirty_decay_ms:2000,muzzy_decay_ms:2000,oversize_threshold:0"
+}
+
+
+def load_numpy() -> None:
+    """Loads NumPy without what it does for larger and fewer arrays than ours, where it is not
+    loaded yet and the environment asks for nothing else.
+
+    OpenBLAS starts threads for linear algebra with the library, and they look for work by spinning:
+    80 ms of the processor while the first days wait for it. NumPy asks for huge pages for arrays of
+    4 MB; where the kernel has none ready it puts some together meanwhile, which takes 7 ms of a
+    day's 130 when two threads do it.
+    """
+    if "numpy" in sys.modules:
+        return
+    threads = {} if _ASKED.intersection(os.environ) else _NO_THREADS
+    with _said({**threads, **_NO_HUGE_PAGES}):
+        import numpy  # noqa: F401 - for those who import it after us
+
+
+def load_polars() -> None:
+    """Loads Polars so that its memory is used again, where it is not loaded yet and the environment
+    asks for nothing else.
+
+    Its allocator keeps a store for each thread, and gives larger pieces back to the kernel at once.
+    Days lie in one piece a column, and the next day needs as much: that from one store takes a
+    twentieth off the processor's time of `mechexo costs`, and some of its memory too.
+    """
+    if "polars" in sys.modules:
+        return
+    with _said(_ONE_STORE):
+        import polars  # noqa: F401 - likewise
+
+
+@contextmanager
+def _said(words: Mapping[str, str]) -> Iterator[None]:
+    """Inside, the environment has these variables too, unless it has others of their names."""
+    ours = {name: value for name, value in words.items() if name not in os.environ}
+    os.environ.update(ours)
+    try:
+        yield
+    finally:
+        # Programs that this one starts choose for themselves.
+        for name in ours:
+            del os.environ[name]
