@@ -48,11 +48,14 @@ def load_polars() -> None:
 @contextmanager
 def _said(words: Mapping[str, str]) -> Iterator[None]:
     """Inside, the environment has these variables too, unless it has others of their names."""
-    ours = {name: value for name, value in words.items() if name not in os.environ}
-    os.environ.update(ours)
+    before = {name: os.environ.get(name) for name in words}
+    os.environ.update({name: words[name] for name, value in before.items() if not value})
     try:
         yield
     finally:
         # Programs that this one starts choose for themselves.
-        for name in ours:
-            del os.environ[name]
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
