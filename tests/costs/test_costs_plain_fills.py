@@ -24,7 +24,15 @@ from costs.engine_desks import (
     hold_alike,
 )
 from costs.store_rows import MIDNIGHT, QUOTES, Row, numbered
-from mechexo.costs import day_pricing, plain_fills, plain_keys, plain_looks, plain_sums
+from mechexo.costs import (
+    bucket_table,
+    day_pricing,
+    matching,
+    plain_fills,
+    plain_keys,
+    plain_looks,
+    plain_sums,
+)
 from mechexo.costs.buckets import COARSE, FINE, bucket, bucket_numbers, coarser, coarser_numbers
 from mechexo.costs.day_pricing import DayPart
 from mechexo.costs.day_report import plan, report_by_days
@@ -65,6 +73,7 @@ def with_venues(frame: pl.DataFrame) -> pl.DataFrame:
     st.integers(1, 4),
     st.sampled_from([0, 2**22]),
     st.sampled_from([0, 16, 10**9]),
+    st.booleans(),
 )
 def test_neither_cuts_nor_orders_nor_tables_change_a_figure(
     tmp_path: Path,
@@ -73,6 +82,7 @@ def test_neither_cuts_nor_orders_nor_tables_change_a_figure(
     at_once: int,
     many: int,
     short: int,
+    asked_each: bool,
 ) -> None:
     desk = desk_with(tmp_path / "desk", with_venues(fills(rows)), market)
     whole = report(desk, start=START, end=END, by=PLAIN)
@@ -82,7 +92,11 @@ def test_neither_cuts_nor_orders_nor_tables_change_a_figure(
         for module in (plain_sums, plain_looks):
             patch.setattr(module, "_MANY", many)
         patch.setattr(plain_keys, "_SHORT_RUNS", short)
-        patch.setattr(plain_fills, "_FIT_16_BITS", many and 65_535)
+        patch.setattr(matching, "_FIT_16_BITS", many and 65_535)
+        # Minutes asked once and tables of all buckets: always, and never.
+        patch.setattr(plain_keys, "_FEW_MINUTES", 10**9 if asked_each else 0)
+        patch.setattr(plain_sums, "_SPARSE", 10**9 if asked_each else 0)
+        patch.setattr(bucket_table, "_PLACES_A_ROW", 0 if asked_each else 10**9)
         hold_alike(whole, report_by_days(desk, start=START, end=END, by=PLAIN))
 
 

@@ -69,8 +69,10 @@ def covered(
         rejected: fill_id, ts, symbol and reason of the rows that are no fills.
         unrated: as `unrated_among` gives them, of those in the figures.
     """
-    unpriced = outside.filter(~pl.col("suspect"))
-    suspects = outside.filter(pl.col("suspect"))
+    unpriced = suspects = outside
+    if not outside.is_empty():
+        unpriced = outside.filter(~pl.col("suspect"))
+        suspects = outside.filter(pl.col("suspect"))
     counts = {name: sources.get(name, 0) for name in SOURCES}
     fills = sum(counts.values())
     unrated_by = _counted(unrated["unrated_currency"])

@@ -78,21 +78,24 @@ def _keys(
     fills: pl.DataFrame, plain: PlainFills, symbols: tuple[str, ...], question: Question
 ) -> list[Key]:
     minutes = _Minutes.of(fills, question.rules)
-    timed = () if minutes is None else tuple(OF_THE_CLOCK.intersection(question.dimensions))
-    others = tuple(name for name in question.dimensions if name not in ("symbol", *timed))
-    keyed = keys_of_fills(fills, others, question.rules)
+    names = [name for name in question.dimensions if name != "symbol"]
+    timed = [name for name in names if minutes is not None and name in OF_THE_CLOCK]
+    numbered: dict[str, tuple[pl.Series, Array | None]] = {}
+    if minutes is not None and timed:
+        numbered |= minutes.numbered(tuple(timed), question.rules)
+    others = tuple(name for name in names if name not in timed)
+    if others:
+        keyed = keys_of_fills(fills, others, question.rules)
+        numbered |= {name: _numbered(keyed[key(name)]) for name in others}
     found = []
     for name in question.dimensions:
         if name == "symbol":
             values = pl.Series(key(name), symbols, dtype=pl.String).cast(pl.Categorical)
             found.append(Key(name, values, plain.numbers))
-            continue
-        if minutes is not None and name in timed:
-            values, numbers = minutes.numbered(name, question.rules)
         else:
-            values, numbers = _numbered(keyed[key(name)])
-        own = None if numbers is None else numbers.take(plain.places)
-        found.append(Key(name, values, own))
+            values, numbers = numbered[name]
+            own = None if numbers is None else numbers.take(plain.places)
+            found.append(Key(name, values, own))
     return found
 
 
@@ -120,10 +123,14 @@ class _Minutes:
         starts = starts[np.append(True, starts[1:] != starts[:-1])]
         return cls(fills.select("ts")[starts], np.diff(starts, append=len(came)))
 
-    def numbered(self, name: str, rules: Grouping) -> tuple[pl.Series, Array | None]:
-        """As `_numbered`, of all fills."""
-        values, numbers = _numbered(keys_of_fills(self.moments, (name,), rules)[key(name)])
-        return values, None if numbers is None else numbers.repeat(self.lengths)
+    def numbered(self, names: By, rules: Grouping) -> dict[str, tuple[pl.Series, Array | None]]:
+        """As `_numbered`, of all fills, by dimension."""
+        keyed = keys_of_fills(self.moments, names, rules)
+        found = {name: _numbered(keyed[key(name)]) for name in names}
+        return {
+            name: (values, None if numbers is None else numbers.repeat(self.lengths))
+            for name, (values, numbers) in found.items()
+        }
 
 
 def _on_whole_minutes(ends: tuple[datetime, datetime], rules: Grouping) -> bool:

@@ -13,6 +13,7 @@ bid_size, ask_size (Float64). An exchange day is a calendar day of the exchange'
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
@@ -54,6 +55,7 @@ ORDER = ("sid", "ts", "seq")
 _FACTS = "mechexo.ticks"
 """The key of a day's facts in the metadata of its file."""
 _DAY = timedelta(days=1)
+_FEW_DAYS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,12 +209,19 @@ class TickStore:
             return self._facts_of(self.day_files())
         # No zone's days are further than one from those of UTC.
         first, last = window.start.date() - 2 * _DAY, window.end.date() + 2 * _DAY
-        near = {day: path for day, path in self.day_files().items() if first <= day <= last}
         return {
             day: facts
-            for day, facts in self._facts_of(near).items()
+            for day, facts in self._facts_of(self._files_between(first, last)).items()
             if facts.first < window.end and facts.last >= window.start
         }
+
+    def _files_between(self, first: date, last: date) -> dict[date, Path]:
+        days = (last - first).days + 1
+        if days > _FEW_DAYS:
+            return {day: path for day, path in self.day_files().items() if first <= day <= last}
+        # To look for a few takes less than to look through the years.
+        wanted = (first + number * _DAY for number in range(days))
+        return {day: path for day in wanted if os.path.isfile(path := self.path(day))}  # noqa: PTH113
 
     def _facts_of(self, files: Mapping[date, Path]) -> dict[date, DayFacts]:
         listed = self.manifest()
@@ -256,10 +265,11 @@ class TickStore:
         inside = tuple(self.days(window).values())
         if not inside and not self.day_files():
             raise empty(self.folder)
-        nothing = pl.DataFrame(schema={name: COLUMNS[name] for name in ALWAYS})
         parts = [self._day(facts.day, facts, window) for facts in inside]
         table = self.symbols(inside)
-        rows = pl.concat(parts or [nothing])
+        if not parts:
+            parts = [pl.DataFrame(schema={name: COLUMNS[name] for name in ALWAYS})]
+        rows = pl.concat(parts)
         highest = rows["sid"].max()
         if isinstance(highest, int) and highest >= len(table):
             raise damaged(self.folder / "symbols.json", IndexError(f"no symbol {highest}"))
