@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from collections.abc import Callable
 from datetime import timedelta
@@ -11,7 +12,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mechexo.clock import VirtualClock
+from mechexo.desk import Desk
 from mechexo.security import operations as security
+from mechexo.security.values import Token
 from mechexo.server.limits import BURST_S, RateLimit
 from support.application import Application
 from support.serving import alert, bearer, token
@@ -165,3 +168,24 @@ async def test_the_last_use_of_a_token_is_remembered(application: Make, clock: o
     (used,) = app.serving.admission.take_used().items()
     assert used == (security.list_tokens(app.desk)[0].id, app.desk.clock.now())
     assert app.serving.admission.take_used() == {}
+
+
+async def test_requests_of_one_moment_look_their_token_up_once_and_later_ones_again(
+    application: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = application()
+    client = app.client()
+    looked_up: list[str] = []
+    stored = security.stored
+
+    def counted(desk: Desk, handle: str) -> tuple[Token, str] | None:
+        looked_up.append(handle)
+        return stored(desk, handle)
+
+    monkeypatch.setattr(security, "stored", counted)
+    answers = await asyncio.gather(*(client.get("/api/v1/alerts") for _ in range(5)))
+    assert {each.status_code for each in answers} == {200}
+    assert len(looked_up) == 1
+    security.revoke_token(app.desk, "test")
+    assert (await client.get("/api/v1/alerts")).status_code == 401
+    assert len(looked_up) == 2

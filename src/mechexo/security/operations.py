@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from mechexo.desk import Desk
 
 _SECRET_BYTES = 32
+
+Look = Callable[["Desk", str], tuple[Token, str] | None]
+"""Finds a token and its digest by its handle."""
 
 
 def create_token(
@@ -100,15 +103,26 @@ def in_use(desk: Desk) -> tuple[Token, ...]:
     return tuple(each for each in records.every(desk.state) if not tokens.why_spent(each, now))
 
 
-def authenticate(desk: Desk, shown: str, scope: Scope) -> Token:
+def stored(desk: Desk, handle: str) -> tuple[Token, str] | None:
+    """The token with this handle, and its digest."""
+    return records.by_handle(desk.state, handle)
+
+
+def authenticate(desk: Desk, shown: str, scope: Scope, look: Look = stored) -> Token:
     """The token that was shown, if it counts and has the scope.
+
+    Args:
+        desk: whose tokens.
+        shown: the text of it.
+        scope: what it is wanted for.
+        look: finds a token by its handle.
 
     Raises:
         TokenRefusedError: it is not known, revoked or expired.
         NotAllowedError: it lacks the scope.
     """
     handle = tokens.handle_of(shown)
-    found = records.by_handle(desk.state, handle) if handle else None
+    found = look(desk, handle) if handle else None
     # Compared also when there is nothing to compare with: how long it takes tells nothing.
     same = tokens.is_same(shown, found[1] if found else tokens.NO_DIGEST)
     if found is None or not same:

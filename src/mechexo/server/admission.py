@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import threading
@@ -29,6 +30,8 @@ class Admission:
         self._lock = threading.Lock()
         self._used: dict[int, datetime] = {}
         self._acting: dict[tuple[str, Scope], Desk] = {}
+        self._found: dict[str, tuple[Token, str] | None] = {}
+        """What was looked up in this round of the loop, by handle."""
 
     def admit(self, request: Request, scope: Scope) -> Desk:
         """The desk as the request's token acts on it.
@@ -37,7 +40,7 @@ class Admission:
             TokenRefusedError, NotAllowedError: it shows no token that counts for this.
             RequestError: the token has made too many requests (429).
         """
-        token = security.authenticate(self._desk, shown_token(request), scope)
+        token = security.authenticate(self._desk, shown_token(request), scope, self._look)
         self._count(token)
         if (acting := self._acting.get((token.name, scope))) is None:
             acting = security.acting_as(self._desk, token, scope)
@@ -49,6 +52,18 @@ class Admission:
         with self._lock:
             used, self._used = self._used, {}
         return used
+
+    def _look(self, desk: Desk, handle: str) -> tuple[Token, str] | None:
+        """As `security.stored`, once for all requests that are answered in one round of the loop.
+
+        In a storm a look takes as long as to read an alert. The others of its round had come before
+        it was taken: one that is sent when a token has been revoked is read in a later round.
+        """
+        if not self._found:
+            asyncio.get_running_loop().call_soon(self._found.clear)
+        if handle not in self._found:
+            self._found[handle] = security.stored(desk, handle)
+        return self._found[handle]
 
     def _count(self, token: Token) -> None:
         with self._lock:
