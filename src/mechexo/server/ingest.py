@@ -45,6 +45,10 @@ class IngestLimits:
     retry_after_s: int = 2
 
 
+_ENOUGH = 16
+"""With so many requests the writer begins, whatever else comes at that moment."""
+
+
 @dataclass(slots=True)
 class _Waiting:
     said: tuple[Observation, ...]
@@ -90,7 +94,8 @@ class Ingest:
         """Queues what one request brings: all of it is taken in, or nothing.
 
         `soon` calls what it is given when all that came at this moment is submitted too (a loop's
-        `call_soon`): then all of it is one transaction. Without it the writer begins at once.
+        `call_soon`): then all of it is one transaction, unless it is so much that the writer may
+        begin with what there is while the rest is read. Without it the writer begins at once.
 
         Raises:
             RequestError: too much waits already (429), or the server ends (503).
@@ -108,7 +113,7 @@ class Ingest:
             waiting = _Waiting(tuple(said), time.monotonic())
             self._queue.append(waiting)
             self._observations += len(said)
-            if soon is None:
+            if soon is None or len(self._queue) == _ENOUGH:
                 self._changed.notify()
             elif not self._wakes_soon:
                 self._wakes_soon = True
