@@ -38,7 +38,7 @@ from mechexo.costs.loading import load_numpy
 {call}
 load_numpy()
 import numpy
-print(faults_of(lambda: numpy.ones(2**21)))
+print(faults_of(lambda: numpy.ones(2**20)))
 """
 LEFT = """
 import os, sys
@@ -46,7 +46,7 @@ from mechexo.costs.loading import load_polars
 load_polars()
 print("polars" in sys.modules, os.environ.get("_RJEM_MALLOC_CONF"))
 """
-PAGES = 2**21 * 8 // 4096
+PAGES = 2**20 * 8 // 4096
 
 
 def said(program: str, **words: str) -> str:

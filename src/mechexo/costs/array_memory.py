@@ -13,11 +13,11 @@ import sys
 
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -2, -3, -8
 """Their numbers in the C library's malloc.h."""
-_KEPT = {_TRIM_THRESHOLD: 2**28, _TOP_PAD: 2**24, _MMAP_THRESHOLD: 2**25, _ARENA_MAX: 1}
+_KEPT = {_TRIM_THRESHOLD: 2**26, _TOP_PAD: 2**22, _MMAP_THRESHOLD: 2**24, _ARENA_MAX: 1}
 
 
 def keep_array_memory() -> None:
-    """For a process that computes and ends: keeps for the next array what one leaves, up to 256 MB
+    """For a process that computes and ends: keeps for the next array what one leaves, up to 64 MB
     beyond what is used. To be called before Polars is loaded, which starts threads."""
     if sys.platform != "linux":
         return

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 LEDGER_SHARE = 8
 """The part of the memory in which fills wait for the second look; the others wait on the disk."""
-_MERGED_AT_ONCE = 32
+_MERGED_AT_ONCE = 16
 """How many parts of days wait until they are merged."""
 _ASIDE_AT_ONCE = 100_000
 """How many fills that were set aside wait until they are looked at."""

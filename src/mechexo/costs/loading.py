@@ -10,9 +10,7 @@ from contextlib import contextmanager
 _NO_THREADS = {"OPENBLAS_NUM_THREADS": "1"}
 _ASKED = frozenset({*_NO_THREADS, "OMP_NUM_THREADS", "GOTO_NUM_THREADS"})
 _NO_HUGE_PAGES = {"NUMPY_MADVISE_HUGEPAGE": "0"}
-_ONE_STORE = {
-    "_RJEM_MALLOC_CONF": "narenas:1,dirty_decay_ms:2000,muzzy_decay_ms:2000,oversize_threshold:0"
-}
+_ONE_STORE = {"_RJEM_MALLOC_CONF": "narenas:1,dirty_decay_ms:1000,muzzy_decay_ms:1000"}
 
 
 def load_numpy() -> None:
