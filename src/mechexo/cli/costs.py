@@ -93,14 +93,14 @@ def costs(
     Positive hurts. Slippage is against the mid and contains the spread; total is slippage plus
     commission.
     """
+    if ctx.invoked_subcommand is not None:
+        _refuse_lost_options(ctx)
+        return None
     from mechexo.costs.array_memory import keep_array_memory
     from mechexo.costs.loading import load_polars
 
     keep_array_memory()
     load_polars()
-    if ctx.invoked_subcommand is not None:
-        _refuse_lost_options(ctx)
-        return None
     from mechexo.costs import results
     from mechexo.costs.period import read_period
 
