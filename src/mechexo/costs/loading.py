@@ -10,7 +10,8 @@ from contextlib import contextmanager
 _NO_THREADS = {"OPENBLAS_NUM_THREADS": "1"}
 _ASKED = frozenset({*_NO_THREADS, "OMP_NUM_THREADS", "GOTO_NUM_THREADS"})
 _NO_HUGE_PAGES = {"NUMPY_MADVISE_HUGEPAGE": "0"}
-_ONE_STORE = {"_RJEM_MALLOC_CONF": "narenas:1,dirty_decay_ms:1000,muzzy_decay_ms:1000"}
+_ALLOCATOR = "_RJEM_MALLOC_CONF"
+_ONE_STORE = "narenas:1,dirty_decay_ms:1000,muzzy_decay_ms:1000"
 
 
 def load_numpy() -> None:
@@ -25,29 +26,33 @@ def load_numpy() -> None:
     if "numpy" in sys.modules:
         return
     threads = {} if _ASKED.intersection(os.environ) else _NO_THREADS
-    with _said({**threads, **_NO_HUGE_PAGES}):
+    pages = {} if _NO_HUGE_PAGES.keys() & os.environ.keys() else _NO_HUGE_PAGES
+    with _said({**threads, **pages}):
         import numpy  # noqa: F401 - for those who import it after us
 
 
 def load_polars() -> None:
-    """Loads Polars so that its memory is used again, where it is not loaded yet and the environment
-    asks for nothing else.
+    """Loads Polars so that its memory is used again, where it is not loaded yet.
 
-    Its allocator keeps a store for each thread, and gives larger pieces back to the kernel at once.
+    What the environment asks of its allocator comes last and so counts: also what Polars leaves
+    there for programs that are started by one that has loaded it.
+
+    The allocator keeps a store for each thread, and gives larger pieces back to the kernel at once.
     Days lie in one piece a column, and the next day needs as much: that from one store takes a
     twentieth off the processor's time of `mechexo costs`, and some of its memory too.
     """
     if "polars" in sys.modules:
         return
-    with _said(_ONE_STORE):
+    asked = os.environ.get(_ALLOCATOR)
+    with _said({_ALLOCATOR: f"{_ONE_STORE},{asked}" if asked else _ONE_STORE}):
         import polars  # noqa: F401 - likewise
 
 
 @contextmanager
 def _said(words: Mapping[str, str]) -> Iterator[None]:
-    """Inside, the environment has these variables too, unless it has others of their names."""
+    """Inside, the environment has these variables."""
     before = {name: os.environ.get(name) for name in words}
-    os.environ.update({name: words[name] for name, value in before.items() if not value})
+    os.environ.update(words)
     try:
         yield
     finally:
