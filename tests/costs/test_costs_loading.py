@@ -40,6 +40,12 @@ load_numpy()
 import numpy
 print(faults_of(lambda: numpy.ones(2**20)))
 """
+PLANNED = """
+import sys
+import mechexo.costs.day_report, mechexo.costs.day_sums, mechexo.costs.engine_fills
+import mechexo.costs.engine_quotes, mechexo.costs.markouts, mechexo.costs.merging
+print("numpy" in sys.modules)
+"""
 LEFT = """
 import os, sys
 from mechexo.costs.loading import load_polars
@@ -69,6 +75,10 @@ def test_threads_that_the_environment_asks_for_are_left_to_it(name: str) -> None
     loaded, threads, asked = said(LOADED, **{name: "2"}).split()
     assert (loaded, asked) == ("True", "2" if name.startswith("OPENBLAS") else "None")
     assert int(threads) == 2
+
+
+def test_what_a_plan_is_made_of_leaves_numpy_to_be_loaded_our_way() -> None:
+    assert said(PLANNED) == "False"
 
 
 def test_polars_is_loaded_and_programs_that_are_started_later_choose_for_themselves() -> None:

@@ -226,11 +226,9 @@ def _row(
     priced = sum(each["fills"] for each in counting)
     with_total = sum(each["fills"] for each in paying)
     notional = float(sum(each["notional"] for each in counting))
-    weights: dict[str, float] = {"slippage": notional}
-    weights["commission"] = weights["total"] = sum(each["notional"] for each in paying)
-    weights["spread"] = weights["beyond"] = sum(each["notional"] for each in spreading)
-    having = {**dict.fromkeys(PARTS, paying), "slippage": counting}
-    having["spread"] = having["beyond"] = spreading
+    having = {"commission": paying, "total": paying, "slippage": counting}
+    having |= {"spread": spreading, "beyond": spreading}
+    weights = {part: sum(each["notional"] for each in having[part]) for part in PARTS}
     cash = {
         part: sum(each[_AMOUNTS[part]] for each in having[part]) if having[part] else None
         for part in PARTS

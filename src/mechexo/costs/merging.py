@@ -17,7 +17,6 @@ from functools import lru_cache
 import polars as pl
 
 from mechexo.costs.aggregate import PARTS
-from mechexo.costs.bucket_table import added_in_table
 from mechexo.costs.buckets import FINE, bucket, coarser, fineness
 from mechexo.costs.dimensions import (
     SOURCES,
@@ -267,6 +266,8 @@ def merge(parts: Sequence[Partial], question: Question) -> Partial:
 
 def merged_buckets(buckets: pl.DataFrame, by: By) -> pl.DataFrame:
     """Buckets of fewer dimensions, or of more fills."""
+    from mechexo.costs.bucket_table import added_in_table  # NumPy: see `costs.loading`
+
     fixed, varied = _fixed(buckets, [OF_SLIPPAGE])
     keys = [*keys_of(by), *varied]
     found = added_in_table(buckets, keys)

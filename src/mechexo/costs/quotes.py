@@ -54,10 +54,11 @@ class Quotes:
     def has(self, numbers: pl.Series) -> pl.Series:
         """Whether each of a few symbols, by their numbers, has quotes."""
         numbers = numbers.cast(pl.Int64)
-        if self.later is None:
-            return numbers.is_in(self.seen().implode())
-        known = numbers.is_in(self.later["sid"].implode())
-        return known if known.all() else known | numbers.is_in(self.frame["sid"].implode())
+        if self.later is not None:
+            known = numbers.is_in(self.later["sid"].implode())
+            if known.all():
+                return known
+        return numbers.is_in(self.seen().implode())
 
     def ends(self) -> pl.DataFrame:
         """The last moment of every symbol that has quotes: sid, end."""
