@@ -32,6 +32,7 @@ from mechexo.desk import Desk
 from mechexo.errors import UnreachableError
 from mechexo_tui.costs_apart import CostsApart, Done, Job, Looked, Priced, Reported, receive, send
 from mechexo_tui.costs_server import Server, serve
+from support.processes import has_ended
 
 pytestmark = pytest.mark.slow
 
@@ -320,7 +321,7 @@ def test_it_ends_with_a_console_that_is_killed(costs_desk: Desk, tmp_path: Path)
     (child,) = psutil.Process(console.pid).children()
     console.send_signal(signal.SIGKILL)
     console.wait()
-    wait_until(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE)
+    wait_until(lambda: has_ended(child))
     console.stdout.close()
 
 

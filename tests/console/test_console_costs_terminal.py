@@ -11,6 +11,7 @@ import pytest
 
 from console.costs_desk import costs_desk
 from mechexo.desk import Desk
+from support.processes import has_ended
 from support.pseudo_terminal import COLOUR_CODES, PseudoTerminal, plain
 
 PROGRAM = """
@@ -64,7 +65,7 @@ def test_leaving_takes_the_process_apart_along(desk: Desk) -> None:
         terminal.send("\x03")
         assert terminal.ended_within(5.0) is not None
         deadline = time.monotonic() + 5.0
-        while child.is_running() and child.status() != psutil.STATUS_ZOMBIE:
+        while not has_ended(child):
             assert time.monotonic() < deadline
             time.sleep(0.05)
 

@@ -16,6 +16,7 @@ import pytest
 from mechexo.runbook.step_output import StepOutput
 from mechexo.runbook.step_process import Ended, run
 from runbook.followed import PATIENCE_S, until
+from support.processes import gone
 
 pytestmark = pytest.mark.slow
 
@@ -49,10 +50,6 @@ def pid_in(file: Path) -> int:
     """The process number that a command wrote down."""
     until(lambda: file.exists() and file.read_text().strip())
     return int(file.read_text())
-
-
-def gone(pid: int) -> bool:
-    return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
 
 
 def test_a_command_ends_with_its_code_and_both_its_streams_in_order(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from mechexo.desk import Desk
 from mechexo.errors import BusyError, UsageError
 from mechexo.server.answers import RequestError
 from mechexo.server.ingest import Ingest, IngestLimits, observe
+from support.serving import until
 
 pytestmark = pytest.mark.slow
 
@@ -71,6 +72,17 @@ def test_what_comes_at_one_moment_of_a_loop_is_one_transaction(desk: Desk) -> No
         calls[-1]()
         assert again.result(30)[0].alert_id
     assert (len(calls), len(commits)) == (2, 2)
+
+
+def test_what_is_in_a_transaction_waits_until_that_is_on_disk(desk: Desk) -> None:
+    ingest = Ingest(desk)
+    with running(ingest):
+        with held(desk):
+            answers = [ingest.submit([said(str(number))]) for number in range(8)]
+            until(answers[0].running, "the transaction")
+            assert ingest.waiting == 8
+        assert all(answer.result(30)[0].alert_id for answer in answers)
+    assert ingest.waiting == 0
 
 
 def test_what_no_loop_wakes_the_writer_for_is_taken_in_at_the_end(desk: Desk) -> None:

@@ -70,6 +70,7 @@ class Ingest:
         self._limits = limits or IngestLimits()
         self._committed = committed
         self._queue: deque[_Waiting] = deque()
+        self._under_way = 0
         self._observations = 0
         self._changed = threading.Condition()
         self._ended = False
@@ -77,13 +78,13 @@ class Ingest:
 
     @property
     def waiting(self) -> int:
-        """How many requests wait for a transaction."""
-        return len(self._queue)
+        """How many requests wait for the disk: for a transaction, or in the one under way."""
+        return len(self._queue) + self._under_way
 
     @property
     def is_crowded(self) -> bool:
-        """Whether nearly as much waits as may."""
-        return self.waiting >= 0.8 * self._limits.requests
+        """Whether nearly as much waits for a transaction as may."""
+        return len(self._queue) >= 0.8 * self._limits.requests
 
     def submit(
         self,
@@ -107,7 +108,7 @@ class Ingest:
             if full or self._observations + len(said) > self._limits.observations:
                 raise RequestError(
                     429,
-                    f"{len(self._queue)} requests wait for the disk already; come again",
+                    f"{self.waiting} requests wait for the disk already; come again",
                     retry_after_s=self._limits.retry_after_s,
                 )
             waiting = _Waiting(tuple(said), time.monotonic())
@@ -136,6 +137,7 @@ class Ingest:
         try:
             while batch := self._next_batch():
                 self._take_in(batch)
+                self._under_way = 0
         finally:
             self._desk.state.close()
 
@@ -155,6 +157,7 @@ class Ingest:
                     batch.append(waiting)
                     size += len(waiting.said)
                 if batch or self._ended:
+                    self._under_way = len(batch)
                     return batch
                 self._changed.wait()
 
