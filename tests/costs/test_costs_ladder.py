@@ -75,6 +75,22 @@ def test_without_a_quote_the_last_trade_is_the_reference_and_there_is_no_spread(
     assert row["reason"] is None
 
 
+@pytest.mark.parametrize("numbers", [[2, 1, None], [None, 2, 1], [2, None, 1]])
+def test_of_the_trades_of_one_moment_the_last_by_its_number_is_the_reference(
+    numbers: list[int | None],
+) -> None:
+    prices = {2: 101.0, 1: 100.0, None: 99.0}
+    trades = trades_frame(*((98, "AAA", prices[number]) for number in numbers))
+    trades = trades.with_columns(seq=pl.Series(numbers, dtype=pl.Int64))
+    assert one(fills_frame([BUY]), [], trades)["mid"] == 101.0
+
+
+def test_a_later_trade_is_the_reference_also_with_a_smaller_number() -> None:
+    trades = trades_frame((98, "AAA", 101.0), (97, "AAA", 100.0))
+    trades = trades.with_columns(seq=pl.Series([1, 2], dtype=pl.Int64))
+    assert one(fills_frame([BUY]), [], trades)["mid"] == 101.0
+
+
 def test_a_trade_of_the_fills_own_moment_may_be_the_fill_itself() -> None:
     trades = trades_frame((100, "AAA", 101.0))
     assert one(fills_frame([BUY]), [], trades)["ref_source"] == "none"

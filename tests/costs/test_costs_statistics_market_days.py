@@ -73,6 +73,13 @@ def test_trades_come_before_bars_and_bars_before_quotes() -> None:
     ]
 
 
+def test_a_day_closes_with_the_last_trade_of_its_last_moment_by_number() -> None:
+    trades = pl.DataFrame(
+        {"ts": moments(1, 1, 1), "symbol": "AAA", "price": [9.0, 11.0, 10.0], "seq": [None, 2, 1]}
+    )
+    assert daily_bars(Grouping(), trades=trades)["close"].to_list() == [11.0]
+
+
 def closes(prices: Sequence[float | None], volumes: Sequence[float | None]) -> pl.DataFrame:
     days = [date(2026, 3, 1) + timedelta(days=n) for n in range(len(prices))]
     return pl.DataFrame(

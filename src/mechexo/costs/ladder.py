@@ -25,7 +25,8 @@ def climbed(
 
     Args:
         matched: fills with bid, ask, mid, quote_age_us, ref_source and none_reason of their quotes.
-        trades: ts, symbol, price; optional seq. None: no such rung.
+        trades: ts, symbol, price; optional seq: of one moment, the last by it is the reference.
+            None: no such rung.
         bars: ts of the end, symbol, high and low, or close. None: no such rung.
         rule: ages and lag are those of quotes.
 
@@ -36,7 +37,7 @@ def climbed(
     frame = matched
     if trades is not None:
         price = pl.col("price")
-        usable = trades.filter(_valid(price)).select("ts", "symbol", ref=price)
+        usable = _by_seq(trades).filter(_valid(price)).select("ts", "symbol", ref=price)
         frame = _rung(frame, usable, "trade", rule, strictly=rule.strictly_before)
     if bars is not None:
         # A bar that ends at the fill's moment is over: nothing in it came after the fill.
@@ -44,6 +45,14 @@ def climbed(
     if "arrival_price" in frame.columns:
         frame = _taken(frame, _valid(pl.col("arrival_price")), "arrival", pl.col("arrival_price"))
     return _auctions(frame) if "auction" in frame.columns else frame
+
+
+def _by_seq(trades: pl.DataFrame) -> pl.DataFrame:
+    """Trades in the order of their numbers, those without one first, otherwise as they came: what
+    is sorted by its time afterwards keeps it among trades of one moment."""
+    if "seq" not in trades.columns or trades["seq"].is_sorted():
+        return trades
+    return trades.sort("seq", maintain_order=True, nulls_last=False)
 
 
 def _middles(bars: pl.DataFrame) -> pl.DataFrame:

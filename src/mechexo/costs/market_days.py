@@ -35,9 +35,9 @@ def daily_bars(
 
     Args:
         grouping: the rules of session days.
-        trades: ts (Datetime, UTC), symbol, price; optional size.
+        trades: ts (Datetime, UTC), symbol, price; optional size and seq.
         bars: ts of the end, symbol, close; optional volume.
-        quotes: ts, symbol, bid, ask.
+        quotes: ts, symbol, bid, ask; optional seq.
     """
     parts = []
     if trades is not None:
@@ -66,6 +66,8 @@ def _days(
     has_volume = volume is not None and volume in rows.columns
     amount = pl.col(volume) if has_volume and volume else pl.lit(None)
     known = (price > 0) & price.is_finite()
+    # Of one moment the last by its number closes the day; without numbers, the last that came.
+    order = [name for name in ("ts", "seq") if name in rows.columns]
     traded = pl.when(pl.col("volume").count() > 0).then(pl.col("volume").sum())
     return (
         rows.select(
@@ -74,8 +76,9 @@ def _days(
             session_date(grouping).alias("day"),
             pl.when(known).then(price).cast(pl.Float64).alias("close"),
             amount.cast(pl.Float64).alias("volume"),
+            *order[1:],
         )
-        .sort("ts", maintain_order=True)
+        .sort(order, maintain_order=True, nulls_last=False)
         .group_by("symbol", "day", maintain_order=True)
         .agg(pl.col("close").drop_nulls().last(), traded.alias("volume"))
     )
