@@ -41,7 +41,7 @@ def needed_mb(desk: Desk, start: datetime, end: datetime) -> int:
     fills = feed("fills", FILL_COLUMNS.with_tags(settings.tags), settings, desk.root)
     quotes = feed("quotes", QUOTE_COLUMNS, settings, desk.root)
     longest = max(settings.horizons, default=timedelta(0))
-    around = Window(day_start(desk, start - rule.usable_age), day_end(desk, end + longest))
+    around = Window(day_start(desk, start - rule.reach), day_end(desk, end + longest))
     asked = ((fills, Window(start, end), BYTES_A_FILL), (quotes, around, BYTES_A_QUOTE))
     for count in (_rows_at_most, _rows_of):
         needed = sum(_told(count, each, window) * size for each, window, size in asked) // 1_000_000

@@ -178,7 +178,7 @@ def plan(
         days, fills = found.result()
     longest = max(settings.horizons, default=timedelta(0))
     window = Window(
-        day_start(desk, start - rule.usable_age - timedelta(microseconds=rule.lag_us)),
+        day_start(desk, start - rule.reach),
         day_end(desk, end + longest),
     )
     quotes = by_window(feed("quotes", QUOTE_COLUMNS, settings, root), window, settings.workers)

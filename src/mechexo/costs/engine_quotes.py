@@ -116,7 +116,7 @@ class QuotesByDay:
 
     def _windows(self, day: Day, fills: pl.DataFrame, symbols: tuple[str, ...]) -> list[Window]:
         start, end = day_bounds(day.name, self.rule.zone)
-        reach = self.rule.usable_age + self.rule.lag_us * _US + (self.rule.venue_expiry or 0 * _US)
+        reach = self.rule.reach
         moments = fills["ts"]
         early = _names(fills["symbol"].filter(moments <= start + reach))
         late = _names(fills["symbol"].filter(moments >= end - self.longest))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 import polars as pl
@@ -39,10 +40,14 @@ class Quotes:
     of_fills: pl.Series | None = None
     """The number of the symbol of each fill that they were read for, null where there is none; None
     when that was not found out."""
+    newest: datetime | None = None
+    """The time of the newest quote where the last row is none, but the end of a venue's."""
 
     @property
     def newest_at(self) -> datetime | None:
-        """The time of the newest row."""
+        """The time of the newest quote."""
+        if self.newest is not None:
+            return self.newest
         newest = self.frame["ts"].max()
         return newest if isinstance(newest, datetime) else None
 
@@ -86,7 +91,10 @@ def normalise_quotes(
         frame = frame.with_columns(seq=pl.lit(None, dtype=pl.Int64))
     placed = frame.filter(pl.col("ts").is_not_null() & pl.col("symbol").is_not_null())
     consolidating = rule.venue_expiry is not None
-    if consolidating and "venue" not in frame.columns:
+    if consolidating and frame.is_empty():
+        # Without any row it is not known which columns there are: the store has none of that day.
+        placed = placed.with_columns(venue=pl.lit(None, dtype=pl.String))
+    elif consolidating and "venue" not in frame.columns:
         raise ConfigError(
             "[costs] venue_expiry is set, but the quotes have no column venue; "
             "map it in [costs.quote_columns], or take venue_expiry out"
@@ -104,9 +112,15 @@ def normalise_quotes(
         ask=pl.col("ask").cast(pl.Float64, strict=False),
     ).filter(pl.col("sid").is_not_null())
     ordered = in_order(typed)
-    if rule.venue_expiry is not None:
-        ordered = consolidated(ordered, rule.venue_expiry)
-    return ordered_quotes(ordered, symbols, rule, dropped=len(frame) - len(placed))
+    dropped = len(frame) - len(placed)
+    if rule.venue_expiry is None:
+        return ordered_quotes(ordered, symbols, rule, dropped=dropped)
+    together = consolidated(ordered, rule.venue_expiry)
+    newest = ordered["ts"].max()
+    return replace(
+        ordered_quotes(together, symbols, rule, dropped=dropped),
+        newest=newest if isinstance(newest, datetime) else None,
+    )
 
 
 @dataclass(frozen=True, slots=True)

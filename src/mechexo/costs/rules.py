@@ -47,6 +47,12 @@ class QuoteRule:
         """The oldest quote that is used at all, in microseconds."""
         return self.max_age_us * STALE_FACTOR
 
+    @property
+    def reach(self) -> timedelta:
+        """How long before a fill quotes can matter: the oldest that is used, and the venues' quotes
+        that stood with it. Whoever reads fewer prices some fills by where the period was cut."""
+        return self.usable_age + self.lag_us * _US + (self.venue_expiry or timedelta(0))
+
     def __str__(self) -> str:
         when = "strictly before" if self.strictly_before else "at or before"
         fresh, usable = format_duration(self.max_age), format_duration(self.usable_age)

@@ -154,10 +154,7 @@ def _priced(
     longest = max(settings.horizons, default=timedelta(0))
     # Whole days, so that a day's median spread does not depend on where the period was cut.
     window = Window(
-        day_start(
-            desk,
-            min(start - rule.usable_age - timedelta(microseconds=rule.lag_us), quotes_of[0]),
-        ),
+        day_start(desk, min(start - rule.reach, quotes_of[0])),
         day_end(desk, max(end + longest, quotes_of[1])),
         symbols,
     )
