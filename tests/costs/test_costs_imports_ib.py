@@ -14,6 +14,7 @@ from mechexo.costs.imports.checking import Checked
 from mechexo.costs.imports.ib_rows import DATE_ONLY, Account, read_trade
 from mechexo.costs.imports.values import (
     ImportedFill,
+    NoFill,
     Options,
     Parsed,
     RowError,
@@ -168,6 +169,58 @@ def test_a_row_that_cannot_be_taken_says_why(fields: dict[str, str], said: str) 
 def test_a_cancellation_takes_the_trade_that_it_names_back(fields: dict[str, str]) -> None:
     row = {**TRADE, **fields, "origTradeID": "77"}
     assert read_trade(row, Options(NEW_YORK), Account(None)) == TakenBack("ib:77")
+
+
+@pytest.mark.parametrize(
+    ("fields", "what"),
+    [
+        ({"transactionType": "BookTrade"}, "book entries"),
+        ({"transactionType": "BookTrade", "notes": "A"}, "assignments of options"),
+        ({"transactionType": "BookTrade", "notes": "Ex"}, "exercises of options"),
+        ({"transactionType": "BookTrade", "notes": "C;Ep"}, "expiries of options"),
+        ({"notes": "A;P"}, "assignments of options"),
+        ({"code": "O;MEx"}, "exercises of options"),
+        ({"notes": "GEA;"}, "exercises and assignments of options"),
+        ({"transactionType": "FracShare"}, "bookings of fractional shares"),
+        ({"transactionType": "FracShareCancel", "buySell": "SELL (Ca.)", "notes": "Ca"},
+         "bookings of fractional shares"),
+        ({"transactionType": "BookTrade", "notes": "A;Ca"}, "assignments of options"),
+        ({"transactionType": "BookTrade", "multiplier": "", "assetCategory": "OPT"},
+         "book entries"),
+    ],
+)  # fmt: skip
+def test_what_ib_only_books_is_no_fill(fields: dict[str, str], what: str) -> None:
+    found = read_trade({**TRADE, **fields}, Options(NEW_YORK), Account(None))
+    assert found == NoFill(what)
+
+
+@pytest.mark.parametrize("codes", ["", "P;", "L", "O;P", "RI;P", "AFx", "IA;FPA;ETF", "C;CD"])
+def test_a_trade_on_a_market_stays_a_fill_whatever_else_its_codes_say(codes: str) -> None:
+    assert trade(transactionType="ExchTrade", notes=codes).fill_id == "ib:1"
+
+
+def test_an_order_id_that_says_nothing_is_none() -> None:
+    assert trade(ibOrderID="0").order_id is None
+    assert trade(ibOrderID="--", orderID="4").order_id == "4"
+    assert trade(ibOrderID="5", orderID="4").order_id == "5"
+
+
+@pytest.mark.parametrize(
+    ("column", "cell", "what"),
+    [("TransactionType", "BookTrade", "book entries"),
+     ("Notes/Codes", "C;Ep", "expiries of options"), ("Code", "A", "assignments of options")],
+)  # fmt: skip
+def test_a_csv_with_what_ib_only_books_has_no_fill_of_it_either(
+    column: str, cell: str, what: str
+) -> None:
+    text = (
+        f"Symbol,DateTime,Buy/Sell,Quantity,TradePrice,CurrencyPrimary,TradeID,{column}\n"
+        "AAA,20260302;100000,BUY,1,2,USD,5,\n"
+        f"AAA,20260302;162000,BUY,1000,100,USD,6,{cell}\n"
+    )
+    _, parsed, found = understood(content(text), zone=NEW_YORK)
+    assert found.fills["fill_id"].to_list() == ["ib:5"]
+    assert parsed.no_fills == {what: 1}
 
 
 def test_a_corrected_trade_replaces_the_one_that_it_names() -> None:

@@ -3,6 +3,8 @@
 Signs are those of cash: a commission is negative when it is paid, and so are taxes. `dateTime`
 is the execution's; `orderTime` is the order's and no substitute for it. `fxRateToBase` leads to
 the account's base currency. A cancellation names the trade that it cancels in `origTradeID`.
+What IB books without a market (assignments, exercises, expiries, fractions of a share from a
+corporate action) stands among the trades; its price is no price that anybody got.
 """
 
 from __future__ import annotations
@@ -27,6 +29,13 @@ from mechexo.value_classes import dataclass
 BROKER = "Interactive Brokers"
 DATE_ONLY = "a date without a time cannot be matched with quotes (add dateTime to the query)"
 _CANCELLED, _CORRECTED = "TradeCancel", "TradeCorrect"
+_BOOKED = {"BookTrade": "book entries", "FracShare": "bookings of fractional shares",
+           "FracShareCancel": "bookings of fractional shares"}  # fmt: skip
+"""Types of transaction that happened in IB's books and on no market."""
+_OPTION_EVENTS = {"A": "assignments of options", "GEA": "exercises and assignments of options",
+                  "Ex": "exercises of options", "AEx": "exercises of options",
+                  "MEx": "exercises of options", "Ep": "expiries of options"}  # fmt: skip
+"""Codes of what becomes of an option without a trade; the price is the strike, or zero."""
 _DETAILS = ("", "EXECUTION")
 _TIME = re.compile(r"(\d{1,2}):?(\d{2}):?(\d{2})(?:\.\d+)?(?:\s*(\S+))?")
 _DATES = ("%Y%m%d", "%Y-%m-%d", "%d-%b-%y")
@@ -66,7 +75,12 @@ def read_trade(
     if detail not in _DETAILS:
         return NoFill(f"summaries ({detail.replace('_', ' ').lower()})")
     kind, original = row.get("transactionType", ""), row.get("origTradeID", "").strip()
-    if _is_cancellation(row, kind):
+    codes = _codes(row)
+    booked = next((_OPTION_EVENTS[code] for code in codes if code in _OPTION_EVENTS), None)
+    if booked or kind in _BOOKED:
+        # Also one that is cancelled or corrected: what it cancels was no fill either.
+        return NoFill(booked or _BOOKED[kind])
+    if kind == _CANCELLED or "(Ca.)" in row.get("buySell", "") or "Ca" in codes:
         if original in _NOTHING:
             raise RowError("a cancellation that does not name the trade it cancels")
         return TakenBack(f"ib:{original}")
@@ -89,24 +103,29 @@ def read_trade(
         strategy=text(row.get("orderReference")),
         venue=text(row.get("exchange")),
         broker=BROKER,
-        order_id=text(row.get("ibOrderID") or row.get("orderID")),
+        order_id=_first(row, "ibOrderID", "orderID"),
         order_type=text(row.get("orderType")),
         replaces=f"ib:{original}" if kind == _CORRECTED and original not in _NOTHING else None,
         tags=tags_of(row, options.tags),
     )
 
 
-def _is_cancellation(row: Mapping[str, str], kind: str) -> bool:
-    codes = re.split(r"[;,\s]+", row.get("notes", ""))
-    return kind == _CANCELLED or "(Ca.)" in row.get("buySell", "") or "Ca" in codes
+def _codes(row: Mapping[str, str]) -> list[str]:
+    """The codes of a trade, as a report of trades or of confirmations writes them: `A;P`."""
+    return re.split(r"[;,\s]+", f"{row.get('notes', '')};{row.get('code', '')}")
 
 
 def _fill_id(row: Mapping[str, str]) -> str:
-    for name in ("tradeID", "ibExecID", "execID", "transactionID"):
-        found = row.get(name, "").strip()
-        if found not in _NOTHING:
-            return f"ib:{found}"
-    raise RowError("no trade id (add tradeID to the query)")
+    found = _first(row, "tradeID", "ibExecID", "execID", "transactionID")
+    if found is None:
+        raise RowError("no trade id (add tradeID to the query)")
+    return f"ib:{found}"
+
+
+def _first(row: Mapping[str, str], *names: str) -> str | None:
+    """The first of these fields that says anything."""
+    stripped = (row.get(name, "").strip() for name in names)
+    return next((each for each in stripped if each not in _NOTHING), None)
 
 
 def _costs(row: Mapping[str, str], currency: str) -> tuple[Decimal | None, Decimal | None]:
