@@ -84,7 +84,7 @@ def test_messages_may_follow_each_other_without_a_line_between() -> None:
 
 @pytest.mark.parametrize(
     ("kind", "amount", "commission"),
-    [("1", "0.0035", 0.35), ("2", "0.05", 5.0005), ("3", "1.25", 1.25), ("3", "-0.2", -0.2),
+    [("1", "0.0035", 0.35), ("2", "0.0005", 5.0005), ("3", "1.25", 1.25), ("3", "-0.2", -0.2),
      ("6", "1", None), (None, "1", None)],
 )  # fmt: skip
 def test_a_commission_is_per_unit_in_percent_or_absolute(
@@ -94,7 +94,14 @@ def test_a_commission_is_per_unit_in_percent_or_absolute(
 
 
 def test_the_multiplier_of_a_contract_is_part_of_a_commission_in_percent() -> None:
-    assert costs(t12="0.05", t13="2", t231="50", t167="FUT")[0] == 250.025
+    assert costs(t12="0.0005", t13="2", t231="50", t167="FUT")[0] == 250.025
+
+
+def test_how_a_commission_in_percent_was_read_is_noted_where_there_is_one() -> None:
+    said = "commissions in percent (13=2) are read as FIX writes them: 12=0.05 is 5 %"
+    assert said in read(trade(), trade({17: "E2", 12: "0.0005", 13: "2"}))[0].notes
+    assert said not in read(trade(), trade({17: "E2", 12: "1", 13: "3"}))[0].notes
+    assert said not in read(trade({12: "1", 13: "2"})[:-20])[0].notes
 
 
 def test_miscellaneous_fees_and_taxes_are_summed_exactly() -> None:

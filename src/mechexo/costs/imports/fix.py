@@ -9,7 +9,7 @@ are UTC by the standard.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -76,12 +76,22 @@ def read(content: Content, options: Options) -> Parsed:
     Raises:
         ConfigError: the extra `fix` is not installed.
     """
+    messages = list(_messages(content.data))
     return parsed(
-        ((f"message no. {place}", each) for place, each in enumerate(_messages(content.data), 1)),
+        ((f"message no. {place}", each) for place, each in enumerate(messages, 1)),
         lambda message: _read(message, options.currency),
         options.tags,
-        [f"a fill without its currency (15) is taken to be in {options.currency}"],
+        _notes(messages, options),
     )
+
+
+def _notes(messages: Iterable[_Message], options: Options) -> list[str]:
+    notes = [f"a fill without its currency (15) is taken to be in {options.currency}"]
+    readable = (each for each in messages if not each.fault)
+    if any(text(each.get(12)) and each.get(13) == _PERCENT for each in readable):
+        # Some counterparties write 5 for 5 %; only a person can see that from the amounts.
+        notes.append("commissions in percent (13=2) are read as FIX writes them: 12=0.05 is 5 %")
+    return notes
 
 
 def _messages(data: bytes) -> Iterator[_Message]:
@@ -237,6 +247,7 @@ def _commission(message: _Message, price: Decimal, quantity: Decimal) -> Decimal
     multiplier = _multiplier(message)
     return {
         _PER_UNIT: written * quantity,
-        _PERCENT: written * quantity * price * multiplier / 100,
+        # The standard, on 12: a commission of 5 % is represented as .05.
+        _PERCENT: written * quantity * price * multiplier,
         _ABSOLUTE: written,
     }.get(kind or "")
