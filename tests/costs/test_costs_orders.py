@@ -56,8 +56,8 @@ def cost(
     as_of: datetime = at(100),
     session: Session = UTC_DAY,
     trades: pl.DataFrame | None = None,
+    rule: QuoteRule = QuoteRule(),
 ) -> tuple[OrderCost, ...]:
-    rule = QuoteRule()
     ids = pl.Series("order_id", [name for _, name in fills], dtype=pl.String)
     checked = normalise_fills(fills_frame([fill for fill, _ in fills]).with_columns(ids), "USD")
     frame = orders_frame(*orders)
@@ -148,6 +148,19 @@ def test_a_fill_without_a_reference_leaves_drift_and_slippage_unknown() -> None:
     assert found.unpriced_fills == 1
     assert (found.drift_ccy, found.slippage_ccy, found.total_ccy) == (None, None, None)
     assert found.delay_ccy == pytest.approx(70 * 0.2)
+
+
+def test_a_suspect_fill_leaves_drift_and_slippage_unknown_and_says_so() -> None:
+    suspect = Fill("g", at(30), "AAA", "buy", 30, 120.0, 1.0)
+    (found,) = cost([order()], [(FIRST, "o"), (suspect, "o")])
+    assert (found.drift_ccy, found.slippage_ccy, found.spread_ccy) == (None, None, None)
+    assert (found.total_ccy, found.total_bps, found.residual_ccy) == (None, None, None)
+    assert found.reason == "suspect fills: too far from the mid"
+    assert (found.unpriced_fills, found.sources) == (0, {"quote": 1, "suspect": 1})
+    assert found.fees_ccy == pytest.approx(2.0)
+    arrival = found.benchmarks["arrival"]
+    assert arrival.price == pytest.approx(100.2)
+    assert (arrival.slippage_bps, arrival.note) == (None, found.reason)
 
 
 def test_benchmarks_are_held_against_the_average_price() -> None:
@@ -249,7 +262,8 @@ def test_the_parts_are_paper_minus_actual_and_wagners_total(
         side=side, quantity=ordered, decision_at=at(1) if decided else None,
         arrival_at=at(2), end_at=at(10 * len(mids)),
     )  # fmt: skip
-    (found,) = cost([asked], [(fill, "o") for fill in fills], quotes)
+    none_is_suspect = QuoteRule(suspect_pct=100.0)
+    (found,) = cost([asked], [(fill, "o") for fill in fills], quotes, rule=none_is_suspect)
     if found.reason:
         assert "multiplier" in found.reason
         return

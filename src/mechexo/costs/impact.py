@@ -50,6 +50,7 @@ def sample_of_fills(priced: pl.DataFrame) -> pl.DataFrame:
         priced: fills as `costs.kernel.price_fills` gives them.
     """
     whole = pl.col("reason").is_null().all()
+    unpriced = (pl.col("ref_source") == "none").any()
     quoted = pl.col("spread_ccy").is_not_null().all()
     weight = pl.col("notional").sum()
     own = pl.coalesce("order_id", pl.format("fill {}", "fill_id"))
@@ -60,8 +61,10 @@ def sample_of_fills(priced: pl.DataFrame) -> pl.DataFrame:
             pl.col("quantity").sum(),
             actual_bps=pl.when(whole).then(1e4 * pl.col("slippage_ccy").sum() / weight),
             spread_bps=pl.when(whole & quoted).then(1e4 * pl.col("spread_ccy").sum() / weight),
-            reason=pl.when(~whole)
+            reason=pl.when(unpriced)
             .then(pl.lit("a fill has no reference"))
+            .when(~whole)
+            .then(pl.lit("a fill is suspect: too far from the mid"))
             .when(~quoted)
             .then(pl.lit("a fill's reference has no spread")),
         )

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from mechexo.costs.benchmarks import closing_mids, closing_moment, twap, vwap
+from mechexo.costs.dimensions import source
 from mechexo.costs.fills import BUY, SELL
 from mechexo.costs.kernel import match_quotes
 from mechexo.costs.quotes import Quotes
@@ -25,6 +26,9 @@ from mechexo.value_classes import dataclass
 
 TOLERANCE = 1e-9
 """The largest residual of an order, relative to what was paid and got for it."""
+
+SUSPECT = "suspect fills: too far from the mid"
+"""Why an order has no figures when the price of a fill, or its reference, can hardly be right."""
 
 PARTS = ("delay", "drift", "slippage", "spread", "beyond", "opportunity", "fees", "total")
 
@@ -171,6 +175,7 @@ def _by_order(priced: pl.DataFrame) -> dict[str, dict[str, Any]]:
             at_mid=(size * pl.col("mid")).sum(),
             priced_size=pl.when(pl.col("mid").is_not_null()).then(size).sum(),
             unpriced=pl.col("mid").null_count(),
+            suspect=pl.col("suspect").sum(),
             average=(pl.col("quantity") * pl.col("price")).sum() / pl.col("quantity").sum(),
             slippage=pl.col("slippage_ccy").sum(),
             spread=pl.col("spread_ccy").sum(),
@@ -184,7 +189,7 @@ def _by_order(priced: pl.DataFrame) -> dict[str, dict[str, Any]]:
             multiplier=pl.col("multiplier").first(),
             fx=pl.col("fx").last(),
             order_type=pl.col("order_type").first(),
-            sources=pl.col("ref_source"),
+            sources=source(),
         )
     )
     return {row["order_id"]: row for row in sums.iter_rows(named=True)}
@@ -240,7 +245,7 @@ def _order(
             for name, value in parts.items()
         },
         residual_ccy=residual,
-        benchmarks=_benchmarks(row, sign, average),
+        benchmarks=_benchmarks(row, fills, sign, average),
         reason="; ".join(missing),
         strategy=row["strategy"],
         broker=row["broker"],
@@ -298,9 +303,11 @@ def _parts(
     size = fills["size"] if fills else 0.0
     if row["decision_at"] is not None and arrival is not None and start is not None:
         parts["delay"] = sign * size * (arrival - start)
-    whole = fills is None or not fills["unpriced"]
-    if not whole:
+    whole = fills is None or not (fills["unpriced"] or fills["suspect"])
+    if fills and fills["unpriced"]:
         missing.append("fills without a reference")
+    if fills and fills["suspect"]:
+        missing.append(SUSPECT)
     if fills is None:
         parts |= dict.fromkeys(("drift", "slippage", "spread", "beyond", "fees"), 0.0)
     else:
@@ -363,7 +370,10 @@ def _residual(
 
 
 def _benchmarks(
-    row: Mapping[str, Any], sign: int | None, average: float | None
+    row: Mapping[str, Any],
+    fills: Mapping[str, Any] | None,
+    sign: int | None,
+    average: float | None,
 ) -> dict[str, BenchmarkCost]:
     covered = row["covered"]
     notes = {
@@ -381,6 +391,9 @@ def _benchmarks(
     }
     if row["benchmark_price"] is not None:
         prices["given"] = row["benchmark_price"]
+    if fills and fills["suspect"]:
+        # Its average is no price that was paid, as far as anybody can tell.
+        return {name: BenchmarkCost(price, None, SUSPECT) for name, price in prices.items()}
     found = {}
     for name, price in prices.items():
         usable = price is not None and price > 0 and average is not None and sign is not None

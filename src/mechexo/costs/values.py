@@ -297,7 +297,7 @@ class OrderCost:
     """F, in units."""
     fills: int
     unpriced_fills: int
-    """Fills without a reference: with any, drift and slippage are None."""
+    """Fills without a reference: with any, or with a suspect one, drift and slippage are None."""
     decided_at: datetime | None
     """None when no decision time is known: then D is A, and the delay is None, not zero."""
     arrival_at: datetime | None
@@ -336,4 +336,4 @@ class OrderCost:
     broker: str | None = None
     order_type: str | None = None
     sources: Mapping[str, int] = field(default_factory=dict)
-    """Its fills by ref_source."""
+    """Its fills by where the reference came from; a suspect one is `suspect`."""
