@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -140,10 +141,58 @@ def test_bybit_inverse_contracts_are_rejected() -> None:
 @pytest.mark.parametrize(
     ("pair", "quote"),
     [("BTCUSDT", "USDT"), ("XXBTZUSD", "USD"), ("XETHXXBT", "BTC"), ("ETHBTC", "BTC"),
-     ("SOLEUR", "EUR"), ("BNBFDUSD", "FDUSD"), ("USDT", None), ("FOOBAR", None)],
+     ("SOLEUR", "EUR"), ("BNBFDUSD", "FDUSD"), ("USDT", None), ("FOOBAR", None),
+     ("XBTZAUD", "AUD"), ("XLTCZUSD", "USD"), ("XTZUSD", "USD"), ("ETHXBT", "BTC")],
 )  # fmt: skip
 def test_a_pair_is_priced_in_its_second_coin(pair: str, quote: str | None) -> None:
     assert quote_of(pair) == quote
+
+
+@pytest.mark.parametrize(
+    "pair",
+    ["DOTUSD", "BNBUSD", "SHIBUSD", "ARBUSD", "BATUSD", "GRTUSD", "FETUSD", "APTUSD", "TRBUSD",
+     "USDTUSD", "TUSD", "1000SHIBUSD", "NEWCOINTUSD", "NEWCOINBUSD"],
+)  # fmt: skip
+def test_a_pair_of_a_coin_that_ends_like_a_stablecoin_begins_is_priced_in_dollars(
+    pair: str,
+) -> None:
+    assert quote_of(pair) == "USD"
+
+
+@pytest.mark.parametrize(
+    ("pair", "quote"),
+    [("BTCTUSD", "TUSD"), ("BTCBUSD", "BUSD"), ("ETHFDUSD", "FDUSD"), ("DOTTUSD", "TUSD"),
+     ("BNBBUSD", "BUSD"), ("USDTBUSD", "BUSD"), ("1INCHBUSD", "BUSD"), ("EURTUSD", "TUSD"),
+     ("1000SHIBBUSD", "BUSD"), ("1000SHIBTUSD", "TUSD"), ("NEWCOINFDUSD", "FDUSD")],
+)  # fmt: skip
+def test_a_known_coin_before_a_stablecoin_is_priced_in_that(pair: str, quote: str) -> None:
+    assert quote_of(pair) == quote
+
+
+def test_binance_and_bybit_part_a_pair_at_the_known_coin_too() -> None:
+    trade = (
+        '[{"symbol": "BNBUSD", "id": 1, "orderId": 1, "price": "600", "qty": "1", "isMaker": true,'
+        ' "commission": "0.001", "commissionAsset": "BNB", "time": 1772461800000, "isBuyer": true}]'
+    )
+    row = fill(understood(content(trade))[2], "binance:BNBUSD:1")
+    assert (row["currency"], row["commission"], row["commission_currency"]) == ("USD", 0.6, "USD")
+    execution = (
+        '[{"symbol": "DOTUSD", "side": "Buy", "execId": "e1", "execPrice": "5", "execQty": "1000",'
+        ' "execTime": "1772461800000"}]'
+    )
+    assert reasons(understood(content(execution))[2]) == {
+        "execution no. 1": "an inverse contract: its size is in dollars, not in coins"
+    }
+
+
+def test_kraken_pairs_with_a_slash_are_priced_in_the_coin_of_the_usual_name() -> None:
+    text = (SAMPLES / "kraken-spot.json").read_text()
+    for written, currency in (("ETH/XBT", "BTC"), ("XBT/ZEUR", "EUR"), ("DOT/USD", "USD")):
+        one = re.sub(r'"pair": ?"[^"]+"', f'"pair": "{written}"', text)
+        row = fill(understood(content(one))[2], "kraken:TAAAAA-AAAAA-AAAAAA")
+        assert (row["symbol"], row["currency"], row["commission_currency"]) == (
+            written, currency, currency,
+        )  # fmt: skip
 
 
 def test_a_fee_in_the_traded_coin_is_worth_its_price_exactly() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from mechexo.costs.imports.coins import known, quote_of
+from mechexo.costs.imports.coins import known, own_name, quote_of
 from mechexo.costs.imports.content import Content
 from mechexo.costs.imports.rows import (
     amount,
@@ -65,7 +65,9 @@ def _spot(txid: str, row: Any, options: Options) -> ImportedFill:
     if not isinstance(row, Mapping):
         raise RowError("no trade")
     pair = needed(row, "pair", "symbol")
-    quote = known(pair.partition("/")[2] or quote_of(pair))
+    # ETH/XBT and XETHXXBT are priced in the same coin; the symbol stays as Kraken writes it.
+    written = pair.partition("/")[2]
+    quote = known(own_name(written) if written else quote_of(pair))
     makes = row.get("maker")
     return ImportedFill(
         fill_id=f"kraken:{txid}",
