@@ -15,12 +15,11 @@ import polars as pl
 
 from mechexo.config.costs import CostSettings
 from mechexo.costs.engine import Day
-from mechexo.costs.engine_files import DayFeed, KnownFiles, by_window, scanned
+from mechexo.costs.engine_files import DayFeed, KnownFiles, by_window
 from mechexo.costs.fills import USED_BEFORE, Fills, normalise_fills
-from mechexo.costs.sources.columns import NAIVE
-from mechexo.costs.sources.corrections import without_corrected
+from mechexo.costs.sources.corrections import Corrections
 from mechexo.costs.sources.protocol import Window
-from mechexo.costs.sources.reading import Feed
+from mechexo.costs.sources.reading import Feed, corrections_of, standing_fills
 from mechexo.costs.store import day_bounds, market_day
 from mechexo.value_classes import dataclass
 
@@ -63,10 +62,8 @@ class FillsByDay:
     tags: tuple[str, ...]
     first: date
     """The day that tells of the rows without a readable time."""
-    touched: tuple[str, ...]
-    """Ids that a row of the period takes back or corrects."""
-    standing: pl.DataFrame | None
-    """What stands of them."""
+    corrections: Corrections | None
+    """None in a source without any."""
     used: Mapping[date, frozenset[str]]
     """Ids on a day that an earlier one used already."""
 
@@ -93,13 +90,10 @@ class FillsByDay:
         rows = self.feed.read(Window(day.start, day.end))
         if day.name != self.first:
             rows = rows.filter(pl.col("ts").is_not_null())
-        if self.standing is None:
+        if self.corrections is None:
             return rows
-        inside = (pl.col("ts") >= day.start) & (pl.col("ts") < day.end)
-        if day.name == self.first:
-            inside |= pl.col("ts").is_null()
-        others = rows.filter(~pl.col("fill_id").is_in(list(self.touched)).fill_null(False))
-        return pl.concat([others, self.standing.filter(inside).select(others.columns)])
+        timeless = day.name == self.first
+        return self.corrections.standing(rows, day.start, day.end, timeless=timeless)
 
 
 def fills_of_period(
@@ -126,9 +120,13 @@ def fills_of_period(
     if isinstance(known.feed.source, KnownFiles):
         rows = sum(each.rows for each in known.feed.source.extents)
         if rows * _BYTES_READ > settings.memory_mb * 1_000_000 // 4:
-            return _day_by_day(known, settings, window, zone, rates)
+            corrections = None
+            if known.present is None or "correction" in known.present:
+                # The files whose extents are known are those of the period; these may come later.
+                corrections = corrections_of(feed, window)
+            return _day_by_day(known, settings, window, zone, rates, corrections)
     checked = normalise_fills(
-        without_corrected(known.read(window)),
+        standing_fills(feed, known.read(window), window),
         settings.currency,
         rates=rates,
         tags=settings.tags,
@@ -164,7 +162,12 @@ def _bytes_a_fill(settings: CostSettings) -> int:
 
 
 def _day_by_day(
-    feed: DayFeed, settings: CostSettings, window: Window, zone: str, rates: pl.DataFrame | None
+    feed: DayFeed,
+    settings: CostSettings,
+    window: Window,
+    zone: str,
+    rates: pl.DataFrame | None,
+    corrections: Corrections | None,
 ) -> tuple[tuple[Day, ...], FillsByDay]:
     assert isinstance(feed.feed.source, KnownFiles)
     place = ZoneInfo(zone)
@@ -176,39 +179,15 @@ def _day_by_day(
         for name in covered:
             fills[name] = fills.get(name, 0.0) + each.rows / len(covered)
     names = sorted(fills) or [window.start.astimezone(place).date()]
-    touched: tuple[str, ...] = ()
-    standing: pl.DataFrame | None = None
-    if feed.present is None or "correction" in feed.present:
-        touched, standing = _corrected(feed.feed, window)
     size = _bytes_a_fill(settings)
     days = tuple(_day(name, window, zone, fills.get(name, 0.0) * size) for name in names)
     return days, FillsByDay(
-        feed, settings.currency, rates, settings.tags, names[0], touched, standing, {}
+        feed, settings.currency, rates, settings.tags, names[0], corrections, {}
     )
 
 
 def _dates(first: date, last: date) -> list[date]:
     return [first + timedelta(days=n) for n in range((last - first).days + 1)]
-
-
-def _corrected(feed: Feed, window: Window) -> tuple[tuple[str, ...], pl.DataFrame | None]:
-    """The ids that are taken back or corrected anywhere in the period, and what stands of them."""
-    marked = scanned(
-        feed,
-        window,
-        lambda rows: rows.filter(pl.col("correction").is_not_null()).select("fill_id"),
-    )
-    if marked.is_empty():
-        return (), None
-    touched = marked["fill_id"].drop_nulls().unique().sort().to_list()
-    rows = scanned(feed, window, lambda rows: rows.filter(pl.col("fill_id").is_in(touched)))
-    unnamed = scanned(
-        feed,
-        window,
-        lambda rows: rows.filter(pl.col("correction").is_not_null() & pl.col("fill_id").is_null()),
-    )
-    standing = without_corrected(pl.concat([rows, unnamed]).drop(NAIVE))
-    return tuple(touched), standing.with_columns(correction=pl.lit(None, pl.String))
 
 
 def id_range(ids: pl.Series) -> tuple[str, str] | None:

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 import polars as pl
 
 from mechexo.errors import ConfigError
+from mechexo.value_classes import dataclass
+
+EARLIER = timedelta(days=7)
+"""How long before a fill the row that takes it back or corrects it is looked for: a correction may
+give its trade an earlier time. After it there is no such limit."""
 
 BUST, CORRECT = "bust", "correct"
 _WORDS = {
@@ -31,28 +38,74 @@ def kinds_of_correction(column: pl.Series) -> pl.Series:
     return words.replace_strict(_KINDS, default=None, return_dtype=pl.String)
 
 
-def without_corrected(rows: pl.DataFrame) -> pl.DataFrame:
-    """The fills that stand: without those taken back, and of a corrected one only its last
-    correction. Without a column `correction`, all rows.
+def is_marked() -> pl.Expr:
+    """Whether a row takes a fill back or corrects it, or says something of it that is not known."""
+    words = pl.col("correction").cast(pl.String).str.strip_chars().str.to_lowercase()
+    return words.is_not_null() & ~words.is_in(list(_WORDS[None]))
 
-    Raises:
-        ConfigError: a correction cannot be read.
-    """
-    if "correction" not in rows.columns:
-        return rows
-    kinds = kinds_of_correction(rows["correction"])
-    if kinds.null_count() == len(kinds):
-        return rows.drop("correction")
-    place = pl.int_range(pl.len())
-    marked = rows.with_columns(kinds.alias("correction"), place.alias("_place"))
-    busted = marked.filter(pl.col("correction") == BUST)["fill_id"].drop_nulls()
-    last = (
-        marked.filter(pl.col("correction") == CORRECT)
-        .group_by("fill_id")
-        .agg(pl.col("_place").max().alias("_last"))
-    )
-    joined = marked.join(last, on="fill_id", how="left", maintain_order="left")
-    stands = pl.col("_last").is_null() | (pl.col("_place") == pl.col("_last"))
-    taken_back = pl.col("fill_id").is_in(busted.implode()).fill_null(False)
-    is_bust = (pl.col("correction") == BUST).fill_null(False)
-    return joined.filter(stands & ~taken_back & ~is_bust).drop("correction", "_place", "_last")
+
+@dataclass(frozen=True, slots=True)
+class Corrections:
+    """Which fills are taken back or corrected, on whatever day that was said."""
+
+    touched: pl.DataFrame
+    """fill_id (each once), taken_back, corrected, and corrected_at: when its last correction is;
+    null also when that has no readable time."""
+
+    @classmethod
+    def of(cls, marked: pl.DataFrame) -> Corrections:
+        """What rows say that take back or correct: fill_id, ts, correction, in their order.
+
+        Raises:
+            ConfigError: a correction cannot be read.
+        """
+        kinds = marked.with_columns(kinds_of_correction(marked["correction"]).alias("correction"))
+        is_correction = pl.col("correction") == CORRECT
+        return cls(
+            kinds.filter(pl.col("fill_id").is_not_null())
+            .group_by("fill_id")
+            .agg(
+                taken_back=(pl.col("correction") == BUST).any(),
+                corrected=is_correction.any(),
+                corrected_at=pl.col("ts").filter(is_correction).last(),
+            )
+        )
+
+    def standing(
+        self, rows: pl.DataFrame, start: datetime, end: datetime, *, timeless: bool = True
+    ) -> pl.DataFrame:
+        """The fills that stand of a window's rows: without those taken back, and of a corrected one
+        only its last correction, if that is in the window.
+
+        Args:
+            rows: of the window, in the order of the source, with a column correction.
+            start: of the window.
+            end: of the window.
+            timeless: whether rows without a readable time are of this window.
+
+        Raises:
+            ConfigError: a correction cannot be read.
+        """
+        kinds = kinds_of_correction(rows["correction"])
+        if kinds.null_count() == len(kinds) and self.touched.is_empty():
+            return rows.drop("correction")
+        marked = rows.with_columns(
+            kinds.alias("correction"), pl.int_range(pl.len()).alias("_place")
+        )
+        last = (
+            marked.filter(pl.col("correction") == CORRECT)
+            .group_by("fill_id")
+            .agg(pl.col("_place").max().alias("_last"))
+        )
+        at = pl.col("corrected_at")
+        here = ((at >= start) & (at < end)).fill_null(timeless)
+        is_last = (here & (pl.col("_place") == pl.col("_last"))).fill_null(False)
+        stands = is_last | ~pl.col("corrected").fill_null(False)
+        taken_back = pl.col("taken_back").fill_null(False)
+        is_bust = (pl.col("correction") == BUST).fill_null(False)
+        return (
+            marked.join(last, on="fill_id", how="left", maintain_order="left")
+            .join(self.touched, on="fill_id", how="left", maintain_order="left")
+            .filter(stands & ~taken_back & ~is_bust)
+            .select(name for name in rows.columns if name != "correction")
+        )

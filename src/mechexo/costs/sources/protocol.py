@@ -19,6 +19,9 @@ class Window:
     start: datetime
     end: datetime
     symbols: tuple[str, ...] | None = None
+    filled: str | None = None
+    """Of rows that have nothing in this column (the source's own name) none is wanted; the source
+    may leave them out."""
 
 
 ALWAYS = Window(datetime(1, 1, 3, tzinfo=UTC), datetime(9999, 12, 29, tzinfo=UTC))

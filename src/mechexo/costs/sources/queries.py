@@ -42,6 +42,8 @@ def narrowed(query: str, window: Window, time_column: str | None, *, zoned: bool
 
     A time without a zone is taken a day wider to both sides, which covers every zone.
     """
+    if window.filled is not None:
+        query = f"SELECT * FROM ({query}) AS rows WHERE {quoted(window.filled)} IS NOT NULL"  # noqa: S608
     if time_column is None or zoned is None:
         return f"SELECT * FROM ({query}) AS source"  # noqa: S608 (the desk's own query)
     column, day = quoted(time_column), timedelta(0 if zoned else 1)

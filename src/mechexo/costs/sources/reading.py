@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
@@ -13,6 +14,7 @@ from mechexo.config.costs import CostSettings
 from mechexo.costs.interrupts import interrupts_kept, interrupts_told
 from mechexo.costs.sources.columns import (
     BAR_COLUMNS,
+    DTYPES,
     FILL_COLUMNS,
     NAIVE,
     ORDER_COLUMNS,
@@ -25,13 +27,16 @@ from mechexo.costs.sources.columns import (
     nothing,
     typed,
 )
-from mechexo.costs.sources.corrections import without_corrected
+from mechexo.costs.sources.corrections import EARLIER, Corrections, is_marked
 from mechexo.costs.sources.imported import IMPORTED, ImportedSource, fills_folder
 from mechexo.costs.sources.kinds import open_source
-from mechexo.costs.sources.protocol import RawTable, Source, Window
+from mechexo.costs.sources.protocol import ALWAYS, RawTable, Source, Window
 from mechexo.costs.sources.telling import told, unreadable
 from mechexo.errors import UnreachableError
 from mechexo.value_classes import dataclass
+
+_END = datetime(2200, 1, 1, tzinfo=UTC)
+"""After all that a source holds, and within what times in nanoseconds reach."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,36 +65,90 @@ class Feed:
         """
         parts: list[pl.DataFrame] = []
         present: set[str] = set()
-        # Closed here, where an interrupt while closing is still an interrupt.
-        times = self.columns.times
-        time_column = self.mapping.get("ts", "ts") if times == ("ts",) else None
-        with closing(self.source.batches(window, time_column)) as batches:
-            for batch in batches:
-                frames = []
-                for table in batch:
-                    frame, has = _typed(table, self, window)
-                    frames.append(frame)
-                    present |= has
-                parts.append(_collected(batch, frames))
-                _refuse_naive(parts[-1], batch, self.naive_zone)
+        with closing(self._parts(window)) as read:
+            for part, has in read:
+                parts.append(part)
+                present |= has
         if not parts:
             return Rows(nothing(self.columns))
         whole = pl.concat(parts, rechunk=True)
         return Rows(whole.select(name for name in self.columns.kinds if name in present))
 
+    def only(self, names: Sequence[str], condition: pl.Expr, window: Window) -> pl.DataFrame:
+        """Some columns of the rows of a window that meet a condition. More is not held in memory.
+
+        Raises:
+            As `read`.
+        """
+
+        def asked(rows: pl.LazyFrame) -> pl.LazyFrame:
+            return rows.filter(condition).select(*names, NAIVE)
+
+        with closing(self._parts(window, asked)) as read:
+            parts = [part.drop(NAIVE) for part, _ in read]
+        kinds = self.columns.kinds
+        none = pl.DataFrame(schema={name: DTYPES[kinds[name]] for name in names})
+        return pl.concat([none, *parts])
+
+    def _parts(
+        self, window: Window, query: Callable[[pl.LazyFrame], pl.LazyFrame] = lambda rows: rows
+    ) -> Generator[tuple[pl.DataFrame, frozenset[str]], None, None]:
+        """What a query gives of each batch of tables, and which of our columns one of these has."""
+        # Closed here, where an interrupt while closing is still an interrupt.
+        times = self.columns.times
+        time_column = self.mapping.get("ts", "ts") if times == ("ts",) else None
+        with closing(self.source.batches(window, time_column)) as batches:
+            for batch in batches:
+                tables = [_typed(table, self, window) for table in batch]
+                part = _collected(batch, [query(frame) for frame, _ in tables])
+                _refuse_naive(part, batch, self.naive_zone)
+                yield part, frozenset(name for _, has in tables for name in has)
+
+
+def standing_fills(feed: Feed, rows: pl.DataFrame, window: Window) -> pl.DataFrame:
+    """Of the rows of a window of fills those that stand, also when it was said after the window
+    that one is taken back or corrected. Without a column `correction`, all rows.
+
+    Raises:
+        ConfigError: the source does not fit its mapping, or a correction cannot be read.
+        UnreachableError: the source cannot be read.
+    """
+    if "correction" not in rows.columns:
+        return rows
+    if isinstance(feed.source, ImportedSource):
+        # The imports themselves have settled what was said on other days.
+        known = Corrections.of(rows.filter(is_marked()))
+    else:
+        known = corrections_of(feed, window)
+    return known.standing(rows, window.start, window.end)
+
+
+def corrections_of(feed: Feed, window: Window) -> Corrections:
+    """What takes back or corrects the fills of a window, from shortly before it until the end of
+    the source.
+
+    Raises:
+        As `standing_fills`.
+    """
+    since = max(ALWAYS.start, window.start - EARLIER)
+    column = feed.mapping.get("correction", "correction")
+    until_now = Window(since, max(window.end, _END), filled=column)
+    return Corrections.of(feed.only(("fill_id", "ts", "correction"), is_marked(), until_now))
+
 
 def read_fills(settings: CostSettings, root: Path, window: Window) -> Rows:
     """The fills of a window, as `costs.fills.normalise_fills` takes them, tags included.
 
-    Of fills that the source itself takes back or corrects, only what stands is among them.
+    Of fills that the source itself takes back or corrects, in the window or later, only what stands
+    is among them.
 
     Raises:
         ConfigError: no source is configured, or it does not fit its mapping.
         UnreachableError: the source cannot be read.
     """
     columns = FILL_COLUMNS.with_tags(settings.tags)
-    rows = _configured("fills", columns, settings, root, window)
-    return Rows(without_corrected(rows.frame))
+    source = feed("fills", columns, settings, root)
+    return Rows(standing_fills(source, source.read(window).frame, window))
 
 
 def read_quotes(settings: CostSettings, root: Path, window: Window) -> Rows:

@@ -100,6 +100,9 @@ class SqliteSource:
         self, connection: sqlite3.Connection, window: Window, time_column: str | None
     ) -> list[tuple[object, ...]]:
         table = quoted(self.table)
+        if window.filled is not None:
+            # Quoted on both sides; what is no column would be a text here, and leave nothing out.
+            table = f"(SELECT * FROM {table} WHERE {quoted(window.filled)} IS NOT NULL)"  # noqa: S608
         if time_column is None:
             return connection.execute(f"SELECT * FROM {table}").fetchall()  # noqa: S608 (quoted)
         # A day either side covers every zone that the text may be in.
