@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -9,8 +10,10 @@ from decimal import Decimal
 import pytest
 
 from costs.broker_files import SAMPLES, content, fill, reasons, sample, understood
+from mechexo.costs.imports.checking import Checked
 from mechexo.costs.imports.coins import fee_in, quote_of
 from mechexo.costs.imports.formats import names
+from mechexo.costs.imports.values import Parsed
 from mechexo.errors import ConfigError, UsageError
 
 NOON = datetime(2026, 3, 2, 14, 30, tzinfo=UTC)
@@ -57,6 +60,39 @@ def test_alpaca_fills_are_read_and_the_other_activities_counted() -> None:
         "activity no. 5": "no readable price",
     }
     assert "commissions stay unknown" in parsed.notes[0]
+
+
+def alpaca(symbol: str, **further: str) -> tuple[Parsed, Checked]:
+    activity = {
+        "activity_type": "FILL", "id": "a1", "transaction_time": "2026-03-02T14:30:00Z",
+        "price": "5.1", "qty": "10", "side": "buy", "symbol": symbol, "order_id": "o1", **further,
+    }  # fmt: skip
+    return understood(content(json.dumps([activity])))[1:]
+
+
+@pytest.mark.parametrize(
+    ("symbol", "currency"), [("ETH/BTC", "BTC"), ("BTC/USDT", "USDT"), ("AAPL", "USD")]
+)
+def test_alpaca_pairs_are_in_the_currency_after_the_slash(symbol: str, currency: str) -> None:
+    row = fill(alpaca(symbol)[1], "alpaca:a1")
+    assert (row["symbol"], row["currency"], row["multiplier"]) == (symbol, currency, 1.0)
+
+
+def test_an_alpaca_pair_that_is_in_nothing_is_rejected() -> None:
+    assert reasons(alpaca("ETH/")[1]) == {
+        "activity no. 1": "what the pair is priced in is not known"
+    }
+
+
+@pytest.mark.parametrize(
+    "symbol", ["AAPL260320C00200000", "F260320P00012500", "AAPL1260320C00200000"]
+)
+def test_an_alpaca_option_says_its_multiplier_or_how_to_add_it(symbol: str) -> None:
+    assert reasons(alpaca(symbol)[1]) == {
+        "activity no. 1": "an option without its multiplier (add the contract's size to the "
+        'activity, like "multiplier": "100")'
+    }
+    assert fill(alpaca(symbol, multiplier="100")[1], "alpaca:a1")["multiplier"] == 100.0
 
 
 def test_binance_spot_fees_are_exact_in_the_quote_coin_or_stay_in_their_own() -> None:
