@@ -404,6 +404,21 @@ def test_what_does_not_climb_goes_on_when_its_level_reached_nobody() -> None:
     assert [channel for _, channel, _ in night.told] == ["telegram", "mail"]
 
 
+@pytest.mark.parametrize(
+    ("severity", "told"),
+    [("critical", ["telegram", "mail"]), ("high", ["telegram"])],
+)
+def test_in_quiet_hours_only_a_critical_one_that_does_not_climb_goes_on(
+    severity: str, told: list[str]
+) -> None:
+    night = Night(policy(ladder(severities=frozenset())))
+    night.at(LATE, fires(severity=severity))
+    night.at(LATE + 30 * MINUTE, unreached={1: Unreached(1, "refused")})
+    assert [channel for _, channel, _ in night.told] == told
+    night.at(MORNING)
+    assert [channel for _, channel, _ in night.told] == ["telegram", "mail"]
+
+
 def test_an_acknowledged_alert_that_has_eased_reminds_nobody() -> None:
     night = Night()
     night.at(NOON, fires())

@@ -142,7 +142,7 @@ def _fails_over(draft: Draft, alert: Alert, route: Route) -> bool:
         return False
     if route.ladder.next_reaching(alert.level, alert.severity) is None:
         return False
-    if route.quiet_hours.until(draft.now) is not None:
+    if alert.severity != "critical" and route.quiet_hours.until(draft.now) is not None:
         return False
     said = f"level {alert.level} reached nobody: {unreached.why}"
     draft.event(alert, "fallback", f"{said}; the next one is told at once")
