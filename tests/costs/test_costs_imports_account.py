@@ -247,6 +247,23 @@ def test_rows_that_take_a_fill_back_are_told(
     assert (after["taken_back"], after["corrected"], after["repeated"]) == (2, 1, 0)
 
 
+def test_a_fill_that_replaces_one_of_another_moment_is_told(
+    make_desk, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    desk: Desk = make_desk(TOML)
+    path = tmp_path / "fills.csv"
+    for day, reused in (("02", 0), ("03", 1), ("03", 0)):
+        path.write_text(
+            "fill_id,ts,symbol,side,quantity,price\n"
+            f"1,2026-03-{day}T14:30:00Z,AAA,buy,10,100\n"
+        )  # fmt: skip
+        answer = import_file(desk, path)
+        assert answer.changes.reused == reused
+        _print(answer, desk.zone)
+        said = "1 of those replaced have another moment or order than the fill before"
+        assert (said in capsys.readouterr().out) == bool(reused)
+
+
 def test_a_time_that_no_period_has_is_a_reason_too(make_desk, tmp_path: Path) -> None:
     rows = pl.DataFrame(own_rows()[:2]).with_columns(
         pl.col("quantity", "price").cast(pl.Float64),

@@ -84,6 +84,26 @@ def test_a_fill_of_a_known_id_takes_the_place_of_the_old_one(tmp_path: Path) -> 
     assert kept(tmp_path) == [("1", 2.0), ("2", 1.0), ("3", 1.0)]
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "reused"),
+    [
+        ({"order_id": "o1"}, {"order_id": "o1", "price": 2.0}, 0),
+        ({"order_id": "o1"}, {"order_id": "o2"}, 1),
+        ({"order_id": "o1"}, {"ts": NOON + timedelta(seconds=1), "order_id": "o1"}, 1),
+        ({}, {"ts": NOON + DAY}, 1),
+        ({}, {"order_id": "o1"}, 0),
+        ({"order_id": "o1"}, {}, 0),
+        ({"order_id": "o1"}, {"order_id": "o2", "replaces": "1"}, 0),
+    ],
+)
+def test_a_fill_of_another_moment_or_order_under_a_known_id_is_counted(
+    tmp_path: Path, before: dict[str, object], after: dict[str, object], reused: int
+) -> None:
+    keep(tmp_path, fills({"fill_id": "1", **before}, {"fill_id": "2"}))
+    changes = keep(tmp_path, fills({"fill_id": "1", **after}))
+    assert (changes.added, changes.replaced, changes.reused) == (0, 1, reused)
+
+
 def test_a_fill_that_moves_to_another_day_leaves_the_old_one(tmp_path: Path) -> None:
     keep(tmp_path, fills({"fill_id": "1"}))
     changes = keep(tmp_path, fills({"fill_id": "1", "ts": NOON + DAY, "replaces": "1"}))

@@ -145,6 +145,11 @@ def _print_changes(answer: FileImport) -> None:
     if changes.unmatched:
         parts.append(f"{changes.unmatched} taken back that were never here")
     render.text(f"  {would}{', '.join(parts)}")
+    if changes.reused:
+        render.text(
+            f"  ▲ {changes.reused} of those replaced have another moment or order than the fill "
+            "before: is an id used again, or are times read in another zone?"
+        )
     days = [day.isoformat() for day in changes.days]
     render.text(f"  days (UTC) {would}changed: {_named(days) if days else 'none'}")
 

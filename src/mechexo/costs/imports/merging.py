@@ -75,6 +75,7 @@ def merged(kept: Kept, fills: pl.DataFrame, taken_back: tuple[str, ...]) -> Merg
         Changes(
             added=int((~known).sum()),
             replaced=int(known.sum()) - same,
+            reused=_reused(standing, incoming),
             unchanged=same + unchanged_by_rule,
             removed=len(removed),
             left_out=int(left_out.sum()),
@@ -117,6 +118,23 @@ def _same(standing: pl.DataFrame, incoming: pl.DataFrame) -> int:
     )
     alike = (pl.col(name).eq_missing(pl.col(name + _OTHER)) for name in names if name != "fill_id")
     return int(pairs.select(pl.all_horizontal(alike).sum()).item())
+
+
+def _reused(standing: pl.DataFrame, incoming: pl.DataFrame) -> int:
+    """How many plain fills have the id of a plain fill of another moment or another order.
+
+    An order that only one side names is no other one: a column may have been mapped since.
+    """
+    plain = (
+        _complete(frame, ("fill_id", "ts", "order_id", "correction")).filter(
+            pl.col("correction").is_null()
+        )
+        for frame in (incoming, standing)
+    )
+    pairs = next(plain).join(next(plain), on="fill_id", how="inner", suffix=_OTHER)
+    moved = pl.col("ts") != pl.col("ts" + _OTHER)
+    of_another = pl.col("order_id") != pl.col("order_id" + _OTHER)
+    return int(pairs.select((moved | of_another).fill_null(False).sum()).item())
 
 
 def _complete(frame: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:

@@ -134,6 +134,7 @@ def _audited(answer: FileImport) -> dict[str, object]:
         "rejected": sum(answer.reasons.values()),
         "added": changes.added,
         "replaced": changes.replaced,
+        "reused": changes.reused,
         "removed": changes.removed,
         "days": [day.isoformat() for day in changes.days],
     }

@@ -122,6 +122,8 @@ class Changes:
     added: int = 0
     replaced: int = 0
     """Fills that were there with other content."""
+    reused: int = 0
+    """Of these, plain fills that were of another moment or order: an id may be used again."""
     unchanged: int = 0
     """Fills that were there just so."""
     removed: int = 0
