@@ -328,3 +328,142 @@ def test_orders_of_many_symbols_do_not_mix() -> None:
     )
     assert second.decided_at == at(5)
     assert timedelta(seconds=46) == (second.ended_at or at(0)) - at(15)
+
+
+DAY_S = 86_400
+LATER = Fill("h", at(DAY_S + 16), "AAA", "buy", 60, 100.35, 1.0)
+ON_TWO_DAYS = [*QUOTES, *(Quote(q.ts + timedelta(days=1), "AAA", q.bid, q.ask) for q in QUOTES)]
+
+
+def on_the_day_after(**changes: Any) -> dict[str, Any]:
+    """The usual order a day later."""
+    moments = ("decision_at", "arrival_at", "end_at")
+    return {**order(), **{name: order()[name] + timedelta(days=1) for name in moments}, **changes}
+
+
+def test_orders_of_one_id_on_two_days_are_two_orders() -> None:
+    fills = [(FIRST, "1"), (LATER, "1")]
+    both = [order(order_id="1"), on_the_day_after(order_id="1")]
+    first, second = cost(both, fills, ON_TWO_DAYS)
+    assert [(each.filled, each.fills, each.reason) for each in (first, second)] == [
+        (40.0, 1, ""),
+        (60.0, 1, ""),
+    ]
+    assert (first,) == cost([order(order_id="1")], fills[:1], ON_TWO_DAYS)
+    assert (second,) == cost(both[1:], fills[1:], ON_TWO_DAYS)
+
+
+def test_the_order_in_which_orders_of_one_id_are_listed_does_not_matter() -> None:
+    fills = [(FIRST, "1"), (LATER, "1")]
+    both = [order(order_id="1"), on_the_day_after(order_id="1")]
+    assert cost(both[::-1], fills, ON_TWO_DAYS) == cost(both, fills, ON_TWO_DAYS)[::-1]
+
+
+def test_a_fill_is_of_the_order_that_arrived_last_at_or_before_it() -> None:
+    second = Fill("g", at(30), "AAA", "buy", 30, 100.55, 1.0)
+    orders = [order(arrival_at=at(15)), order(arrival_at=at(30)), order(arrival_at=at(31))]
+    found = cost(orders, [(FIRST, "o"), (second, "o")])
+    assert [each.filled for each in found] == [40.0, 30.0, 0.0]
+
+
+def test_a_fill_before_all_orders_of_its_id_is_of_the_first() -> None:
+    early = Fill("e", at(12), "AAA", "buy", 10, 100.3, 1.0)
+    found = cost([on_the_day_after(), order()], [(early, "o"), (FIRST, "o")], ON_TWO_DAYS)
+    assert [each.filled for each in found] == [0.0, 50.0]
+
+
+def test_an_order_without_an_arrival_counts_from_its_decision() -> None:
+    orders = [order(arrival_at=None), on_the_day_after(arrival_at=None)]
+    found = cost(orders, [(FIRST, "o"), (LATER, "o")], ON_TWO_DAYS)
+    assert [each.filled for each in found] == [40.0, 60.0]
+
+
+def test_an_order_that_lives_over_several_days_has_the_fills_of_all_of_them() -> None:
+    lasting = order(order_id="gtc", end_at=at(DAY_S + 61))
+    (found,) = cost([lasting], [(FIRST, "gtc"), (LATER, "gtc")], ON_TWO_DAYS)
+    assert (found.filled, found.reason) == (100.0, "")
+
+
+def test_orders_of_one_id_in_two_symbols_are_two_orders() -> None:
+    quotes = [*QUOTES, *(Quote(q.ts, "BBB", q.bid, q.ask) for q in QUOTES)]
+    other = Fill("h", at(16), "BBB", "buy", 70, 100.3, 1.0)
+    found = cost([order(), order(symbol="BBB")], [(FIRST, "o"), (other, "o")], quotes)
+    assert [(each.symbol, each.filled, each.reason) for each in found] == [
+        ("AAA", 40.0, ""),
+        ("BBB", 70.0, ""),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({}, "another order has its id, symbol and arrival"),
+        ({"quantity": 70.0}, "another order has its id, symbol and arrival"),
+        ({"arrival_at": None, "decision_at": None}, "lack an arrival and a decision time"),
+    ],
+)
+def test_orders_that_nothing_tells_apart_have_a_reason_and_no_figures(
+    changes: dict[str, Any], reason: str
+) -> None:
+    for found in cost([order(), order(**changes)], [(FIRST, "o"), (SECOND, "o")]):
+        assert (found.fills, found.filled, found.total_ccy, found.notional) == (0, 0.0, None, None)
+        assert reason in found.reason
+
+
+def test_an_order_that_is_listed_twice_spoils_no_other_of_its_id() -> None:
+    orders = [order(), order(), on_the_day_after()]
+    *_, other = cost(orders, [(FIRST, "o"), (LATER, "o")], ON_TWO_DAYS)
+    assert (other.filled, other.reason) == (60.0, "")
+
+
+def test_a_fill_in_a_symbol_of_no_order_of_its_id_is_held_against_the_one_that_arrived_last() -> (
+    None
+):
+    stray = Fill("h", at(DAY_S + 16), "CCC", "buy", 60, 100.35, 1.0)
+    first, second = cost([order(), on_the_day_after()], [(FIRST, "o"), (stray, "o")], ON_TWO_DAYS)
+    assert first.reason == ""
+    assert (second.reason, second.total_ccy) == ("its fills are of another symbol", None)
+
+
+@pytest.mark.parametrize("order_id", ["", "  ", None])
+def test_an_order_without_an_id_says_so(order_id: str | None) -> None:
+    (found,) = cost([order(order_id=order_id)], [])
+    assert (found.total_ccy, found.reason) == (None, "no order id: no fill can be its own")
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from("ab"), st.sampled_from(["AAA", "BBB"]), st.integers(0, 9)),
+        max_size=8,
+    ),
+    st.lists(
+        st.tuples(st.sampled_from("abc"), st.sampled_from(["AAA", "BBB"]), st.integers(0, 9)),
+        max_size=12,
+    ),
+)
+def test_no_fill_is_counted_in_two_orders(
+    known: list[tuple[str, str, int]], executions: list[tuple[str, str, int]]
+) -> None:
+    orders = [
+        order(order_id=name, symbol=symbol, arrival_at=at(second)) for name, symbol, second in known
+    ]
+    fills = [
+        (Fill(f"f{n}", at(second), symbol, "buy", 1.0, 100.0, 0.0), name)
+        for n, (name, symbol, second) in enumerate(executions)
+    ]
+    found = cost(orders, fills)
+    for each, (name, symbol, second) in zip(found, known, strict=True):
+        alike = sorted(other for *key, other in known if key == [name, symbol])
+        if alike.count(second) > 1:
+            assert each.fills == 0
+        elif each.reason != "its fills are of another symbol":
+            after = [other for other in alike if other > second]
+            first = -1 if second == alike[0] else second
+            own = [
+                at_s
+                for *key, at_s in executions
+                if key == [name, symbol] and first <= at_s < min(after, default=99)
+            ]
+            assert each.fills == len(own)
+    assert sum(each.fills for each in found) <= len(fills)

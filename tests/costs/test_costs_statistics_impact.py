@@ -7,6 +7,7 @@ import random
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta
 
 import polars as pl
 import pytest
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 
 from costs.statistics_oracle import Row
 from costs.statistics_rows import ROWS, priced_frame
+from mechexo.costs.dimensions import Grouping
 from mechexo.costs.findings import ImpactFit
 from mechexo.costs.impact import (
     DEFAULT_Y,
@@ -295,14 +297,13 @@ def test_orders_are_made_of_all_their_fills(rows: list[Row]) -> None:
     priced = priced_frame(rows).with_columns(
         order_id=pl.Series([names[fill] for fill in priced_frame(rows)["fill_id"]], dtype=pl.String)
     )
-    expected: dict[tuple[str, str], list[Row]] = {}
-    for row in rows:
-        key = (names[row.fill_id] or f"fill {row.fill_id}", row.symbol)
+    expected: dict[tuple[str, str, date], list[Row]] = {}
+    for row in sorted(rows, key=lambda row: (row.ts, row.fill_id)):
+        key = (names[row.fill_id] or f"fill {row.fill_id}", row.symbol, row.ts.date())
         expected.setdefault(key, []).append(row)
-    found = {(row["order_id"], row["symbol"]): row for row in sample_of_fills(priced).to_dicts()}
-    assert set(found) == set(expected)
-    for key, fills in expected.items():
-        row = found[key]
+    found = sample_of_fills(priced).to_dicts()
+    assert [(row["order_id"], row["symbol"]) for row in found] == [key[:2] for key in expected]
+    for row, fills in zip(found, expected.values(), strict=True):
         assert row["quantity"] == sum(fill.quantity for fill in fills)
         if not all(fill.counts for fill in fills):
             unpriced = any(fill.source == "none" for fill in fills)
@@ -319,6 +320,74 @@ def test_orders_are_made_of_all_their_fills(rows: list[Row]) -> None:
         else:
             assert row["spread_bps"] is None
             assert row["reason"] == "a fill's reference has no spread"
+
+
+T0 = datetime(2026, 3, 3, 23, 30, tzinfo=UTC)
+
+
+def filled(*fills: tuple[str, int, float]) -> pl.DataFrame:
+    """Priced fills, in the order of time: order id, hours after `T0`, quantity."""
+    rows = [
+        Row(f"f{n}", T0 + timedelta(hours=hours), "AAA", 1, quantity, 100.01, 100.0, 0.01)
+        for n, (_, hours, quantity) in enumerate(fills)
+    ]
+    ids = pl.Series([order_id for order_id, _, _ in fills], dtype=pl.String)
+    return priced_frame(rows).with_columns(order_id=ids)
+
+
+def arrived(*orders: tuple[str, str, int | None]) -> pl.DataFrame:
+    """Orders of an id and a symbol that arrived so many hours after `T0`."""
+    return pl.DataFrame(
+        [
+            (order_id, symbol, None if hours is None else T0 + timedelta(hours=hours))
+            for order_id, symbol, hours in orders
+        ],
+        schema={"order_id": pl.String, "symbol": pl.String, "arrival_at": pl.Datetime("us", "UTC")},
+        orient="row",
+    )
+
+
+def quantities(sample: pl.DataFrame) -> list[tuple[str, float, str | None]]:
+    return list(sample.select("order_id", "quantity", "reason").iter_rows())
+
+
+def test_without_the_desks_orders_an_id_is_one_order_a_session_day() -> None:
+    fills = filled(("1", 0, 10.0), ("1", 1, 20.0), ("1", 2, 30.0))
+    assert quantities(sample_of_fills(fills)) == [("1", 10.0, None), ("1", 50.0, None)]
+    from_evening = Grouping("UTC", day_starts=time(18))
+    assert quantities(sample_of_fills(fills, days=from_evening)) == [("1", 60.0, None)]
+
+
+def test_the_desks_orders_tell_orders_of_one_id_apart() -> None:
+    fills = filled(("1", 0, 10.0), ("1", 1, 20.0), ("1", 30, 30.0))
+    orders = arrived(("1", "AAA", 0), ("1", "AAA", 24))
+    assert quantities(sample_of_fills(fills, orders=orders)) == [
+        ("1", 30.0, None),
+        ("1", 30.0, None),
+    ]
+
+
+def test_an_order_over_several_days_is_one_where_the_desks_orders_say_so() -> None:
+    fills = filled(("1", 0, 10.0), ("2", 0, 1.0), ("1", 24, 20.0), ("2", 24, 2.0))
+    found = sample_of_fills(fills, orders=arrived(("1", "AAA", 0)))
+    # Of what they do not know it is assumed that ids are used once a day.
+    assert sorted(quantities(found)) == [("1", 30.0, None), ("2", 1.0, None), ("2", 2.0, None)]
+
+
+@pytest.mark.parametrize(
+    ("orders", "reason"),
+    [
+        ([("1", "AAA", 0), ("1", "AAA", 0)], "another order has its id, symbol and arrival"),
+        ([("1", "AAA", 0), ("1", "AAA", None)], "lack an arrival"),
+        ([("1", "BBB", 0)], "another symbol"),
+    ],
+)
+def test_an_order_whose_fills_cannot_be_told_has_a_reason_and_no_cost(
+    orders: list[tuple[str, str, int | None]], reason: str
+) -> None:
+    (found,) = sample_of_fills(filled(("1", 0, 10.0)), orders=arrived(*orders)).to_dicts()
+    assert reason in found["reason"]
+    assert (found["actual_bps"], found["spread_bps"]) == (None, None)
 
 
 def test_shortfalls_count_the_drift_that_an_order_made_itself() -> None:

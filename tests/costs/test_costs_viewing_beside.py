@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 from mechexo.clock import VirtualClock
+from mechexo.costs.expecting import impact
 from mechexo.costs.operations import orders, report
 from mechexo.costs.running import grouping, price_period
 from mechexo.costs.viewing import Viewer
@@ -189,3 +190,50 @@ def test_plots_say_what_the_slippage_would_be_by_other_rules(made) -> None:
     # A fill stands on the second of a new quote, a cent above the one before.
     assert at_once.slippage_bps != of_one.totals.slippage_bps
     assert later.slippage_bps == pytest.approx(of_one.totals.slippage_bps)
+
+
+def order_rows(desk: Desk, *rows: tuple[str, timedelta, timedelta, float]) -> None:
+    """Makes these the desk's orders, in AAA: id, arrival and end after `OPEN`, quantity."""
+    pl.DataFrame(
+        [(name, OPEN + first, OPEN + last, quantity) for name, first, last, quantity in rows],
+        schema=["order_id", "arrival_at", "end_at", "quantity"],
+        orient="row",
+    ).with_columns(symbol=pl.lit("AAA"), side=pl.lit("buy")).write_parquet(
+        desk.root / "orders.parquet"
+    )
+
+
+def test_several_orders_of_one_id_are_not_taken_for_one(made) -> None:
+    desk = made(FILES + ORDERS)
+    ten, fifteen, later = (timedelta(seconds=n) for n in (10, 15, 60))
+    order_rows(desk, ("o1", ten, fifteen, 100.0), ("o1", fifteen, later, 200.0))
+    page = viewer(desk).fills(FillsAsked((("order_id", "o1"),)))
+    assert page.order is None
+    assert page.order_reason.startswith("[costs] orders has 2 orders of this id in the period")
+    found = orders(desk, start=START, end=END)
+    assert [(each.filled, each.reason) for each in found] == [(100.0, ""), (200.0, "")]
+
+
+def test_fills_of_an_earlier_order_of_the_id_stay_its_own_where_it_is_not_asked_for(made) -> None:
+    desk = made(FILES + ORDERS)
+    zero, ten, fifteen, later = (timedelta(seconds=n) for n in (0, 10, 15, 60))
+    # The long one is why fills from before the period are read.
+    order_rows(
+        desk,
+        ("long", zero, later, 5.0),
+        ("o1", ten, fifteen, 100.0),
+        ("o1", timedelta(seconds=18), later, 200.0),
+    )
+    found = orders(desk, start=OPEN + timedelta(seconds=17), end=END)
+    assert [(each.order_id, each.filled) for each in found] == [("long", 0.0), ("o1", 200.0)]
+
+
+@pytest.mark.parametrize(("toml", "quantities"), [(ORDERS, [100.0, 200.0]), ("", [300.0])])
+def test_expected_costs_tell_orders_of_one_id_apart_where_the_desk_s_orders_do(
+    made, toml: str, quantities: list[float]
+) -> None:
+    desk = made(FILES + toml + BARS)
+    ten, fifteen, later = (timedelta(seconds=n) for n in (10, 15, 60))
+    order_rows(desk, ("o1", ten, fifteen, 100.0), ("o1", fifteen, later, 200.0))
+    found = impact(desk, START, END).orders
+    assert sorted(each.quantity for each in found if each.order_id == "o1") == quantities

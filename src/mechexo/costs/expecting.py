@@ -20,7 +20,8 @@ DAYS_BACK = 90
 
 def impact(desk: Desk, start: datetime, end: datetime) -> ImpactReport:
     """The square-root model fitted on the orders with start <= time < end, and what each cost
-    beyond its expectation. A fill without an order is an order by itself.
+    beyond its expectation. A fill without an order is an order by itself; orders of one id are told
+    apart by `[costs] orders`, and without it by session days.
 
     Volatility and volume are of whole session days before `end`.
 
@@ -35,9 +36,15 @@ def impact(desk: Desk, start: datetime, end: datetime) -> ImpactReport:
             "expected costs need the market's days: set [costs] bars (better) or trades"
         )
     from mechexo.costs.impact import DEFAULT_Y, expected_costs, fit_impact, sample_of_fills
+    from mechexo.costs.interrupts import interrupts_told
+    from mechexo.costs.sources.protocol import Window
+    from mechexo.costs.sources.reading import read_orders
 
     run = price_period(desk, start, end)
-    sample = sample_of_fills(run.priced)
+    with interrupts_told():
+        known = read_orders(settings, desk.root, Window(start, end))
+    asked = known.frame if known else None
+    sample = sample_of_fills(run.priced, days=grouping(desk), orders=asked)
     symbols = tuple(sample["symbol"].unique().sort())
     facts = average_volumes(desk, end, symbols)
     fit = fit_impact(sample, facts)

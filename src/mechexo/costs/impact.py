@@ -17,7 +17,9 @@ from typing import Any
 
 import polars as pl
 
+from mechexo.costs.dimensions import Grouping, session_date
 from mechexo.costs.findings import ExpectedCost, ImpactFit
+from mechexo.costs.order_fills import fills_of_orders
 from mechexo.costs.values import OrderCost
 from mechexo.value_classes import dataclass
 
@@ -40,34 +42,55 @@ _SAMPLE = {
 }
 
 
-def sample_of_fills(priced: pl.DataFrame) -> pl.DataFrame:
+def sample_of_fills(
+    priced: pl.DataFrame,
+    *,
+    days: Grouping = Grouping(),
+    orders: pl.DataFrame | None = None,
+) -> pl.DataFrame:
     """The desk's orders as their fills tell of them; a fill without an order is one by itself.
+
+    An id may come again: `costs.order_fills.fills_of_orders` tells the orders apart. Of a fill
+    whose order is not among `orders` it is assumed that ids are used once a session day: what was
+    filled of one id and symbol on two session days is two orders.
 
     Columns: order_id, symbol, quantity (units filled), actual_bps (E) and spread_bps (S), both
     weighted by notional, and reason (why an order has no figures, else null).
 
     Args:
         priced: fills as `costs.kernel.price_fills` gives them.
+        days: what a session day is.
+        orders: the desk's orders, where they are known: order_id, symbol, arrival_at, decision_at.
     """
-    whole = pl.col("reason").is_null().all()
-    unpriced = (pl.col("ref_source") == "none").any()
+    fills = priced.with_columns(order_row=pl.lit(None, pl.UInt32), mismatch=pl.lit(None, pl.String))
+    if orders is not None and not orders.is_empty():
+        placed, wrong = fills_of_orders(priced, orders)
+        fills = placed.with_columns(mismatch=wrong.gather(placed["order_row"]))
+    whole = pl.col("reason").is_null().all() & pl.col("mismatch").is_null().all()
+    suspect = (pl.col("ref_source") != "none").all()
     quoted = pl.col("spread_ccy").is_not_null().all()
     weight = pl.col("notional").sum()
     own = pl.coalesce("order_id", pl.format("fill {}", "fill_id"))
     return (
-        priced.with_columns(own.alias("order_id"))
-        .group_by("order_id", "symbol", maintain_order=True)
+        fills.with_columns(
+            own.alias("order_id"),
+            day=pl.when(pl.col("order_row").is_null()).then(session_date(days)),
+        )
+        .group_by("order_id", "symbol", "order_row", "day", maintain_order=True)
         .agg(
             pl.col("quantity").sum(),
             actual_bps=pl.when(whole).then(1e4 * pl.col("slippage_ccy").sum() / weight),
             spread_bps=pl.when(whole & quoted).then(1e4 * pl.col("spread_ccy").sum() / weight),
-            reason=pl.when(unpriced)
-            .then(pl.lit("a fill has no reference"))
-            .when(~whole)
+            reason=pl.when(pl.col("mismatch").is_not_null().any())
+            .then(pl.col("mismatch").first())
+            .when(~whole & suspect)
             .then(pl.lit("a fill is suspect: too far from the mid"))
+            .when(~whole)
+            .then(pl.lit("a fill has no reference"))
             .when(~quoted)
             .then(pl.lit("a fill's reference has no spread")),
         )
+        .drop("order_row", "day")
     )
 
 

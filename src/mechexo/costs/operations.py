@@ -17,6 +17,7 @@ from mechexo.costs.running import (
 from mechexo.costs.values import CostReport, FillCost, FillList, OrderCost
 from mechexo.desk import Desk
 from mechexo.errors import ConfigError
+from mechexo.value_classes import dataclass
 
 if TYPE_CHECKING:
     import polars as pl
@@ -143,8 +144,6 @@ def orders(desk: Desk, *, start: datetime, end: datetime) -> tuple[OrderCost, ..
     """
     from mechexo.costs.interrupts import interrupts_told
     from mechexo.costs.orders import Session, order_costs
-    from mechexo.costs.sources.protocol import Window
-    from mechexo.costs.sources.reading import read_orders
 
     settings = desk.settings.costs
     if not settings.orders:
@@ -153,24 +152,71 @@ def orders(desk: Desk, *, start: datetime, end: datetime) -> tuple[OrderCost, ..
             "order_id, symbol, side, quantity and arrival_at"
         )
     with interrupts_told():
-        known = read_orders(settings, desk.root, Window(start, end))
-        asked = known.frame if known else None
-        if asked is None or asked.is_empty():
+        known = known_orders(desk, start, end)
+        if known is None:
             return ()
-        first, last = lifetimes(asked, start, end)
-        symbols = tuple(asked["symbol"].drop_nulls().unique().sort().to_list())
+        first, last = known.first, known.last
+        symbols = tuple(known.asked["symbol"].drop_nulls().unique().sort().to_list())
         run = price_period(
             desk, first, last, also=symbols, quotes_of=whole_sessions(desk, first, last)
         )
         return order_costs(
-            asked,
+            known.asked,
             run.priced,
             run.quotes,
             run.rule,
             session=Session(exchange_zone(desk), settings.session_closes, settings.day_starts),
             as_of=desk.clock.now(),
             trades=run.trades,
+            others=known.others,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class KnownOrders:
+    """The orders that lived in a period, and those whose fills must not be taken for theirs."""
+
+    asked: pl.DataFrame
+    first: datetime
+    """From when fills may be theirs: the start of the period, or earlier."""
+    last: datetime
+    """Until when; the end of the period, or later."""
+    others: pl.DataFrame | None
+    """Orders of the same ids that lived between these, but not in the period."""
+
+
+def known_orders(
+    desk: Desk, start: datetime, end: datetime, order_id: str | None = None
+) -> KnownOrders | None:
+    """The orders that lived in the period, all or those of one id; None without any.
+
+    Raises:
+        ConfigError: the source does not fit its mapping.
+        UnreachableError: it cannot be read.
+    """
+    import polars as pl
+
+    from mechexo.costs.sources.protocol import Window
+    from mechexo.costs.sources.reading import read_orders
+
+    def read(first: datetime, last: datetime) -> pl.DataFrame:
+        known = read_orders(desk.settings.costs, desk.root, Window(first, last))
+        rows = pl.DataFrame() if known is None else known.frame
+        return rows if order_id is None else rows.filter(pl.col("order_id") == order_id)
+
+    asked = read(start, end)
+    if asked.is_empty():
+        return None
+    first, last = lifetimes(asked, start, end)
+    others = None
+    if (first, last) != (start, end):
+        wider = read(first, last)
+        times = [name for name in _TIMES if name in wider.columns]
+        begins, ends = pl.min_horizontal(times), pl.max_horizontal(times)
+        others = wider.filter(
+            (ends < start) | (begins >= end), pl.col("order_id").is_in(asked["order_id"].implode())
+        )
+    return KnownOrders(asked, first, last, others)
 
 
 def whole_sessions(desk: Desk, first: datetime, last: datetime) -> tuple[datetime, datetime]:
@@ -181,11 +227,14 @@ def whole_sessions(desk: Desk, first: datetime, last: datetime) -> tuple[datetim
     return start, max(last, min(end, desk.clock.now()))
 
 
+_TIMES = ("decision_at", "arrival_at", "end_at")
+
+
 def lifetimes(orders: pl.DataFrame, start: datetime, end: datetime) -> tuple[datetime, datetime]:
     """From before the first moment of any order to after the last, at least the period."""
     moments = [
         moment
-        for name in ("decision_at", "arrival_at", "end_at")
+        for name in _TIMES
         if name in orders.columns
         for moment in (orders[name].min(), orders[name].max())
         if isinstance(moment, datetime)

@@ -15,9 +15,9 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from mechexo.costs.benchmarks import closing_mids, closing_moment, twap, vwap
-from mechexo.costs.dimensions import source
 from mechexo.costs.fills import BUY, SELL
 from mechexo.costs.kernel import match_quotes
+from mechexo.costs.order_fills import last_fills, sums_of_orders
 from mechexo.costs.quotes import Quotes
 from mechexo.costs.rules import QuoteRule
 from mechexo.costs.session_days import session_day
@@ -51,8 +51,11 @@ def order_costs(
     session: Session,
     as_of: datetime,
     trades: pl.DataFrame | None = None,
+    others: pl.DataFrame | None = None,
 ) -> tuple[OrderCost, ...]:
     """Each order's implementation shortfall and benchmarks, in the order given.
+
+    An id may come again: whose a fill is, `costs.order_fills.fills_of_orders` says.
 
     Args:
         orders: order_id, symbol, side, quantity; optional decision_at, arrival_at, end_at,
@@ -63,21 +66,14 @@ def order_costs(
         session: the exchange's day.
         as_of: what has not closed by now has no closing price.
         trades: the market's trades (ts, symbol, price, size), for the VWAP.
+        others: further orders whose fills may be among `priced`; nothing is said of them.
     """
     rows = _completed(orders)
     if rows.is_empty():
         return ()
-    fills = _by_order(priced)
-    rows = rows.with_columns(
-        ended_at=pl.coalesce(
-            "end_at",
-            pl.col("order_id").replace_strict(
-                {key: each["last_at"] for key, each in fills.items()},
-                default=None,
-                return_dtype=rows.schema["end_at"],
-            ),
-        )
-    )
+    known = rows if others is None else pl.concat([rows, _completed(others)], how="diagonal")
+    fills, wrong = sums_of_orders(priced, known)
+    rows = rows.with_columns(ended_at=pl.coalesce("end_at", last_fills(fills, len(rows))))
     exact = replace(rule, strictly_before=False, lag_us=0)
     rows = rows.with_columns(
         decision_mid=_mids(rows, "decision_at", quotes, rule),
@@ -87,7 +83,8 @@ def order_costs(
     rows = _with_benchmarks(rows, quotes, trades, session, as_of)
     sizes = _sizes(priced)
     return tuple(
-        _order(row, fills.get(row["order_id"]), sizes) for row in rows.iter_rows(named=True)
+        _order(row, fills.get(place), wrong[place] or "", sizes)
+        for place, row in enumerate(rows.iter_rows(named=True))
     )
 
 
@@ -160,41 +157,6 @@ def _with_benchmarks(
     )
 
 
-def _by_order(priced: pl.DataFrame) -> dict[str, dict[str, Any]]:
-    """The sums of each order's fills."""
-    size = pl.col("quantity") * pl.col("multiplier") * pl.col("fx")
-    sums = (
-        priced.filter(pl.col("order_id").is_not_null())
-        .group_by("order_id")
-        .agg(
-            fills=pl.len(),
-            last_at=pl.col("ts").max(),
-            filled=pl.col("quantity").sum(),
-            size=size.sum(),
-            paid=(size * pl.col("price")).sum(),
-            at_mid=(size * pl.col("mid")).sum(),
-            priced_size=pl.when(pl.col("mid").is_not_null()).then(size).sum(),
-            unpriced=pl.col("mid").null_count(),
-            suspect=pl.col("suspect").sum(),
-            average=(pl.col("quantity") * pl.col("price")).sum() / pl.col("quantity").sum(),
-            slippage=pl.col("slippage_ccy").sum(),
-            spread=pl.col("spread_ccy").sum(),
-            beyond=pl.col("beyond_ccy").sum(),
-            without_spread=pl.col("spread_ccy").null_count(),
-            fees=pl.col("commission").sum(),
-            without_fees=pl.col("commission").null_count(),
-            sides=pl.col("side").unique(),
-            symbols=pl.col("symbol").n_unique(),
-            symbol=pl.col("symbol").first(),
-            multiplier=pl.col("multiplier").first(),
-            fx=pl.col("fx").last(),
-            order_type=pl.col("order_type").first(),
-            sources=source(),
-        )
-    )
-    return {row["order_id"]: row for row in sums.iter_rows(named=True)}
-
-
 def _sizes(priced: pl.DataFrame) -> Mapping[str, tuple[float, float]]:
     """Multiplier and rate of each symbol, from its newest fill."""
     newest = priced.sort("ts").group_by("symbol").agg(pl.col("multiplier", "fx").last())
@@ -204,13 +166,14 @@ def _sizes(priced: pl.DataFrame) -> Mapping[str, tuple[float, float]]:
 def _order(
     row: Mapping[str, Any],
     fills: Mapping[str, Any] | None,
+    mismatch: str,
     sizes: Mapping[str, tuple[float, float]],
 ) -> OrderCost:
     sign = _sign(row["side"])
     ordered, filled = row["quantity"], fills["filled"] if fills else 0.0
     decision, arrival = row["decision_mid"], row["arrival_mid"]
     start = arrival if row["decision_at"] is None else decision
-    wrong = _wrong(row, fills, sign, sizes)
+    wrong = _wrong(row, fills, mismatch, sign, sizes)
     unit = sizes.get(row["symbol"]) or (1.0, 1.0)
     if fills:
         unit = (fills["multiplier"], fills["fx"])
@@ -262,20 +225,23 @@ def _sign(side: object) -> int | None:
 def _wrong(
     row: Mapping[str, Any],
     fills: Mapping[str, Any] | None,
+    mismatch: str,
     sign: int | None,
     sizes: Mapping[str, tuple[float, float]],
 ) -> str:
     """What makes an order's figures meaningless; empty when nothing does."""
     quantity = row["quantity"]
+    if not (row["order_id"] or "").strip():
+        return "no order id: no fill can be its own"
     if sign is None:
         return "the side is neither buy nor sell"
     if quantity is None or not 0 < quantity < float("inf"):
         return "the quantity is not above zero"
+    if mismatch:
+        return mismatch
     if fills is None:
         known = row["symbol"] in sizes or all(size == (1.0, 1.0) for size in sizes.values())
         return "" if known else "no fill says the symbol's multiplier and rate"
-    if fills["symbols"] > 1 or fills["symbol"] != row["symbol"]:
-        return "its fills are of another symbol"
     if fills["sides"] != [sign]:
         return "its fills are on the other side"
     if fills["filled"] > quantity * (1 + 1e-12):

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from mechexo.costs.dimensions import NO_VALUE
-from mechexo.costs.operations import lifetimes, whole_sessions
+from mechexo.costs.operations import known_orders, whole_sessions
 from mechexo.costs.running import Run, exchange_zone, price_period, sensitivity
 from mechexo.costs.values import OrderCost, Sensitivity
 from mechexo.costs.views import Key
@@ -81,33 +81,35 @@ def order_cost(
         order_id: which order.
 
     Raises:
+        MechexoError: several orders of the period have this id.
         ConfigError: a source does not fit its mapping.
         UnreachableError: a source cannot be read.
     """
-    import polars as pl
-
     from mechexo.costs.orders import Session, order_costs
-    from mechexo.costs.sources.protocol import Window
-    from mechexo.costs.sources.reading import read_orders
 
     settings = desk.settings.costs
-    known = read_orders(settings, desk.root, Window(start, end))
-    asked = None if known is None else known.frame.filter(pl.col("order_id") == order_id)
-    if asked is None or asked.is_empty():
+    known = known_orders(desk, start, end, order_id)
+    if known is None:
         return None
-    first, last = lifetimes(asked, start, end)
-    symbols = tuple(asked["symbol"].drop_nulls().unique())
+    if len(known.asked) > 1:
+        raise MechexoError(
+            f"[costs] orders has {len(known.asked)} orders of this id in the period; "
+            "mechexo costs orders tells them apart"
+        )
+    first, last = known.first, known.last
+    symbols = tuple(known.asked["symbol"].drop_nulls().unique())
     if (first, last) != (start, end) or not set(symbols) <= set(run.quotes.symbols):
         sessions = whole_sessions(desk, first, last)
         run = price_period(desk, first, last, also=symbols, quotes_of=sessions)
-    (found, *_) = order_costs(
-        asked,
+    (found,) = order_costs(
+        known.asked,
         run.priced,
         run.quotes,
         run.rule,
         session=Session(exchange_zone(desk), settings.session_closes, settings.day_starts),
         as_of=desk.clock.now(),
         trades=run.trades,
+        others=known.others,
     )
     return found
 
