@@ -16,7 +16,6 @@ from bench_lists import console, make_desk, row
 
 from mechexo.alerts import operations as alerts
 from mechexo.alerts.values import AlertState
-from support.pseudo_terminal import plain
 
 
 def acknowledge_ms(folder: Path, count: int, samples: int, size: tuple[int, int]) -> list[float]:
@@ -30,12 +29,12 @@ def acknowledge_ms(folder: Path, count: int, samples: int, size: tuple[int, int]
         terminal.collect(quiet_s=2.0, timeout_s=30)
         for _ in range(samples):
             terminal.send("a")
-            terminal.collect(until=lambda data: "a note" in plain(data), timeout_s=10)
+            terminal.collect(until=lambda _: "a note" in terminal.screen, timeout_s=10)
             terminal.collect(quiet_s=0.3, timeout_s=1.0)
             begin = time.perf_counter()
             terminal.send("\r")
             burst = terminal.collect(
-                until=lambda data: "acked" in plain(data), since_s=begin, timeout_s=10
+                until=lambda _: "acked" in terminal.screen, since_s=begin, timeout_s=10
             )
             times.append(burst.last_s * 1000)
             terminal.collect(quiet_s=2.0, timeout_s=8)

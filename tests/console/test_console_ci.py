@@ -23,7 +23,7 @@ from mechexo_tui.panels import ci
 from mechexo_tui.widgets.format import ASCII, UNICODE, Glyphs, Look
 from mechexo_tui.widgets.lines import Palette, Row, linked, opens_address, text_of, width_of
 from support.ci_server import CiServer, ci_server, github_run
-from support.pseudo_terminal import PseudoTerminal, plain
+from support.pseudo_terminal import PseudoTerminal
 
 PROGRAM = (
     "import sys; from pathlib import Path; from mechexo_tui.app import run; run(Path(sys.argv[1]))"
@@ -207,7 +207,7 @@ async def test_a_server_that_has_gone_leaves_what_is_known_with_its_age(
 def test_the_terminal_is_given_the_address_of_a_runs_page(ci_desk: Desk) -> None:
     argv = [sys.executable, "-c", PROGRAM, str(ci_desk.config_path)]
     with PseudoTerminal(argv, 120, 40, environ={"LANG": "C.UTF-8"}) as terminal:
-        terminal.collect(until=lambda data: "quit" in plain(data), timeout_s=30)
+        terminal.collect(until=lambda _: "quit" in terminal.screen, timeout_s=30)
         terminal.send("0")
         seen = terminal.collect(until=lambda data: b"actions/runs/7\x1b\\" in data, timeout_s=30)
         assert b";https://github.example.com/desk/strategies/actions/runs/7\x1b\\" in seen.data

@@ -12,7 +12,7 @@ import pytest
 from console.costs_desk import costs_desk
 from mechexo.desk import Desk
 from support.processes import has_ended
-from support.pseudo_terminal import COLOUR_CODES, PseudoTerminal, plain
+from support.pseudo_terminal import COLOUR_CODES, PseudoTerminal
 
 PROGRAM = """
 import sys
@@ -60,7 +60,8 @@ def test_going_about_stays_within_the_budget_of_a_section(
 def test_leaving_takes_the_process_apart_along(desk: Desk) -> None:
     with console(desk, 120, 40) as terminal:
         terminal.collect(quiet_s=3.0, timeout_s=30)
-        assert "Costs by day" in plain(after(terminal, "4"))
+        after(terminal, "4")
+        assert "Costs by day" in terminal.screen
         (child,) = psutil.Process(terminal.pid).children()
         terminal.send("\x03")
         assert terminal.ended_within(5.0) is not None
@@ -76,4 +77,4 @@ def test_without_colour_the_screen_says_as_much(desk: Desk) -> None:
         data = after(terminal, "4")
         assert COLOUR_CODES.findall(first + data) == []
         for sign in ("██ commission", "▒▒ half-spread", "░░ beyond", "priced 25 of 27"):
-            assert sign in plain(data)
+            assert sign in terminal.screen

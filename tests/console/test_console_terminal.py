@@ -9,6 +9,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
+import psutil
 import pytest
 
 from mechexo.alerts import operations as alerts
@@ -25,6 +26,8 @@ from mechexo_tui.app import run
 sys.exit(run(Path(sys.argv[1])))
 """
 LEAVES_ALTERNATE_SCREEN = b"\x1b[?1049l"
+CLEARS = b"\x1b[2J"
+REDRAW = "\x0c"
 
 pytestmark = [pytest.mark.slow, pytest.mark.terminal]
 
@@ -84,11 +87,50 @@ def test_a_slow_machine_gets_the_same_bytes(busy_desk: Desk) -> None:
     assert sizes[1] == pytest.approx(sizes[0], abs=1_500)
 
 
+@pytest.mark.parametrize(("columns", "rows"), [(120, 40), (80, 24)])
+def test_what_changes_left_on_the_screen_is_what_a_whole_painting_shows(
+    busy_desk: Desk, columns: int, rows: int
+) -> None:
+    with console(busy_desk, columns, rows) as terminal:
+        settle(terminal)
+        for key in ("j", "?", "q", "2", "j", "/c", "\r", "q", "3", "q", "1", "i", "a", "\x1b"):
+            for _ in range(3):
+                terminal.send(key)
+                terminal.collect(quiet_s=0.7, timeout_s=5)
+                before = terminal.screen
+                terminal.send(REDRAW)
+                assert CLEARS in terminal.collect(quiet_s=0.7, timeout_s=5).data
+                # An age may have changed in between: then the next one tells.
+                if terminal.screen == before:
+                    break
+                key = ""
+            assert terminal.screen == before, key
+
+
+def test_the_console_is_painted_anew_when_it_comes_back_from_the_shell(busy_desk: Desk) -> None:
+    with console(busy_desk, 80, 24) as terminal:
+        settle(terminal)
+        process = psutil.Process(terminal.pid)
+        terminal.send(":suspend\r")
+        terminal.collect(quiet_s=0.5, timeout_s=5)
+        assert process.status() == psutil.STATUS_STOPPED
+        process.send_signal(signal.SIGCONT)
+        assert CLEARS in terminal.collect(quiet_s=1.0, timeout_s=10).data
+        assert "CRITICAL" in terminal.screen
+
+
+def test_so_it_is_when_the_terminal_was_smaller_for_a_moment(busy_desk: Desk) -> None:
+    with console(busy_desk, 80, 24) as terminal:
+        settle(terminal)
+        os.kill(terminal.pid, signal.SIGWINCH)
+        assert CLEARS in terminal.collect(quiet_s=1.0, timeout_s=10).data
+
+
 def test_no_colour_means_no_colour_codes(busy_desk: Desk) -> None:
     with console(busy_desk, 120, 40, NO_COLOR="1") as terminal:
         data = settle(terminal)
         assert COLOUR_CODES.findall(data) == []
-        assert "CRITICAL" in plain(data)
+        assert "CRITICAL" in terminal.screen
         terminal.send("q")
 
 
@@ -101,13 +143,14 @@ def test_a_terminal_without_utf8_gets_nothing_but_ascii(
     )
     with console(busy_desk, 120, 40, **environ) as terminal:
         data = settle(terminal)
+        shown = terminal.screen
         for key in ("?", "q", "x", "q", "\r", "q", *"2345678", "\r", "q", "1cifmt", "/Ü", "\x1b",
                     "a", "\x1b", "y", ":"):  # fmt: skip
             terminal.send(key)
             if key == "x":  # git is asked: on a busy machine the diff comes late
-                data += terminal.collect(timeout_s=30, until=lambda seen: "@@" in plain(seen)).data
+                data += terminal.collect(timeout_s=30, until=lambda _: "@@" in terminal.screen).data
             data += terminal.collect(quiet_s=0.4, timeout_s=1.5).data
-        shown = plain(data)
+            shown += terminal.screen
         for word in ("PAPER", "?berlauf", "@@", "First 60 seconds", "Audit log", "On the screen"):
             assert word in shown, word
         assert [byte for byte in data if byte > 127] == []

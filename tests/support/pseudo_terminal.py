@@ -15,6 +15,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import pyte
+
 from support.ending import Ended
 
 _ESCAPES = re.compile(
@@ -59,8 +61,13 @@ class PseudoTerminal(Ended):
     pid: int = 0
     started_s: float = 0.0
     _descriptor: int = -1
+    _screen: pyte.Screen = field(init=False)
+    _stream: pyte.ByteStream = field(init=False)
+    _unseen: bytes = b""
 
     def __enter__(self) -> PseudoTerminal:
+        self._screen = pyte.Screen(self.columns, self.rows)
+        self._stream = pyte.ByteStream(self._screen)
         self.started_s = time.perf_counter()
         pid, descriptor = pty.fork()
         if pid == 0:
@@ -79,6 +86,13 @@ class PseudoTerminal(Ended):
             os.kill(self.pid, signal.SIGKILL)
         with contextlib.suppress(ChildProcessError):
             os.waitpid(self.pid, 0)
+
+    @property
+    def screen(self) -> str:
+        """What a person sees after all that was read so far: only changes are written to it."""
+        unseen, self._unseen = self._unseen, b""
+        self._stream.feed(unseen)
+        return "\n".join(self._screen.display)
 
     def send(self, keys: str) -> None:
         """Types."""
@@ -127,6 +141,7 @@ class PseudoTerminal(Ended):
             burst.first_s = burst.first_s or moment
             burst.last_s = moment
             burst.data += data
+            self._unseen += data
             for question, answer in _ANSWERS:
                 for _ in range(data.count(question)):
                     os.write(self._descriptor, answer)
@@ -141,7 +156,9 @@ class PseudoTerminal(Ended):
         while (left := deadline - time.perf_counter()) > 0:
             if select.select([self._descriptor], [], [], left)[0]:
                 try:
-                    data += os.read(self._descriptor, 65536)
+                    read = os.read(self._descriptor, 65536)
                 except OSError:
                     break
+                data += read
+                self._unseen += read
         return data

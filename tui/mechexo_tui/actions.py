@@ -283,6 +283,7 @@ ACTIONS: tuple[Action, ...] = (
     *(Action(f"sort-{what}", (key,), f"{text}; again turns it round", where)
       for key, (what, text, where) in COST_SORTS.items()),
     Action("refresh", ("r", "ctrl+r"), "Read everything again now", words=("refresh",)),
+    Action("redraw", ("ctrl+l",), "Paint the screen anew", words=("redraw",)),
     Action("pause", ("p",), "Stop refreshing, or go on", ALL_SCREENS - PLANS, words=("pause",)),
     Action("report", ("R",), "Show the shift report, and write it to a file", words=("report",)),
     Action("copy", ("y",), "Copy the chosen row to the terminal's clipboard", words=("copy",)),

@@ -7,9 +7,10 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from textual import events
+from textual._compositor import CompositorUpdate
 from textual.app import App
 from textual.screen import Screen
 
@@ -22,6 +23,7 @@ from mechexo_tui.painting import HeldPainting
 from mechexo_tui.screens import screen_called
 from mechexo_tui.screens.base import ConsoleScreen
 from mechexo_tui.screens.overview import OverviewScreen
+from mechexo_tui.shown import Shown, Written
 from mechexo_tui.terminal import (
     end_after,
     end_when_lost,
@@ -29,11 +31,17 @@ from mechexo_tui.terminal import (
     require_terminal,
     write_crash_report,
 )
+from mechexo_tui.timers import once_after
 from mechexo_tui.widgets.format import ASCII, UNICODE, Look
 from mechexo_tui.widgets.lines import Palette
 
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
 KEYS = frozenset(all_keys())
 MINUTE_S = 60.0
+RESIZED_S = 0.1
+"""Longer than Textual waits for the last of many sizes."""
 LONGEST_GOODBYE_S = 2.0
 
 
@@ -77,6 +85,7 @@ class MechexoApp(App[int]):
         )
         self.facts = Facts(desk)
         self.painting = HeldPainting(self)
+        self._shown = Shown()
         self._pages: dict[str, ConsoleScreen] = {}
         self.came_from = ""
         """The page that led to the one in front, where that was not a person's choice of page."""
@@ -115,6 +124,7 @@ class MechexoApp(App[int]):
     def on_mount(self) -> None:
         """Starts the clocks, and sees to a proper end when the system asks for one."""
         self.painting.hold()
+        self.app_suspend_signal.subscribe(self, lambda _app: self._shown.forget())
         self.facts.start(self)
         self.set_interval(MINUTE_S, self.show_now)
         if not self.is_headless:
@@ -124,6 +134,32 @@ class MechexoApp(App[int]):
         """Letters without a meaning of their own may belong to a prompt that has just opened."""
         if event.key not in KEYS:
             self.front.type_ahead(event.key)
+
+    def on_resize(self) -> None:
+        """Paints all anew, also in a size that is the same: the console may have been put aside, or
+        the terminal made smaller and larger again. Textual paints for itself only what differs."""
+        self._shown.forget()
+        once_after(self, RESIZED_S, self._repaint)
+
+    def redraw(self) -> None:
+        """Paints all anew, whatever the terminal shows."""
+        self._shown.forget()
+        self._repaint()
+
+    def _repaint(self) -> None:
+        if self.screen_stack:
+            self.screen.refresh()
+
+    def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
+        # Textual has no public hook for what it writes.
+        written = self._running and not (self._closed or self._batch_count or self.is_headless)
+        if written and isinstance(renderable, CompositorUpdate):
+            sequence = self._shown.sequence(renderable, self.console)
+            if not sequence:
+                self.post_display_hook()
+                return
+            renderable = Written(sequence)
+        super()._display(screen, renderable)
 
     def on_unmount(self) -> None:
         """Ends what was begun. What only reads and hangs must not keep a person from leaving."""
@@ -180,6 +216,7 @@ class MechexoApp(App[int]):
                 "copy": lambda: deeds.copy(self),
                 "reasons": lambda: deeds.show_reasons(self),
                 "suspend": self.action_suspend_process,
+                "redraw": self.redraw,
                 "command": self._ask_command,
             }
             if action_id in does:

@@ -135,6 +135,9 @@ class Prompt(Painted, can_focus=True):
         if key == "tab":
             self._do_complete()
             return
+        if key == "ctrl+l":
+            self.console_app.redraw()
+            return
         if key in {"left", "right", "home", "end"}:
             steps = {"left": self._at - 1, "right": self._at + 1, "home": 0}
             self._at = max(0, min(len(self._text), steps.get(key, len(self._text))))
