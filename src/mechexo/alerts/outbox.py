@@ -126,6 +126,35 @@ def cancel(
             timeline_records.append_events(connection, [(each.alert_id, event)])
 
 
+def cancel_on_gone(
+    connection: sqlite3.Connection,
+    channel: str,
+    reason: str,
+    now: datetime,
+    *,
+    only: Collection[int] | None = None,
+) -> None:
+    """Cancels what is due on a channel that is not in the configuration any more, or of that `only`
+    these deliveries. Pages stay: of an open alert they are told through another channel."""
+    rows = cells.rows(
+        connection,
+        "SELECT id, alert_id, kind, state, attempts FROM delivery WHERE channel = :channel "  # noqa: S608
+        f"AND kind <> 'page' AND {CLAIMABLE} AND {SENDABLE} "
+        "AND (:only IS NULL OR id IN (SELECT value FROM json_each(:only)))",
+        {
+            "channel": channel,
+            "only": None if only is None else json.dumps(list(only)),
+            **moments(now),
+        },
+    )
+    for row in rows:
+        if row["state"] == "sending":
+            _give_back(connection, row, now)
+        _finish(connection, row["id"], "cancelled", reason, now)
+        event = AlertEvent(now, "cancelled", f"{channel}, {row['kind']}: {reason}")
+        timeline_records.append_events(connection, [(row["alert_id"], event)])
+
+
 def claim(
     connection: sqlite3.Connection,
     channel: str,

@@ -247,8 +247,9 @@ class _Drain:
     def _drain(self) -> None:
         settings = self.desk.settings.channels.get(self.channel)
         if settings is None:
-            gone = f"{self.channel} is not in the configuration any more, and no other takes this"
-            self._answer_all(Answer("rejected", gone))
+            gone = f"{self.channel} is not in the configuration any more"
+            self._cancel_all(gone)
+            self._answer_all(Answer("rejected", f"{gone}, and no other takes this"))
             return
         try:
             address = address_of(settings, self.desk.root)
@@ -296,6 +297,12 @@ class _Drain:
         called = [claim.delivery_id for claim in bundle.claims if claim.kind == "page"]
         unheard = call_records.unheard(self.desk.state.reader(), called)
         return not called or redialling.by_text(unheard)
+
+    def _cancel_all(self, why: str) -> None:
+        """Nothing is told through this channel again: only pages have another way."""
+        with self.desk.state.write(self._wait_s()) as transaction:
+            now = self.desk.clock.now()
+            outbox.cancel_on_gone(transaction.connection, self.channel, why, now, only=self.only)
 
     def _answer_all(self, answer: Answer) -> None:
         """The same answer for everything that is due: the channel cannot be used at all."""
