@@ -1,14 +1,16 @@
-"""What the last delivery of a channel means to the card of the channels.
+"""What the last delivery of a channel, and the end of a token, mean to the card of the channels.
 
-The meeting place of the alerts and health wings, which know nothing of each other. Pure.
+The meeting place of the alerts, security and health wings, which know nothing of each other. Pure.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 
-from mechexo.health.values import CHANNEL_KIND, ProbeState, Status
+from mechexo.health.values import CHANNEL_KIND, TOKEN_KIND, ProbeState, Status
+from mechexo.security import ending
+from mechexo.security.values import Scope, Token
 from mechexo.times import format_duration
 
 CARD = "paging"
@@ -42,6 +44,23 @@ def as_probe(
         observed_at=now if proven_at else None,
         since=proven_at,
     )
+
+
+def of_tokens(tokens: Iterable[Token], now: datetime) -> Iterator[ProbeState]:
+    """The tokens that end, as the card shows them: by them alerts come in. Those that only read
+    bring nothing."""
+    for token in tokens:
+        if set(token.scopes) & {Scope.ALERTS, Scope.PING}:
+            yield ProbeState(
+                name=f"token {token.name}",
+                kind=TOKEN_KIND,
+                card=CARD,
+                severity="medium",
+                status=Status.WARNING,
+                detail=f"{ending.words(token, now)}; see: mechexo doctor",
+                observed_at=now,
+                since=token.last_used_at,
+            )
 
 
 def given_up(failures: Mapping[str, Failure]) -> list[str]:

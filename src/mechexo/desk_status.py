@@ -186,6 +186,7 @@ def status_after_tick(
     from mechexo.alerts import damage_reading, oncall
     from mechexo.alerts import reading as alerts
     from mechexo.health import operations as health
+    from mechexo.security import ending
 
     now = desk.clock.now()
     settings = desk.settings
@@ -197,6 +198,7 @@ def status_after_tick(
         channel_words.as_probe(name, proven_at, now, failures.get(name))
         for name, proven_at in alerts.last_proven(desk).items()
     ]
+    channels += channel_words.of_tokens(ending.ending(desk), now)
     damaged = damage_reading.damaged(desk)
     sentences: list[str] = []
     if damaged:

@@ -11,10 +11,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from mechexo.alerts import operations as alerts
 from mechexo.clock import VirtualClock
 from mechexo.desk import Desk
 from mechexo.security import operations as security
 from mechexo.security.values import Token
+from mechexo.server.answers import RequestError
 from mechexo.server.limits import BURST_S, RateLimit
 from support.application import Application
 from support.serving import alert, bearer, token
@@ -95,6 +97,69 @@ async def test_a_revoked_token_is_refused_at_the_next_request(application: Make)
     answer = await client.post("/api/v1/alerts", json=alert("a"))
     assert answer.status_code == 401
     assert "was revoked" in answer.json()["error"]
+
+
+PATHS = ("/hooks/alertmanager", "/hooks/grafana", "/api/v1/alerts")
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_what_an_expired_token_still_sends_is_an_alert_for_its_sender_tells_nobody(
+    application: Make, clock: VirtualClock, path: str
+) -> None:
+    app = application()
+    made = security.create_token(app.desk, "am", ("alerts",), expires_in=timedelta(days=365))
+    clock.advance(timedelta(days=365))
+    answer = await app.anonymous(bearer(made.text)).post(path, json={})
+    assert answer.status_code == 401
+    (lost,) = alerts.list_alerts(app.desk)
+    assert (lost.key, lost.severity) == ("serve/refused/token/token:am", "critical")
+    assert "its alerts are lost: the token am expired at 2027-03-02" in lost.summary
+
+
+async def test_a_revoked_token_says_it_once_in_a_while_however_often_it_is_shown(
+    application: Make, clock: VirtualClock
+) -> None:
+    app = application()
+    client = app.client()
+    security.revoke_token(app.desk, "test")
+    for _ in range(20):
+        for path in PATHS:
+            assert (await client.post(path, json={})).status_code == 401
+    (lost,) = alerts.list_alerts(app.desk)
+    assert (lost.count, lost.labels["told_by"]) == (1, "token:test")
+    alerts.resolve(app.desk, lost.id, reason="the sender has another")
+    clock.advance(timedelta(minutes=5))
+    await client.post(PATHS[0], json={})
+    assert len(alerts.list_alerts(app.desk)) == 1, "the sender was not mended"
+
+
+async def test_what_was_never_let_in_to_send_alerts_raises_none(application: Make) -> None:
+    app = application()
+    reader, known = app.client("read", name="reader"), token(app.desk)
+    security.revoke_token(app.desk, "reader")
+    forged = known[:-1] + ("a" if known[-1] != "a" else "b")
+    for client in (reader, app.anonymous(bearer(forged)), app.anonymous()):
+        for path in PATHS:
+            assert (await client.post(path, json={})).status_code == 401
+    assert alerts.list_alerts(app.desk) == ()
+
+
+async def test_where_the_refusal_cannot_be_stored_the_sender_comes_again(
+    application: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = application()
+    client = app.client()
+    security.revoke_token(app.desk, "test")
+    submit = app.serving.ingest.submit
+
+    def full(*_: object, **__: object) -> object:
+        raise RequestError(429, "full", retry_after_s=2)
+
+    monkeypatch.setattr(app.serving.ingest, "submit", full)
+    assert (await client.post("/hooks/grafana", json={})).status_code == 503
+    monkeypatch.setattr(app.serving.ingest, "submit", submit)
+    assert (await client.post("/hooks/grafana", json={})).status_code == 401
+    assert len(alerts.list_alerts(app.desk)) == 1
 
 
 async def test_a_check_in_is_audited_as_its_tokens(application: Make) -> None:

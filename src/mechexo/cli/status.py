@@ -18,6 +18,7 @@ from mechexo.health.values import (
     FLOW_KIND,
     ORCHESTRATOR_KIND,
     STATE_FILE_KIND,
+    TOKEN_KIND,
     UPTIME_KIND,
     Burn,
     Status,
@@ -166,7 +167,7 @@ def nagios_verdict(found: DeskStatus) -> tuple[int, str]:
 
 def _performance(found: DeskStatus) -> str:
     looks = [probe for card in found.cards for probe in card.probes]
-    others = (FLOW_KIND, UPTIME_KIND, CI_KIND, ORCHESTRATOR_KIND, STATE_FILE_KIND)
+    others = (FLOW_KIND, UPTIME_KIND, CI_KIND, ORCHESTRATOR_KIND, STATE_FILE_KIND, TOKEN_KIND)
     probes = [probe.status for probe in looks if probe.kind not in others]
     figures = [f"probes_{status.value}={probes.count(status)}" for status in Status]
     for name, kind in (("flows", FLOW_KIND), ("ci", CI_KIND), ("orchestrators", ORCHESTRATOR_KIND)):

@@ -22,6 +22,7 @@ from mechexo.doctor import (
     settings_checks,
     state_checks,
     time_checks,
+    token_checks,
 )
 from mechexo.doctor.findings import Finding, kept_out, well, wrong
 from mechexo.errors import ConfigError, MechexoError
@@ -73,6 +74,7 @@ def examine(config_path: Path | None = None) -> tuple[Finding, ...]:
         ask("tick", lambda: state_checks.ticking(desk))
         ask("on call", lambda: oncall_checks.reaching(desk))
         ask("delivery", lambda: oncall_checks.proven(desk))
+        ask("tokens", lambda: token_checks.tokens(desk))
         ask("grafana annotations", lambda: grafana_checks.behind(desk))
         desk.state.close()
     _ask_about_desk(desk, ask)

@@ -44,6 +44,8 @@ CI_KIND = "ci"
 ORCHESTRATOR_KIND = "orchestrator"
 """The kind under which the orchestrators of the configuration stand on their card."""
 
+TOKEN_KIND = "token"
+"""The kind under which tokens that end stand on the card of the channels."""
 
 STATE_FILE_KIND = "state file"
 """The kind under which the state file stands on the card of the channels while rows of it cannot be

@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING
 from mechexo.actor import Actor, Role
 from mechexo.errors import ConflictError, NotAllowedError, NotFoundError, UsageError, close_names
 from mechexo.security import records, tokens
-from mechexo.security.values import NewToken, Scope, Token, TokenRefusedError
+from mechexo.security.values import (
+    NewToken,
+    Scope,
+    Token,
+    TokenRefusedError,
+    TokenSpentError,
+)
 from mechexo.times import in_zone, iso_z
 
 if TYPE_CHECKING:
@@ -118,7 +124,8 @@ def authenticate(desk: Desk, shown: str, scope: Scope, look: Look = stored) -> T
         look: finds a token by its handle.
 
     Raises:
-        TokenRefusedError: it is not known, revoked or expired.
+        TokenRefusedError: it is not known.
+        TokenSpentError: it is revoked or expired.
         NotAllowedError: it lacks the scope.
     """
     handle = tokens.handle_of(shown)
@@ -129,7 +136,7 @@ def authenticate(desk: Desk, shown: str, scope: Scope, look: Look = stored) -> T
         raise TokenRefusedError("the token is not known; see: mechexo access token list")
     token = found[0]
     if why := tokens.why_spent(token, desk.clock.now()):
-        raise TokenRefusedError(why)
+        raise TokenSpentError(why, token)
     if scope not in token.scopes:
         raise NotAllowedError(
             f"this needs the scope {scope}; the token {token.name} has {', '.join(token.scopes)}"
@@ -137,10 +144,15 @@ def authenticate(desk: Desk, shown: str, scope: Scope, look: Look = stored) -> T
     return token
 
 
+def actor_name(token: Token) -> str:
+    """Who acts when a request shows the token."""
+    return f"token:{token.name}"
+
+
 def acting_as(desk: Desk, token: Token, scope: Scope) -> Desk:
     """The desk as a request with this token and scope acts on it."""
     role = min(scope.role, Role.RESPONDER)
-    return desk.acting_as(Actor(desk.actor.uid, f"token:{token.name}", granted=role))
+    return desk.acting_as(Actor(desk.actor.uid, actor_name(token), granted=role))
 
 
 def note_used(desk: Desk, used: Mapping[int, datetime]) -> None:

@@ -53,6 +53,15 @@ def every(state: State) -> tuple[Token, ...]:
     return tuple(map(_token, state.rows("SELECT * FROM api_token ORDER BY id")))
 
 
+def ending_by(state: State, moment: datetime) -> tuple[Token, ...]:
+    """The tokens that have been used, are not revoked, and end by a moment, oldest first."""
+    sql = (
+        "SELECT * FROM api_token WHERE revoked_at IS NULL AND last_used_at IS NOT NULL"
+        " AND expires_at <= ? ORDER BY id"
+    )
+    return tuple(map(_token, state.rows(sql, (iso_z(moment),))))
+
+
 def revoke(transaction: Transaction, token_id: int, at: datetime, by: str) -> None:
     """Marks a token as revoked."""
     transaction.execute(

@@ -47,6 +47,14 @@ class Token:
     revoked_by: str | None = None
 
 
+class TokenSpentError(TokenRefusedError):
+    """What was shown is a token of the desk that counts no more: revoked or expired."""
+
+    def __init__(self, text: str, token: Token) -> None:
+        super().__init__(text)
+        self.token = token
+
+
 @dataclass(frozen=True, slots=True)
 class NewToken:
     """A token just made, with the text that its bearer shows: told this once."""

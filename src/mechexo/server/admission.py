@@ -14,6 +14,10 @@ from mechexo.security.values import Scope, TokenRefusedError
 from mechexo.server.answers import RequestError
 from mechexo.server.limits import RateLimit
 
+SAID_AGAIN_S = 300.0
+"""How long a token that counts no more is passed over once an alert has said that it is shown:
+who sends with it a thousand times a second shall not write to the disk as often."""
+
 if TYPE_CHECKING:
     from starlette.requests import Request
 
@@ -32,6 +36,8 @@ class Admission:
         self._acting: dict[tuple[str, Scope], Desk] = {}
         self._found: dict[str, tuple[Token, str] | None] = {}
         """What was looked up in this round of the loop, by handle."""
+        self._spent_said_s: dict[int, float] = {}
+        """When an alert last said of a token that it is shown though it counts no more, by id."""
 
     def admit(self, request: Request, scope: Scope) -> Desk:
         """The desk as the request's token acts on it.
@@ -46,6 +52,21 @@ class Admission:
             acting = security.acting_as(self._desk, token, scope)
             self._acting[token.name, scope] = acting
         return acting
+
+    def begin_saying(self, spent: Token) -> bool:
+        """Whether an alert is to say now that this token, which counts no more, is shown."""
+        now_s = self._desk.clock.monotonic_s()
+        with self._lock:
+            said_s = self._spent_said_s.get(spent.id)
+            if said_s is not None and now_s - said_s < SAID_AGAIN_S:
+                return False
+            self._spent_said_s[spent.id] = now_s
+        return True
+
+    def could_not_say(self, spent: Token) -> None:
+        """The alert was not stored: the next request is to say it."""
+        with self._lock:
+            self._spent_said_s.pop(spent.id, None)
 
     def take_used(self) -> dict[int, datetime]:
         """The tokens, by id, that were used since this was last asked, and when."""

@@ -20,7 +20,8 @@ from mechexo.alerts.inbound import generic, hooks
 from mechexo.alerts.inbound.hooks import ALERTMANAGER, GRAFANA, Hook
 from mechexo.alerts.inbound.reading import read_json
 from mechexo.errors import MechexoError, UsageError
-from mechexo.security.values import Scope
+from mechexo.security import operations as security
+from mechexo.security.values import Scope, TokenSpentError
 from mechexo.server import answers, pings, reading
 from mechexo.server.answers import RequestError
 from mechexo.server.body import check_json, read_body
@@ -178,7 +179,7 @@ class _Routes:
     # Taking in
 
     async def take_generic(self, request: Request) -> Response:
-        desk = self._admit(request, Scope.ALERTS)
+        desk = await self._admit_sender(request, "a sender of alerts")
         return await self._take_in(request, generic.observations, desk)
 
     async def take_alertmanager(self, request: Request) -> Response:
@@ -197,7 +198,7 @@ class _Routes:
 
     async def _take_hook(self, request: Request, hook: Hook) -> Response:
         try:
-            desk = self._admit(request, Scope.ALERTS)
+            desk = await self._admit_sender(request, hook.title)
             try:
                 return await self._take_in(
                     request, lambda document, _: hooks.observations(document, hook), desk
@@ -241,6 +242,22 @@ class _Routes:
 
     def _admit(self, request: Request, scope: Scope) -> Desk:
         return self._serving.admission.admit(request, scope)
+
+    async def _admit_sender(self, request: Request, title: str) -> Desk:
+        """As `_admit`, for what brings alerts: what is refused here is lost, and most senders tell
+        nobody. A token that the desk does not know says nothing, or anybody could raise alerts."""
+        try:
+            return self._admit(request, Scope.ALERTS)
+        except TokenSpentError as error:
+            spent, admission = error.token, self._serving.admission
+            if Scope.ALERTS in spent.scopes and admission.begin_saying(spent):
+                lost = hooks.spent(title, security.actor_name(spent), str(error))
+                try:
+                    await self._bridge.result(self._serving.ingest.submit((lost,)))
+                except BaseException:
+                    admission.could_not_say(spent)
+                    raise
+            raise
 
     def _admit_reader(self, request: Request) -> None:
         if not self._settings.open_reading:

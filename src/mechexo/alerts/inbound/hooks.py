@@ -188,6 +188,25 @@ def refused(hook: Hook, sender: str, why: str) -> Observation:
     )
 
 
+def spent(title: str, sender: str, why: str) -> Observation:
+    """That what came with a token that counts no more was refused: its alerts are lost until
+    somebody gives the sender another."""
+    return clean_observation(
+        Observation(
+            key=f"{OWN_SOURCE}/refused/token/{sender}",
+            firing=True,
+            severity=_LOST_SEVERITY,
+            name="token_refused",
+            summary=(
+                f"what {title} sends is refused, and its alerts are lost: {why}; give the sender a "
+                "new one (mechexo access token create), then resolve this by hand"
+            ),
+            source=OWN_SOURCE,
+            labels={"told_by": sender},
+        )
+    )
+
+
 def told_by(said: tuple[Observation, ...], sender: str) -> tuple[Observation, ...]:
     """The observations with who brought them: as the label `told_by` of what fires, and in the
     words of what resolves."""

@@ -1,0 +1,86 @@
+"""A token that somebody relies on does not end unnoticed: the doctor and the card say it before."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from conftest import MakeDesk
+from mechexo.clock import VirtualClock
+from mechexo.desk import Desk
+from mechexo.desk_status import read_status
+from mechexo.doctor import token_checks
+from mechexo.health.values import Status
+from mechexo.security import operations as security
+from mechexo.security.values import Token
+
+pytestmark = pytest.mark.slow
+
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def desk(make_desk: MakeDesk) -> Desk:
+    return make_desk()
+
+
+def made(desk: Desk, name: str = "am", *scopes: str, days: float = 365) -> Token:
+    found = security.create_token(desk, name, scopes or ("alerts",), expires_in=days * DAY).token
+    use(desk, found)
+    return found
+
+
+def use(desk: Desk, token: Token) -> None:
+    security.note_used(desk, {token.id: desk.clock.now()})
+
+
+def on_card(desk: Desk) -> list[tuple[str, Status, str]]:
+    return [
+        (probe.name, probe.status, probe.detail)
+        for card in read_status(desk).cards
+        if card.name == "paging"
+        for probe in card.probes
+        if probe.kind == "token"
+    ]
+
+
+def test_it_is_said_fourteen_days_before_and_not_earlier(desk: Desk, clock: VirtualClock) -> None:
+    token = made(desk)
+    clock.advance(350 * DAY)
+    use(desk, token)
+    assert [*token_checks.tokens(desk), *on_card(desk)] == []
+    clock.advance(DAY)
+    (found,) = token_checks.tokens(desk)
+    assert (found.status, found.detail) == (
+        Status.WARNING,
+        "the token am (alerts) expires in 14d",
+    )
+    assert "access token create NEW --scope alerts" in found.mend
+    assert on_card(desk) == [("token am", Status.WARNING, "expires in 14d; see: mechexo doctor")]
+
+
+def test_one_that_was_in_use_to_its_end_is_wrong_until_it_is_revoked(
+    desk: Desk, clock: VirtualClock
+) -> None:
+    made(desk, days=20)
+    clock.advance(80 * DAY)
+    (found,) = token_checks.tokens(desk)
+    assert found.is_bad
+    assert "expired 60d ago: what is sent with it is refused" in found.detail
+    assert len(on_card(desk)) == 1
+    security.revoke_token(desk, "am")
+    assert [*token_checks.tokens(desk), *on_card(desk)] == []
+
+
+def test_one_that_nobody_sends_with_may_end(desk: Desk, clock: VirtualClock) -> None:
+    made(desk)
+    security.create_token(desk, "never", ("alerts",), expires_in=DAY)
+    clock.advance(360 * DAY)
+    assert [*token_checks.tokens(desk), *on_card(desk)] == []
+
+
+def test_one_that_only_reads_brings_no_alerts_and_is_not_on_their_card(desk: Desk) -> None:
+    made(desk, "board", "read", days=3)
+    assert [found.status for found in token_checks.tokens(desk)] == [Status.WARNING]
+    assert on_card(desk) == []
