@@ -126,7 +126,8 @@ class OutboxModel:
         alert = self.alerts[row.alert_id]
         acknowledged = alert.state is AlertState.ACKNOWLEDGED
         if row.kind == "resolved":
-            return False
+            held = alert.resolved_at is not None and row.first_due_at > alert.resolved_at
+            return held and any(each.key == alert.key for each in self._open.values())
         if alert.state is AlertState.RESOLVED:
             return True
         if row.kind in ("acknowledged", "reminder"):

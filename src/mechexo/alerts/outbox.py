@@ -18,6 +18,7 @@ from mechexo.alerts.outbox_conditions import (
     CHANGEABLE,
     CLAIMABLE,
     LEASE,
+    OPEN_AGAIN,
     PLAINLY_WORTH,
     SENDABLE,
     moments,
@@ -150,9 +151,7 @@ def cancel_on_gone(
     for row in rows:
         if row["state"] == "sending":
             _give_back(connection, row, now)
-        _finish(connection, row["id"], "cancelled", reason, now)
-        event = AlertEvent(now, "cancelled", f"{channel}, {row['kind']}: {reason}")
-        timeline_records.append_events(connection, [(row["alert_id"], event)])
+        _cancel_one(connection, row, channel, reason, now)
 
 
 def claim(
@@ -180,7 +179,8 @@ def claim(
         connection,
         "SELECT delivery.id, delivery.alert_id, delivery.page, delivery.level, delivery.kind, "  # noqa: S608
         "delivery.state, delivery.attempts, delivery.resend, delivery.together, "
-        f"delivery.first_due_at, alert.severity, {PLAINLY_WORTH} AS plain FROM delivery "
+        f"delivery.first_due_at, alert.severity, {PLAINLY_WORTH} AS plain, "
+        f"{OPEN_AGAIN} AS again FROM delivery "
         "JOIN alert ON alert.id = delivery.alert_id "
         f"WHERE delivery.channel = :channel AND {CLAIMABLE} AND {SENDABLE} "
         "AND (:only IS NULL OR delivery.id IN (SELECT value FROM json_each(:only))) "
@@ -201,7 +201,10 @@ def claim(
         if row["state"] == "sending":
             _give_back(connection, row, now)
         alert = None if row["plain"] else alerts[row["alert_id"]]
-        if alert is not None and (reason := _pointless(alert, row["page"], row["kind"])):
+        if row["again"] is not None:
+            reason = f"open again as alert {row['again']}"
+            _cancel_one(connection, row, channel, reason, now)
+        elif alert is not None and (reason := _pointless(alert, row["page"], row["kind"])):
             _finish(connection, row["id"], "cancelled", reason, now)
         else:
             waiting[row["id"]] = row
@@ -225,6 +228,15 @@ def claim(
         (channel, iso_z(now), len(claims)),
     )
     return Bundle(channel, tuple(claims))
+
+
+def _cancel_one(
+    connection: sqlite3.Connection, row: sqlite3.Row, channel: str, reason: str, now: datetime
+) -> None:
+    """The message is not sent, and the timeline says so."""
+    _finish(connection, row["id"], "cancelled", reason, now)
+    event = AlertEvent(now, "cancelled", f"{channel}, {row['kind']}: {reason}")
+    timeline_records.append_events(connection, [(row["alert_id"], event)])
 
 
 def _give_back(connection: sqlite3.Connection, row: sqlite3.Row, now: datetime) -> None:

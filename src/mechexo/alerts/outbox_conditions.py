@@ -51,10 +51,18 @@ CHANGEABLE = (
 SENDABLE = (
     f"delivery.kind IN ('page', 'reminder', 'acknowledged', 'resolved', 'notice') AND {CHANGEABLE}"
 )
+# That something is over waited for the morning, and by then the same is the matter again: whoever
+# reads it would take what is open for over. The open alert, or NULL.
+OPEN_AGAIN = (
+    "(SELECT anew.id FROM alert AS anew WHERE delivery.kind = 'resolved' "
+    "AND delivery.first_due_at > alert.resolved_at "
+    "AND anew.key = alert.key AND anew.state <> 'resolved')"
+)
 # Of these it is known without a look at the alert that they are still worth sending
 # (`outbox._pointless`); joined with it.
 PLAINLY_WORTH = (
-    "(delivery.kind IN ('resolved', 'notice') OR (delivery.kind = 'page' "
+    "(delivery.kind = 'notice' "
+    f"OR (delivery.kind = 'resolved' AND {OPEN_AGAIN} IS NULL) OR (delivery.kind = 'page' "
     "AND alert.state = 'firing' AND alert.silenced_until IS NULL AND alert.suppressed_by IS NULL "
     "AND delivery.page >= alert.pages))"
 )
