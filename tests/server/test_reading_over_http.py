@@ -215,6 +215,17 @@ async def test_a_job_that_nothing_expects_is_not_found_and_close_names_are_given
     assert app.desk.audit_entries(only=["flows.*"]) == ()
 
 
+@pytest.mark.parametrize("path", ["/ping/backup/", "/ping/backup/1/"])
+async def test_a_check_in_without_the_code_that_its_slash_announces_is_no_success(
+    application: Make, path: str
+) -> None:
+    app = application(BEATS)
+    answer = await app.client("ping").get(path)
+    assert answer.status_code == 404
+    assert "nothing was taken; after /ping/JOB comes nothing, or /start" in answer.json()["error"]
+    assert app.desk.audit_entries(only=["flows.*"]) == ()
+
+
 async def test_other_paths_and_methods_are_refused_in_json(application: Make) -> None:
     client = application().client()
     for method, path, status in (
@@ -222,6 +233,7 @@ async def test_other_paths_and_methods_are_refused_in_json(application: Make) ->
         ("GET", "/ping", 404),
         ("PUT", "/livez", 405),
         ("GET", "/hooks/grafana", 405),
+        ("GET", "/hooks/grafana/", 405),
     ):
         answer = await client.request(method, path)
         assert answer.status_code == status, path

@@ -45,6 +45,19 @@ async def test_an_alert_is_on_disk_when_it_is_answered(application: Make) -> Non
     assert stored.labels["told_by"] == "token:test"
 
 
+@pytest.mark.parametrize("path", ["/api/v1/alerts/", "/api/v1/alerts//"])
+async def test_a_slash_at_the_end_changes_nothing_for_a_redirection_would_lose_the_alert(
+    application: Make, path: str
+) -> None:
+    app = application()
+    client = app.client()
+    assert (await client.post(path, json=alert("a"))).status_code == 200
+    assert [each.key for each in alerts.list_alerts(app.desk)] == ["test/a"]
+    assert len((await client.get(path)).json()["alerts"]) == 1
+    refused = await app.anonymous().post(path, json=alert("b"))
+    assert refused.status_code == 401
+
+
 async def test_equal_keys_are_one_alert_with_a_count(application: Make) -> None:
     client = application().client()
     first = (await client.post("/api/v1/alerts", json=alert("a"))).json()["alerts"][0]

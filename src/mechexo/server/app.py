@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 Handler = Callable[[Request], Awaitable[Response]]
 Reader = Callable[[object, datetime], "tuple[Observation, ...]"]
 
+_CHECK_IN = "/ping/"
 _SMALL_BYTES = 16 * 1024
 """A body up to this is read in the answering thread: handing it over would take longer."""
 
@@ -52,9 +53,14 @@ class _Application(Starlette):
         super().__init__(
             routes=[*routes, *taking_in], exception_handlers={HTTPException: _unrouted}
         )
+        # A redirection counts as success for curl and others who do not follow it, and nothing of
+        # what they sent would be taken.
+        self.router.redirect_slashes = False
         self._taking_in: dict[str, Handler] = {each.path: each.endpoint for each in taking_in}
 
     async def __call__(self, scope: Asked, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"].endswith("/"):
+            scope["path"] = _without_slash(scope["path"])
         if scope["type"] == "http" and scope["method"] == "POST":
             handler = self._taking_in.get(scope["path"])
             if handler is not None:
@@ -86,11 +92,22 @@ def make_app(serving: Serving) -> Starlette:
     )
 
 
+def _without_slash(path: str) -> str:
+    """The path that was meant by one that ends in a slash. Not of a check-in: `/ping/backup/$?`
+    without the `$?` would say that the job ended well."""
+    return path if path.startswith(_CHECK_IN) else path.rstrip("/")
+
+
 async def _unrouted(request: Request, error: Exception) -> Response:
     """What starlette itself refuses: an unknown path, a method that a path does not have."""
     status = error.status_code if isinstance(error, HTTPException) else 500
     said = {404: "there is no such path", 405: f"{request.method} is not for this path"}
-    answer = answers.refusal(RequestError(status, said.get(status, str(error))))
+    words = said.get(status, str(error))
+    if status == 404 and request.scope["path"].startswith(_CHECK_IN):
+        words += (
+            ", and nothing was taken; after /ping/JOB comes nothing, or /start, /fail or a code"
+        )
+    answer = answers.refusal(RequestError(status, words))
     if isinstance(error, HTTPException):
         answer.headers.update(error.headers or {})
     return answer
