@@ -48,12 +48,12 @@ def read(*messages: bytes, **options: object) -> tuple[Parsed, Checked]:
 def costs(*group: tuple[int, str], **changes: str | None) -> tuple[object, ...]:
     """Commission, fees, taxes and their currency of one trade."""
     numbered = {int(tag.removeprefix("t")): value for tag, value in changes.items()}
-    row = fill(read(trade(numbered, *group))[1], "fix:BROKER:E1")
+    row = fill(read(trade(numbered, *group))[1], "fix:2026-03-02:BROKER:E1")
     return row["commission"], row["fees"], row["taxes"], row["commission_currency"]
 
 
 def test_a_trade_is_a_fill_with_all_that_it_says() -> None:
-    row = fill(read(trade())[1], "fix:BROKER:E1")
+    row = fill(read(trade())[1], "fix:2026-03-02:BROKER:E1")
     assert row["ts"] == NOON + timedelta(milliseconds=123)
     assert (row["symbol"], row["side"], row["quantity"], row["price"]) == (
         "AAA", "buy", 100.0, 100.01,
@@ -73,7 +73,10 @@ def test_messages_are_found_in_a_log_whatever_shows_for_their_separator(separato
     ]
     parsed, found = read(*lines)
     assert parsed.rows == 2
-    assert found.fills["fill_id"].to_list() == ["fix:BROKER:E1", "fix:BROKER:E2"]
+    assert found.fills["fill_id"].to_list() == [
+        "fix:2026-03-02:BROKER:E1",
+        "fix:2026-03-02:BROKER:E2",
+    ]
     assert found.fills["side"].to_list() == ["buy", "sell"]
 
 
@@ -118,14 +121,40 @@ def test_costs_in_two_currencies_are_not_summed() -> None:
 
 def test_a_trade_cancel_takes_the_trade_back_that_it_names() -> None:
     parsed, found = read(trade(), trade({17: "E9", 150: "H", 19: "E1"}))
-    assert parsed.taken_back == ("fix:BROKER:E1",)
+    assert parsed.taken_back == ("fix:2026-03-02:BROKER:E1 of order O1",)
     assert len(found.fills) == 1
+
+
+def test_the_trading_day_is_part_of_a_fills_id() -> None:
+    _, found = read(
+        trade(),
+        trade({60: "20260303-14:30:00"}),
+        trade({60: "20260303-23:30:00", 75: "20260304"}),
+    )
+    assert found.fills["fill_id"].to_list() == [
+        f"fix:2026-03-0{day}:BROKER:E1" for day in (2, 3, 4)
+    ]
+
+
+def test_a_trade_cancel_without_its_moment_is_of_the_day_it_was_sent() -> None:
+    parsed, _ = read(trade({150: "H", 19: "E1", 60: None, 52: "20260303-08:00:00"}))
+    assert parsed.taken_back == ("fix:2026-03-03:BROKER:E1 of order O1",)
+
+
+def test_without_an_order_only_a_fill_of_the_same_day_is_named() -> None:
+    parsed, _ = read(trade({150: "H", 19: "E1", 37: None}))
+    assert parsed.taken_back == ("fix:2026-03-02:BROKER:E1",)
+
+
+def test_a_trade_correct_under_the_same_id_names_itself() -> None:
+    _, found = read(trade({150: "G", 19: "E1"}))
+    assert fill(found, "fix:2026-03-02:BROKER:E1")["replaces"] == "fix:2026-03-02:BROKER:E1"
 
 
 def test_a_trade_correct_stands_in_for_the_trade_that_it_names() -> None:
     _, found = read(trade(), trade({17: "E9", 150: "G", 19: "E1", 31: "100.5"}))
-    row = fill(found, "fix:BROKER:E9")
-    assert (row["replaces"], row["price"]) == ("fix:BROKER:E1", 100.5)
+    row = fill(found, "fix:2026-03-02:BROKER:E9")
+    assert (row["replaces"], row["price"]) == ("fix:2026-03-02:BROKER:E1 of order O1", 100.5)
 
 
 @pytest.mark.parametrize(
@@ -142,9 +171,11 @@ def test_reports_of_fix_4_2_say_in_20_what_happened(
 
 def test_cancellations_and_corrections_of_fix_4_2_name_their_trade_too() -> None:
     parsed, _ = read(trade({150: "2", 20: "1", 19: "E0"}, version="FIX.4.2"))
-    assert parsed.taken_back == ("fix:BROKER:E0",)
+    assert parsed.taken_back == ("fix:2026-03-02:BROKER:E0 of order O1",)
     _, found = read(trade({150: "2", 20: "2", 19: "E0"}, version="FIX.4.2"))
-    assert fill(found, "fix:BROKER:E1")["replaces"] == "fix:BROKER:E0"
+    assert fill(found, "fix:2026-03-02:BROKER:E1")["replaces"] == (
+        "fix:2026-03-02:BROKER:E0 of order O1"
+    )
 
 
 def test_messages_about_something_else_are_counted() -> None:
@@ -174,6 +205,7 @@ def test_the_same_message_sent_again_is_no_second_fill() -> None:
         ({55: "[N/A]"}, "no symbol (55)"),
         ({60: None}, "no time (60)"),
         ({60: "20260302"}, "no readable time (60)"),
+        ({75: "2 March"}, "no readable trading day (75)"),
         ({150: "H"}, "a trade cancel that does not name the trade (19)"),
         ({150: "G"}, "a trade correct that does not name the trade (19)"),
         ({167: "FUT"}, "a future or option without its multiplier (231)"),
@@ -186,13 +218,13 @@ def test_a_report_that_cannot_be_taken_says_why(changes: dict[int, str | None], 
 
 def test_contracts_of_one_root_are_told_apart_by_their_month() -> None:
     _, found = read(trade({55: "ES", 200: "202603", 167: "FUT", 231: "50"}))
-    row = fill(found, "fix:BROKER:E1")
+    row = fill(found, "fix:2026-03-02:BROKER:E1")
     assert (row["symbol"], row["multiplier"]) == ("ES 202603", 50.0)
 
 
 def test_times_keep_their_microseconds_and_lose_what_is_finer() -> None:
     _, found = read(trade({60: "20260302-14:30:00.123456789"}))
-    assert fill(found, "fix:BROKER:E1")["ts"] == NOON + timedelta(microseconds=123456)
+    assert fill(found, "fix:2026-03-02:BROKER:E1")["ts"] == NOON + timedelta(microseconds=123456)
 
 
 def test_a_message_that_is_cut_off_or_damaged_is_rejected_and_the_next_one_read() -> None:
@@ -203,7 +235,7 @@ def test_a_message_that_is_cut_off_or_damaged_is_rejected_and_the_next_one_read(
         "message no. 2": "a message whose checksum does not fit",
     }
     assert parsed.rows == 3
-    assert found.fills["fill_id"].to_list() == ["fix:BROKER:E2"]
+    assert found.fills["fill_id"].to_list() == ["fix:2026-03-02:BROKER:E2"]
 
 
 def test_the_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

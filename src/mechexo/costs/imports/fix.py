@@ -3,18 +3,20 @@
 Messages stand anywhere in the file, one per line or not, with the real separator (SOH) or what a
 log shows for it (`|`, `^A`). FIX 4.3 and later say what happened in 150: F a trade, H a trade
 cancelled, G a trade corrected, both naming the trade in 19; 4.0 to 4.2 say it in 20. Times (60)
-are UTC by the standard.
+are UTC by the standard. An execution's id (17) is unique within a trading day only; see
+`execution_ids`.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
 from mechexo.costs.imports.content import Content
+from mechexo.costs.imports.execution_ids import fill_id, named_fill
 from mechexo.costs.imports.rows import amount, exact, parsed, text
 from mechexo.costs.imports.values import (
     ImportedFill,
@@ -133,11 +135,15 @@ def _read(message: _Message, base: str) -> ImportedFill | TakenBack | NoFill:
     reference = text(message.get(19))
     if happened in ("cancel", "correct") and reference is None:
         raise RowError(f"a trade {happened} that does not name the trade (19)")
+    day, execution = _day(message), text(message.get(17))
+    named = named_fill(day, sender, reference or "", text(message.get(37)))
     if happened == "cancel":
-        return TakenBack(f"fix:{sender}:{reference}")
-    execution = text(message.get(17))
+        return TakenBack(named)
     if execution is None:
         raise RowError("no fill id (17)")
+    own_id = fill_id(day, sender, execution)
+    if reference == execution:
+        named = own_id  # a correction under the same id
     side = _SIDES.get(message.get(54) or "")
     if side is None:
         raise RowError("the side (54) is neither buy nor sell")
@@ -145,7 +151,7 @@ def _read(message: _Message, base: str) -> ImportedFill | TakenBack | NoFill:
     currency = text(message.get(15)) or base
     costs = _costs(message, price, quantity, currency)
     return ImportedFill(
-        fill_id=f"fix:{sender}:{execution}",
+        fill_id=own_id,
         at=_moment(message.get(60)),
         symbol=_symbol(message),
         side=side,
@@ -162,7 +168,7 @@ def _read(message: _Message, base: str) -> ImportedFill | TakenBack | NoFill:
         order_id=text(message.get(37)) or text(message.get(11)),
         order_type=_ORDER_TYPES.get(message.get(40) or ""),
         liquidity=_LIQUIDITY.get(message.get(851) or ""),
-        replaces=f"fix:{sender}:{reference}" if happened == "correct" else None,
+        replaces=named if happened == "correct" else None,
     )
 
 
@@ -199,6 +205,17 @@ def _multiplier(message: _Message) -> Decimal:
     if found is None and message.get(167) in _DERIVATIVES:
         raise RowError("a future or option without its multiplier (231)")
     return Decimal(1) if found is None else found
+
+
+def _day(message: _Message) -> date:
+    """The trading day (75), or else the day of the moment (60; a cancellation may lack it: 52)."""
+    written = text(message.get(75))
+    if written is None:
+        return _moment(message.get(60) or message.get(52)).date()
+    try:
+        return datetime.strptime(written, "%Y%m%d").date()  # noqa: DTZ007 (a day has no zone)
+    except ValueError:
+        raise RowError("no readable trading day (75)") from None
 
 
 def _moment(written: str | None) -> datetime:

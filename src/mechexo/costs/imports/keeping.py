@@ -22,6 +22,7 @@ import polars as pl
 from polars.exceptions import PanicException, PolarsError
 
 from mechexo.costs.export import failures_told, put_parquet
+from mechexo.costs.imports import execution_ids
 from mechexo.costs.imports.merging import Kept, Merged, merged
 from mechexo.costs.sources.imported import (
     JOURNAL,
@@ -135,7 +136,7 @@ def planned(
             for day, frame in plan.days.items():
                 staged.files[day_name(day)] = _made(folder, day, frame)
             if plan.gone_changed:
-                staged.files[TAKEN_BACK] = _made_json(folder, plan.gone)
+                staged.files[TAKEN_BACK] = _made_json(folder, plan.gone, plan.named)
             yield plan, staged
         finally:
             staged.discard()
@@ -147,22 +148,30 @@ def _kept(folder: Path, fills: pl.DataFrame, taken_back: tuple[str, ...]) -> Kep
     wanted = pl.concat(
         [fills["fill_id"], fills["replaces"].drop_nulls(), pl.Series(taken_back, dtype=pl.String)]
     ).unique()
+    named = execution_ids.bare_of(filter(execution_ids.is_named, wanted))
     own = set(fills["ts"].dt.date().unique())
     days = {}
     for day, path in paths.items():
         # A corrected fill may have been another day's.
-        if day in own or _column(path, "fill_id").is_in(wanted.implode()).any():
+        if day in own or _holds(_column(path, "fill_id"), wanted, named):
             days[day] = _read(path)
-    return Kept(days, _gone(folder))
+    return Kept(days, *_gone(folder))
 
 
-def _gone(folder: Path) -> dict[str, str]:
+def _holds(ids: pl.Series, wanted: pl.Series, named: pl.Series) -> bool:
+    """Whether one of the fills is among these ids, or is of no known day and among those named."""
+    return ids.is_in(wanted.implode()).any() or (
+        len(named) > 0 and execution_ids.bare(ids).is_in(named.implode()).any()
+    )
+
+
+def _gone(folder: Path) -> tuple[dict[str, str], dict[str, str]]:
     path = in_place(folder, TAKEN_BACK, journal(folder))
     if path is None:
-        return {}
+        return {}, {}
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-        return dict(found["ids"])
+        return dict(found["ids"]), dict(found.get("named", {}))
     except (OSError, ValueError, KeyError) as error:
         raise unreadable(str(path), error) from error
 
@@ -192,8 +201,10 @@ def _made(folder: Path, day: date, frame: pl.DataFrame) -> str | None:
     return made
 
 
-def _made_json(folder: Path, gone: Mapping[str, str]) -> str:
+def _made_json(folder: Path, gone: Mapping[str, str], named: Mapping[str, str]) -> str:
     document = {"schema": _SCHEMA, "ids": dict(sorted(gone.items()))}
+    if named:
+        document["named"] = dict(sorted(named.items()))
     content = json.dumps(document, indent=1, ensure_ascii=False).encode()
     with failures_told(folder / TAKEN_BACK), _beside(folder, TAKEN_BACK) as (file, made):
         file.write(content)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import field
 from datetime import date
 
 import polars as pl
 
+from mechexo.costs.imports import execution_ids
 from mechexo.costs.imports.rows import REPLACES
 from mechexo.costs.imports.values import Changes
 from mechexo.costs.sources.corrections import BUST, CORRECT
@@ -22,6 +24,8 @@ class Kept:
     days: Mapping[date, pl.DataFrame]
     gone: Mapping[str, str]
     """Ids of fills that were taken back (`bust`) or corrected under another id (`correct`)."""
+    named: Mapping[str, str] = field(default_factory=dict)
+    """The ids of those in `gone` that are named without their day, where they have been found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +35,9 @@ class Merged:
     days: Mapping[date, pl.DataFrame]
     """Only the days whose fills are others now; an empty frame is a day without any."""
     gone: Mapping[str, str]
+    named: Mapping[str, str]
     gone_changed: bool
+    """Whether `gone` or `named` are others now."""
     changes: Changes
 
 
@@ -40,16 +46,17 @@ def merged(kept: Kept, fills: pl.DataFrame, taken_back: tuple[str, ...]) -> Merg
 
     What was taken back, or corrected under another id, stays away also when its first report
     comes (again) later. A correction under the same id outlasts the plain fill. A fill whose
-    correction is on another UTC day leaves its old one.
+    correction is on another UTC day leaves its old one. A fill that is named without its day
+    (`execution_ids`) is sought among those kept and those that come.
     """
-    gone = _gone(kept.gone, fills, taken_back)
-    ids = pl.Series(list(gone), dtype=pl.String)
     before = _together(kept.days)
+    present = execution_ids.under_present_ids(before, fills)
+    gone = _gone(kept, present, fills, taken_back)
     incoming = _marked(fills)
-    left_out = incoming["fill_id"].is_in(ids.implode())
+    left_out = incoming["fill_id"].is_in(gone.away.implode())
     incoming = incoming.filter(~left_out)
     if len(before):
-        corrected = before.filter(pl.col("correction") == CORRECT)["fill_id"]
+        corrected = present.filter(pl.col("correction") == CORRECT)["fill_id"]
         outlasted = incoming["fill_id"].is_in(corrected.implode()) & (
             incoming["correction"].is_null()
         )
@@ -57,21 +64,21 @@ def merged(kept: Kept, fills: pl.DataFrame, taken_back: tuple[str, ...]) -> Merg
         unchanged_by_rule = int(outlasted.sum())
     else:
         unchanged_by_rule = 0
-    removed = before.filter(pl.col("fill_id").is_in(ids.implode()))
-    standing = before.filter(~pl.col("fill_id").is_in(ids.implode()))
-    same = _same(standing, incoming)
+    removed = present.filter(pl.col("fill_id").is_in(gone.away.implode()))
+    standing = present.filter(~pl.col("fill_id").is_in(gone.away.implode()))
+    # What was kept under an id without its day is replaced: the same fill under another id.
+    same = _same(before, incoming)
     known = incoming["fill_id"].is_in(standing["fill_id"].implode())
     after = pl.concat(
         [standing.filter(~pl.col("fill_id").is_in(incoming["fill_id"].implode())), incoming],
         how="diagonal_relaxed",
     )
     days = _changed_days(before, after)
-    new = pl.Series([each for each in gone if each not in kept.gone], dtype=pl.String)
-    reported = pl.concat([before["fill_id"], fills["fill_id"]])
     return Merged(
         days,
-        gone,
-        len(new) > 0,
+        gone.ids,
+        gone.named,
+        gone.ids.keys() != kept.gone.keys() or gone.named != kept.named,
         Changes(
             added=int((~known).sum()),
             replaced=int(known.sum()) - same,
@@ -79,21 +86,44 @@ def merged(kept: Kept, fills: pl.DataFrame, taken_back: tuple[str, ...]) -> Merg
             unchanged=same + unchanged_by_rule,
             removed=len(removed),
             left_out=int(left_out.sum()),
-            unmatched=int((~new.is_in(reported.implode())).sum()),
+            unmatched=gone.unmatched,
             days=tuple(days),
         ),
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Gone:
+    """The fills that are gone with what came in now."""
+
+    ids: Mapping[str, str]
+    named: Mapping[str, str]
+    away: pl.Series
+    """The ids of all of them."""
+    unmatched: int
+    """How many are gone since now that were never here."""
+
+
 def _gone(
-    before: Mapping[str, str], fills: pl.DataFrame, taken_back: tuple[str, ...]
-) -> dict[str, str]:
-    corrected = fills.filter(pl.col(REPLACES) != pl.col("fill_id"))[REPLACES]
-    return {
-        **before,
-        **dict.fromkeys(corrected.drop_nulls(), CORRECT),
+    kept: Kept, present: pl.DataFrame, fills: pl.DataFrame, taken_back: tuple[str, ...]
+) -> _Gone:
+    corrected = fills.filter(pl.col(REPLACES) != pl.col("fill_id"))[REPLACES].drop_nulls()
+    ids = {
+        **kept.gone,
+        **dict.fromkeys(corrected, CORRECT),
         **dict.fromkeys(taken_back, BUST),
     }
+    waiting = [each for each in ids if execution_ids.is_named(each) and each not in kept.named]
+    meant = execution_ids.meant(waiting, (present, fills))
+    # One that is kept without its day leaves now; its name waits for it to come with its day.
+    named = {name: one for name, one in meant.items() if not execution_ids.is_dayless(one)}
+    ids |= {one: ids[name] for name, one in named.items()}
+    ids = execution_ids.with_days(ids, fills, named.values())
+    away = pl.Series(sorted({*ids, *meant.values()}), dtype=pl.String)
+    here = pl.concat([present["fill_id"], fills["fill_id"]])
+    reported = {*here.filter(here.is_in(away.implode())), *meant}
+    unmatched = sum(each not in reported for each in ids if each not in kept.gone)
+    return _Gone(ids, {**kept.named, **named}, away, unmatched)
 
 
 def _marked(fills: pl.DataFrame) -> pl.DataFrame:
@@ -104,7 +134,8 @@ def _marked(fills: pl.DataFrame) -> pl.DataFrame:
 
 def _together(days: Mapping[date, pl.DataFrame]) -> pl.DataFrame:
     """The days as one table; what the rule looks at is there even if no fill has it."""
-    always = {"fill_id": pl.String(), "correction": pl.String(), "ts": pl.Datetime("us", "UTC")}
+    always = {"fill_id": pl.String(), "correction": pl.String(), "order_id": pl.String(),
+              "ts": pl.Datetime("us", "UTC")}  # fmt: skip
     return pl.concat([pl.DataFrame(schema=always), *days.values()], how="diagonal_relaxed")
 
 

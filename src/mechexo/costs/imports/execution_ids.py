@@ -1,0 +1,130 @@
+"""The ids of FIX executions: 17 is unique only within a trading day, so a fill's id has the day.
+
+    fix:2026-03-02:BROKER:E1                the fill E1 of a day
+    fix:2026-03-03:BROKER:E1 of order O1    a fill E1 as a bust or a correction of a day names it
+    fix:BROKER:E1                           a fill as it was kept before ids had their day
+
+A bust names an execution and not its day. What it means is found among the fills, in the file and
+in those that are kept; until it is there the name is kept and waits for it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+
+import polars as pl
+
+_DAY = r"^fix:(\d{4}-\d{2}-\d{2}):"
+_NAMED = re.compile(_DAY + "(.+) of order (.+)", re.DOTALL)
+_BARE, _PRESENT = "id without its day", "id with its day"
+
+
+def fill_id(day: date, sender: str, execution: str) -> str:
+    """The id of a fill."""
+    return f"fix:{day.isoformat()}:{sender}:{execution}"
+
+
+def named_fill(day: date, sender: str, execution: str, order: str | None) -> str:
+    """A fill as a message of that day names it; without an order only that day's can be meant."""
+    found = fill_id(day, sender, execution)
+    return f"{found} of order {order}" if order else found
+
+
+def is_named(name: str) -> bool:
+    """Whether it is the name of a fill whose day is not known, and no id."""
+    return _NAMED.match(name) is not None
+
+
+def _parts(name: str) -> tuple[str, str, str]:
+    """The day, the rest of the id, and the order."""
+    found = _NAMED.match(name)
+    assert found is not None
+    return found.group(1), found.group(2), found.group(3)
+
+
+def is_dayless(name: str) -> bool:
+    """Whether it is an id of before ids had their day."""
+    return name.startswith("fix:") and re.match(_DAY, name) is None
+
+
+def bare(ids: pl.Series) -> pl.Series:
+    """The ids without their day, as they were before they had one; others as they are."""
+    return ids.str.replace(_DAY, "fix:")
+
+
+def bare_of(names: Iterable[str]) -> pl.Series:
+    """The bare ids of what is named."""
+    return pl.Series([f"fix:{_parts(name)[1]}" for name in names], dtype=pl.String)
+
+
+def meant(names: Sequence[str], tables: Iterable[pl.DataFrame]) -> dict[str, str]:
+    """The ids of the fills that are meant, where they are in one of the tables.
+
+    A fill of the day itself, or else the last one before, or else the first one after (the day of a
+    session in the evening may be the next one). Its order must be the one that is named: another
+    order's fill of that number is another day's namesake.
+    """
+    if not names:
+        return {}
+    wanted = bare_of(names).implode()
+    days = pl.coalesce(pl.col("fill_id").str.extract(_DAY), pl.col("ts").dt.strftime("%Y-%m-%d"))
+    candidates: defaultdict[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
+    for table in tables:
+        found = table.with_columns(bare(table["fill_id"]).alias(_BARE))
+        rows = found.filter(pl.col(_BARE).is_in(wanted)).select(
+            _BARE, "order_id", days.alias("day"), "fill_id"
+        )
+        for execution, order, day, each in rows.iter_rows():
+            candidates[execution, order].append((day, each))
+    answer = {}
+    for name, execution in zip(names, bare_of(names), strict=True):
+        day, _, order = _parts(name)
+        of_order = candidates[execution, order]
+        before = max((each for each in of_order if each[0] <= day), default=None)
+        chosen = before or min(of_order, default=None)
+        if chosen is not None:
+            answer[name] = chosen[1]
+    return answer
+
+
+def under_present_ids(kept: pl.DataFrame, incoming: pl.DataFrame) -> pl.DataFrame:
+    """The kept fills, those from before ids had their day under the id with which they come in
+    again: a fill of the same moment and order is the same one."""
+    same = ("ts", "order_id")
+    present = _with_days(incoming).unique([_BARE, *same], keep="first", maintain_order=True)
+    if present.is_empty() or kept.is_empty():
+        return kept
+    joined = kept.join(
+        present.select(pl.col("fill_id").alias(_PRESENT), pl.col(_BARE).alias("fill_id"), *same),
+        on=["fill_id", *same],
+        how="left",
+        nulls_equal=True,
+        maintain_order="left",
+    )
+    return joined.with_columns(fill_id=pl.coalesce(_PRESENT, "fill_id")).drop(_PRESENT)
+
+
+def with_days(gone: Mapping[str, str], fills: pl.DataFrame, known: Iterable[str]) -> dict[str, str]:
+    """The ids that are gone, those from before ids had their day with the day of the fill that they
+    mean: one of `known`, or else the first of `fills`.
+
+    Such an id meant one fill, of a day that it does not say. To keep every later day's away as
+    well would lose fills without end.
+    """
+    without = [each for each in gone if is_dayless(each)]
+    if not without:
+        return dict(gone)
+    first = _with_days(fills).sort("ts").unique(_BARE, keep="first")
+    days = dict(first.select(_BARE, "fill_id").iter_rows())
+    known = list(known)
+    days |= dict(zip(bare(pl.Series(known, dtype=pl.String)), known, strict=True))
+    return {days.get(each, each) if is_dayless(each) else each: gone[each] for each in gone}
+
+
+def _with_days(fills: pl.DataFrame) -> pl.DataFrame:
+    """Those of the fills whose ids have a day, and their ids without it."""
+    found = fills.with_columns(bare(fills["fill_id"]).alias(_BARE))
+    return found.filter(pl.col(_BARE) != pl.col("fill_id"))
