@@ -226,6 +226,16 @@ async def test_a_check_in_without_the_code_that_its_slash_announces_is_no_succes
     assert app.desk.audit_entries(only=["flows.*"]) == ()
 
 
+async def test_a_look_at_a_check_in_with_head_is_none(application: Make) -> None:
+    app = application(BEATS)
+    for path in ("/ping/backup", "/ping/backup/1"):
+        answer = await app.client("ping", name=path[-1]).head(path)
+        assert answer.status_code == 405
+        assert set(answer.headers["allow"].split(", ")) == {"GET", "POST"}
+    assert app.desk.audit_entries(only=["flows.*"]) == ()
+    assert (await app.anonymous().head("/livez")).status_code == 200
+
+
 async def test_other_paths_and_methods_are_refused_in_json(application: Make) -> None:
     client = application().client()
     for method, path, status in (

@@ -145,7 +145,11 @@ class _Routes:
             counted[code].inc()
             return answer
 
-        return Route(path, answered, methods=list(methods))
+        route = Route(path, answered, methods=list(methods))
+        if "POST" in methods:
+            # Starlette answers HEAD where it answers GET; but a look is no check-in.
+            route.methods = set(methods)
+        return route
 
     # Health
 
