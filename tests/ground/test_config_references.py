@@ -207,12 +207,38 @@ LEVELS = (
             ('start = "10:00"\nend = "12:00"\n', 'since = "2026-01-05"\n'),
             "[maintenance.patches] never ends: give start and end, or since and until",
         ),
+        (
+            ('end = "12:00"', 'end = "10:00"'),
+            "[maintenance.patches] start and end are both 10:00 on every day: it would never end; "
+            "give two times, or the days of whole days",
+        ),
+        (
+            (LEVELS, f'{LEVELS}[quiet_hours]\nstart = "06:00"\n'),
+            "[quiet_hours] start and end are both 06:00: give two times, or enabled = false when "
+            "it is never quiet",
+        ),
+        (
+            ('escalation = "trading"', 'escalation = "trading"\nquiet_hours = { end = "22:00" }'),
+            "[routes.trading.quiet_hours] start and end are both 22:00: give two times, or "
+            "enabled = false when it is never quiet",
+        ),
     ],
 )
 def test_what_could_never_do_anything_or_would_do_it_always_is_refused(
     tmp_path: Path, change: tuple[str, str], said: str
 ) -> None:
     assert refusal(tmp_path, change) == [said]
+
+
+@pytest.mark.parametrize("more", ['days = ["sat", "sun"]', 'until = "2026-02-01"'])
+def test_whole_days_of_maintenance_may_begin_and_end_at_the_same_time(
+    tmp_path: Path, more: str
+) -> None:
+    load(tmp_path, SOUND.replace('end = "12:00"', f'end = "10:00"\n{more}'))
+
+
+def test_quiet_hours_that_are_off_may_have_any_times(tmp_path: Path) -> None:
+    load(tmp_path, f'{SOUND}[quiet_hours]\nenabled = false\nstart = "06:00"\n')
 
 
 def test_all_wrong_names_are_told_at_once(tmp_path: Path) -> None:

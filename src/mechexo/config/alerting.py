@@ -215,7 +215,7 @@ class MaintenanceSettings(Table):
     start: ClockTime | None = None
     """When it begins on those days, by the zone's clock."""
     end: ClockTime | None = None
-    """When it ends; before `start` means the next day."""
+    """When it ends; not after `start` means the next day."""
     zone: Zone | None = None
     """The desk's zone unless set."""
     since: IsoMoment = ""

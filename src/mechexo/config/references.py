@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
+from mechexo.config.alerting import Weekday
 from mechexo.config.grafana import wrong_grafana
 from mechexo.config.orchestrators import wrong_orchestrators
 from mechexo.config.resources import wrong_resources
@@ -12,6 +13,7 @@ from mechexo.config.risk import wrong_risk
 from mechexo.errors import close_names
 
 if TYPE_CHECKING:
+    from mechexo.config.alerting import QuietHoursSettings
     from mechexo.config.models import Settings
 
 
@@ -109,6 +111,10 @@ def _routes(settings: Settings) -> Iterator[str]:
             )
         if not route.match and not route.severities:
             yield f"[routes.{name}] matches every alert: give match or severities"
+    yield from _quiet_hours("[quiet_hours]", settings.quiet_hours)
+    for name, route in settings.routes.items():
+        if route.quiet_hours is not None:
+            yield from _quiet_hours(f"[routes.{name}.quiet_hours]", route.quiet_hours)
     for name, rule in settings.suppress.items():
         for key in ("cause", "hides"):
             if not getattr(rule, key):
@@ -119,8 +125,24 @@ def _routes(settings: Settings) -> Iterator[str]:
             yield f"{where} match is empty: it would match every alert"
         if (window.start is None) != (window.end is None):
             yield f"{where} start and end go together"
+        daily = not window.days or set(window.days) == set(get_args(Weekday))
+        bounded = window.until or not daily
+        if not bounded and window.start is not None and window.start == window.end:
+            # It lasts until the next one begins, and so for ever.
+            yield (
+                f"{where} start and end are both {window.start:%H:%M} on every day: it would never "
+                "end; give two times, or the days of whole days"
+            )
         if window.start is None and not (window.since and window.until):
             yield f"{where} never ends: give start and end, or since and until"
+
+
+def _quiet_hours(where: str, quiet: QuietHoursSettings) -> Iterator[str]:
+    if quiet.enabled and quiet.start == quiet.end:
+        yield (
+            f"{where} start and end are both {quiet.start:%H:%M}: give two times, or "
+            "enabled = false when it is never quiet"
+        )
 
 
 def _ci(settings: Settings) -> Iterator[str]:
