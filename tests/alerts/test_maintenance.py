@@ -6,12 +6,18 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import example, given
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from conftest import MakeDesk
+from mechexo.alerts import operations as alerts
+from mechexo.alerts import records
 from mechexo.alerts.maintenance import turns, windows_at
+from mechexo.alerts.rules import matching
+from mechexo.alerts.values import Observation, Silence
+from mechexo.clock import VirtualClock
 from mechexo.config import MaintenanceSettings
+from mechexo.desk import Desk
 
 MINUTE = timedelta(minutes=1)
 DAY = timedelta(days=1)
@@ -123,9 +129,6 @@ def test_the_turns_are_every_moment_at_which_it_opens_or_closes(name: str) -> No
 
 
 def test_the_configured_window_keeps_an_alert_quiet(make_desk: MakeDesk) -> None:
-    from mechexo.alerts import operations as alerts
-    from mechexo.alerts.values import Observation
-
     desk = make_desk(
         '[channels.box]\nurl = "file:///nowhere/box.jsonl"\n'
         '[maintenance.feeds]\nmatch = { name = "feed*" }\nreason = "moved"\n'
@@ -135,3 +138,71 @@ def test_the_configured_window_keeps_an_alert_quiet(make_desk: MakeDesk) -> None
     first, second = alerts.observe(desk, seen)
     assert first.silenced_until == datetime(2026, 3, 2, 15, tzinfo=UTC)
     assert second.silenced_until is None
+
+
+BOX = '[channels.box]\nurl = "file://box.jsonl"\n'
+AT_THREE = (
+    '[maintenance.feeds]\nmatch = { card = "data" }\nreason = "moved"\n'
+    'start = "15:00"\nend = "15:30"\n'
+)
+
+
+def kinds(desk: Desk) -> list[str]:
+    return [event.kind for event in alerts.timeline(desk, 1) if event.kind != "sent"]
+
+
+def test_a_window_covers_what_was_told_before_it_opened_and_is_seen_no_more(
+    make_desk: MakeDesk, clock: VirtualClock
+) -> None:
+    desk = make_desk(BOX + AT_THREE)
+    pushed = Observation("a", True, "medium", "a", "bad", "hook", {"card": "data", "venue": "x"})
+    other = Observation("b", True, "medium", "b", "bad", "hook", {"card": "trading"})
+    alerts.observe(desk, [pushed, other])
+    alerts.deliver_due(desk)
+    clock.advance(30 * MINUTE)
+    assert [each.key for each in alerts.keep_time(desk)] == ["a"]
+    assert kinds(desk) == ["opened", "paged", "silenced"]
+    clock.advance(MINUTE)
+    assert alerts.keep_time(desk) == ()
+    clock.advance(29 * MINUTE)
+    alerts.keep_time(desk)
+    assert kinds(desk) == ["opened", "paged", "silenced", "paged"]
+    assert alerts.timeline(desk, 1)[-1].detail.startswith("its silence ended")
+
+
+def test_a_window_covers_what_somebody_knows_and_stops_what_climbs(
+    make_desk: MakeDesk, clock: VirtualClock
+) -> None:
+    levels = '[{ tell = ["box"] }, { after = "40m", tell = ["box"] }]'
+    desk = make_desk(BOX + AT_THREE + f"[escalation.default]\nlevels = {levels}\n")
+    seen = [Observation(k, True, "high", k, "bad", "hook", {"card": "data"}) for k in "ab"]
+    alerts.observe(desk, seen)
+    alerts.acknowledge(desk, 2)
+    clock.advance(30 * MINUTE)
+    alerts.keep_time(desk)
+    until = clock.now() + 30 * MINUTE
+    assert [each.silenced_until for each in alerts.list_alerts(desk)] == [until, until]
+    clock.advance(15 * MINUTE)
+    alerts.keep_time(desk)
+    assert kinds(desk) == ["opened", "paged", "silenced", "cancelled"]
+
+
+WORDS = st.sampled_from(("data", "da", 'd"a', "dä", "d\\a", ""))
+NAMED = st.sampled_from(("card", 'c"d', "name", "source"))
+
+
+@pytest.mark.slow
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.dictionaries(NAMED.filter(lambda name: name != "source"), WORDS, max_size=2),
+    st.dictionaries(NAMED, st.tuples(WORDS, st.sampled_from(("", "*"))).map("".join), max_size=2),
+)
+def test_no_alert_that_a_window_covers_is_overlooked(
+    desk: Desk, labels: dict[str, str], matchers: dict[str, str]
+) -> None:
+    alerts.observe(desk, [Observation("k", True, "info", "data", "bad", "da", labels)])
+    now = desk.clock.now()
+    window = Silence(-1, matchers, "x", "x", now, now + MINUTE)
+    (alert,) = alerts.list_alerts(desk)
+    found = records.unsilenced_like(desk.state.reader(), [matchers])
+    assert not matching(alert, [window], now) or found == (alert.id,)

@@ -7,7 +7,14 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from mechexo.alerts import outbox, outbox_reading, records, silence_records, timeline_records
+from mechexo.alerts import (
+    cause_records,
+    outbox,
+    outbox_reading,
+    records,
+    silence_records,
+    timeline_records,
+)
 from mechexo.alerts.configured import policy_of
 from mechexo.alerts.damage import key_beside
 from mechexo.alerts.effects import AlertsState, Effects, Recent
@@ -44,15 +51,22 @@ def apply_step(
     `whole` looks at every open alert. Otherwise only at those for which something may have
     changed; without `thorough` not at those whose silence or cause still stands, which only
     another configuration could wake. Without `outbox_too` not at those whose messages have reached
-    nobody: finding them takes a look at every alert that climbs.
+    nobody, nor at those over which a window of maintenance has opened: finding them takes a look at
+    every alert that climbs, or is open.
     """
     connection = transaction.connection
     policy = policy_of(desk, now, calendars)
     stranded: dict[int, Stranded] = {}
     unreached: dict[int, Unreached] = {}
+    windows = tuple(windows_at(desk.settings.maintenance, desk.zone, now))
+    newly_covered: tuple[int, ...] = ()
     if outbox_too:
         stranded = outbox_reading.stranded(connection, desk.settings.channels)
         unreached = outbox_reading.unreached(connection, now, desk.settings.alerts.fallback_after)
+        if not whole:
+            newly_covered = records.unsilenced_like(connection, (each.matchers for each in windows))
+    # What no cause keeps back any more pages now, and not at the next thorough look.
+    loose = cause_records.kept_back_no_more(connection) if policy.suppressions else []
 
     def opened(said: Collection[Observation]) -> Opened:
         if whole:
@@ -61,7 +75,7 @@ def apply_step(
             connection,
             Wanted(
                 keys=[each.key for each in said],
-                ids=[*stranded, *unreached],
+                ids=[*stranded, *unreached, *newly_covered, *loose],
                 severities=policy.wanted,
                 now=now,
                 quiet_until=policy.all_quiet_until(now),
@@ -84,7 +98,7 @@ def apply_step(
         next_id=records.next_alert_id(connection),
         open=alerts,
         causes=_causes(transaction, policy, alerts),
-        silences=(*silences, *windows_at(desk.settings.maintenance, desk.zone, now)),
+        silences=(*silences, *windows),
         stranded=stranded,
         unreached=unreached,
         recent=_recent(connection, observations, alerts, since, now),

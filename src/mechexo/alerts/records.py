@@ -15,6 +15,7 @@ from mechexo.alerts.alert_rows import (
     TEXTS,
     UPSERT,
     alert_of_row,
+    as_json,
     readable,
     row_of,
     salvaged,
@@ -188,6 +189,40 @@ def open_with_one_of(
         connection, f"{SELECT} WHERE state <> 'resolved' AND ({' OR '.join(conditions)})", values
     )
     return tuple(sorted(readable(rows)[0], key=lambda alert: alert.id))
+
+
+def unsilenced_like(
+    connection: sqlite3.Connection, likes: Iterable[Mapping[str, str]]
+) -> tuple[int, ...]:
+    """The ids of the open alerts that no silence keeps back and that one of these matchers may fit.
+
+    Asked each second while a window of maintenance is open: in SQL alone, also about labels, so
+    that the thousands that it does not concern, or covers already, are not read.
+    """
+    conditions: list[str] = []
+    values: list[str | int] = []
+    for matchers in likes:
+        parts = []
+        for name, wanted in matchers.items():
+            prefix = wanted.endswith("*")
+            if name in ("name", "source", "key", "severity"):
+                parts.append(f"substr({name}, 1, ?) = ?" if prefix else f"{name} = ?")
+                values += [len(wanted) - 1, wanted[:-1]] if prefix else [wanted]
+            else:
+                # As it stands among the labels of a row.
+                pair = as_json({name: wanted[:-1] if prefix else wanted})[1:-1]
+                parts.append("instr(labels, ?) > 0")
+                values.append(pair[:-1] if prefix else pair)
+        conditions.append(f"({' AND '.join(parts) or '1'})")
+    if not conditions:
+        return ()
+    rows = cells.rows(
+        connection,
+        "SELECT id FROM alert WHERE state <> 'resolved' AND silenced_until IS NULL "  # noqa: S608
+        f"AND ({' OR '.join(conditions)})",
+        values,
+    )
+    return tuple(row["id"] for row in rows)
 
 
 def openings(
