@@ -432,6 +432,6 @@ def test_a_forgotten_acknowledgement_of_what_is_caused_waits_for_its_cause() -> 
     night.at(NOON, fires("no_fills", venue="x"))
     known, _ = rules.acknowledge(night.state.open["no_fills"], NOON, "ann", "", night.state.policy)
     night.state = replace(night.state, open={"no_fills": known})
-    night.at(NOON + MINUTE, fires("gateway", severity="high", venue="x"))
+    night.at(NOON + MINUTE, fires("gateway", venue="x"))
     minutes(night, NOON + 2 * MINUTE, 40)
     assert night.state.open["no_fills"].suppressed_by is not None

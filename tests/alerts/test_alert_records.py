@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from conftest import START
-from mechexo.alerts import outbox, outbox_reading, records, timeline_records
+from mechexo.alerts import cause_records, outbox, outbox_reading, records, timeline_records
 from mechexo.alerts.bundling import Limit
 from mechexo.alerts.values import SEVERITIES, Alert, AlertState
 from mechexo.desk import Desk
@@ -39,6 +39,7 @@ OPEN = (AlertState.FIRING, AlertState.ACKNOWLEDGED)
         lambda c: records.open_with_one_of(c, [{"name": "gateway"}]),
         lambda c: records.openings(c, ["a"], START, START),
         lambda c: records.untold(c),
+        lambda c: cause_records.kept_back_no_more(c),
         lambda c: records.failing_channels(c),
         lambda c: outbox_reading.stranded(c, ["mail"]),
         lambda c: records.all_open_alerts(c),

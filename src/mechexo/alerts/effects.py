@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 class AlertsState:
     """What `step` decides on. `open` holds at least the open alerts that the observations name,
     those kept back by a silence, a cause, quiet hours or flapping, those whose deadline has come
-    or lies too far ahead, those that nobody was paged about, the stranded and the unreached ones;
-    others need not be there."""
+    or lies too far ahead, those that nobody was paged about, those whose cause may keep them back
+    no more, the stranded and the unreached ones; others need not be there."""
 
     policy: Policy
     next_id: int

@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from mechexo.alerts.causes import cause_of, why_no_more
 from mechexo.alerts.climbing import (
     FIRST_PAGE,
     SOMEBODY_THERE,
@@ -22,7 +23,7 @@ from mechexo.alerts.climbing import (
     waits_for_anybody,
 )
 from mechexo.alerts.effects import Outcome, Page
-from mechexo.alerts.policy import cause_of, matching
+from mechexo.alerts.policy import matching
 from mechexo.alerts.values import Alert, AlertState
 from mechexo.times import format_duration, iso_z
 
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from mechexo.alerts.policy import Suppression
     from mechexo.alerts.values import Silence
 
-ENDED_BY_CAUSE = "what caused it is over"
 ROSE = "severity rose"
 SILENCE_ENDED = "its silence ended"
 
@@ -81,10 +81,7 @@ def consider(draft: Draft, alert: Alert) -> None:
 
 
 def _cause(draft: Draft, alert: Alert) -> tuple[Alert, Suppression] | None:
-    def climbs(other: Alert) -> bool:
-        return draft.policy.route(other).ladder.climbs(other.severity)
-
-    return cause_of(alert, draft.alerts_by_id, draft.policy.suppressions, climbs)
+    return cause_of(alert, draft.alerts_by_id, draft.policy)
 
 
 def _worth(draft: Draft, alert: Alert) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from mechexo.alerts.values import SEVERITIES, Alert, AlertState, Silence
+from mechexo.alerts.values import SEVERITIES, Alert, Silence
 from mechexo.value_classes import dataclass
 
 if TYPE_CHECKING:
@@ -212,65 +212,3 @@ def matching(alert: Alert, silences: Iterable[Silence], now: datetime) -> tuple[
         if silence.starts_at <= now < silence.ends_at
         and covers(silence.matchers, alert, exact=silence.exact)
     )
-
-
-def cause_of(
-    alert: Alert,
-    open_alerts: Mapping[int, Alert],
-    suppressions: Iterable[Suppression],
-    climbs: Callable[[Alert], bool],
-) -> tuple[Alert, Suppression] | None:
-    """The open alert, of those by id, that suppresses this one, and by which rule.
-
-    One that this alert itself suppresses, also by way of others, is no cause of it: in a circle
-    each would hide the next, and nobody would be told of any. Nor is one of which nobody was told
-    (held, silenced, flapping, no channel for it), and a milder one only when it climbs the ladder:
-    what it hides would then be known to nobody.
-    """
-    rules = [rule for rule in suppressions if covers(rule.hides, alert)]
-    if not rules:
-        return None
-    own = own_values(alert)
-    for other in open_alerts.values():
-        if other.key == alert.key or not other.is_open or _hidden_by(other, alert, open_alerts):
-            continue
-        if not _is_told(other, open_alerts) or not (climbs(other) or _as_bad(other, alert)):
-            continue
-        theirs = own_values(other)
-        for rule in rules:
-            alike = all(own.get(name) == theirs.get(name) for name in rule.equal)
-            if alike and covers(rule.cause, other):
-                return other, rule
-    return None
-
-
-def _as_bad(other: Alert, alert: Alert) -> bool:
-    return SEVERITIES.index(other.severity) <= SEVERITIES.index(alert.severity)
-
-
-def _is_told(other: Alert, open_alerts: Mapping[int, Alert]) -> bool:
-    """Whether somebody was told of an alert, or of what causes it."""
-    passed: set[int] = set()
-    while other.id not in passed:
-        if other.state is AlertState.ACKNOWLEDGED:
-            return True
-        if other.suppressed_by is None:
-            return other.pages > 0 and other.silenced_until is None
-        passed.add(other.id)
-        above = open_alerts.get(other.suppressed_by)
-        if above is None:
-            return False
-        other = above
-    return False
-
-
-def _hidden_by(other: Alert, alert: Alert, open_alerts: Mapping[int, Alert]) -> bool:
-    passed: set[int] = set()
-    above = other.suppressed_by
-    while above is not None and above not in passed:
-        if above == alert.id:
-            return True
-        passed.add(above)
-        further = open_alerts.get(above)
-        above = further.suppressed_by if further else None
-    return False

@@ -1,0 +1,183 @@
+"""What an open alert causes is kept back while somebody knows of that one, or is about to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from conftest import START, MakeDesk
+from mechexo.alerts import operations as alerts
+from mechexo.alerts.values import Alert, Observation
+from mechexo.clock import VirtualClock
+from mechexo.desk import Desk
+
+MINUTE = timedelta(minutes=1)
+EVENING = datetime(2026, 3, 2, 21, 50, tzinfo=UTC)
+CHANNELS = "".join(
+    f'[channels.{name}]\nurl = "file://{name}/box.jsonl"\n'
+    'severities = ["critical", "high", "medium"]\n'
+    for name in ("chat", "mail", "desk")
+)
+LADDER = """
+[escalation.default]
+repeat = 0
+[[escalation.default.levels]]
+tell = ["chat"]
+[[escalation.default.levels]]
+after = "15m"
+tell = ["mail"]
+"""
+ORDERS = '[suppress.gw]\ncause = { name = "gateway" }\nhides = { name = "orders" }\n'
+
+
+def says(name: str, severity: str, *, firing: bool = True) -> Observation:
+    return Observation(name, firing, severity, name, "bad", "probe")
+
+
+class Shift:
+    """A desk whose server keeps time and sends each half minute."""
+
+    def __init__(self, desk: Desk, clock: VirtualClock) -> None:
+        self.desk, self.clock = desk, clock
+        for name in ("chat", "mail", "desk"):
+            (desk.root / name).mkdir(exist_ok=True)
+
+    def fire(self, name: str, severity: str) -> None:
+        alerts.observe(self.desk, [says(name, severity)], time_is_kept=True)
+        self.passes()
+
+    def ends(self, name: str) -> None:
+        alerts.observe(self.desk, [says(name, "info", firing=False)], time_is_kept=True)
+        self.passes()
+
+    def until(self, moment: datetime, step: timedelta = MINUTE / 2) -> None:
+        while self.clock.now() < moment:
+            self.clock.advance(min(step, moment - self.clock.now()))
+            self.passes()
+
+    def passes(self) -> None:
+        alerts.keep_time(self.desk)
+        alerts.deliver_due(self.desk, deadline_s=20)
+
+    def of(self, name: str) -> Alert:
+        return next(each for each in alerts.list_alerts(self.desk) if each.name == name)
+
+    def timeline(self, name: str, *kinds: str) -> list[tuple[datetime, str]]:
+        found = alerts.timeline(self.desk, self.of(name).id)
+        return [(event.at, event.detail) for event in found if event.kind in kinds]
+
+    def paged(self, name: str) -> list[tuple[datetime, str]]:
+        return self.timeline(name, "paged")
+
+
+MakeShift = Callable[..., Shift]
+
+
+@pytest.fixture
+def make_shift(make_desk: MakeDesk, clock: VirtualClock) -> MakeShift:
+    def make(toml: str = CHANNELS + LADDER + ORDERS, *, start: datetime = START) -> Shift:
+        clock.advance(start - clock.now())
+        return Shift(make_desk(toml), clock)
+
+    return make
+
+
+def test_a_cause_whose_ladder_stands_still_in_the_night_hides_nothing_worse(
+    make_shift: MakeShift,
+) -> None:
+    shift = make_shift(start=EVENING)
+    shift.fire("gateway", "high")
+    shift.until(EVENING + 20 * MINUTE)
+    assert shift.of("gateway").held_until is not None
+    shift.fire("orders", "critical")
+    assert shift.paged("orders") == [(shift.clock.now(), "first page: level 1: chat")]
+
+
+def test_what_gets_worse_than_its_cause_in_the_night_pages_at_once(make_shift: MakeShift) -> None:
+    shift = make_shift(start=EVENING)
+    shift.fire("gateway", "high")
+    shift.fire("orders", "high")
+    shift.until(EVENING + 20 * MINUTE)
+    assert shift.of("orders").suppressed_by == shift.of("gateway").id
+    shift.fire("orders", "critical")
+    assert [at for at, _ in shift.paged("orders")] == [shift.clock.now()]
+
+
+def test_what_is_worse_pages_when_the_ladder_of_its_cause_stops_for_the_night(
+    make_shift: MakeShift,
+) -> None:
+    shift = make_shift(start=EVENING)
+    shift.fire("gateway", "high")
+    shift.fire("orders", "critical")
+    assert shift.of("orders").suppressed_by is not None
+    shift.until(EVENING + 18 * MINUTE)
+    ((at, why),) = shift.paged("orders")
+    assert EVENING + 15 * MINUTE <= at <= EVENING + 16 * MINUTE
+    assert why == (
+        "alert 1 (gateway) causes it, is milder, and its ladder stands still: level 1: chat"
+    )
+
+
+def test_what_is_worse_pages_when_the_ladder_of_its_cause_is_at_its_end(
+    make_shift: MakeShift,
+) -> None:
+    shift = make_shift()
+    shift.fire("gateway", "high")
+    shift.fire("orders", "critical")
+    shift.until(START + 18 * MINUTE)
+    ((at, why),) = shift.paged("orders")
+    assert START + 15 * MINUTE <= at <= START + 16 * MINUTE
+    assert "is milder, and its ladder is at its end" in why
+    assert shift.of("gateway").next_level_at is None
+
+
+def test_what_is_worse_stays_hidden_while_somebody_works_on_its_cause(
+    make_shift: MakeShift,
+) -> None:
+    shift = make_shift()
+    shift.fire("gateway", "high")
+    alerts.acknowledge(shift.desk, 1)
+    shift.fire("orders", "critical")
+    shift.until(START + 60 * MINUTE)
+    assert (shift.paged("orders"), shift.of("orders").suppressed_by) == ([], 1)
+
+
+def test_what_climbs_a_ladder_of_its_own_is_not_hidden_by_what_is_milder(
+    make_shift: MakeShift,
+) -> None:
+    shift = make_shift(start=EVENING)
+    shift.fire("gateway", "high")
+    shift.until(EVENING + 20 * MINUTE)
+    shift.clock.advance(datetime(2026, 3, 3, 5, 55, tzinfo=UTC) - shift.clock.now())
+    shift.fire("orders", "critical")
+    shift.until(datetime(2026, 3, 3, 6, 3, tzinfo=UTC))
+    shift.fire("orders", "critical")
+    assert shift.of("orders").suppressed_by is None
+    shift.until(datetime(2026, 3, 3, 6, 15, tzinfo=UTC))
+    assert [why for _, why in shift.timeline("orders", "escalated")] == [
+        "nobody acknowledged: level 2: mail"
+    ]
+
+
+def test_what_is_as_bad_as_its_cause_stays_hidden_until_that_is_over(
+    make_shift: MakeShift,
+) -> None:
+    shift = make_shift()
+    shift.fire("gateway", "high")
+    shift.fire("orders", "high")
+    shift.until(START + 60 * MINUTE)
+    assert shift.paged("orders") == []
+    shift.ends("gateway")
+    ((_, why),) = shift.paged("orders")
+    assert why == "what caused it is over: level 1: chat"
+
+
+def test_what_got_worse_than_a_cause_that_eased_says_why_it_pages(make_shift: MakeShift) -> None:
+    shift = make_shift()
+    shift.fire("gateway", "high")
+    shift.fire("orders", "high")
+    shift.fire("gateway", "medium")
+    ((_, why),) = shift.paged("orders")
+    assert why == "alert 1 (gateway) causes it, and is milder now: level 1: chat"
