@@ -89,7 +89,7 @@ def _worth(draft: Draft, alert: Alert) -> str:
     if alert.silenced_until is not None:
         return SILENCE_ENDED
     if alert.suppressed_by is not None:
-        return ENDED_BY_CAUSE
+        return why_no_more(alert, draft.alerts_by_id, draft.policy)
     if not alert.paged_severity:
         return FIRST_PAGE
     if rank(alert.severity) < rank(alert.paged_severity):
