@@ -262,6 +262,22 @@ def test_an_alert_that_gets_worse_than_was_acknowledged_fires_and_pages_anew() -
     assert again.acknowledged_by == "ben"
 
 
+def test_a_rise_that_nobody_hears_of_for_a_silence_covers_the_known_alert_says_so() -> None:
+    known = replace(known_at("high"), silences=(silence(NOON, 60, name="feed"),))
+    known, _ = rules.step(known, NOON + MINUTE, [])
+    assert known.open["feed"].silenced_until is not None
+    state, effects = rules.step(known, NOON + 2 * MINUTE, [firing(severity="critical")])
+    assert (told(effects), outcomes(effects)) == ([], [Outcome.SILENCED])
+    assert [event.kind for _, event in effects.events] == ["fired_again", "silenced"]
+    assert (
+        effects.events[1][1].detail == "silence 1 by ann until 2026-03-02T13:00:00.000000Z: works"
+    )
+    _, again = rules.step(state, NOON + 3 * MINUTE, [firing(severity="critical")])
+    assert again.events == (), "it is said once"
+    _, after = rules.step(state, NOON + 60 * MINUTE, [])
+    assert [channel for channel, _ in told(after)] == ["mail", "phone"]
+
+
 def test_an_acknowledgement_of_what_had_eased_does_not_cover_its_return() -> None:
     state, _ = run((NOON, [firing(severity="critical")]), (NOON, [firing(severity="medium")]))
     known, _ = rules.acknowledge(state.open["feed"], NOON, "ann", "", POLICY)

@@ -106,7 +106,8 @@ class Draft:
         self._by_id.pop(alert.id, None)
 
     def fires_again(self, alert: Alert, said: str) -> Alert:
-        """The alert without its acknowledgement: somebody has to hear of it."""
+        """The alert without its acknowledgement: somebody has to hear of it. A silence that covered
+        it meanwhile is to say once more why nobody does."""
         self.event(alert, FIRED_AGAIN, said)
         return replace(
             alert,
@@ -115,6 +116,7 @@ class Draft:
             acknowledged_at=None,
             remind_at=None,
             reminded=False,
+            silenced_until=None,
         )
 
     def event(self, alert: Alert, kind: str, detail: str) -> None:
