@@ -8,8 +8,9 @@ import pytest
 
 from conftest import MakeDesk
 from mechexo.alerts.configured import limit_of, policy_from, policy_of
+from mechexo.alerts.operations import acknowledge, keep_time, list_alerts, observe, timeline
 from mechexo.alerts.policy import Policy
-from mechexo.alerts.values import Alert, AlertState
+from mechexo.alerts.values import Alert, AlertState, Observation
 from mechexo.clock import VirtualClock
 from mechexo.config import Settings
 
@@ -188,3 +189,23 @@ equal = ["venue"]
     assert (found.flapping_openings, found.flapping_window) == (5, 20 * MINUTE)
     (rule,) = found.suppressions
     assert (rule.name, rule.hides, rule.equal) == ("gateway", {"name": "no_*"}, ("venue",))
+
+
+def test_a_reminder_does_not_come_with_the_acknowledgement_itself(
+    make_desk: MakeDesk, clock: VirtualClock
+) -> None:
+    # Or the deadlines after it would look as if the clock had been set back.
+    desk = make_desk(CHANNELS + '[alerts]\nforgotten_after = "4m"\n')
+    observe(desk, [Observation("feed", True, "critical", "feed", "stale", "probe")])
+    (alert,) = list_alerts(desk)
+    acknowledge(desk, alert.id)
+    for _ in range(4):
+        clock.advance(MINUTE)
+        keep_time(desk)
+    said = [(event.at - alert.started_at, event.kind) for event in timeline(desk, alert.id)]
+    later = said[said.index((0 * MINUTE, "acknowledged")) + 1 :]
+    assert [each for each in later if each[1] != "cancelled"] == [
+        (2 * MINUTE, "reminded"),
+        (4 * MINUTE, "fired_again"),
+        (4 * MINUTE, "paged"),
+    ]

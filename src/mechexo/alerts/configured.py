@@ -106,7 +106,8 @@ def policy_from(
         routes=(*routes, Route("", known[DEFAULT], desk_quiet)),
         forgotten_after=alerts.forgotten_after,
         forgotten_severities=frozenset(alerts.forgotten_severities),
-        remind_before=alerts.remind_before,
+        # Longer before, and the reminder would come with the acknowledgement itself.
+        remind_before=min(alerts.remind_before, alerts.forgotten_after / 2),
         flapping_openings=alerts.flapping_openings,
         flapping_window=alerts.flapping_window,
         suppressions=tuple(

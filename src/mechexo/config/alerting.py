@@ -41,7 +41,7 @@ class AlertSettings(Table):
     forgotten_severities: tuple[Severity, ...] = ("critical",)
     """For which severities an acknowledgement can be forgotten."""
     remind_before: Duration = timedelta(minutes=5)
-    """How long before that whoever was told is reminded."""
+    """How long before that whoever was told is reminded; at most half of `forgotten_after`."""
     fallback_after: Duration = timedelta(seconds=60)
     """A level that has reached nobody for this long is followed by the next one at once."""
     flapping_openings: Annotated[int, between(2, 100)] = 3
