@@ -408,3 +408,24 @@ def test_the_counts_say_how_many_are_kept_back_and_why(
     alerts.observe(desk, [trouble("night")])
     # The ladders of those that paged stand still too.
     assert alerts.counts(desk).kept_back == {"caused": 1, "held": 4}
+
+
+def test_a_timeline_is_told_in_the_order_in_which_it_was_written(
+    make_desk: MakeDesk, clock: VirtualClock
+) -> None:
+    # What came after the clock was set back stood before all that had led to it.
+    desk = make_desk(BOX)
+    alerts.observe(desk, [trouble(severity="critical")])
+    alerts.deliver_due(desk)
+    clock.advance(timedelta(minutes=1))
+    alerts.acknowledge(desk, 1)
+    alerts.deliver_due(desk)
+    clock.advance(-timedelta(hours=1))
+    alerts.resolve(desk, 1, reason="mended")
+    alerts.deliver_due(desk)
+    told = ["opened", "paged", "sent", "acknowledged", "sent", "resolved", "sent"]
+    assert kinds(desk, 1) == told
+    with desk.state.write() as transaction:
+        transaction.execute("UPDATE delivery_attempt SET after_event = NULL")
+    clock_kept = [kind for kind in kinds(desk, 1) if kind != "sent"]
+    assert clock_kept == ["opened", "paged", "acknowledged", "resolved"], "of an older state file"

@@ -402,10 +402,11 @@ def _record(
 ) -> None:
     # Where the number of another attempt was changed, this one comes after all of them.
     connection.execute(
-        "INSERT INTO delivery_attempt (delivery_id, number, at, outcome, detail) "
+        "INSERT INTO delivery_attempt (delivery_id, number, at, outcome, detail, after_event) "
         "VALUES (:of, CASE WHEN EXISTS (SELECT 1 FROM delivery_attempt WHERE delivery_id = :of "
         "AND number = :number) THEN (SELECT MAX(number) + 1 FROM delivery_attempt "
-        "WHERE delivery_id = :of) ELSE :number END, :at, :outcome, :detail)",
+        "WHERE delivery_id = :of) ELSE :number END, :at, :outcome, :detail, "
+        "(SELECT MAX(id) FROM alert_event))",
         {
             "of": delivery_id,
             "number": number,

@@ -38,21 +38,28 @@ def is_in_timeline(connection: sqlite3.Connection, alert_id: int, event: AlertEv
 
 
 def timeline_of(connection: sqlite3.Connection, alert_id: int) -> tuple[AlertEvent, ...]:
-    """What happened to an alert, sending attempts included, oldest first. A line
-    that cannot be read is not in it."""
+    """What happened to an alert, sending attempts included, in the order in which it was written: a
+    clock that was set back tells another. A line that cannot be read is not in it."""
     rows = cells.rows(
         connection,
         """
-        SELECT at, kind, detail, actor, 0 AS source, id FROM alert_event WHERE alert_id = :alert
+        SELECT at, kind, detail, actor, id AS place, 0 AS source, id
+        FROM alert_event WHERE alert_id = :alert
         UNION ALL
         SELECT attempt.at, attempt.outcome,
                CASE delivery.kind WHEN 'page' THEN '' ELSE delivery.kind || ': ' END
                || delivery.channel || ', attempt ' || attempt.number
                || CASE attempt.detail WHEN '' THEN '' ELSE ': ' || attempt.detail END,
-               '', 1, attempt.id
+               '',
+               -- Of those written before this was noted only the moment is known.
+               COALESCE(attempt.after_event, (
+                   SELECT MAX(before.id) FROM alert_event AS before
+                   WHERE before.alert_id = :alert AND before.at <= attempt.at
+               )),
+               1, attempt.id
         FROM delivery_attempt AS attempt JOIN delivery ON delivery.id = attempt.delivery_id
         WHERE delivery.alert_id = :alert
-        ORDER BY at, source, id
+        ORDER BY place, source, id
         """,
         {"alert": alert_id},
     )
