@@ -6,7 +6,8 @@ from dataclasses import field
 from datetime import time, timedelta
 from typing import Annotated, Literal
 
-from mechexo.config.fields import ClockTime, Duration, Severity, Table, Zone, between
+from mechexo.config.cost_names import own_tags, single_horizons
+from mechexo.config.fields import After, ClockTime, Duration, Severity, Table, Zone, between
 from mechexo.value_classes import dataclass
 
 
@@ -63,7 +64,7 @@ class CostSettings(Table):
     quotes are one consolidated stream."""
     suspect_pct: Annotated[float, between(0.01, 100)] = 5.0
     """A fill further than this from its mid is listed as suspect and left out of the headline."""
-    horizons: tuple[Duration, ...] = (
+    horizons: Annotated[tuple[Duration, ...], After(single_horizons)] = (
         timedelta(seconds=1),
         timedelta(seconds=10),
         timedelta(minutes=1),
@@ -77,7 +78,7 @@ class CostSettings(Table):
     """When continuous trading begins, in the exchange's zone."""
     session_closes: ClockTime | None = None
     """When continuous trading ends, in the exchange's zone."""
-    tags: tuple[str, ...] = ()
+    tags: Annotated[tuple[str, ...], After(own_tags)] = ()
     """Further text columns of the fills that costs can be grouped by."""
     size_buckets: tuple[float, ...] = (10_000.0, 100_000.0, 1_000_000.0)
     """Where one bucket of notional ends and the next begins."""
