@@ -300,7 +300,7 @@ def test_a_panic_of_the_interrupt_key_is_an_interrupt_and_no_unreadable_file(
     def panic(*_: object) -> None:
         raise Interrupted
 
-    monkeypatch.setattr("mechexo.costs.sources.reading.typed", panic)
+    monkeypatch.setattr("mechexo.costs.sources.reading.readable", panic)
     with pytest.raises(KeyboardInterrupt):
         quotes(tmp_path)
     monkeypatch.undo()
@@ -315,7 +315,7 @@ def test_another_panic_names_the_file(tmp_path: Path, monkeypatch: pytest.Monkey
     def panic(*_: object) -> None:
         raise pl.exceptions.PanicException("index out of bounds")
 
-    monkeypatch.setattr("mechexo.costs.sources.reading.typed", panic)
+    monkeypatch.setattr("mechexo.costs.sources.reading.readable", panic)
     text = refusal(UnreachableError, lambda: quotes(tmp_path))
     assert "a.parquet cannot be read: index out of bounds" in text
 
@@ -330,12 +330,12 @@ def test_the_interrupt_key_waits_while_rust_calls_python(
 
     def interrupted(*given: Any) -> Any:
         os.kill(os.getpid(), signal.SIGINT)
-        found = typed(*given)
+        found = readable(*given)
         done.append(1)
         return found
 
-    typed = reading.typed
-    monkeypatch.setattr(reading, "typed", interrupted)
+    readable = reading.readable
+    monkeypatch.setattr(reading, "readable", interrupted)
     # A suite that was started in the background has the key switched off.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:

@@ -142,7 +142,10 @@ def _print(answer: IngestReport) -> None:
     remarks = [
         (len(answer.kept), "days stand although the source lacks files of theirs"),
         (len(answer.removed), "days of another zone removed"),
-        (answer.unreadable, "rows of the source without a symbol or a readable time left out"),
+        (
+            answer.unreadable,
+            "rows of the source without a symbol, a readable time or price left out",
+        ),
     ]
     for count, what in remarks:
         if count:

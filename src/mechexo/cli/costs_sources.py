@@ -47,6 +47,8 @@ def sources(
 
 
 def _print_sources(looks: tuple[SourceLook, ...], zone: ZoneInfo) -> None:
+    from mechexo.costs.coverage import not_read
+
     rows = [
         (
             look.setting,
@@ -63,6 +65,8 @@ def _print_sources(looks: tuple[SourceLook, ...], zone: ZoneInfo) -> None:
     for look in looks:
         if look.fault:
             render.text(f"✖ {look.setting}: {look.fault}")
+        if look.unreadable:
+            render.text(f"▲ {not_read(look.setting, look.unreadable)}")
         if look.opens:
             render.text(f"{look.setting} has {', '.join(look.columns)}")
             render.text(f"{look.setting} lacks {', '.join(look.lacking) or 'nothing'}")

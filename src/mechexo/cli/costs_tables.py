@@ -56,9 +56,10 @@ def coverage_line(answer: CostReport) -> str:
 
 
 def _remarks(answer: CostReport) -> list[str]:
-    from mechexo.costs.coverage import no_rate
+    from mechexo.costs.coverage import no_rate, not_read
 
-    lines = [
+    lines = [f"▲ {not_read(*each)}" for each in answer.coverage.unreadable.items()]
+    lines += [
         f"▲ {count} left out: {reason}" for reason, count in (answer.coverage.reasons or {}).items()
     ]
     if answer.coverage.without_commission:

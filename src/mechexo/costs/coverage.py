@@ -17,8 +17,16 @@ LISTED = 1000
 """How many fills of each kind are listed; the counts are always whole."""
 
 
-def coverage(fills: Fills, priced: pl.DataFrame) -> Coverage:
-    """Counts every row read once: priced, unpriced, suspect or rejected."""
+def coverage(
+    fills: Fills, priced: pl.DataFrame, unreadable: Mapping[str, int] | None = None
+) -> Coverage:
+    """Counts every row read once: priced, unpriced, suspect or rejected.
+
+    Args:
+        fills: the rows that were read.
+        priced: those of them that are fills.
+        unreadable: rows of the market's data that could not be read, by what they are of.
+    """
     mix = priced.lazy().group_by("suspect", "ref_source").len().collect(engine="streaming")
     sources: Counter[str] = Counter()
     for suspect, source, count in mix.iter_rows():
@@ -32,6 +40,7 @@ def coverage(fills: Fills, priced: pl.DataFrame) -> Coverage:
         outside,
         fills.rejected,
         unrated_among(priced, pl.col("reason").is_null()),
+        unreadable,
     )
 
 
@@ -59,6 +68,7 @@ def covered(
     outside: pl.DataFrame,
     rejected: pl.DataFrame,
     unrated: pl.DataFrame,
+    unreadable: Mapping[str, int] | None = None,
 ) -> Coverage:
     """The coverage of accepted fills that were counted.
 
@@ -68,6 +78,7 @@ def covered(
         outside: fill_id, ts, symbol, reason and suspect of those outside the figures.
         rejected: fill_id, ts, symbol and reason of the rows that are no fills.
         unrated: as `unrated_among` gives them, of those in the figures.
+        unreadable: rows of the market's data that could not be read, by what they are of.
     """
     unpriced = suspects = outside
     if not outside.is_empty():
@@ -97,6 +108,7 @@ def covered(
         unrated=_listed(said),
         unrated_count=len(unrated),
         unrated_by_currency=unrated_by,
+        unreadable=dict(unreadable or {}),
     )
 
 
@@ -105,7 +117,9 @@ def merged_coverage(parts: Sequence[Coverage]) -> Coverage:
     reasons: Counter[str] = Counter()
     sources: Counter[str] = Counter()
     unrated: Counter[str] = Counter()
+    unreadable: Counter[str] = Counter()
     for part in parts:
+        unreadable.update(part.unreadable)
         reasons.update(part.reasons or {})
         unrated.update(part.unrated_by_currency)
         sources.update(part.by_benchmark)
@@ -133,7 +147,14 @@ def merged_coverage(parts: Sequence[Coverage]) -> Coverage:
         unrated=listed("unrated"),
         unrated_count=count("unrated_count"),
         unrated_by_currency=_largest_first(unrated),
+        unreadable=dict(unreadable),
     )
+
+
+def not_read(what: str, count: int) -> str:
+    """What to say of rows that could not be read."""
+    rows = f"{count} row" if count == 1 else f"{count} rows"
+    return f"{rows} of {what} could not be read: without a time, a symbol or a number; left out"
 
 
 def _largest_first(counts: Counter[str]) -> dict[str, int]:

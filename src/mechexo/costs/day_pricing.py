@@ -4,6 +4,7 @@ reading of both."""
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import field
 from datetime import datetime, timedelta
 
 import polars as pl
@@ -112,6 +113,9 @@ class DayPricing:
     other_rules: tuple[QuoteRule, ...] = ()
     volumes: pl.DataFrame | None = None
     """symbol and adv: the average daily volume, when somebody groups by it."""
+    unreadable: Mapping[str, int] = field(default_factory=dict)
+    """Rows of the market's data that could not be read in all of the period, as in
+    `costs.values.Coverage`: those without a time are of every day."""
 
     def __call__(self, day: Day) -> DayPart:
         """Prices a day.

@@ -149,7 +149,7 @@ def plan(
         TRADE_COLUMNS,
     )
     from mechexo.costs.sources.protocol import Window
-    from mechexo.costs.sources.reading import feed, read_rates
+    from mechexo.costs.sources.reading import countable, feed, read_rates
 
     settings, root, rule = desk.settings.costs, desk.root, quote_rule(desk)
     other_rules = (
@@ -189,11 +189,20 @@ def plan(
         return by_window(feed(setting, columns, settings, root), window, settings.workers)
 
     parts = tuple(parts_of(quotes.feed, window))
+    trades, bars = lower("trades", TRADE_COLUMNS), lower("bars", BAR_COLUMNS)
+    known = {"quotes": quotes, "trades": trades, "bars": bars}
+    looked_at = {
+        name: each.feed for name, each in known.items() if each is not None and countable(each.feed)
+    }
+    # The tick store has nothing to count: then nobody asks for the symbols.
+    around = replace(window, symbols=fills.symbols()) if looked_at else window
+    unreadable = {name: each.unreadable(around) for name, each in looked_at.items()}
+    unreadable["rates"] = rates.unreadable if rates else 0
     pricing = DayPricing(
         fills=fills,
         quotes=QuotesByDay(quotes, window, rule, longest, parts, Ends(parts)),
-        trades=lower("trades", TRADE_COLUMNS),
-        bars=lower("bars", BAR_COLUMNS),
+        trades=trades,
+        bars=bars,
         rule=rule,
         horizons=settings.horizons,
         question=Question(
@@ -203,6 +212,7 @@ def plan(
         ),
         other_rules=other_rules if sensitivity else (),
         volumes=_volumes(desk, end) if "adv" in asked else None,
+        unreadable={name: count for name, count in unreadable.items() if count},
     )
     return tuple(
         replace(day, weight_mb=day.weight_mb + pricing.quotes.weight_mb(day)) for day in days
@@ -242,7 +252,7 @@ def _report(
         quote_rule=str(pricing.rule),
         totals=rows[()][0],
         by={name: rows[tuple(name.split(COMBINED))] for name in by},
-        coverage=merged_coverage(sums.coverages),
+        coverage=replace(merged_coverage(sums.coverages), unreadable=pricing.unreadable),
         residual_bps=sums.residual_bps,
         newest_fill_at=sums.newest_fill_at,
         newest_quote_at=sums.newest_quote_at,

@@ -13,11 +13,11 @@ from pathlib import Path
 import polars as pl
 from polars.exceptions import PanicException, PolarsError
 
-from mechexo.costs.interrupts import interrupts_kept, interrupts_told
-from mechexo.costs.sources.columns import DTYPES, typed
+from mechexo.costs.interrupts import interrupts_told
+from mechexo.costs.sources.columns import DTYPES
 from mechexo.costs.sources.files import FileSource
 from mechexo.costs.sources.protocol import RawTable, Window
-from mechexo.costs.sources.reading import Feed
+from mechexo.costs.sources.reading import Feed, typed_rows
 from mechexo.costs.sources.telling import unreadable
 from mechexo.value_classes import dataclass
 
@@ -136,12 +136,9 @@ def _queried(
     with closing(feed.source.batches(window, feed.mapping.get("ts", "ts"))) as batches:
         for batch in batches:
             for table in batch:
+                rows, present = typed_rows(table, feed, window)
                 try:
                     with interrupts_told():
-                        with interrupts_kept():
-                            rows, present = typed(
-                                table, feed.columns, feed.mapping, feed.naive_zone, window
-                            )
                         answer = query(rows).collect(engine="streaming")
                 except (PolarsError, PanicException, OSError) as error:
                     raise unreadable(table.where, error) from error

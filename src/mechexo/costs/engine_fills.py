@@ -15,7 +15,7 @@ import polars as pl
 
 from mechexo.config.costs import CostSettings
 from mechexo.costs.engine import Day
-from mechexo.costs.engine_files import DayFeed, KnownFiles, by_window
+from mechexo.costs.engine_files import DayFeed, KnownFiles, by_window, scanned
 from mechexo.costs.fills import USED_BEFORE, Fills, normalise_fills
 from mechexo.costs.sources.corrections import Corrections
 from mechexo.costs.sources.protocol import Window
@@ -51,12 +51,19 @@ class AllFills:
             self.rejected.get(day.name, self.none.rejected),
         )
 
+    def symbols(self) -> tuple[str, ...]:
+        """Those of all fills, sorted."""
+        each = (day["symbol"].unique().cast(pl.String) for day in self.by_day.values())
+        return tuple(sorted({name for names in each for name in names}))
+
 
 @dataclass(frozen=True, slots=True)
 class FillsByDay:
     """Fills that are read when their day's turn comes."""
 
     feed: DayFeed
+    window: Window
+    """The period."""
     currency: str
     rates: pl.DataFrame | None
     tags: tuple[str, ...]
@@ -84,6 +91,15 @@ class FillsByDay:
         )
         rejected = pl.concat([fills.rejected, late]).sort("ts", "fill_id", maintain_order=True)
         return Fills(fills.accepted.filter(~used), rejected)
+
+    def symbols(self) -> tuple[str, ...]:
+        """Those of all rows, sorted; of rows that are no fills too.
+
+        Raises:
+            UnreachableError: the source cannot be read.
+        """
+        found = scanned(self.feed.feed, self.window, lambda rows: rows.select("symbol").unique())
+        return tuple(found["symbol"].drop_nulls().unique().sort()) if len(found) else ()
 
     def rows(self, day: Day) -> pl.DataFrame:
         """The rows of a day as they are to be checked."""
@@ -182,7 +198,7 @@ def _day_by_day(
     size = _bytes_a_fill(settings)
     days = tuple(_day(name, window, zone, fills.get(name, 0.0) * size) for name in names)
     return days, FillsByDay(
-        feed, settings.currency, rates, settings.tags, names[0], corrections, {}
+        feed, window, settings.currency, rates, settings.tags, names[0], corrections, {}
     )
 
 

@@ -14,8 +14,9 @@ import polars as pl
 from polars.exceptions import PanicException, PolarsError
 
 from mechexo.costs.interrupts import interrupts_kept, interrupts_told
-from mechexo.costs.sources.columns import NAIVE, QUOTE_COLUMNS, check_mapping, naive_times, typed
+from mechexo.costs.sources.columns import NAIVE, QUOTE_COLUMNS, check_mapping, naive_times
 from mechexo.costs.sources.protocol import RawTable, Source, Window
+from mechexo.costs.sources.readable import NO_NUMBER, marked
 from mechexo.costs.sources.telling import unreadable
 from mechexo.costs.store import market_day
 from mechexo.errors import UnreachableError
@@ -40,7 +41,7 @@ class SourceFile:
     days: Mapping[str, int]
     """Rows of each exchange day, by ISO date."""
     unreadable: int
-    """Rows without a symbol or a readable time."""
+    """Rows without a symbol, a readable time or a readable price."""
 
     @property
     def mark(self) -> list[object]:
@@ -85,10 +86,12 @@ class Reader:
 
     def rows(self, table: RawTable, window: Window) -> pl.LazyFrame:
         """A table's rows of the window, in its order, with `day`; null in those without a readable
-        time. A column that the table lacks is null."""
+        time. A column that the table lacks is null. So is the symbol of a row in which something
+        else stands for a price: it withdraws no quote."""
         with _read(table), interrupts_kept():
-            frame, _ = typed(table, QUOTE_COLUMNS, self.mapping, self.naive_zone, window)
-        return frame.with_columns(day=market_day(self.zone))
+            frame, _ = marked(table, QUOTE_COLUMNS, self.mapping, self.naive_zone, window)
+        named = pl.when(~pl.col(NO_NUMBER)).then("symbol").alias("symbol")
+        return frame.with_columns(named, day=market_day(self.zone)).drop(NO_NUMBER)
 
     def survey(
         self, known: Mapping[str, SourceFile], told: Callable[[str], None]

@@ -42,7 +42,7 @@ class IngestReport:
     left_out: Mapping[date, str]
     """Days that could not be made, or mended, each with the reason."""
     unreadable: int
-    """Rows of the source without a symbol or a readable time."""
+    """Rows of the source without a symbol, a readable time or a readable price."""
 
     @property
     def rows(self) -> int:

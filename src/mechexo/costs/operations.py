@@ -108,7 +108,7 @@ def report_of(
         quote_rule=str(run.rule),
         totals=totals(run.priced),
         by={name: grouped(priced, name.split(COMBINED), rules) for name in by},
-        coverage=coverage(run.fills, run.priced),
+        coverage=coverage(run.fills, run.priced, run.unreadable),
         residual_bps=residual if isinstance(residual, float) else None,
         newest_fill_at=newest_fill if isinstance(newest_fill, datetime) else None,
         newest_quote_at=run.newest_quote_at,

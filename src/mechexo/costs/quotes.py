@@ -32,8 +32,6 @@ class Quotes:
 
     frame: pl.DataFrame
     symbols: tuple[str, ...]
-    dropped: int
-    """Rows without a symbol or a readable time."""
     later: pl.DataFrame | None = None
     """sid and end: the last moment of symbols that the source has quotes of beyond these rows, when
     they are only a part of what a period needs."""
@@ -112,13 +110,12 @@ def normalise_quotes(
         ask=pl.col("ask").cast(pl.Float64, strict=False),
     ).filter(pl.col("sid").is_not_null())
     ordered = in_order(typed)
-    dropped = len(frame) - len(placed)
     if rule.venue_expiry is None:
-        return ordered_quotes(ordered, symbols, rule, dropped=dropped)
+        return ordered_quotes(ordered, symbols, rule)
     together = consolidated(ordered, rule.venue_expiry)
     newest = ordered["ts"].max()
     return replace(
-        ordered_quotes(together, symbols, rule, dropped=dropped),
+        ordered_quotes(together, symbols, rule),
         newest=newest if isinstance(newest, datetime) else None,
     )
 
@@ -138,7 +135,6 @@ def ordered_quotes(
     symbols: tuple[str, ...],
     rule: QuoteRule,
     *,
-    dropped: int = 0,
     known: Soundness | None = None,
 ) -> Quotes:
     """Resolves quotes that are in order to the quote that stood after each.
@@ -147,14 +143,13 @@ def ordered_quotes(
         ordered: sid (Int64, place in `symbols`), ts (UTC, us), bid, ask, ordered by (sid, ts, seq).
         symbols: of which the quotes are.
         rule: what a usable quote is.
-        dropped: rows that were left out before.
         known: what need not be found out again.
     """
     if known is not None and known.all_sound and _none_is_wide(known, rule):
         # After each it is that quote itself that stands.
         kind, stood = pl.lit(USED, pl.Int8).alias("kind"), pl.col("ts").alias("ref_ts")
-        return Quotes(ordered.select("sid", "ts", kind, stood, "bid", "ask"), symbols, dropped)
-    return Quotes(_resolved(_classified(ordered, rule, known)), symbols, dropped)
+        return Quotes(ordered.select("sid", "ts", kind, stood, "bid", "ask"), symbols)
+    return Quotes(_resolved(_classified(ordered, rule, known)), symbols)
 
 
 def _none_is_wide(known: Soundness | None, rule: QuoteRule) -> bool:

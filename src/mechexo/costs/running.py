@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import field, replace
 from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -39,6 +40,8 @@ class Run:
     rule: QuoteRule
     trades: pl.DataFrame | None
     bars: pl.DataFrame | None
+    unreadable: Mapping[str, int] = field(default_factory=dict)
+    """Rows of the market's data that could not be read, as in `costs.values.Coverage`."""
 
     @property
     def newest_quote_at(self) -> datetime | None:
@@ -158,15 +161,18 @@ def _priced(
         day_end(desk, max(end + longest, quotes_of[1])),
         symbols,
     )
-    quotes = normalise_quotes(read_quotes(settings, root, window).frame, symbols, rule)
+    rows = read_quotes(settings, root, window)
+    quotes = normalise_quotes(rows.frame, symbols, rule)
     trades, bars = read_trades(settings, root, window), read_bars(settings, root, window)
+    read = {"quotes": rows, "trades": trades, "bars": bars, "rates": rates}
     known = {
         "trades": trades.frame if trades else None,
         "bars": bars.frame if bars else None,
     }
     priced = price_fills(fills, quotes, rule, **known)
     priced = add_markouts(priced, quotes, rule, settings.horizons)
-    return Run(fills, priced, quotes, rule, **known)
+    unreadable = {name: each.unreadable for name, each in read.items() if each and each.unreadable}
+    return Run(fills, priced, quotes, rule, **known, unreadable=unreadable)
 
 
 def sensitivity(run: Run) -> tuple[Sensitivity, ...]:

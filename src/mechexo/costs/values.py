@@ -144,6 +144,11 @@ class Coverage:
     unrated_count: int = 0
     unrated_by_currency: Mapping[str, int] = field(default_factory=dict)
     """How many of them there are, by that currency."""
+    unreadable: Mapping[str, int] = field(default_factory=dict)
+    """Rows of the market's data that could not be read for want of a time, a symbol or a number, by
+    what they are of (`quotes`, `trades`, `bars`, `rates`); no key where there is none. They are
+    those of the fills' symbols and of none, on the days that the period needs; one without a time
+    is of every day, and counts once."""
 
 
 @dataclass(frozen=True, slots=True)

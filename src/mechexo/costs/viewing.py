@@ -122,7 +122,7 @@ class Viewer:
     @cached_property
     def head(self) -> RunHead:
         """What stands beside every view."""
-        counted = coverage(self._run.fills, self._run.priced)
+        counted = coverage(self._run.fills, self._run.priced, self._run.unreadable)
         newest = self._run.priced["ts"].max()
         return RunHead(
             start=self._start,
@@ -140,6 +140,7 @@ class Viewer:
             by_source=counted.by_benchmark,
             newest_fill_at=newest if isinstance(newest, datetime) else None,
             newest_quote_at=self._run.newest_quote_at,
+            unreadable=counted.unreadable,
             dimensions=self._dimensions(),
         )
 

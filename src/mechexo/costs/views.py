@@ -291,5 +291,7 @@ class RunHead:
     newest_quote_at: datetime | None
     unrated_by_currency: Mapping[str, int] = field(default_factory=dict)
     """Of `without_commission`, those whose commission is stated, in a currency without a rate."""
+    unreadable: Mapping[str, int] = field(default_factory=dict)
+    """Rows of the market's data that could not be read, by what they are of."""
     dimensions: tuple[str, ...] = field(default=())
     """The dimensions in which these fills differ or at least have a value, plain ones first."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mechexo.costs.coverage import no_rate
+from mechexo.costs.coverage import no_rate, not_read
 from mechexo.costs.findings import ExceptionList
 from mechexo.costs.report_html import tables
 from mechexo.costs.report_html.data import ReportData
@@ -92,7 +92,7 @@ def coverage_section(report: CostReport) -> Html:
         for name, count in covered.by_benchmark.items()
     ]
     reasons = [[reason, f"{count:,}"] for reason, count in (covered.reasons or {}).items()]
-    warnings = []
+    warnings = [f"{not_read(*each)}." for each in covered.unreadable.items()]
     if covered.without_commission:
         warnings.append(
             f"{covered.without_commission:,} priced fills have no commission: they are in the "

@@ -27,7 +27,7 @@ from mechexo.costs.sources.columns import (
 )
 from mechexo.costs.sources.kinds import BUILT_IN, added_kinds
 from mechexo.costs.sources.protocol import ALWAYS, Measured, RawTable, Window
-from mechexo.costs.sources.reading import Feed, feed
+from mechexo.costs.sources.reading import Feed, countable, feed
 from mechexo.costs.sources.telling import unreadable
 from mechexo.errors import MechexoError
 from mechexo.value_classes import dataclass
@@ -64,6 +64,9 @@ class SourceLook:
     first_at: datetime | None = None
     newest_at: datetime | None = None
     """The first and the newest time in it, whatever the period of a report."""
+    unreadable: int | None = None
+    """Of its rows, those without a time, a symbol or a number; None where they are not counted:
+    in fills and orders, in the tick store, and in a database that is asked for its extent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +142,7 @@ def _look(setting: str, columns: Columns, settings: CostSettings, root: Path) ->
         lacking=tuple(name for name in wanted.optional if name not in found.present),
         first_at=found.first,
         newest_at=found.newest,
+        unreadable=found.unreadable,
     )
 
 
@@ -148,6 +152,7 @@ class _Found:
     present: frozenset[str] = frozenset()
     first: datetime | None = None
     newest: datetime | None = None
+    unreadable: int | None = None
 
 
 def _measured(its: Feed) -> _Found:
@@ -162,6 +167,8 @@ def _measured(its: Feed) -> _Found:
         for batch in batches:
             for table in batch:
                 _add(found, table, its)
+            if countable(its):
+                found.unreadable = (found.unreadable or 0) + its.unreadable_of(batch, ALWAYS)
     return found
 
 

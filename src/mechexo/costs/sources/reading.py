@@ -6,6 +6,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 import polars as pl
 from polars.exceptions import PanicException, PolarsError
@@ -25,12 +26,12 @@ from mechexo.costs.sources.columns import (
     check_mapping,
     naive_times,
     nothing,
-    typed,
 )
 from mechexo.costs.sources.corrections import EARLIER, Corrections, is_marked
 from mechexo.costs.sources.imported import IMPORTED, ImportedSource, fills_folder
 from mechexo.costs.sources.kinds import open_source
 from mechexo.costs.sources.protocol import ALWAYS, RawTable, Source, Window
+from mechexo.costs.sources.readable import PRICES, not_readable, readable
 from mechexo.costs.sources.telling import told, unreadable
 from mechexo.errors import UnreachableError
 from mechexo.value_classes import dataclass
@@ -44,6 +45,8 @@ class Rows:
     """Rows of a period. Optional columns that no table of the source has are left out."""
 
     frame: pl.DataFrame
+    unreadable: int = 0
+    """How many others could not be read (`sources/readable.py`); of fills and orders none is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +59,8 @@ class Feed:
     """Our column name = the source's, where they differ."""
     naive_zone: str | None
 
-    def read(self, window: Window) -> Rows:
-        """The rows of a window.
+    def read(self, window: Window, *, counted: bool = False) -> Rows:
+        """The rows of a window; `counted` says whether to count those that cannot be read as well.
 
         Raises:
             ConfigError: the source does not fit its mapping.
@@ -65,14 +68,26 @@ class Feed:
         """
         parts: list[pl.DataFrame] = []
         present: set[str] = set()
+        unreadable = 0
         with closing(self._parts(window)) as read:
-            for part, has in read:
+            for part, has, batch in read:
                 parts.append(part)
                 present |= has
+                unreadable += self.unreadable_of(batch, window) if counted else 0
         if not parts:
             return Rows(nothing(self.columns))
         whole = pl.concat(parts, rechunk=True)
-        return Rows(whole.select(name for name in self.columns.kinds if name in present))
+        found = whole.select(name for name in self.columns.kinds if name in present)
+        return Rows(found, unreadable)
+
+    def unreadable(self, window: Window) -> int:
+        """How many rows of a window cannot be read.
+
+        Raises:
+            As `read`.
+        """
+        with closing(self._batches(window)) as batches:
+            return sum(self.unreadable_of(batch, window) for batch in batches)
 
     def only(self, names: Sequence[str], condition: pl.Expr, window: Window) -> pl.DataFrame:
         """Some columns of the rows of a window that meet a condition. More is not held in memory.
@@ -85,24 +100,39 @@ class Feed:
             return rows.filter(condition).select(*names, NAIVE)
 
         with closing(self._parts(window, asked)) as read:
-            parts = [part.drop(NAIVE) for part, _ in read]
+            parts = [part.drop(NAIVE) for part, *_ in read]
         kinds = self.columns.kinds
         none = pl.DataFrame(schema={name: DTYPES[kinds[name]] for name in names})
         return pl.concat([none, *parts])
 
     def _parts(
         self, window: Window, query: Callable[[pl.LazyFrame], pl.LazyFrame] = lambda rows: rows
-    ) -> Generator[tuple[pl.DataFrame, frozenset[str]], None, None]:
-        """What a query gives of each batch of tables, and which of our columns one of these has."""
+    ) -> Generator[tuple[pl.DataFrame, frozenset[str], Sequence[RawTable]], None, None]:
+        """What a query gives of each batch of tables, which of our columns one of these has, and
+        the batch, as long as it may be read."""
+        with closing(self._batches(window)) as batches:
+            for batch in batches:
+                tables = [typed_rows(table, self, window) for table in batch]
+                part = _collected(batch, [query(frame) for frame, _ in tables])
+                _refuse_naive(part, batch, self.naive_zone)
+                yield part, frozenset(name for _, has in tables for name in has), batch
+
+    def _batches(self, window: Window) -> Generator[Sequence[RawTable], None, None]:
         # Closed here, where an interrupt while closing is still an interrupt.
         times = self.columns.times
         time_column = self.mapping.get("ts", "ts") if times == ("ts",) else None
         with closing(self.source.batches(window, time_column)) as batches:
-            for batch in batches:
-                tables = [_typed(table, self, window) for table in batch]
-                part = _collected(batch, [query(frame) for frame, _ in tables])
-                _refuse_naive(part, batch, self.naive_zone)
-                yield part, frozenset(name for _, has in tables for name in has)
+            yield from batches
+
+    def unreadable_of(self, batch: Sequence[RawTable], window: Window) -> int:
+        """How many of the window's rows in some tables of the source cannot be read.
+
+        Raises:
+            As `read`.
+        """
+        counts = [unreadable_rows(table, self, window) for table in batch]
+        # In pieces: of a file that is larger than memory a period may read little.
+        return int(_collected(batch, counts, "streaming")["len"].sum())
 
 
 def standing_fills(feed: Feed, rows: pl.DataFrame, window: Window) -> pl.DataFrame:
@@ -158,7 +188,7 @@ def read_quotes(settings: CostSettings, root: Path, window: Window) -> Rows:
         ConfigError: no source is configured, or it does not fit its mapping.
         UnreachableError: the source cannot be read.
     """
-    return _configured("quotes", QUOTE_COLUMNS, settings, root, window)
+    return _counted("quotes", QUOTE_COLUMNS, settings, root, window)
 
 
 def read_trades(settings: CostSettings, root: Path, window: Window) -> Rows | None:
@@ -206,13 +236,22 @@ def _optional(
 ) -> Rows | None:
     if not getattr(settings, setting):
         return None
-    return _configured(setting, columns, settings, root, window)
+    return _counted(setting, columns, settings, root, window)
 
 
-def _configured(
+def _counted(
     setting: str, columns: Columns, settings: CostSettings, root: Path, window: Window
 ) -> Rows:
-    return feed(setting, columns, settings, root).read(window)
+    source = feed(setting, columns, settings, root)
+    return source.read(window, counted=countable(source))
+
+
+def countable(feed: Feed) -> bool:
+    """Whether rows of a source that cannot be read are counted: those of the market's data. What
+    the tick store left out, `ingest` has told; of fills and orders each is told by itself."""
+    from mechexo.costs.store_source import StoreSource
+
+    return feed.columns.setting in PRICES and not isinstance(feed.source, StoreSource)
 
 
 def feed(setting: str, columns: Columns, settings: CostSettings, root: Path) -> Feed:
@@ -239,24 +278,46 @@ def _ours(settings: CostSettings, setting: str, root: Path) -> Source | None:
     return stored_source(settings, setting, root)
 
 
-def _typed(table: RawTable, feed: Feed, window: Window) -> tuple[pl.LazyFrame, frozenset[str]]:
+def typed_rows(table: RawTable, feed: Feed, window: Window) -> tuple[pl.LazyFrame, frozenset[str]]:
+    """A table's rows of a window under our names and types, and which of ours it has.
+
+    Raises:
+        As `Feed.read`.
+    """
     try:
         with interrupts_told(), interrupts_kept():
-            return typed(table, feed.columns, feed.mapping, feed.naive_zone, window)
+            return readable(table, feed.columns, feed.mapping, feed.naive_zone, window)
     except (PolarsError, PanicException, OSError) as error:
         raise unreadable(table.where, error, table.cure) from error
 
 
-def _collected(batch: Sequence[RawTable], frames: Sequence[pl.LazyFrame]) -> pl.DataFrame:
+def unreadable_rows(table: RawTable, feed: Feed, window: Window) -> pl.LazyFrame:
+    """How many of a table's rows of a window cannot be read: one row, `len`.
+
+    Raises:
+        As `Feed.read`.
+    """
+    try:
+        with interrupts_told(), interrupts_kept():
+            return not_readable(table, feed.columns, feed.mapping, feed.naive_zone, window)
+    except (PolarsError, PanicException, OSError) as error:
+        raise unreadable(table.where, error, table.cure) from error
+
+
+def _collected(
+    batch: Sequence[RawTable],
+    frames: Sequence[pl.LazyFrame],
+    engine: Literal["in-memory", "streaming"] = "in-memory",
+) -> pl.DataFrame:
     try:
         with interrupts_told():
             # The in-memory engine keeps the order of rows, which tells quotes of one moment apart.
-            return pl.concat(frames).collect(engine="in-memory")
+            return pl.concat(frames).collect(engine=engine)
     except (PolarsError, PanicException, OSError) as error:
         for table, frame in zip(batch, frames, strict=True):
             try:
                 with interrupts_told():
-                    frame.collect(engine="in-memory")
+                    frame.collect(engine=engine)
             except (PolarsError, PanicException, OSError) as its_own:
                 raise unreadable(table.where, its_own, table.cure) from its_own
         raise UnreachableError(f"{batch[0].where} and its like: {told(error)}") from error
