@@ -251,3 +251,10 @@ def test_a_commission_without_a_rate_is_named_where_all_fills_are_shown() -> Non
     said = texts(remarks(partly, head, LOOK, whole=True))
     assert "of these 9 in CHF, which has no rate: set [costs] rates" in said
     assert "CHF" not in texts(remarks(partly, head, LOOK, whole=False))
+
+
+def test_rows_of_the_market_that_could_not_be_read_are_told_where_all_fills_are_shown() -> None:
+    head = replace(HEAD, unreadable={"quotes": 1_200})
+    said = texts(remarks(ROW, head, replace(LOOK, width=200), whole=True))
+    assert "1,200 rows of quotes could not be read: without a time, a symbol or a number" in said
+    assert "quotes" not in texts(remarks(ROW, head, LOOK, whole=False))

@@ -47,7 +47,7 @@ def sources(
 
 
 def _print_sources(looks: tuple[SourceLook, ...], zone: ZoneInfo) -> None:
-    from mechexo.costs.coverage import not_read
+    from mechexo.costs.values import not_read
 
     rows = [
         (

@@ -56,7 +56,8 @@ def coverage_line(answer: CostReport) -> str:
 
 
 def _remarks(answer: CostReport) -> list[str]:
-    from mechexo.costs.coverage import no_rate, not_read
+    from mechexo.costs.coverage import no_rate
+    from mechexo.costs.values import not_read
 
     lines = [f"▲ {not_read(*each)}" for each in answer.coverage.unreadable.items()]
     lines += [

@@ -151,12 +151,6 @@ def merged_coverage(parts: Sequence[Coverage]) -> Coverage:
     )
 
 
-def not_read(what: str, count: int) -> str:
-    """What to say of rows that could not be read."""
-    rows = f"{count} row" if count == 1 else f"{count} rows"
-    return f"{rows} of {what} could not be read: without a time, a symbol or a number; left out"
-
-
 def _largest_first(counts: Counter[str]) -> dict[str, int]:
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 

@@ -117,6 +117,12 @@ class UnpricedFill:
     reason: str
 
 
+def not_read(what: str, count: int) -> str:
+    """What to say of rows that could not be read."""
+    rows = f"{count} row" if count == 1 else f"{count:,} rows"
+    return f"{rows} of {what} could not be read: without a time, a symbol or a number; left out"
+
+
 @dataclass(frozen=True, slots=True)
 class Coverage:
     """How much of the input stands behind the figures.

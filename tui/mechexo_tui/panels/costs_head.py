@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from mechexo.costs.values import not_read
 from mechexo_tui.widgets import format as shown_as
 from mechexo_tui.widgets.lines import Line, width_of, wrapped
 
@@ -91,6 +92,7 @@ def remarks(totals: CostRow, head: RunHead, look: Look, *, whole: bool) -> list[
             f"of these {count:,} in {currency}, which has no rate: set [costs] rates"
             for currency, count in head.unrated_by_currency.items()
         ]
+        texts += [not_read(*each) for each in head.unreadable.items()]
     lines: list[Line] = []
     for text in texts:
         sign = f"  {look.glyphs.warning} "

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mechexo.costs.coverage import no_rate, not_read
+from mechexo.costs.coverage import no_rate
 from mechexo.costs.findings import ExceptionList
 from mechexo.costs.report_html import tables
 from mechexo.costs.report_html.data import ReportData
 from mechexo.costs.report_html.markup import MISSING, Html, el, number, share
 from mechexo.costs.report_html.tables import Cell, Column
-from mechexo.costs.values import CostReport, UnpricedFill
+from mechexo.costs.values import CostReport, UnpricedFill, not_read
 from mechexo.times import iso_z
 
 LISTED_FILLS = 100
