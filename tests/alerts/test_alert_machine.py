@@ -47,6 +47,7 @@ POLICIES = {
     "whole": policy((0, (CHAT,)), (15, (MAIL,)), (30, (RING,))),
     "no chat": policy((0, (MAIL,)), (15, (RING,))),
     "nobody at first": policy((0, ()), (15, (MAIL,)), (30, (RING, CHAT)), repeat=0),
+    "turned round": policy((0, (RING,)), (10, (MAIL,)), (20, (CHAT,)), repeat=0),
     "nobody at all": policy((0, ())),
 }
 CHANNELS = ("chat", "mail", "ring")
@@ -68,7 +69,8 @@ class Machine(RuleBasedStateMachine):
         self.fired = 0
         self.settled = True
         self.memory: dict[str, Alert] = {}
-        self.unreached_before: dict[int, int] = {}
+        self.unreached_before: frozenset[int] = frozenset()
+        self.told_before: dict[int, set[str]] = {}
 
     # What happens.
 
@@ -190,7 +192,11 @@ class Machine(RuleBasedStateMachine):
 
     def step(self, *observations: Observation) -> None:
         state = self.state(tuple(each.key for each in observations if each.firing))
-        self.unreached_before = {i: each.level for i, each in state.unreached.items()}
+        self.unreached_before = frozenset(state.unreached)
+        self.told_before = {
+            alert.id: {row.channel for row in self.outbox.newest(alert)}
+            for alert in self.memory.values()
+        }
         self.before = {alert.id: alert for alert in self.memory.values()}
         after, effects = rules.step(state, self.now, observations)
         self.check_reasons(observations, effects)
@@ -245,15 +251,18 @@ class Machine(RuleBasedStateMachine):
 
     def check_fallback(self) -> None:
         """I7: a level that reached nobody is followed at once, unless the night keeps it back."""
-        for alert_id, level in self.unreached_before.items():
+        for alert_id in self.unreached_before:
             before, alert = self.before[alert_id], self.outbox.alerts[alert_id]
             if kept_back(alert) or alert.state is not AlertState.FIRING:
                 continue
             ladder = POLICIES[self.name].routes[-1].ladder
             if not ladder.climbs(alert.severity):
                 continue
-            if ladder.next_reaching(level, alert.severity) is not None:
-                assert (alert.pages, alert.level) > (before.pages, before.level)
+            told = self.told_before[alert_id]
+            names = {name for each in ladder.levels for name in each.for_severity(alert.severity)}
+            # By who was told, not by the level's number: the ladder may be another one by now.
+            if alert.pages == before.pages and names - told:
+                assert {row.channel for row in self.outbox.newest(alert)} > told
 
     def check_no_more_to_do(self) -> None:
         """I12: a second engine at the same moment finds nothing to do."""

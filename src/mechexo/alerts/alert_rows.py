@@ -50,6 +50,7 @@ CHECKS: Mapping[str, cells.Check] = {
     "suppressed_by": cells.optional(cells.whole),
     "began_at": _MOMENT,
     "over_seen_at": _MOMENT,
+    "climbed": cells.text,
 }
 """What each cell of a row must be, but for its id, which SQLite itself keeps."""
 _MOMENTS = frozenset(name for name, check in CHECKS.items() if check in (_NEEDED_MOMENT, _MOMENT))
@@ -67,7 +68,7 @@ UPSERT = (
     + ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS if name != "id")
 )
 
-_WORDS = ("key", "name", "summary", "source", "runbook")
+_WORDS = ("key", "name", "summary", "source", "runbook", "climbed")
 TEXTS = f"{' || '.join(_WORDS)} || labels || IFNULL(acknowledged_by, '')"
 """All that somebody else wrote into a row: no text where it is no UTF-8."""
 _IN = ", ".join(f"'{severity}'" for severity in SEVERITIES)
@@ -143,6 +144,7 @@ def _is_sound(alert: Alert) -> bool:
     """Whether what was not made of another type has its own; a `TypeError` says no, too."""
     labels, known, cause = alert.labels, alert.acknowledged_by, alert.suppressed_by or 0
     "".join((alert.key, alert.name, alert.summary, alert.source, alert.runbook, known or ""))
+    "".join((alert.climbed,))
     cells.are_writable(labels)
     alert.started_at < alert.last_seen_at  # noqa: B015 - neither may be missing
     numbers = (alert.count, alert.level, alert.pages, alert.climbs, alert.reminded, cause)

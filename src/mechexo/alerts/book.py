@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from mechexo.alerts import (
     cause_records,
+    ladder_records,
+    ladders,
     outbox,
     outbox_reading,
     records,
@@ -48,16 +50,19 @@ def apply_step(
     """One step of the rules from and to the state file. The `calendars` were read before it was
     locked (`configured.calendars_ahead`).
 
-    `whole` looks at every open alert. Otherwise only at those for which something may have
-    changed; without `thorough` not at those whose silence or cause still stands, which only
-    another configuration could wake. Without `outbox_too` not at those whose messages have reached
-    nobody, nor at those over which a window of maintenance has opened: finding them takes a look at
-    every alert that climbs, or is open.
+    `whole` looks at every open alert, and so does a `thorough` one when the ladders have changed.
+    Otherwise only at those for which something may have changed; without `thorough` not at those
+    whose silence or cause still stands, which only another configuration could wake. Without
+    `outbox_too` not at those whose messages have reached nobody, nor at those over which a window
+    of maintenance has opened: finding them takes a look at every alert that climbs, or is open.
     """
     connection = transaction.connection
     policy = policy_of(desk, now, calendars)
     stranded: dict[int, Stranded] = {}
     unreached: dict[int, Unreached] = {}
+    if thorough and not whole:
+        # What waits for no level may have more of its ladder before it, or another one.
+        whole = ladder_records.are_new(connection, ladders.mark(desk.settings))
     windows = tuple(windows_at(desk.settings.maintenance, desk.zone, now))
     newly_covered: tuple[int, ...] = ()
     if outbox_too:

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from mechexo.alerts.effects import Outcome, Page
+from mechexo.alerts.rungs import has_another_time, next_level, to_tell, with_told
 from mechexo.alerts.values import SEVERITIES, Alert
 from mechexo.times import iso_z
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 FIRST_PAGE = "first page"
 SOMEBODY_THERE = "somebody can be told now"
+NOBODY_ANSWERED = "nobody acknowledged"
+ANOTHER_LADDER = "the ladder is another one now"
 
 
 def rank(severity: str) -> int:
@@ -80,6 +83,7 @@ def begin_ladder(draft: Draft, alert: Alert, why: str, *, together: bool, climbs
         paged_severity=min(alert.severity, said_at, key=rank),
         escalating_since=draft.now,
         climbs=climbs,
+        climbed=draft.policy.route(alert).ladder.identity,
     )
     _tell_next(draft, fresh, why, Outcome.PAGED, together=together)
     draft.paged(fresh)
@@ -97,7 +101,7 @@ def climb(draft: Draft, alert: Alert) -> bool:
         return False
     alert = _by_todays_clock(draft, alert, route.ladder)
     unreached = draft.before.unreached.get(alert.id)
-    further = route.ladder.next_reaching(alert.level, alert.severity)
+    further = next_level(alert, route.ladder)
     fails = unreached is not None and unreached.level == alert.level and further is not None
     due = alert.next_level_at is not None and alert.next_level_at <= draft.now
     released = alert.held_until is not None
@@ -107,7 +111,7 @@ def climb(draft: Draft, alert: Alert) -> bool:
     if quiet_until is not None:
         return _pause(draft, alert, quiet_until)
     if route.ladder.next_reaching(0, alert.severity) is None:
-        tell_nobody(draft, alert, "nobody acknowledged")
+        tell_nobody(draft, alert, NOBODY_ANSWERED)
         return True
     if released:
         # The ladder stood still in the night: its next level is told now, and counts from now.
@@ -121,16 +125,18 @@ def climb(draft: Draft, alert: Alert) -> bool:
         draft.event(alert, "fallback", f"{said}; the next one is told at once")
         alert = _tell_next(draft, alert, said, "escalated")
     while alert.next_level_at is not None and alert.next_level_at <= draft.now:
-        if route.ladder.next_reaching(alert.level, alert.severity) is None:
+        further = next_level(alert, route.ladder)
+        if further is None:
             if alert.climbs >= route.ladder.repeat:
                 # It was longer when this was waited for.
                 return _at_its_end(draft, alert)
             number = alert.climbs + 1
-            why = f"nobody acknowledged: from the first level again, {number} of "
+            why = f"{NOBODY_ANSWERED}: from the first level again, {number} of "
             why += f"{route.ladder.repeat}"
             begin_ladder(draft, alert, why, together=False, climbs=number)
             return True
-        alert = _tell_next(draft, alert, "nobody acknowledged", "escalated")
+        why = NOBODY_ANSWERED if further > alert.level else ANOTHER_LADDER
+        alert = _tell_next(draft, alert, why, "escalated")
     draft.decide(alert, Outcome.PAGED, f"level {alert.level}")
     return True
 
@@ -140,7 +146,7 @@ def _fails_over(draft: Draft, alert: Alert, route: Route) -> bool:
     unreached = draft.before.unreached.get(alert.id)
     if unreached is None or unreached.level != alert.level:
         return False
-    if route.ladder.next_reaching(alert.level, alert.severity) is None:
+    if next_level(alert, route.ladder) is None:
         return False
     if alert.severity != "critical" and route.quiet_hours.until(draft.now) is not None:
         return False
@@ -161,7 +167,7 @@ def _pause(draft: Draft, alert: Alert, until: datetime) -> bool:
     if alert.held_until == until:
         draft.decide(alert, Outcome.ALREADY_HELD, f"held until {iso_z(until)}")
         return True
-    further = draft.policy.route(alert).ladder.next_reaching(alert.level, alert.severity)
+    further = next_level(alert, draft.policy.route(alert).ladder)
     awaited = f"level {further}" if further else "the first level"
     said = f"{awaited} waits: quiet hours until {iso_z(until)}"
     draft.event(alert, Outcome.HELD, said)
@@ -184,6 +190,10 @@ def _by_todays_clock(draft: Draft, alert: Alert, ladder: Ladder) -> Alert:
             draft.keep(alert)
         return alert
     if at <= draft.now + ladder.longest and since <= draft.now:
+        if has_another_time(alert, ladder):
+            alert = replace(alert, climbed=with_told(alert, ladder, ()))
+            alert = _waiting(alert, ladder, draft.now, level=alert.level)
+            draft.keep(alert)
         return alert
     draft.event(alert, "clock", "the clock was set back: the next level counts from now")
     began = draft.now - ladder.after(alert.level)
@@ -196,21 +206,25 @@ def _by_todays_clock(draft: Draft, alert: Alert, ladder: Ladder) -> Alert:
 def _tell_next(draft: Draft, alert: Alert, why: str, kind: str, *, together: bool = False) -> Alert:
     """Tells the next level that reaches somebody, and says which ones have nobody."""
     ladder = draft.policy.route(alert).ladder
-    number = ladder.next_reaching(alert.level, alert.severity)
+    number = next_level(alert, ladder)
     assert number is not None, "the caller knows that somebody is there"
     for empty in range(alert.level + 1, number):
+        if ladder.levels[empty - 1].for_severity(alert.severity):
+            # Another ladder's: told as another level already.
+            continue
         reason = f"level {empty} has nobody for {alert.severity} alerts"
         if gaps := ladder.levels[empty - 1].gaps:
             reason += f" ({'; '.join(gaps)})"
         draft.event(alert, "no_responder", f"{reason}; the next one is told at once")
     level = ladder.levels[number - 1]
-    channels = level.for_severity(alert.severity)
+    channels = to_tell(alert, ladder, number)
+    alert = replace(alert, climbed=with_told(alert, ladder, channels))
     told = _waiting(alert, ladder, draft.now, level=number)
     draft.page(
         Page(alert.id, alert.pages, number, name, draft.now, together=together) for name in channels
     )
     rung = f"level {number}: " if number > 1 or len(ladder.levels) > 1 else ""
-    draft.event(told, kind, f"{why}: {rung}{level.words(alert.severity)}")
+    draft.event(told, kind, f"{why}: {rung}{level.words(alert.severity, channels)}")
     draft.keep(told)
     return told
 
@@ -220,7 +234,7 @@ def _waiting(alert: Alert, ladder: Ladder, now: datetime, *, level: int) -> Aler
     more."""
     if not ladder.climbs(alert.severity):
         return replace(alert, level=level, next_level_at=None)
-    further = ladder.next_reaching(level, alert.severity)
+    further = next_level(replace(alert, level=level), ladder)
     since = alert.escalating_since or now
     next_at: datetime | None = None
     if further is not None:
@@ -248,5 +262,6 @@ def page_elsewhere(draft: Draft, alert: Alert, stranded: Stranded) -> None:
     draft.cancel(alert, why, stranded.gone)
     if not more:
         return draft.decide(alert, Outcome.ALREADY_PAGED, why)
+    draft.keep(replace(alert, climbed=with_told(alert, ladder, more)))
     draft.event(alert, Outcome.PAGED, f"{why}: {', '.join(more)} instead")
     return draft.decide(alert, Outcome.PAGED, why)

@@ -160,6 +160,7 @@ def _ladder(
                 level.after,
                 _channels(settings, level, people),
                 tuple(gaps[told] for told in level.tell if told in gaps),
+                (*level.tell, *(f"by {kind}" for kind in level.by)),
             )
             for level in ladder.levels
         ),

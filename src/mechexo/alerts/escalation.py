@@ -6,6 +6,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from mechexo.alerts.rungs import next_level
 from mechexo.alerts.values import Alert, AlertState
 from mechexo.times import format_duration, in_zone, stamps_in_zone
 from mechexo.value_classes import dataclass
@@ -69,14 +70,14 @@ def outlook(alert: Alert, policy: Policy) -> Outlook:
         cause = alert.suppressed_by
         return Outlook(None, f"nobody while alert {cause} is open, which causes it")
     if alert.held_until is not None:
-        level = route.ladder.next_reaching(alert.level, alert.severity) if alert.pages else 1
+        level = next_level(alert, route.ladder) if alert.pages else 1
         who = _level(policy, alert, level) if level and alert.pages else _first(policy, alert)
         return Outlook(alert.held_until, f"quiet hours end, then: {who}")
     if alert.flapping_until is not None:
         return Outlook(alert.flapping_until, f"if it stands still: {_first(policy, alert)}")
     if alert.next_level_at is None or route.ladder.next_reaching(0, alert.severity) is None:
         return Outlook(None, _nobody_further(policy, alert))
-    further = route.ladder.next_reaching(alert.level, alert.severity)
+    further = next_level(alert, route.ladder)
     if further is not None:
         return Outlook(alert.next_level_at, f"level {further}: {_level(policy, alert, further)}")
     return Outlook(alert.next_level_at, f"again from the first level: {_first(policy, alert)}")

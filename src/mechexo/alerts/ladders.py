@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from mechexo.config import EscalationSettings, LevelSettings
@@ -39,6 +40,13 @@ def ladders(settings: Settings) -> dict[str, EscalationSettings]:
     if DEFAULT not in found:
         found[DEFAULT] = _by_kind(settings.channels)
     return found
+
+
+def mark(settings: Settings) -> str:
+    """Another one whenever another level, channel or person may be told of some alert."""
+    severities = [(name, each.severities) for name, each in settings.channels.items()]
+    said = (ladders(settings), settings.routes, settings.people, severities)
+    return sha256(repr(said).encode(errors="backslashreplace")).hexdigest()
 
 
 def _by_kind(channels: Mapping[str, ChannelSettings]) -> EscalationSettings:

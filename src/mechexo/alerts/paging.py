@@ -24,6 +24,7 @@ from mechexo.alerts.climbing import (
 )
 from mechexo.alerts.effects import Outcome, Page
 from mechexo.alerts.policy import matching
+from mechexo.alerts.rungs import goes_on
 from mechexo.alerts.values import Alert, AlertState
 from mechexo.times import format_duration, iso_z
 
@@ -51,6 +52,7 @@ def needs_look(draft: Draft, alert: Alert) -> bool:
         or (alert.next_level_at is not None and _has_come(alert.next_level_at, now, policy.longest))
         or (alert.remind_at is not None and _has_come(alert.remind_at, now, policy.forgotten_after))
         or (not alert.pages and route.ladder.next_reaching(0, alert.severity) is not None)
+        or goes_on(alert, route.ladder)
         or bool(matching(alert, draft.before.silences, now))
     )
 

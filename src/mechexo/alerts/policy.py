@@ -11,7 +11,7 @@ from mechexo.alerts.values import SEVERITIES, Alert, Silence
 from mechexo.value_classes import dataclass
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from mechexo.alerts.quiet import QuietHours
 
@@ -36,17 +36,20 @@ class Level:
     channels: tuple[Channel, ...]
     gaps: tuple[str, ...] = ()
     """Which of its schedules have nobody at this moment, since when and until when, in words."""
+    tells: tuple[str, ...] = ()
+    """What it tells as configured, whoever that is at this moment; its channels unless given."""
 
     def for_severity(self, severity: str) -> tuple[str, ...]:
         """The names of its channels that take such alerts."""
         return tuple(each.name for each in self.channels if severity in each.severities)
 
-    def words(self, severity: str) -> str:
-        """Who that is: `telegram (ada), mail`."""
+    def words(self, severity: str, only: Collection[str] | None = None) -> str:
+        """Who that is, or of that `only` some: `telegram (ada), mail`."""
+        names = self.for_severity(severity) if only is None else only
         return ", ".join(
             f"{each.name} ({each.person})" if each.person else each.name
             for each in self.channels
-            if severity in each.severities
+            if each.name in names
         )
 
 
@@ -60,6 +63,15 @@ class Ladder:
     """Which alerts climb; the others are told at the first level that reaches somebody."""
     repeat: int = 0
     repeat_every: timedelta = timedelta(minutes=30)
+
+    @property
+    def identity(self) -> str:
+        """What the levels tell as configured, in one line: the same after a hand-over."""
+        rungs = (
+            level.tells or tuple(channel.name for channel in level.channels)
+            for level in self.levels
+        )
+        return f"{len(self.levels)}: {' / '.join(map(', '.join, rungs))}"
 
     def climbs(self, severity: str) -> bool:
         """Whether such alerts go on to the next level."""
