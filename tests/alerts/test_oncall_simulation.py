@@ -241,12 +241,12 @@ Run = Callable[..., "tuple[str, str]"]
 
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    def do(desk: Desk, *words: str) -> tuple[str, str]:
+    def do(desk: Desk, *words: str, code: int = 0) -> tuple[str, str]:
         base = ["mechexo", "--config", str(desk.config_path), "oncall", "simulate"]
         monkeypatch.setattr(sys, "argv", [*base, *words])
         with pytest.raises(SystemExit) as ended:
             main()
-        assert not ended.value.code
+        assert (ended.value.code or 0) == code
         done = capsys.readouterr()
         return done.out, done.err
 
@@ -278,6 +278,9 @@ def test_the_command_gives_a_document(desk: Desk, run: Run) -> None:
 
 
 def test_the_command_says_that_nobody_would_hear(desk: Desk, run: Run) -> None:
-    out, _ = run(desk, "--severity", "info", "--at", "2026-03-02T12:00Z")
+    words = ("--severity", "info", "--at", "2026-03-02T12:00Z")
+    document = json.loads(run(desk, *words, "--json", code=1)[0])
+    assert document["reached"] is False
+    out, _ = run(desk, *words, code=1)
     assert "✖ no message would reach anybody" in out
     assert "then: nobody: no channel takes info alerts" in out

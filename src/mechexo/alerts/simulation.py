@@ -19,7 +19,7 @@ from mechexo.alerts.values import Alert, AlertState, Observation
 from mechexo.value_classes import dataclass
 
 if TYPE_CHECKING:
-    from mechexo.alerts.effects import Page
+    from mechexo.alerts.effects import Cancellation, Page
     from mechexo.alerts.policy import Policy
     from mechexo.alerts.values import AlertEvent, Silence
 
@@ -90,6 +90,16 @@ def simulate(scenario: Scenario, world: World) -> Simulated:
     return _Play(scenario, world).played()
 
 
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """Somebody who was told is to hear that the alert is known, or over: in quiet hours later."""
+
+    kind: str
+    at: datetime
+    channel: str
+    person: str
+
+
 @dataclass(slots=True)
 class _Play:
     scenario: Scenario
@@ -99,7 +109,12 @@ class _Play:
     """The channels that a page was delivered through, and whom each reaches."""
     alert: Alert | None = None
     tried: tuple[int, int, datetime] | None = None
-    """The page and level that were tried last without reaching anybody, and when."""
+    """The page and level that were tried last without reaching anybody, and since when a message
+    to it has been due."""
+    undelivered: dict[str, tuple[int, datetime]] = field(default_factory=dict)
+    """By channel: the last page that it did not deliver, and since when it, or one before it that
+    it takes the place of, has been due. As in the outbox."""
+    waiting: list[_Waiting] = field(default_factory=list)
     reminded: bool = False
 
     def played(self) -> Simulated:
@@ -110,9 +125,7 @@ class _Play:
             now = following
             self._step(now, ())
             self._people_act(now)
-        # Whoever is informed in the morning is so after what else happens in the night.
-        story = tuple(sorted(self.happenings, key=lambda each: each.at))
-        return Simulated(story, bool(self.told) or self.reminded, self._end(now))
+        return Simulated(tuple(self.happenings), bool(self.told) or self.reminded, self._end(now))
 
     def _people_act(self, now: datetime) -> None:
         """After the step: what is due at the very moment is told still."""
@@ -120,6 +133,7 @@ class _Play:
             self._acknowledge(now)
         if now == self._moment(self.scenario.resolve_after):
             self._step(now, (replace(self.scenario.observation, firing=False),))
+        self._inform(now)
 
     def _moment(self, after: timedelta | None) -> datetime | None:
         return None if after is None else self.scenario.at + after
@@ -127,9 +141,13 @@ class _Play:
     def _next(self, now: datetime) -> datetime | None:
         """The next moment at which anything can happen."""
         alert = self.alert
-        if alert is None or not alert.is_open:
-            return None
-        coming = [
+        coming: list[datetime | None] = [each.at for each in self.waiting]
+        if alert is not None and alert.is_open:
+            coming += self._deadlines(alert, now)
+        return min((each for each in coming if each is not None and each > now), default=None)
+
+    def _deadlines(self, alert: Alert, now: datetime) -> list[datetime | None]:
+        return [
             alert.next_level_at,
             alert.held_until,
             alert.silenced_until,
@@ -138,21 +156,24 @@ class _Play:
             self._moment(self.scenario.acknowledge_after),
             self._moment(self.scenario.resolve_after),
             self._given_up_at(),
+            # What its deadline found in quiet hours is looked at again at their end.
+            self.world.policy_at(now).route(alert).quiet_hours.until(now),
             *self.world.turns,
         ]
-        return min((each for each in coming if each is not None and each > now), default=None)
 
     def _given_up_at(self) -> datetime | None:
         """When the level that was tried last counts as having reached nobody, as the outbox says
-        it: while a later one is to come."""
+        it: while it waits for a later one, or for none, and not for the morning."""
         alert = self.alert
         if self.tried is None or alert is None or alert.state is not AlertState.FIRING:
             return None
-        page, level, at = self.tried
-        if alert.next_level_at is None or (alert.pages, alert.level) != (page, level):
+        page, level, due_since = self.tried
+        if alert.held_until is not None or (alert.pages, alert.level) != (page, level):
             return None
-        given_up_at = at + self.world.fallback_after
-        return given_up_at if given_up_at < alert.next_level_at else None
+        given_up_at = due_since + self.world.fallback_after
+        if alert.next_level_at is not None and given_up_at >= alert.next_level_at:
+            return None
+        return given_up_at
 
     def _state(self, now: datetime) -> AlertsState:
         alert, unreached = self.alert, {}
@@ -168,9 +189,17 @@ class _Play:
         )
 
     def _step(self, now: datetime, observations: Sequence[Observation]) -> None:
-        state = self._state(now)
-        _, effects = rules.step(state, now, observations)
-        self._take(now, state.policy, effects)
+        """The rules' step, and those that follow at the same moment: a message that takes the place
+        of one that has long been due is waited for no longer than that one."""
+        before: Alert | None = None
+        while True:
+            state = self._state(now)
+            _, effects = rules.step(state, now, observations)
+            self._take(now, state.policy, effects)
+            given_up_at, observations = self._given_up_at(), ()
+            if given_up_at is None or given_up_at > now or self.alert == before:
+                return
+            before = self.alert
 
     def _acknowledge(self, now: datetime) -> None:
         if self.alert is None or not self.alert.is_open:
@@ -193,8 +222,22 @@ class _Play:
                 self._say(now, policy, event, groups.pop(0) if groups else ())
             elif event.kind not in _UNSAID:
                 self._happen(now, event.kind, event.detail)
+        for cancelled in effects.cancellations:
+            self._forget(cancelled)
         for closing in effects.closings:
-            self._inform(closing.kind, closing.due_at, closing.channels)
+            self.waiting += (
+                _Waiting(closing.kind, closing.due_at, channel, person)
+                for channel, person in self.told.items()
+                if channel in closing.channels
+            )
+
+    def _forget(self, cancelled: Cancellation) -> None:
+        """What was not delivered of these pages is not tried any more."""
+        for channel, (page, _) in tuple(self.undelivered.items()):
+            if page <= cancelled.up_to_page and channel in (cancelled.channels or (channel,)):
+                del self.undelivered[channel]
+        if self.tried is not None and self.tried[0] <= cancelled.up_to_page:
+            self.tried = None
 
     def _say(self, now: datetime, policy: Policy, event: AlertEvent, pages: Sequence[Page]) -> None:
         """A message to each channel of a level, or of a reminder."""
@@ -218,19 +261,33 @@ class _Play:
         if not pages:
             self._happen(now, what, event.detail)
         elif pages[0].kind == "page":
-            self.tried = None if delivered else (pages[0].number, pages[0].level, now)
+            due_since = min(self.undelivered.get(page.channel, (0, now))[1] for page in pages)
+            self.tried = None if delivered else (pages[0].number, pages[0].level, due_since)
 
     def _fail(self, now: datetime, page: Page, person: str) -> None:
+        if page.kind == "page":
+            _, due_since = self.undelivered.get(page.channel, (0, now))
+            self.undelivered[page.channel] = (page.number, due_since)
         said = f"{page.channel} does not deliver"
         self.happenings.append(
             Happening(now, "failed", page.level or None, page.channel, person, said)
         )
 
-    def _inform(self, kind: str, at: datetime, channels: frozenset[str]) -> None:
-        said = f"{SOMEBODY} knows" if kind == "acknowledged" else "it is over"
-        for channel, person in self.told.items():
-            if channel in channels:
-                self.happenings.append(Happening(at, "informed", None, channel, person, said))
+    def _inform(self, now: datetime) -> None:
+        """Who has waited to hear of it; that somebody knows is no news once it is over, or fires
+        again."""
+        due = [each for each in self.waiting if each.at <= now]
+        self.waiting = [each for each in self.waiting if each.at > now]
+        for each in due:
+            if each.kind == "acknowledged":
+                if self.alert is None or self.alert.state is not AlertState.ACKNOWLEDGED:
+                    continue
+                said = f"{SOMEBODY} knows"
+            else:
+                said = "it is over"
+            self.happenings.append(
+                Happening(now, "informed", None, each.channel, each.person, said)
+            )
 
     def _happen(self, now: datetime, what: str, why: str) -> None:
         self.happenings.append(Happening(now, what, None, "", "", why))

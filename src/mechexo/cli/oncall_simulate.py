@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from mechexo.alerts.simulation import Happening, Simulated
     from mechexo.desk import Desk
+    from mechexo.times import Instant
 
 
 def simulate(
@@ -40,7 +41,7 @@ def simulate(
     """Who would be told of an alert, when and why: the desk's own rules on a clock that jumps.
 
     Sends nothing and changes nothing. Rotations, overrides, silences and windows of maintenance
-    count as they are known now.
+    count as they are known now. Exits 1 when no message would reach anybody.
     """
     from mechexo.alerts.simulating import simulate as play
 
@@ -68,12 +69,21 @@ def simulate(
             "timeline": found.happenings,
             "end": found.end,
         }
-        return render.json_document("oncall_simulation", desk.clock.now(), body)
+        render.json_document("oncall_simulation", desk.clock.now(), body)
+    else:
+        _show(desk, found, severity, opens)
+    if not found.reached:
+        raise typer.Exit(1)
+
+
+def _show(desk: Desk, found: Simulated, severity: str, opens: Instant) -> None:
     render.note(f"read as {opens.reading}")
     columns = ("when", ">after", "what", "channel", "person", "why")
     title = f"What would happen to a {severity} alert"
     render.table(title, columns, _rows(desk, found, opens.at), zone=desk.zone)
-    return _close(desk, found)
+    if not found.reached:
+        render.text("✖ no message would reach anybody")
+    render.text(f"then: {stamps_in_zone(found.end, desk.zone)}")
 
 
 def _rows(desk: Desk, found: Simulated, opens: datetime) -> Iterator[tuple[object, ...]]:
@@ -87,9 +97,3 @@ def _rows(desk: Desk, found: Simulated, opens: datetime) -> Iterator[tuple[objec
 def _what(each: Happening) -> str:
     words = each.what.replace("_", " ")
     return f"{words} (level {each.level})" if each.level else words
-
-
-def _close(desk: Desk, found: Simulated) -> None:
-    if not found.reached:
-        render.text("✖ no message would reach anybody")
-    render.text(f"then: {stamps_in_zone(found.end, desk.zone)}")
