@@ -181,6 +181,17 @@ def test_a_clock_that_steps_loses_and_doubles_no_level(hours: int) -> None:
         assert after == [15, 30], "no later than the ladder says from now"
 
 
+@pytest.mark.parametrize("back", [10, 20, 60, 100])
+def test_a_clock_set_back_by_less_than_the_ladder_is_long_is_noticed_at_once(back: int) -> None:
+    levels = (*ladder().levels[:2], replace(ladder().levels[2], after=120 * MINUTE))
+    night = Night(policy(ladder(levels=levels)))
+    night.at(NOON, fires())
+    stepped = NOON + MINUTE - back * MINUTE
+    minutes(night, stepped, 200)
+    assert [(at - stepped) / MINUTE for at, _, _ in night.told[1:]] == [15, 120]
+    assert [kind for kind, _ in night.events].count("clock") == 1
+
+
 def test_a_forgotten_acknowledgement_reminds_and_then_pages_from_the_first_level() -> None:
     night = Night()
     night.at(NOON, fires())

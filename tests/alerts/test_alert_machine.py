@@ -326,6 +326,8 @@ class Machine(RuleBasedStateMachine):
             if nobody or not self.settled:
                 continue
             assert at is None or self.now < at <= self.now + found.longest
+            since = alert.escalating_since
+            assert at is None or since is None or since <= self.now
             quiet = alert.severity != "critical" and QUIET.until(self.now) is not None
             wanted = alert.severity in found.forgotten_severities and not quiet
             if alert.remind_at is not None and alert.silenced_until is None and wanted:

@@ -429,3 +429,18 @@ def test_a_timeline_is_told_in_the_order_in_which_it_was_written(
         transaction.execute("UPDATE delivery_attempt SET after_event = NULL")
     clock_kept = [kind for kind in kinds(desk, 1) if kind != "sent"]
     assert clock_kept == ["opened", "paged", "acknowledged", "resolved"], "of an older state file"
+
+
+def test_a_clock_set_back_is_noticed_by_what_climbs_a_longer_ladder_and_is_not_seen_again(
+    make_desk: MakeDesk, clock: VirtualClock
+) -> None:
+    desk = make_desk(
+        '[channels.box]\nurl = "file://box.jsonl"\n[escalation.default]\nlevels = [\n'
+        '{ tell = ["box"] }, { after = "15m", tell = ["box"] }, { after = "2h", tell = ["box"] }]\n'
+    )
+    alerts.observe(desk, [Observation("feed", True, "critical", "feed", "stale", "hook")])
+    clock.advance(-timedelta(hours=1))
+    alerts.keep_time(desk)
+    (alert,) = alerts.list_alerts(desk)
+    assert alert.next_level_at == clock.now() + timedelta(minutes=15)
+    assert alerts.keep_time(desk) == ()

@@ -38,6 +38,7 @@ OPEN = (AlertState.FIRING, AlertState.ACKNOWLEDGED)
         lambda c: records.open_alerts(c, WANTED),
         lambda c: records.open_with_one_of(c, [{"name": "gateway"}]),
         lambda c: records.openings(c, ["a"], START, START),
+        lambda c: records.unsilenced_like(c, [{"card": "data"}]),
         lambda c: records.untold(c),
         lambda c: cause_records.kept_back_no_more(c),
         lambda c: records.failing_channels(c),
@@ -87,6 +88,7 @@ def test_what_never_paged_is_found_without_looking_at_all_that_is_open(desk: Des
         plan = [str(row[3]) for row in connection.execute(f"EXPLAIN QUERY PLAN {query}")]
     assert any("USING INDEX alert_never_paged" in step for step in plan), plan
     assert not any("alert_open (" in step for step in plan), plan
+    assert any("USING INDEX alert_escalating" in step for step in plan), plan
 
 
 @given(

@@ -50,6 +50,7 @@ def needs_look(draft: Draft, alert: Alert) -> bool:
         or alert.id in draft.before.stranded
         or alert.id in draft.before.unreached
         or (alert.next_level_at is not None and _has_come(alert.next_level_at, now, policy.longest))
+        or _began_later(alert, now)
         or (alert.remind_at is not None and _has_come(alert.remind_at, now, policy.forgotten_after))
         or (not alert.pages and route.ladder.next_reaching(0, alert.severity) is not None)
         or goes_on(alert, route.ladder)
@@ -60,6 +61,13 @@ def needs_look(draft: Draft, alert: Alert) -> bool:
 def _has_come(at: datetime, now: datetime, longest: timedelta) -> bool:
     """Whether a deadline has come, or cannot be right because the clock was set back."""
     return at <= now or at > now + longest
+
+
+def _began_later(alert: Alert, now: datetime) -> bool:
+    """Whether its ladder began after `now`: also where that is a long one, and no deadline lies too
+    far ahead, this shows that the clock was set back."""
+    since = alert.escalating_since
+    return alert.next_level_at is not None and since is not None and since > now
 
 
 def consider(draft: Draft, alert: Alert) -> None:

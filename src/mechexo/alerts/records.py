@@ -115,6 +115,7 @@ _CONDITIONS = (
     "held_until IS NOT NULL "
     "AND (:thorough OR held_until NOT IN (SELECT value FROM json_each(:quiet_until)))",
     "next_level_at IS NOT NULL AND (next_level_at <= :now OR next_level_at > :far)",
+    "next_level_at IS NOT NULL AND escalating_since > :now",
     "remind_at IS NOT NULL AND (remind_at <= :now OR remind_at > :far_acknowledged)",
     "flapping_until IS NOT NULL AND (flapping_until <= :now OR flapping_until > :far_flapping)",
     "state = 'firing' AND pages = 0 AND held_until IS NULL AND silenced_until IS NULL "
