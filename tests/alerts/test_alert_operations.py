@@ -402,6 +402,7 @@ def test_the_counts_say_how_many_are_kept_back_and_why(
     desk = make_desk(BOX + rule)
     alerts.observe(desk, [trouble("gateway"), trouble("fills"), trouble("quotes"), trouble("x")])
     alerts.silence(desk, matchers={"key": "quotes"}, duration=timedelta(hours=1), reason="r")
+    alerts.deliver_due(desk, deadline_s=20)
     found = alerts.counts(desk)
     assert (found.unacknowledged, found.kept_back) == (4, {"silenced": 1, "caused": 1})
     clock.advance(NIGHT - START)

@@ -61,6 +61,15 @@ class Shift:
         alerts.keep_time(self.desk)
         alerts.deliver_due(self.desk, deadline_s=20)
 
+    def break_desk(self) -> None:
+        """From now on the channel `desk` delivers nothing."""
+        (self.desk.root / "desk").rmdir()
+        (self.desk.root / "desk").write_text("no folder")
+
+    def mend_desk(self) -> None:
+        (self.desk.root / "desk").unlink()
+        (self.desk.root / "desk").mkdir()
+
     def of(self, name: str) -> Alert:
         return next(each for each in alerts.list_alerts(self.desk) if each.name == name)
 
@@ -181,3 +190,85 @@ def test_what_got_worse_than_a_cause_that_eased_says_why_it_pages(make_shift: Ma
     shift.fire("gateway", "medium")
     ((_, why),) = shift.paged("orders")
     assert why == "alert 1 (gateway) causes it, and is milder now: level 1: chat"
+
+
+ELSEWHERE = """
+[routes.infra]
+match = { name = "gateway" }
+escalation = "infra"
+[escalation.infra]
+repeat = 0
+[[escalation.infra.levels]]
+tell = ["desk"]
+"""
+
+
+def test_a_cause_whose_only_channel_delivers_nothing_hides_nothing(make_shift: MakeShift) -> None:
+    shift = make_shift(CHANNELS + LADDER + ORDERS + ELSEWHERE)
+    shift.break_desk()
+    shift.fire("gateway", "critical")
+    shift.fire("orders", "critical")
+    assert shift.of("orders").suppressed_by == 1, "it may be delivered yet"
+    shift.until(START + 2 * MINUTE)
+    ((at, why),) = shift.paged("orders")
+    assert START + MINUTE <= at <= START + 2 * MINUTE
+    assert why == "alert 1 (gateway) causes it, and nobody could be told of that: level 1: chat"
+    shift.fire("orders", "critical")
+    assert shift.of("orders").suppressed_by is None
+
+
+def test_a_cause_that_is_delivered_late_hides_again_what_opens_then(make_shift: MakeShift) -> None:
+    shift = make_shift(CHANNELS + LADDER + ORDERS + ELSEWHERE)
+    shift.break_desk()
+    shift.fire("gateway", "critical")
+    shift.until(START + 2 * MINUTE)
+    shift.mend_desk()
+    shift.until(START + 10 * MINUTE)
+    shift.fire("orders", "critical")
+    assert (shift.paged("orders"), shift.of("orders").suppressed_by) == ([], 1)
+
+
+def test_silencing_a_cause_that_somebody_was_told_of_releases_nothing(
+    make_shift: MakeShift,
+) -> None:
+    shift = make_shift()
+    shift.fire("gateway", "critical")
+    shift.fire("orders", "critical")
+    alerts.silence(
+        shift.desk, matchers={"name": "gateway"}, duration=60 * MINUTE, reason="broker knows"
+    )
+    shift.passes()
+    shift.until(START + 30 * MINUTE)
+    assert (shift.paged("orders"), shift.of("orders").suppressed_by) == ([], 1)
+    assert shift.timeline("orders", "suppressed")[1:] == []
+
+
+def test_silencing_a_milder_cause_releases_what_is_worse_and_says_why(
+    make_shift: MakeShift,
+) -> None:
+    shift = make_shift()
+    shift.fire("gateway", "high")
+    shift.fire("orders", "critical")
+    alerts.silence(shift.desk, matchers={"name": "gateway"}, duration=60 * MINUTE, reason="r")
+    ((_, why),) = shift.paged("orders")
+    assert why == "alert 1 (gateway) causes it, is milder, and is silenced: level 1: chat"
+
+
+def test_a_cause_silenced_before_anybody_was_told_hides_nothing(make_shift: MakeShift) -> None:
+    shift = make_shift()
+    alerts.observe(
+        shift.desk, [says("gateway", "critical"), says("orders", "critical")], time_is_kept=True
+    )
+    assert shift.of("orders").suppressed_by == 1
+    alerts.silence(shift.desk, matchers={"name": "gateway"}, duration=60 * MINUTE, reason="r")
+    shift.passes()
+    ((_, why),) = shift.paged("orders")
+    assert why.startswith("alert 1 (gateway) causes it, and was silenced before anybody was told")
+
+
+def test_a_cause_that_opens_under_a_silence_hides_nothing(make_shift: MakeShift) -> None:
+    shift = make_shift()
+    alerts.silence(shift.desk, matchers={"name": "gateway"}, duration=60 * MINUTE, reason="r")
+    shift.fire("gateway", "critical")
+    shift.fire("orders", "high")
+    assert [why for _, why in shift.paged("orders")] == ["first page: level 1: chat"]

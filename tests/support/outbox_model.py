@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from mechexo.alerts.effects import Effects, Recent, Stranded, Unreached
+from mechexo.alerts.effects import Effects, Hearing, Recent, Stranded, Unreached
 from mechexo.alerts.values import SEVERITIES, Alert, AlertState
 
 PATIENCE = timedelta(seconds=60)
@@ -67,9 +67,15 @@ class OutboxModel:
                 if row.identity not in self.rows:
                     self._add(row)
         for page in effects.pages:
+            # What takes the place of an unsent one has been due since that was.
+            replaced = [
+                row.first_due_at
+                for row in self.of(page.alert_id)
+                if (row.channel, row.kind, row.state) == (page.channel, page.kind, "due")
+            ]
             row = Row(
                 page.alert_id, page.number, page.level, page.channel, page.kind,
-                page.due_at, page.due_at, page.together,
+                page.due_at, min([page.due_at, *replaced]), page.together,
             )  # fmt: skip
             assert row.identity not in self.rows, f"made twice: {row}"
             self._add(row)
@@ -154,6 +160,22 @@ class OutboxModel:
                 found[alert.id] = Unreached(alert.level, "no answer")
         return found
 
+    def hearing(self, now: datetime) -> dict[int, Hearing]:
+        """Of every open alert: which of them may suppress others is no matter of the outbox."""
+        found = {}
+        for alert in self._open.values():
+            rows = self.newest(alert)
+            due = [row for row in rows if row.state == "due"]
+            young = frozenset(row.channel for row in due if row.first_due_at > now - PATIENCE)
+            if rows:
+                found[alert.id] = Hearing(
+                    alert.pages,
+                    any(row.state == "sent" for row in rows),
+                    young=young,
+                    old=frozenset(row.channel for row in due) - young,
+                )
+        return found
+
     def stranded(self, configured: Collection[str]) -> dict[int, Stranded]:
         found = {}
         for alert in self._open.values():
@@ -172,7 +194,7 @@ class OutboxModel:
                 for alert in self.alerts.values()
                 if alert.key == key and since < alert.started_at <= now
             ]
-            paged = [alert.paged_severity for alert in own if alert.pages]
+            paged = [each.paged_severity for each in own if each.pages and each.paged_severity]
             found[key] = Recent(len(own), min(paged, key=SEVERITIES.index, default=""))
         return found
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from mechexo.alerts import (
@@ -21,6 +21,7 @@ from mechexo.alerts.configured import policy_of
 from mechexo.alerts.damage import key_beside
 from mechexo.alerts.effects import AlertsState, Effects, Recent
 from mechexo.alerts.maintenance import windows_at
+from mechexo.alerts.policy import covers
 from mechexo.alerts.records import Wanted
 from mechexo.alerts.rules import step
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     import sqlite3
 
     from mechexo.alerts.calendars import Calendars
-    from mechexo.alerts.effects import Stranded, Unreached
+    from mechexo.alerts.effects import Hearing, Stranded, Unreached
     from mechexo.alerts.policy import Policy
     from mechexo.alerts.records import Opened
     from mechexo.alerts.values import Alert, Observation
@@ -70,8 +71,8 @@ def apply_step(
         unreached = outbox_reading.unreached(connection, now, desk.settings.alerts.fallback_after)
         if not whole:
             newly_covered = records.unsilenced_like(connection, (each.matchers for each in windows))
-    # What no cause keeps back any more pages now, and not at the next thorough look.
-    loose = cause_records.kept_back_no_more(connection) if policy.suppressions else []
+    possible = _possible_causes(connection, policy)
+    hearing, loose = _hearing(connection, possible, now, desk.settings.alerts.fallback_after)
 
     def opened(said: Collection[Observation]) -> Opened:
         if whole:
@@ -102,10 +103,11 @@ def apply_step(
         policy=policy,
         next_id=records.next_alert_id(connection),
         open=alerts,
-        causes=_causes(transaction, policy, alerts),
+        causes=tuple(alert for alert in possible if alert.key not in alerts),
         silences=(*silences, *windows),
         stranded=stranded,
         unreached=unreached,
+        hearing=hearing,
         recent=_recent(connection, observations, alerts, since, now),
     )
     _, effects = step(state, now, observations)
@@ -157,12 +159,29 @@ def _recent(
     }
 
 
-def _causes(transaction: Transaction, policy: Policy, known: dict[str, Alert]) -> tuple[Alert, ...]:
-    if not policy.suppressions:
+def _possible_causes(connection: sqlite3.Connection, policy: Policy) -> tuple[Alert, ...]:
+    """The open alerts that may suppress others."""
+    rules = policy.suppressions
+    if not rules:
         return ()
-    likes = [rule.cause for rule in policy.suppressions]
-    found = records.open_with_one_of(transaction.connection, likes)
-    return tuple(alert for alert in found if alert.key not in known)
+    found = records.open_with_one_of(connection, [rule.cause for rule in rules])
+    return tuple(each for each in found if any(covers(rule.cause, each) for rule in rules))
+
+
+def _hearing(
+    connection: sqlite3.Connection,
+    possible: Collection[Alert],
+    now: datetime,
+    patience: timedelta,
+) -> tuple[dict[int, Hearing], list[int]]:
+    """Whether somebody has heard of each possible cause, and the alerts that no cause may keep back
+    any more: they page now, and not at the next thorough look."""
+    if not possible:
+        return {}, []
+    paged = [alert.id for alert in possible if alert.pages]
+    hearing = cause_records.hearing(connection, paged, now, patience)
+    untold = [each for each, known in hearing.items() if not known.is_told]
+    return hearing, cause_records.kept_back_no_more(connection, untold)
 
 
 def store(transaction: Transaction, effects: Effects, now: datetime) -> None:

@@ -10,18 +10,23 @@ from mechexo.alerts.values import SEVERITIES, Alert, AlertState
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from mechexo.alerts.effects import Hearing
     from mechexo.alerts.policy import Policy, Suppression
 
 
 def cause_of(
-    alert: Alert, open_alerts: Mapping[int, Alert], policy: Policy
+    alert: Alert,
+    open_alerts: Mapping[int, Alert],
+    policy: Policy,
+    hearing: Mapping[int, Hearing],
 ) -> tuple[Alert, Suppression] | None:
     """The open alert, of those by id, that keeps this one back, and by which rule.
 
     One that this alert itself suppresses, also by way of others, is no cause of it: in a circle
     each would hide the next, and nobody would be told of any. Nor is one of which nobody was told
-    (held, flapping, no channel for it), and a milder one only while somebody knows of it
-    or is about to be told: what it hides would then be known to nobody.
+    (held, flapping, no channel for it, or none that delivers), and a milder one only while somebody
+    works on it or is about to be told: what it hides would then be known to nobody. One that was
+    silenced after somebody was told of it is known all the same.
     """
     rules = [rule for rule in policy.suppressions if covers(rule.hides, alert)]
     if not rules:
@@ -29,7 +34,7 @@ def cause_of(
     for other in open_alerts.values():
         if other.key == alert.key or not other.is_open or _hidden_by(other, alert, open_alerts):
             continue
-        told = _told(other, open_alerts)
+        told = _told(other, open_alerts, hearing)
         if told is None or not (_as_bad(told, alert) or _speaks_for(told, alert, policy)):
             continue
         if (rule := _rule(rules, other, alert)) is not None:
@@ -37,7 +42,12 @@ def cause_of(
     return None
 
 
-def why_no_more(alert: Alert, open_alerts: Mapping[int, Alert], policy: Policy) -> str:
+def why_no_more(
+    alert: Alert,
+    open_alerts: Mapping[int, Alert],
+    policy: Policy,
+    hearing: Mapping[int, Hearing],
+) -> str:
     """Why the alert that kept this one back does so no more."""
     rules = [rule for rule in policy.suppressions if covers(rule.hides, alert)]
     if not rules:
@@ -48,9 +58,15 @@ def why_no_more(alert: Alert, open_alerts: Mapping[int, Alert], policy: Policy) 
     named = f"alert {cause.id} ({cause.name})"
     if _rule(rules, cause, alert) is None:
         return f"{named} is not what causes it any more"
-    told = _told(cause, open_alerts)
+    told = _told(cause, open_alerts, hearing)
     if told is None:
-        return f"nobody was told of what causes it, {named}"
+        if cause.silenced_until is not None:
+            return f"{named} causes it, and was silenced before anybody was told"
+        if cause.pages:
+            return f"{named} causes it, and nobody could be told of that"
+        return f"{named} causes it, and nobody is told of that"
+    if told.silenced_until is not None:
+        return f"{named} causes it, is milder, and is silenced"
     if told.held_until is not None:
         return f"{named} causes it, is milder, and its ladder stands still"
     if policy.route(told).ladder.climbs(told.severity):
@@ -84,14 +100,17 @@ def _speaks_for(told: Alert, alert: Alert, policy: Policy) -> bool:
     return climbs and on_its_way and told.held_until is None and alert.next_level_at is None
 
 
-def _told(other: Alert, open_alerts: Mapping[int, Alert]) -> Alert | None:
+def _told(
+    other: Alert, open_alerts: Mapping[int, Alert], hearing: Mapping[int, Hearing]
+) -> Alert | None:
     """The alert that somebody was told of for this one: itself, or what causes it."""
     passed: set[int] = set()
     while other.id not in passed:
         if other.state is AlertState.ACKNOWLEDGED:
             return other
         if other.suppressed_by is None:
-            return other if other.pages > 0 and other.silenced_until is None else None
+            known = hearing.get(other.id)
+            return other if other.pages and (known is None or known.is_told) else None
         passed.add(other.id)
         above = open_alerts.get(other.suppressed_by)
         if above is None:

@@ -38,6 +38,8 @@ class Draft:
         self._by_id = {alert.id: alert for alert in (*state.causes, *state.open.values())}
         self._next_id = state.next_id
         self._recent = dict(state.recent)
+        self.hearing = dict(state.hearing)
+        """Who has heard, with what this step makes due and cancels."""
         self._changed: dict[int, Alert] = {}
         self._events: list[tuple[int, AlertEvent]] = []
         self._closings: list[Closing] = []
@@ -50,7 +52,13 @@ class Draft:
         causes = tuple(
             alert for alert in self._by_id.values() if alert.is_open and alert.key not in self.open
         )
-        return replace(self.before, open=self.open, causes=causes, next_id=self._next_id)
+        return replace(
+            self.before,
+            open=self.open,
+            causes=causes,
+            next_id=self._next_id,
+            hearing=self.hearing,
+        )
 
     def effects(self) -> Effects:
         """What is to be stored."""
@@ -135,12 +143,18 @@ class Draft:
 
     def page(self, pages: Iterable[Page]) -> None:
         """Messages to become due."""
-        self._pages += pages
+        made = tuple(pages)
+        self._pages += made
+        for page in made:
+            if page.kind == "page" and (known := self.hearing.get(page.alert_id)) is not None:
+                self.hearing[page.alert_id] = known.with_message(page.number, page.channel)
 
     def cancel(self, alert: Alert, why: str, channels: frozenset[str] | None = None) -> None:
         """What was not sent of the alert's pages is not sent."""
         if alert.pages:
             self._cancellations.append(Cancellation(alert.id, alert.pages, why, channels))
+            if (known := self.hearing.get(alert.id)) is not None:
+                self.hearing[alert.id] = known.without(channels)
 
     def decide(self, alert: Alert, outcome: Outcome, why: str) -> None:
         """What became of the page that the alert may have been worth."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -33,6 +33,8 @@ class AlertsState:
     """By alert id."""
     unreached: Mapping[int, Unreached] = field(default_factory=dict)
     """By alert id."""
+    hearing: Mapping[int, Hearing] = field(default_factory=dict)
+    """By alert id: of those that may suppress others. Of the rest every page counts as heard."""
     recent: Mapping[str, Recent] = field(default_factory=dict)
     """By key: the openings within the flapping window."""
 
@@ -65,6 +67,35 @@ class Unreached:
 
     level: int
     why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hearing:
+    """Whether somebody has heard of an alert by its newest page, or may yet."""
+
+    page: int
+    delivered: bool
+    """Whether a message of it was."""
+    young: frozenset[str] = frozenset()
+    """The channels for which one became due so lately that it may be delivered yet."""
+    old: frozenset[str] = frozenset()
+    """Those for which one waits longer: another takes its place, and is none the younger."""
+
+    @property
+    def is_told(self) -> bool:
+        """Whether somebody was told, or is being told."""
+        return self.delivered or bool(self.young)
+
+    def with_message(self, page: int, channel: str) -> Hearing:
+        """The same with one more message due; the first of a new page begins anew."""
+        known = self if page == self.page else Hearing(page, delivered=False, old=self.old)
+        if channel in known.old:
+            return known
+        return replace(known, young=known.young | {channel})
+
+    def without(self, channels: frozenset[str] | None) -> Hearing:
+        """The same when what waits for these channels, or for any, is cancelled."""
+        return replace(self, young=self.young - (self.young if channels is None else channels))
 
 
 class Outcome(StrEnum):

@@ -91,7 +91,7 @@ def consider(draft: Draft, alert: Alert) -> None:
 
 
 def _cause(draft: Draft, alert: Alert) -> tuple[Alert, Suppression] | None:
-    return cause_of(alert, draft.alerts_by_id, draft.policy)
+    return cause_of(alert, draft.alerts_by_id, draft.policy, draft.hearing)
 
 
 def _worth(draft: Draft, alert: Alert) -> str:
@@ -99,7 +99,7 @@ def _worth(draft: Draft, alert: Alert) -> str:
     if alert.silenced_until is not None:
         return SILENCE_ENDED
     if alert.suppressed_by is not None:
-        return why_no_more(alert, draft.alerts_by_id, draft.policy)
+        return why_no_more(alert, draft.alerts_by_id, draft.policy, draft.hearing)
     if not alert.paged_severity:
         return FIRST_PAGE
     if rank(alert.severity) < rank(alert.paged_severity):
