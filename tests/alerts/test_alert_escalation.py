@@ -246,7 +246,8 @@ def test_an_alert_that_flaps_pages_once_more_and_is_then_held_until_it_stands_st
     night = Night()
     for number in range(6):
         at = NOON + number * MINUTE
-        night.at(at, fires(), recent={"feed": Recent(number, "critical" if number else "")})
+        flapping = "critical" if number > 2 else ""
+        night.at(at, fires(), recent={"feed": Recent(number, flapping)})
         if number < 5:
             night.at(at + 30 * SECOND, over())
     assert night.pages() == [(0, "telegram"), (1, "telegram"), (2, "telegram")]
@@ -364,13 +365,17 @@ def test_a_cause_told_in_the_same_breath_hides_in_whatever_order_it_came(
     assert night.state.open["no_fills"].suppressed_by == night.state.open["gateway"].id
 
 
-def test_openings_that_nobody_was_told_of_do_not_make_one_flap() -> None:
+def test_one_that_flaps_is_held_back_only_when_somebody_was_told_as_bad_a_thing() -> None:
     night = Night()
     night.at(NOON, fires(), recent={"feed": Recent(5, "")})
     assert night.pages() == [(0, "telegram")]
     milder = Night()
     milder.at(NOON, fires(), recent={"feed": Recent(5, "low")})
     assert milder.pages() == [(0, "telegram")]
+    assert milder.events[1] == (
+        "flapping",
+        "opened again, and worse than what was told: it pages once, and is then held back",
+    )
 
 
 def test_a_rise_of_one_that_flaps_pages_at_once() -> None:
@@ -381,11 +386,12 @@ def test_a_rise_of_one_that_flaps_pages_at_once() -> None:
     assert night.pages() == [(1, "telegram")]
 
 
-def test_several_openings_in_one_breath_are_counted() -> None:
+def test_openings_in_one_breath_of_which_no_message_went_out_hold_nothing_back() -> None:
     night = Night()
-    night.at(NOON, *[each for _ in range(6) for each in (fires(), over())], fires())
-    assert len(night.told) == 3
-    assert night.alert.flapping_until == NOON + 10 * MINUTE
+    effects = night.at(NOON, *[each for _ in range(6) for each in (fires(), over())], fires())
+    assert night.alert.flapping_until is None
+    cancelled = {each.alert_id for each in effects.cancellations}
+    assert [page.alert_id for page in effects.pages if page.alert_id not in cancelled] == [7]
 
 
 def test_what_was_never_told_at_its_worst_pages_when_it_gets_there_again() -> None:

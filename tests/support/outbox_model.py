@@ -29,6 +29,7 @@ class Row:
     state: str = "due"
     attempts: int = 0
     sent_at: datetime | None = None
+    shown: str = ""
 
     @property
     def identity(self) -> tuple[int, int, int, str, str]:
@@ -119,6 +120,7 @@ class OutboxModel:
                 row.attempts += 1
             else:
                 row.state, row.sent_at = "sent", now
+                row.shown = self.alerts[row.alert_id].severity
                 out.append(row)
         return out
 
@@ -194,9 +196,24 @@ class OutboxModel:
                 for alert in self.alerts.values()
                 if alert.key == key and since < alert.started_at <= now
             ]
-            paged = [each.paged_severity for each in own if each.pages and each.paged_severity]
-            found[key] = Recent(len(own), min(paged, key=SEVERITIES.index, default=""))
+            told = [alert for alert in own if self._shown(alert)]
+            found[key] = Recent(len(told), self._flapping(key, now - since, now))
         return found
+
+    def _flapping(self, key: str, window: timedelta, now: datetime) -> str:
+        """The worst that was told since the key began to flap, unless it stood still since."""
+        own = [alert for alert in self.alerts.values() if alert.key == key]
+        last = max(own, key=lambda alert: (alert.started_at, alert.id), default=None)
+        if last is None or last.flaps is None:
+            return ""
+        ended = last.resolved_at or now
+        if ended - last.started_at >= window or abs(now - ended) >= window:
+            return ""
+        told = {*self._shown(last), last.flaps} - {""}
+        return min(told, key=SEVERITIES.index, default="")
+
+    def _shown(self, alert: Alert) -> set[str]:
+        return {r.shown for r in self.of(alert.id) if r.kind == "page" and r.state == "sent"}
 
     def open(self) -> dict[str, Alert]:
         return {alert.key: alert for alert in self._open.values()}

@@ -20,6 +20,7 @@ _COLUMNS = tuple(field.name for field in fields(Alert))
 _STATES = {state.value: state for state in AlertState}
 _SEVERITY_WORDS = frozenset(SEVERITIES)
 _PAGED_WORDS = frozenset({*SEVERITIES, ""})
+_FLAPS_WORDS = frozenset({*SEVERITIES, ""})
 _NEEDED_MOMENT, _MOMENT = cells.moment, cells.optional(cells.moment)
 CHECKS: Mapping[str, cells.Check] = {
     "key": cells.text,
@@ -50,6 +51,7 @@ CHECKS: Mapping[str, cells.Check] = {
     "suppressed_by": cells.optional(cells.whole),
     "began_at": _MOMENT,
     "over_seen_at": _MOMENT,
+    "flaps": cells.optional(cells.one_of(*SEVERITIES, "")),
     "climbed": cells.text,
 }
 """What each cell of a row must be, but for its id, which SQLite itself keeps."""
@@ -79,6 +81,7 @@ PLAINLY_SOUND = " AND ".join(
         "typeof(IFNULL(acknowledged_by, '')) = 'text'",
         f"severity IN ({_IN}) AND paged_severity IN ({_IN}, '')",
         "state IN ('firing', 'acknowledged', 'resolved')",
+        f"(flaps IS NULL OR flaps IN ({_IN}, ''))",
         # Behind each colon a text begins. One within a text is no harm: the row is taken apart.
         "typeof(labels) = 'text' AND labels NOT GLOB '*:[^\"]*' AND instr(labels, '\\u') = 0",
         "CASE WHEN json_valid(labels) THEN json_type(labels) = 'object' ELSE 0 END",
@@ -151,6 +154,7 @@ def _is_sound(alert: Alert) -> bool:
     return (
         alert.severity in _SEVERITY_WORDS
         and alert.paged_severity in _PAGED_WORDS
+        and (alert.flaps is None or alert.flaps in _FLAPS_WORDS)
         and min(numbers) >= 0
         and type(sum(numbers)) is int
         and max(numbers) < cells.MOST

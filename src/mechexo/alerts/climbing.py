@@ -86,7 +86,6 @@ def begin_ladder(draft: Draft, alert: Alert, why: str, *, together: bool, climbs
         climbed=draft.policy.route(alert).ladder.identity,
     )
     _tell_next(draft, fresh, why, Outcome.PAGED, together=together)
-    draft.paged(fresh)
     draft.decide(fresh, Outcome.PAGED, why)
 
 

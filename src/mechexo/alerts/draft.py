@@ -19,7 +19,6 @@ from mechexo.alerts.effects import (
 from mechexo.alerts.values import (
     FIRED_AGAIN,
     LATE,
-    SEVERITIES,
     Alert,
     AlertEvent,
     AlertState,
@@ -80,18 +79,6 @@ class Draft:
         """The id of an alert that opens."""
         self._next_id += 1
         return self._next_id - 1
-
-    def opens(self, key: str) -> Recent:
-        """The openings of this key within the flapping window, this one counted."""
-        before = self.recent(key)
-        self._recent[key] = replace(before, openings=before.openings + 1)
-        return self._recent[key]
-
-    def paged(self, alert: Alert) -> None:
-        """Somebody is told of the alert: for the next opening of its key."""
-        before = self.recent(alert.key)
-        worst = min(before.paged or alert.severity, alert.severity, key=SEVERITIES.index)
-        self._recent[alert.key] = replace(before, paged=worst)
 
     def keep(self, alert: Alert) -> None:
         """The alert as it is from now on."""

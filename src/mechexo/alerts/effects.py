@@ -53,8 +53,10 @@ class Recent:
     """The alerts of one key that opened within the flapping window, and how the last one ended."""
 
     openings: int = 0
-    paged: str = ""
-    """The worst severity at which one of them paged; "" when none did."""
+    """Those of which somebody was told."""
+    flapping: str = ""
+    """The worst severity that was told since the key began to flap; "" when it does not, or has
+    stood still since."""
     over_id: int | None = None
     """The last alert of the key, also an older one, where its source has seen it end."""
     over_seen_at: datetime | None = None

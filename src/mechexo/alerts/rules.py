@@ -190,20 +190,29 @@ def _opened(draft: Draft, observation: Observation) -> Alert:
         began_at=observation.began_at,
     )
     draft.event(alert, "opened", f"{alert.severity}: {alert.summary}")
-    recent, policy = draft.opens(alert.key), draft.policy
-    if recent.openings >= policy.flapping_openings:
-        window = format_duration(policy.flapping_window)
-        said = f"opened {recent.openings} times within {window}"
-        # Held back is only what somebody was told of lately, at this severity or a worse one.
-        told = bool(recent.paged) and rank(recent.paged) <= rank(alert.severity)
-        if recent.openings > policy.flapping_openings and told:
-            alert = replace(alert, flapping_until=draft.now + policy.flapping_window)
-            said += ": it pages when it has stood for that long"
-        else:
-            said += ": it pages once, and is then held back"
-        draft.event(alert, "flapping", said)
+    alert = _flapping(draft, alert)
     draft.keep(alert)
     return alert
+
+
+def _flapping(draft: Draft, alert: Alert) -> Alert:
+    """An alert that opens, held back when its key flaps: it opened too often, somebody was told
+    that it does, at this severity or a worse one, and it has not stood still since."""
+    recent, policy = draft.recent(alert.key), draft.policy
+    window = format_duration(policy.flapping_window)
+    if recent.flapping and rank(recent.flapping) <= rank(alert.severity):
+        said = f"opened again before it had stood still for {window}: it pages when it has"
+        draft.event(alert, "flapping", said)
+        until = draft.now + policy.flapping_window
+        return replace(alert, flaps=recent.flapping, flapping_until=until)
+    times = recent.openings + 1
+    if not recent.flapping and times < policy.flapping_openings:
+        return alert
+    said = "opened again, and worse than what was told"
+    if not recent.flapping:
+        said = f"opened {times} times within {window}"
+    draft.event(alert, "flapping", f"{said}: it pages once, and is then held back")
+    return replace(alert, flaps=recent.flapping)
 
 
 def _merged(draft: Draft, alert: Alert, observation: Observation) -> Alert:

@@ -109,6 +109,9 @@ class Alert:
     """When the trouble began, where its source says so: the latest beginning it told of."""
     over_seen_at: datetime | None = None
     """When the look was made that saw it end; None while it is open, or when a person closed it."""
+    flaps: str | None = None
+    """When it opened while its key flapped: the worst severity that had been told since that began,
+    "" when it was the one to tell. None when it did not flap."""
     climbed: str = ""
     """The ladder on which this round began, and the channels told in it (`rungs`); "" when that is
     not known."""
