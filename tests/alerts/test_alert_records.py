@@ -12,7 +12,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from conftest import START
-from mechexo.alerts import cause_records, outbox, outbox_reading, records, timeline_records
+from mechexo.alerts import (
+    cause_records,
+    opening_records,
+    outbox,
+    outbox_reading,
+    records,
+    timeline_records,
+)
 from mechexo.alerts.bundling import Limit
 from mechexo.alerts.values import SEVERITIES, Alert, AlertState
 from mechexo.desk import Desk
@@ -37,7 +44,7 @@ OPEN = (AlertState.FIRING, AlertState.ACKNOWLEDGED)
     [
         lambda c: records.open_alerts(c, WANTED),
         lambda c: records.open_with_one_of(c, [{"name": "gateway"}]),
-        lambda c: records.openings(c, ["a"], START, START),
+        lambda c: opening_records.openings(c, ["a"], START, START),
         lambda c: records.unsilenced_like(c, [{"card": "data"}]),
         lambda c: records.untold(c),
         lambda c: cause_records.kept_back_no_more(c, [1]),

@@ -11,6 +11,7 @@ from mechexo.alerts import (
     cause_records,
     ladder_records,
     ladders,
+    opening_records,
     outbox,
     outbox_reading,
     records,
@@ -151,8 +152,8 @@ def _recent(
         for each in observations
         if each.firing and each.observed_at is not None and each.key not in known
     }
-    openings = records.openings(connection, firing, since, now)
-    ends = records.last_ends(connection, dated)
+    openings = opening_records.openings(connection, firing, since, now)
+    ends = opening_records.last_ends(connection, dated)
     return {
         key: Recent(*openings.get(key, (0, "")), *ends.get(key, (None, None)))
         for key in (*openings, *ends)

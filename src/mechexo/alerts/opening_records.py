@@ -1,0 +1,74 @@
+"""What a key's earlier alerts say of one that opens: how often it did, and when the last one ended."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Collection
+from datetime import datetime, timedelta
+
+from mechexo.alerts import cells
+from mechexo.alerts.values import SEVERITIES
+from mechexo.times import iso_z
+
+_TOLD = "delivery.alert_id = alert.id AND kind = 'page' AND delivery.state IN ('sent', 'sending')"
+
+
+def openings(
+    connection: sqlite3.Connection, keys: Collection[str], since: datetime, now: datetime
+) -> dict[str, tuple[int, str]]:
+    """How often an alert of each of these keys opened since then, up to `now`, of which somebody
+    was told; and the worst severity told since the key began to flap ("" when it does not, or has
+    stood still for as long since)."""
+    rows = connection.execute(
+        "SELECT key, COUNT(*) FROM alert "  # noqa: S608
+        "WHERE key IN (SELECT value FROM json_each(?)) AND started_at > ? AND started_at <= ? "
+        f"AND EXISTS (SELECT 1 FROM delivery WHERE {_TOLD}) GROUP BY key",
+        (json.dumps(list(keys)), iso_z(since), iso_z(now)),
+    )
+    times = {row[0]: row[1] for row in rows}
+    flapping = _flapping(connection, keys, now - since, now)
+    return {key: (times.get(key, 0), flapping.get(key, "")) for key in {*times, *flapping}}
+
+
+def _flapping(
+    connection: sqlite3.Connection, keys: Collection[str], window: timedelta, now: datetime
+) -> dict[str, str]:
+    rows = cells.rows(
+        connection,
+        "SELECT key, started_at, resolved_at, flaps, "  # noqa: S608
+        f"(SELECT json_group_array(DISTINCT shown) FROM delivery WHERE {_TOLD}) AS shown "
+        "FROM alert WHERE flaps IS NOT NULL AND id IN (SELECT (SELECT id FROM alert "
+        "WHERE key = each.value ORDER BY started_at DESC, id DESC LIMIT 1) "
+        "FROM json_each(?) AS each)",
+        (json.dumps(list(keys)),),
+    )
+    found = {}
+    for row in rows:
+        started = cells.moment_or_none(row["started_at"])
+        # What is open still ends now: only then another one of its key opens.
+        ended = cells.moment_or_none(row["resolved_at"]) or now
+        stood = started is None or ended - started >= window or abs(now - ended) >= window
+        told = [each for each in (row["flaps"], *json.loads(row["shown"])) if each in SEVERITIES]
+        if told and not stood:
+            found[row["key"]] = min(told, key=SEVERITIES.index)
+    return found
+
+
+def last_ends(
+    connection: sqlite3.Connection, keys: Collection[str]
+) -> dict[str, tuple[int, datetime]]:
+    """The last alert of each of these keys and when its source saw it end, where it did."""
+    if not keys:
+        return {}
+    rows = connection.execute(
+        "SELECT key, id, over_seen_at FROM alert WHERE over_seen_at IS NOT NULL AND id IN ("
+        "SELECT (SELECT id FROM alert WHERE key = each.value ORDER BY started_at DESC, id DESC "
+        "LIMIT 1) FROM json_each(?) AS each)",
+        (json.dumps(list(keys)),),
+    )
+    return {
+        key: (alert_id, at)
+        for key, alert_id, seen_at in rows
+        if (at := cells.moment_or_none(seen_at)) is not None
+    }
