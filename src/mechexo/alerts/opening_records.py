@@ -1,4 +1,4 @@
-"""What a key's earlier alerts say of one that opens: how often it did, and when the last one ended."""
+"""What a key's earlier alerts say of one that opens: how often it did, when the last one ended."""
 
 from __future__ import annotations
 
