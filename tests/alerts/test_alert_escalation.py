@@ -207,6 +207,29 @@ def test_a_forgotten_acknowledgement_reminds_and_then_pages_from_the_first_level
     assert night.alert.state is AlertState.FIRING
 
 
+def test_whoever_was_told_is_reminded_of_a_forgotten_acknowledgement() -> None:
+    night = Night()
+    night.at(NOON, fires())
+    minutes(night, NOON, 20, fires())
+    night.acknowledged(NOON + 20 * MINUTE)
+    minutes(night, NOON + 20 * MINUTE, 26, fires())
+    reminded = [channel for _, channel, kind in night.told if kind == "reminder"]
+    assert reminded == ["telegram", "mail"]
+    assert [said for kind, said in night.events if kind == "reminded"] == [
+        "acknowledged by ann 25m ago and still open: telegram, mail"
+    ]
+
+
+def test_when_their_channels_are_gone_the_first_level_is_reminded() -> None:
+    night = Night()
+    night.at(NOON, fires())
+    night.acknowledged(NOON)
+    another = ladder(levels=(Level(0 * MINUTE, (Channel("chat", ALL),)),))
+    night.state = replace(night.state, policy=policy(another))
+    minutes(night, NOON, 26, fires())
+    assert [(channel, kind) for _, channel, kind in night.told][1:] == [("chat", "reminder")]
+
+
 def test_an_acknowledged_high_alert_is_left_alone() -> None:
     night = Night()
     night.at(NOON, fires(severity="high"))

@@ -24,7 +24,7 @@ from mechexo.alerts.climbing import (
 )
 from mechexo.alerts.effects import Outcome, Page
 from mechexo.alerts.policy import matching
-from mechexo.alerts.rungs import goes_on
+from mechexo.alerts.rungs import goes_on, to_remind
 from mechexo.alerts.values import Alert, AlertState
 from mechexo.times import format_duration, iso_z
 
@@ -200,10 +200,8 @@ def _acknowledged(draft: Draft, alert: Alert, *, silenced: bool) -> None:
 
 
 def _remind(draft: Draft, alert: Alert, said: str) -> None:
-    policy, ladder = draft.policy, draft.policy.route(alert).ladder
-    first = ladder.next_reaching(0, alert.severity)
-    channels = ladder.levels[first - 1].for_severity(alert.severity) if first else ()
-    again_at = draft.now + policy.remind_before
+    channels = to_remind(alert, draft.policy.route(alert).ladder)
+    again_at = draft.now + draft.policy.remind_before
     draft.page(
         Page(alert.id, alert.pages, 0, name, draft.now, kind="reminder") for name in channels
     )

@@ -61,6 +61,15 @@ def to_tell(alert: Alert, ladder: Ladder, number: int) -> tuple[str, ...]:
     return tuple(name for name in channels if name not in known)
 
 
+def to_remind(alert: Alert, ladder: Ladder) -> tuple[str, ...]:
+    """The channels of today's ladder that this round has told; where none of them is there any
+    more, or nobody knows, those of the first level that has somebody."""
+    levels = [level.for_severity(alert.severity) for level in ladder.levels]
+    known = told(alert)
+    names = dict.fromkeys(name for channels in levels for name in channels if name in known)
+    return tuple(names) or next(filter(None, levels), ())
+
+
 def has_another_time(alert: Alert, ladder: Ladder) -> bool:
     """Whether the ladder of today has another time for its next level than the stored deadline."""
     at, since = alert.next_level_at, alert.escalating_since
