@@ -330,6 +330,29 @@ def test_what_got_worse_while_nobody_was_there_is_told_when_somebody_is(severity
     assert night.pages()[1:] == [(3, "telegram")]
 
 
+def test_a_ladder_that_is_shorter_now_is_not_said_to_be_the_clocks_doing() -> None:
+    slow = ladder(levels=tuple(replace(each, after=4 * each.after) for each in ladder().levels))
+    night = Night(policy(slow))
+    night.at(NOON, fires())
+    night.state = replace(night.state, policy=policy())
+    minutes(night, NOON + MINUTE, 60, fires())
+    assert [said for kind, said in night.events if kind == "clock"] == [
+        "the clock was set back, or the ladder is shorter now: the next level counts from now"
+    ]
+    assert night.pages() == [(0, "telegram"), (16, "mail"), (31, "phone")]
+
+
+def test_an_acknowledgement_that_is_forgotten_sooner_now_is_not_the_clocks_doing_either() -> None:
+    night = Night(policy(forgotten_after=4 * 60 * MINUTE))
+    night.at(NOON, fires())
+    night.acknowledged(NOON)
+    night.state = replace(night.state, policy=policy())
+    minutes(night, NOON + MINUTE, 5, fires())
+    assert [said for kind, said in night.events if kind == "clock"] == [
+        "[alerts] forgotten_after is shorter now: the acknowledgement counts from now"
+    ]
+
+
 def test_a_clock_set_back_while_nobody_is_there_keeps_nobody_from_being_told() -> None:
     night = Night()
     night.at(NOON, fires())

@@ -194,7 +194,9 @@ def _by_todays_clock(draft: Draft, alert: Alert, ladder: Ladder) -> Alert:
             alert = _waiting(alert, ladder, draft.now, level=alert.level)
             draft.keep(alert)
         return alert
-    draft.event(alert, "clock", "the clock was set back: the next level counts from now")
+    # With a beginning that has been, its times may have become shorter as well.
+    why = "the clock was set back" + ("" if since > draft.now else ", or the ladder is shorter now")
+    draft.event(alert, "clock", f"{why}: the next level counts from now")
     began = draft.now - ladder.after(alert.level)
     alert = replace(alert, escalating_since=began)
     alert = _waiting(alert, ladder, draft.now, level=alert.level)

@@ -177,7 +177,9 @@ def _acknowledged(draft: Draft, alert: Alert, *, silenced: bool) -> None:
     if at is None or acknowledged_at is None or silenced:
         return draft.decide(alert, Outcome.ACKNOWLEDGED, knows)
     if at > draft.now + policy.forgotten_after:
-        draft.event(alert, "clock", "the clock was set back: the acknowledgement counts from now")
+        set_back = acknowledged_at > draft.now
+        why = "the clock was set back" if set_back else "[alerts] forgotten_after is shorter now"
+        draft.event(alert, "clock", f"{why}: the acknowledgement counts from now")
         alert = replace(alert, remind_at=draft.now + policy.forgotten_after)
         draft.keep(alert)
         return draft.decide(alert, Outcome.ACKNOWLEDGED, knows)
