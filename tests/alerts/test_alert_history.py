@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from conftest import START, MakeDesk
-from mechexo.alerts import history_records, outbox, records
+from mechexo.alerts import attempt_records, history_records, outbox, records
 from mechexo.alerts import operations as alerts
 from mechexo.alerts.bundling import Limit
 from mechexo.alerts.history import hour_starts
@@ -137,12 +137,12 @@ def send_one(desk: Desk, channel: str, outcome: str, detail: str = "") -> None:
         assert isinstance(found, outbox.Bundle)
         (claim,) = found.claims
         if outcome == "sent":
-            assert outbox.record_sent(connection, claim, detail, now)
+            assert attempt_records.record_sent(connection, claim, detail, now)
         elif outcome == "failed":
-            assert outbox.record_failed(connection, claim, "rejected", detail, now)
+            assert attempt_records.record_failed(connection, claim, "rejected", detail, now)
         else:
             later = now + timedelta(minutes=5)
-            assert outbox.record_retry(connection, claim, "refused", detail, now, later)
+            assert attempt_records.record_retry(connection, claim, "refused", detail, now, later)
 
 
 def fire(desk: Desk, key: str) -> None:

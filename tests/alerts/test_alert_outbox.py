@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 
 from conftest import START, MakeDesk
+from mechexo.alerts import attempt_records, outbox
 from mechexo.alerts import operations as alerts
-from mechexo.alerts import outbox
 from mechexo.alerts.bundling import Limit, Wait
 from mechexo.alerts.outbox import LEASE, Claim
 from mechexo.alerts.retry import FIRST_DELAYS, GIVE_UP_AFTER, LATER_DELAY, next_try
@@ -39,7 +39,7 @@ def claim(desk: Desk) -> Claim | None:
 def fail(desk: Desk, claimed: Claim) -> bool:
     now = desk.clock.now()
     with desk.state.write() as transaction:
-        return outbox.record_retry(
+        return attempt_records.record_retry(
             transaction.connection, claimed, "refused", "busy", now, now + FIRST_DELAYS[0]
         )
 
@@ -67,7 +67,9 @@ def test_a_sender_that_comes_back_too_late_changes_nothing(desk: Desk, clock: Vi
     clock.advance(LEASE)
     claimed(desk)
     with desk.state.write() as transaction:
-        assert not outbox.record_sent(transaction.connection, late, "accepted", clock.now())
+        assert not attempt_records.record_sent(
+            transaction.connection, late, "accepted", clock.now()
+        )
     assert alerts.deliveries(desk)[0].state == "sending"
 
 
@@ -165,8 +167,8 @@ def test_a_channel_that_asked_for_rest_gets_it_from_what_becomes_due_later_too(
     now = clock.now()
     until = now + timedelta(minutes=5)
     with desk.state.write() as transaction:
-        outbox.leave_alone(transaction.connection, "box", until)
-        outbox.record_retry(transaction.connection, first, "refused", "429", now, until)
+        attempt_records.leave_alone(transaction.connection, "box", until)
+        attempt_records.record_retry(transaction.connection, first, "refused", "429", now, until)
     clock.advance(timedelta(seconds=1))
     alerts.observe(desk, [Observation("late", True, "critical", "late", "s", "gateway")])
     with desk.state.write() as transaction:

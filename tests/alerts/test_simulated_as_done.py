@@ -18,8 +18,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from conftest import ME
+from mechexo.alerts import attempt_records, outbox, outbox_reading
 from mechexo.alerts import operations as alerts
-from mechexo.alerts import outbox, outbox_reading
 from mechexo.alerts.bundling import Limit, Wait
 from mechexo.alerts.simulating import simulate
 from mechexo.alerts.values import Observation
@@ -213,9 +213,9 @@ def delivered(desk: Desk, case: Case) -> Iterator[tuple[str, str]]:
                 for claim in bundle.claims:
                     if channel in case.failing:
                         again_at = now + timedelta(seconds=10)
-                        outbox.record_retry(
+                        attempt_records.record_retry(
                             transaction.connection, claim, "refused", "no", now, again_at
                         )
                     else:
-                        outbox.record_sent(transaction.connection, claim, "ok", now)
+                        attempt_records.record_sent(transaction.connection, claim, "ok", now)
                         yield channel, claim.kind

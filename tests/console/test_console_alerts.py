@@ -12,8 +12,8 @@ import pytest
 from textual.pilot import Pilot
 
 from console.driving import Show, fill_desk, press, screen_text, until
+from mechexo.alerts import attempt_records, outbox
 from mechexo.alerts import operations as alerts
-from mechexo.alerts import outbox
 from mechexo.alerts.bundling import Limit
 from mechexo.clock import VirtualClock
 from mechexo.desk import Desk
@@ -120,7 +120,7 @@ async def test_todays_messages_and_the_last_failures_words_are_shown(
     with ladder_desk.state.write() as transaction:
         found = outbox.claim(transaction.connection, "chat", Limit(None), now)
         assert isinstance(found, outbox.Bundle)
-        outbox.record_failed(
+        attempt_records.record_failed(
             transaction.connection, found.claims[0], "rejected", "403 blocked", now
         )
     async with show(ladder_desk) as pilot:

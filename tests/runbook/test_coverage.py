@@ -175,4 +175,4 @@ def test_the_names_are_those_that_the_tick_gives_its_alerts() -> None:
     observing = (root / "observing.py").read_text()
     for form in ('f"uptime_{speed}_burn"', 'f"tick_{stage.name}"', 'f"{standing.flow}_{trouble}"'):
         assert form in observing
-    assert '"channel_failing"' in (root / "alerts" / "sender.py").read_text()
+    assert '"channel_failing"' in (root / "alerts" / "failing_channels.py").read_text()

@@ -12,7 +12,7 @@ from dataclasses import field
 from typing import TYPE_CHECKING
 
 from mechexo.actor import Actor, Role
-from mechexo.alerts import call_records, outbox, outbox_reading
+from mechexo.alerts import attempt_records, call_records, outbox_reading
 from mechexo.alerts.answering import actor_of
 from mechexo.alerts.channels.address import address_of
 from mechexo.alerts.damage import DamagedRowError
@@ -204,11 +204,13 @@ class _Look:
                 if not call_records.end_call(connection, claim):
                     continue
                 if verdict.outcome == "sent":
-                    outbox.record_sent(connection, claim, verdict.words, now)
+                    attempt_records.record_sent(connection, claim, verdict.words, now)
                 else:
                     unheard = call_records.unheard(connection, [claim.delivery_id]) + 1
                     due_at = next_call(unheard, now)
-                    outbox.record_retry(connection, claim, "unheard", verdict.words, now, due_at)
+                    attempt_records.record_retry(
+                        connection, claim, "unheard", verdict.words, now, due_at
+                    )
                 self.done.append(outbox_reading.delivery(connection, claim.delivery_id))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from mechexo.actor import Role
-from mechexo.alerts import records
+from mechexo.alerts import failing_channels, records
 from mechexo.alerts.acknowledging import acknowledge, resolve
 from mechexo.alerts.book import apply_step
 from mechexo.alerts.channels.mailbox import mailbox
@@ -28,7 +28,7 @@ from mechexo.alerts.reading import (
     undelivered,
     without_entry,
 )
-from mechexo.alerts.sender import channels_gone, deliver_due
+from mechexo.alerts.sender import deliver_due
 from mechexo.alerts.silencing import (
     covered,
     maintenance_now,
@@ -100,7 +100,7 @@ def observe(
     now, calendars = desk.clock.now(), calendars_ahead(desk)
     with desk.state.write() as transaction:
         if not time_is_kept:
-            safe += channels_gone(desk, transaction)
+            safe += failing_channels.gone(desk, transaction)
         effects = apply_step(
             desk,
             transaction,

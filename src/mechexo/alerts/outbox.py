@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from mechexo.alerts import cells, records, timeline_records
+from mechexo.alerts import attempt_records, cells, records, timeline_records
 from mechexo.alerts.outbox_conditions import (
     CHANGEABLE,
     CLAIMABLE,
@@ -24,7 +24,7 @@ from mechexo.alerts.outbox_conditions import (
     moments,
 )
 from mechexo.alerts.retry import LONGEST_DELAY
-from mechexo.alerts.values import AlertEvent, AlertState
+from mechexo.alerts.values import AlertEvent
 from mechexo.times import iso_z
 from mechexo.value_classes import dataclass
 
@@ -204,8 +204,10 @@ def claim(
         if row["again"] is not None:
             reason = f"open again as alert {row['again']}"
             _cancel_one(connection, row, channel, reason, now)
-        elif alert is not None and (reason := _pointless(alert, row["page"], row["kind"])):
-            _finish(connection, row["id"], "cancelled", reason, now)
+        elif alert is not None and (
+            reason := attempt_records.pointless(alert, row["page"], row["kind"])
+        ):
+            attempt_records.finish(connection, row["id"], "cancelled", reason, now)
         else:
             waiting[row["id"]] = row
     due = [
@@ -234,7 +236,7 @@ def _cancel_one(
     connection: sqlite3.Connection, row: sqlite3.Row, channel: str, reason: str, now: datetime
 ) -> None:
     """The message is not sent, and the timeline says so."""
-    _finish(connection, row["id"], "cancelled", reason, now)
+    attempt_records.finish(connection, row["id"], "cancelled", reason, now)
     event = AlertEvent(now, "cancelled", f"{channel}, {row['kind']}: {reason}")
     timeline_records.append_events(connection, [(row["alert_id"], event)])
 
@@ -242,7 +244,7 @@ def _cancel_one(
 def _give_back(connection: sqlite3.Connection, row: sqlite3.Row, now: datetime) -> None:
     """Its sender died: the attempt is over, and the message waits again, as a resend."""
     why = "the sender ended before it recorded a result; the message may have gone out"
-    _record(connection, row["id"], row["attempts"], now, "lost", why)
+    attempt_records.record_attempt(connection, row["id"], row["attempts"], now, "lost", why)
     connection.execute(
         "UPDATE delivery SET state = 'due', resend = 1, leased_until = NULL WHERE id = ?",
         (row["id"],),
@@ -286,132 +288,3 @@ def _spoken(connection: sqlite3.Connection, channel: str, now: datetime) -> list
         (channel, iso_z(now - 2 * MINUTE), iso_z(now + MINUTE)),
     )
     return spoken(connection, channel)
-
-
-def record_sent(
-    connection: sqlite3.Connection, claim: Claim, detail: str, now: datetime, reference: str = ""
-) -> bool:
-    """Records that the message went out, and its `reference` at the service; False when the lease
-    was lost to another sender."""
-    if not _settle(connection, claim, "sent", detail, now, "sent"):
-        return False
-    connection.execute(
-        "UPDATE delivery SET reference = ? WHERE id = ?", (reference, claim.delivery_id)
-    )
-    return True
-
-
-def record_failed(
-    connection: sqlite3.Connection, claim: Claim, outcome: str, detail: str, now: datetime
-) -> bool:
-    """Records a failure after which it is not tried again."""
-    return _settle(connection, claim, outcome, detail, now, "failed")
-
-
-def record_retry(
-    connection: sqlite3.Connection,
-    claim: Claim,
-    outcome: str,
-    detail: str,
-    now: datetime,
-    due_at: datetime,
-) -> bool:
-    """Records a failure and makes the message due again. An attempt without an answer makes the
-    next one a resend. A message that became pointless meanwhile is cancelled."""
-    if not _settle(connection, claim, outcome, detail, now, "due"):
-        return False
-    connection.execute(
-        "UPDATE delivery SET due_at = ?, finished_at = NULL, resend = MAX(resend, ?) WHERE id = ?",
-        (iso_z(due_at), int(outcome == "unanswered"), claim.delivery_id),
-    )
-    alert = records.alerts_by_id(connection, [claim.alert.id]).get(claim.alert.id)
-    if alert is not None and (reason := _pointless(alert, claim.page, claim.kind)):
-        _finish(connection, claim.delivery_id, "cancelled", reason, now)
-    return True
-
-
-def leave_alone(connection: sqlite3.Connection, channel: str, until: datetime) -> None:
-    """Makes nothing of what is due on a channel, or becomes due, go out before a moment: its
-    service asked for that."""
-    connection.execute(
-        "INSERT INTO channel_rest (channel, until) VALUES (?, ?) "
-        "ON CONFLICT (channel) DO UPDATE SET until = excluded.until",
-        (channel, iso_z(until)),
-    )
-    connection.execute(
-        "UPDATE delivery SET due_at = MAX(due_at, ?) WHERE channel = ? AND state = 'due' "  # noqa: S608
-        f"AND {CHANGEABLE}",
-        (iso_z(until), channel),
-    )
-
-
-def _pointless(alert: Alert, page: int, kind: str) -> str:
-    """Why a message is not worth sending any more; "" when it is."""
-    if kind in ("resolved", "notice"):
-        return ""
-    if alert.state is AlertState.RESOLVED:
-        return "resolved"
-    acknowledged = alert.state is AlertState.ACKNOWLEDGED
-    if kind in ("acknowledged", "reminder"):
-        return "" if acknowledged else "it fires again"
-    if acknowledged:
-        return f"{alert.acknowledged_by} knows"
-    if alert.silenced_until is not None:
-        return f"silenced until {iso_z(alert.silenced_until)}"
-    if alert.suppressed_by is not None:
-        return f"alert {alert.suppressed_by} causes it"
-    return "paged anew" if page < alert.pages else ""
-
-
-def _settle(
-    connection: sqlite3.Connection,
-    claim: Claim,
-    outcome: str,
-    detail: str,
-    now: datetime,
-    state: str,
-) -> bool:
-    ours = connection.execute(
-        "SELECT 1 FROM delivery WHERE id = ? AND state = 'sending' AND attempts = ?",
-        (claim.delivery_id, claim.attempt),
-    ).fetchone()
-    if ours is None:
-        return False
-    _record(connection, claim.delivery_id, claim.attempt, now, outcome, detail)
-    _finish(connection, claim.delivery_id, state, detail, now)
-    return True
-
-
-def _finish(
-    connection: sqlite3.Connection, delivery_id: int, state: str, detail: str, now: datetime
-) -> None:
-    connection.execute(
-        "UPDATE delivery SET state = ?, detail = ?, finished_at = ?, leased_until = NULL "
-        "WHERE id = ?",
-        (state, detail, iso_z(now), delivery_id),
-    )
-
-
-def _record(
-    connection: sqlite3.Connection,
-    delivery_id: int,
-    number: int,
-    at: datetime,
-    outcome: str,
-    detail: str,
-) -> None:
-    # Where the number of another attempt was changed, this one comes after all of them.
-    connection.execute(
-        "INSERT INTO delivery_attempt (delivery_id, number, at, outcome, detail, after_event) "
-        "VALUES (:of, CASE WHEN EXISTS (SELECT 1 FROM delivery_attempt WHERE delivery_id = :of "
-        "AND number = :number) THEN (SELECT MAX(number) + 1 FROM delivery_attempt "
-        "WHERE delivery_id = :of) ELSE :number END, :at, :outcome, :detail, "
-        "(SELECT MAX(id) FROM alert_event))",
-        {
-            "of": delivery_id,
-            "number": number,
-            "at": iso_z(at),
-            "outcome": outcome,
-            "detail": detail,
-        },
-    )

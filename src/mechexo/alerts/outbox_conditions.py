@@ -59,7 +59,7 @@ OPEN_AGAIN = (
     "AND anew.key = alert.key AND anew.state <> 'resolved')"
 )
 # Of these it is known without a look at the alert that they are still worth sending
-# (`outbox._pointless`); joined with it.
+# (`attempt_records.pointless`); joined with it.
 PLAINLY_WORTH = (
     "(delivery.kind = 'notice' "
     f"OR (delivery.kind = 'resolved' AND {OPEN_AGAIN} IS NULL) OR (delivery.kind = 'page' "

@@ -11,7 +11,13 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from mechexo.alerts import course_records, outbox_reading, records, timeline_records
+from mechexo.alerts import (
+    course_records,
+    outbox_reading,
+    records,
+    standing_records,
+    timeline_records,
+)
 from mechexo.alerts.values import OPEN, Alert, AlertState
 from mechexo.errors import NotFoundError
 from mechexo.times import stamps_in_zone
@@ -135,20 +141,20 @@ def last_failures(desk: Desk) -> dict[str, tuple[datetime, str, bool]]:
 
 def counts(desk: Desk) -> AlertCounts:
     """The open alerts in numbers."""
-    return records.counts(desk.state.reader(), desk.clock.now())
+    return standing_records.counts(desk.state.reader(), desk.clock.now())
 
 
 def unacknowledged_critical_since(desk: Desk) -> datetime | None:
     """Since when the longest unacknowledged critical alert waits: since it started, or got worse
     than what was acknowledged. None when there is none."""
-    return records.unacknowledged_since(desk.state.reader(), "critical")
+    return standing_records.unacknowledged_since(desk.state.reader(), "critical")
 
 
 def undelivered(desk: Desk) -> tuple[str, ...]:
     """A sentence for each open, unacknowledged critical or high alert that nobody was told about,
     nor will be: no channel takes it, or its messages were given up. Worst first, then oldest;
     those beyond the first `UNTOLD_NAMED` are a number in one last sentence."""
-    found = records.untold(desk.state.reader())
+    found = standing_records.untold(desk.state.reader())
     named = found[:UNTOLD_NAMED]
     gaps = _gaps(desk, [row["id"] for row in named if not row["why"]])
     said = [

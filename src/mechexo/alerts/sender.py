@@ -13,7 +13,16 @@ from dataclasses import field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from mechexo.alerts import call_records, message, outbox, outbox_reading, records, redialling, retry
+from mechexo.alerts import (
+    attempt_records,
+    call_records,
+    failing_channels,
+    message,
+    outbox,
+    outbox_reading,
+    redialling,
+    retry,
+)
 from mechexo.alerts.book import apply_step
 from mechexo.alerts.bundling import Limit, Wait
 from mechexo.alerts.channels.address import address_of
@@ -21,8 +30,7 @@ from mechexo.alerts.channels.process import Answer, Outgoing
 from mechexo.alerts.configured import calendars_ahead, limit_of
 from mechexo.alerts.crowding import crowd_waits_until
 from mechexo.alerts.processes import Borrowed, Processes
-from mechexo.alerts.text import clean
-from mechexo.alerts.values import SEVERITIES, Delivery, Observation
+from mechexo.alerts.values import SEVERITIES, Delivery
 from mechexo.errors import ConfigError
 from mechexo.value_classes import dataclass
 
@@ -150,37 +158,11 @@ def _fall_back(desk: Desk) -> set[str]:
     return {page.channel for page in effects.pages}
 
 
-def channels_gone(desk: Desk, transaction: Transaction) -> list[Observation]:
-    """Resolves the alerts about channels that are not in the configuration any more."""
-    return [
-        Observation(
-            key=f"channel:{name}",
-            firing=False,
-            severity="high",
-            name="channel_failing",
-            summary=f"{name} is not in the configuration any more",
-            source="outbox",
-        )
-        for name in records.failing_channels(transaction.connection)
-        if name not in desk.settings.channels
-    ]
-
-
 def _raise_failing_channels(desk: Desk, drains: Iterable[_Drain]) -> set[str]:
     """Raises an alert for each channel that does not deliver, and resolves it when it does again:
     the people behind the other channels shall know that one is out. The channels that page it."""
     said = [
-        Observation(
-            key=f"channel:{drain.channel}",
-            firing=trouble is not None,
-            severity="high",
-            name="channel_failing",
-            summary=clean(
-                f"{drain.channel} does not deliver: {trouble}" if trouble else "delivers"
-            ),
-            source="outbox",
-            labels={"channel": drain.channel},
-        )
+        failing_channels.observation(drain.channel, trouble)
         for drain in drains
         if (trouble := drain.trouble()) is not None or drain.delivered()
     ]
@@ -345,7 +327,7 @@ class _Drain:
             now = self.desk.clock.now()
             if answer.retry_after_s is not None:
                 until = retry.asked_to_wait(now, answer.retry_after_s)
-                outbox.leave_alone(transaction.connection, self.channel, until)
+                attempt_records.leave_alone(transaction.connection, self.channel, until)
             for claim in bundle.claims:
                 _record(transaction, bundle.channel, claim, answer, now)
                 self.done.append(outbox_reading.delivery(transaction.connection, claim.delivery_id))
@@ -388,17 +370,17 @@ def _record(
 ) -> None:
     connection = transaction.connection
     if answer.outcome == "sent":
-        outbox.record_sent(connection, claim, answer.detail, now, answer.reference)
+        attempt_records.record_sent(connection, claim, answer.detail, now, answer.reference)
     elif answer.outcome == "placed":
         # It is being sent until `calls` has learnt whether anybody heard.
         call_records.add_call(connection, claim, channel, answer.reference, now)
     elif answer.outcome == "rejected":
         later = retry.next_try_of_rejected(now)
-        outbox.record_retry(connection, claim, "rejected", answer.detail, now, later)
+        attempt_records.record_retry(connection, claim, "rejected", answer.detail, now, later)
     elif due_at := retry.next_try(claim.attempt, claim.first_due_at, now):
         if answer.retry_after_s is not None:
             due_at = max(due_at, retry.asked_to_wait(now, answer.retry_after_s))
-        outbox.record_retry(connection, claim, answer.outcome, answer.detail, now, due_at)
+        attempt_records.record_retry(connection, claim, answer.outcome, answer.detail, now, due_at)
     else:
         given_up = f"given up after {claim.attempt} attempts: {answer.detail}"
-        outbox.record_failed(connection, claim, answer.outcome, given_up, now)
+        attempt_records.record_failed(connection, claim, answer.outcome, given_up, now)

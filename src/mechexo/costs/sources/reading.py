@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -284,11 +284,8 @@ def typed_rows(table: RawTable, feed: Feed, window: Window) -> tuple[pl.LazyFram
     Raises:
         As `Feed.read`.
     """
-    try:
-        with interrupts_told(), interrupts_kept():
-            return readable(table, feed.columns, feed.mapping, feed.naive_zone, window)
-    except (PolarsError, PanicException, OSError) as error:
-        raise unreadable(table.where, error, table.cure) from error
+    with _told_of(table):
+        return readable(table, feed.columns, feed.mapping, feed.naive_zone, window)
 
 
 def unreadable_rows(table: RawTable, feed: Feed, window: Window) -> pl.LazyFrame:
@@ -297,9 +294,16 @@ def unreadable_rows(table: RawTable, feed: Feed, window: Window) -> pl.LazyFrame
     Raises:
         As `Feed.read`.
     """
+    with _told_of(table):
+        return not_readable(table, feed.columns, feed.mapping, feed.naive_zone, window)
+
+
+@contextmanager
+def _told_of(table: RawTable) -> Iterator[None]:
+    """What cannot be read of a table is told of it by its name."""
     try:
         with interrupts_told(), interrupts_kept():
-            return not_readable(table, feed.columns, feed.mapping, feed.naive_zone, window)
+            yield
     except (PolarsError, PanicException, OSError) as error:
         raise unreadable(table.where, error, table.cure) from error
 
