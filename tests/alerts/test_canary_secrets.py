@@ -19,7 +19,7 @@ import pytest
 from conftest import MakeDesk
 from console.driving import press, screen_text, settled, until
 from mechexo.alerts import operations as alerts
-from mechexo.alerts import outbox, sender
+from mechexo.alerts import attempt_records, sender
 from mechexo.alerts.processes import Processes
 from mechexo.alerts.values import Observation
 from mechexo.clock import SystemClock, VirtualClock
@@ -238,7 +238,7 @@ def look_at_errors(
     later = replace(desk, clock=VirtualClock(desk.clock.now() + timedelta(days=1)))
     with monkeypatch.context() as patched:
         for name in ("record_retry", "record_failed", "record_sent"):
-            patched.setattr(outbox, name, broken)
+            patched.setattr(attempt_records, name, broken)
         with pytest.raises(RuntimeError) as caught:
             alerts.deliver_due(later, deadline_s=60.0)
     searched.add("a traceback", "".join(traceback.format_exception(caught.value)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 
 from conftest import ME, START
 from mechexo import watch
+from mechexo.alerts import alert_rows, damage_records, overrides
 from mechexo.alerts import operations as alerts
-from mechexo.alerts import overrides
+from mechexo.alerts.cells import Check
 from mechexo.alerts.values import Observation
 from mechexo.clock import VirtualClock
 from mechexo.desk import Desk
@@ -60,7 +61,7 @@ KEPT = {"id", "alert_id", "delivery_id", "made_at"}
 """What no row is known by without, and what only repeats something."""
 NUMBERS = {
     *("count", "level", "pages", "climbs", "reminded", "suppressed_by"),
-    *("page", "attempts", "number", "exact", "resend", "together"),
+    *("page", "attempts", "number", "exact", "resend", "together", "after_event"),
 }
 SAID = {
     **{"first": "critical", "hushed": "critical", "known": "critical"},
@@ -171,13 +172,9 @@ def owner(path: Path, table: str, number: int) -> int | None:
     return int(found)
 
 
-def is_wrong(table: str, column: str, value: object) -> bool:
-    """Whether the value surely is none that the column may have."""
-    from mechexo.alerts import alert_rows, damage_records
-
-    if (table, column, value) == ("alert", "state", None):
-        return False  # No index has it; `mechexo doctor` says that the file is not whole.
-    checks = {
+def checks_of(table: str) -> Mapping[str, Check]:
+    """What each cell of a table's rows must be."""
+    return {
         "alert": alert_rows.CHECKS,
         "alert_event": damage_records.EVENT,
         "delivery": damage_records.MESSAGE,
@@ -185,9 +182,23 @@ def is_wrong(table: str, column: str, value: object) -> bool:
         "silence": damage_records.SILENCE,
         "oncall_override": damage_records.OVERRIDE,
     }[table]
+
+
+def is_wrong(table: str, column: str, value: object) -> bool:
+    """Whether the value surely is none that the column may have."""
+    if (table, column, value) == ("alert", "state", None):
+        return False  # No index has it; `mechexo doctor` says that the file is not whole.
+    checks = checks_of(table)
     if isinstance(value, int) and column not in NUMBERS:
         return bool(checks[column](str(value)))  # SQLite makes a text of it.
     return bool(checks[column](value))
+
+
+def test_every_column_has_its_check(whole: Path) -> None:
+    with closing(sqlite3.connect(whole / "state" / "mechexo.sqlite")) as file:
+        for table in TABLES:
+            columns = {row[1] for row in file.execute(f"PRAGMA table_info({table})")}
+            assert columns - KEPT == set(checks_of(table)) - KEPT
 
 
 @settings(

@@ -63,6 +63,7 @@ ATTEMPT: _Checks = {
     "at": cells.moment,
     "outcome": cells.one_of(*_OUTCOMES),
     "detail": cells.text,
+    "after_event": cells.optional(cells.whole),
 }
 SILENCE: _Checks = {
     "matchers": cells.pairs,
