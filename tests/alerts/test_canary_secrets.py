@@ -18,8 +18,8 @@ import pytest
 
 from conftest import MakeDesk
 from console.driving import press, screen_text, settled, until
-from mechexo.alerts import operations as alerts
 from mechexo.alerts import attempt_records, sender
+from mechexo.alerts import operations as alerts
 from mechexo.alerts.processes import Processes
 from mechexo.alerts.values import Observation
 from mechexo.clock import SystemClock, VirtualClock
