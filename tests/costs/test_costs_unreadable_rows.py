@@ -67,6 +67,13 @@ def test_rows_without_a_time_a_symbol_or_a_number_are_counted_once(tmp_path: Pat
     assert answer.coverage.unreadable == {"quotes": 4}
 
 
+def test_rows_of_a_file_that_has_no_others_are_counted_too(tmp_path: Path) -> None:
+    desk = desk_of(tmp_path / "desk")
+    comma = 'ts,symbol,bid,ask\n2026-03-08T16:59:56Z,AAA,"100,00","100,02"\n'
+    (desk.root / "quotes" / "other.csv").write_text(comma)
+    assert both_ways(desk).coverage.unreadable == {"quotes": 4}
+
+
 def test_a_price_that_is_no_number_withdraws_nothing_and_an_empty_one_does(tmp_path: Path) -> None:
     for price, priced in (
         ('"100,00"', True), ("n/a", True), ("", False), ("null", False), ("NULL", False),

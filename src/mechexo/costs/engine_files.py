@@ -24,7 +24,7 @@ from mechexo.value_classes import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """One file, and from when until when its rows are."""
+    """One file, and from when until when its rows are, also those that cannot be read."""
 
     path: Path
     first: datetime | None
@@ -100,7 +100,7 @@ def by_window(feed: Feed, window: Window, workers: int = 1) -> DayFeed:
 
     def looked_at(path: Path) -> tuple[Extent, frozenset[str]]:
         own = replace(feed, source=one_file(path, setting))
-        ((row, has),) = _queried(own, window, _extent)
+        ((row, has),) = _queried(own, window, _extent, also_unreadable=True)
         return Extent(path, *row.row(0)), has
 
     with ThreadPoolExecutor(workers) as pool:
@@ -130,13 +130,17 @@ def scanned(
 
 
 def _queried(
-    feed: Feed, window: Window, query: Callable[[pl.LazyFrame], pl.LazyFrame]
+    feed: Feed,
+    window: Window,
+    query: Callable[[pl.LazyFrame], pl.LazyFrame],
+    *,
+    also_unreadable: bool = False,
 ) -> Iterator[tuple[pl.DataFrame, frozenset[str]]]:
     """The answers, each with the columns that its table has."""
     with closing(feed.source.batches(window, feed.mapping.get("ts", "ts"))) as batches:
         for batch in batches:
             for table in batch:
-                rows, present = typed_rows(table, feed, window)
+                rows, present = typed_rows(table, feed, window, also_unreadable=also_unreadable)
                 try:
                     with interrupts_told():
                         answer = query(rows).collect(engine="streaming")

@@ -26,6 +26,7 @@ from mechexo.costs.sources.columns import (
     check_mapping,
     naive_times,
     nothing,
+    typed,
 )
 from mechexo.costs.sources.corrections import EARLIER, Corrections, is_marked
 from mechexo.costs.sources.imported import IMPORTED, ImportedSource, fills_folder
@@ -278,14 +279,18 @@ def _ours(settings: CostSettings, setting: str, root: Path) -> Source | None:
     return stored_source(settings, setting, root)
 
 
-def typed_rows(table: RawTable, feed: Feed, window: Window) -> tuple[pl.LazyFrame, frozenset[str]]:
-    """A table's rows of a window under our names and types, and which of ours it has.
+def typed_rows(
+    table: RawTable, feed: Feed, window: Window, *, also_unreadable: bool = False
+) -> tuple[pl.LazyFrame, frozenset[str]]:
+    """A table's rows of a window under our names and types, and which of ours it has; with
+    `also_unreadable` those too in which a price is no number.
 
     Raises:
         As `Feed.read`.
     """
+    reading = typed if also_unreadable else readable
     with _told_of(table):
-        return readable(table, feed.columns, feed.mapping, feed.naive_zone, window)
+        return reading(table, feed.columns, feed.mapping, feed.naive_zone, window)
 
 
 def unreadable_rows(table: RawTable, feed: Feed, window: Window) -> pl.LazyFrame:
