@@ -247,6 +247,17 @@ MAPPING = {
 }  # fmt: skip
 
 
+@pytest.mark.parametrize("tag", ["account", "at", "tags"])
+def test_a_tag_is_what_the_file_says_whatever_it_is_called(tag: str) -> None:
+    activity = {
+        "activity_type": "FILL", "id": "1", "transaction_time": "2026-03-02T14:30:00Z",
+        "price": "100", "qty": "1", "side": "buy", "symbol": "AAA", tag: "ours",
+    }  # fmt: skip
+    _, _, found = understood(content(json.dumps([activity])), tags=(tag, "strategy"))
+    row = fill(found, "alpaca:1")
+    assert (row[tag], row["strategy"], row["ts"].hour) == ("ours", None, 14)
+
+
 def test_a_table_of_the_desks_own_is_read_by_its_mapping() -> None:
     name, parsed, found = understood(sample("own-layout.csv"), mapping=MAPPING, tags=("algo",))
     assert (name, parsed.rows) == ("mapped", 7)

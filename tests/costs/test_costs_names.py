@@ -24,7 +24,8 @@ START, END = datetime(2026, 3, 2, tzinfo=UTC), datetime(2026, 3, 3, tzinfo=UTC)
 
 def columns_of_pricing() -> Iterator[str]:
     """Whatever a column is called there: what `pl.col` names, and what frames are given."""
-    for path in sorted(Path(mechexo.costs.__file__).parent.glob("*.py")):
+    costs = Path(mechexo.costs.__file__).parent
+    for path in sorted([*costs.glob("*.py"), costs / "sources" / "corrections.py"]):
         if re.match(r"view|ingest|report|store|impact|incident|import|bootstrap", path.name):
             continue
         for call in ast.walk(ast.parse(path.read_text())):
@@ -59,16 +60,24 @@ def test_whatever_a_tag_is_called_it_is_refused_or_its_groups_are_right(
 
 
 def written(folder: Path, tag: str) -> None:
-    """Five fills with a tag, and their market."""
+    """Five fills with a tag, one more that is taken back, and their market."""
     rows = [
-        f"f{n},2026-03-02T14:30:0{n}Z,AAA,buy,10,100.01,0.1,{'x' if n < 3 else 'y'}"
-        for n in range(5)
+        f"f{n},2026-03-02T14:30:0{n}Z,AAA,buy,10,100.01,0.1,{said}"
+        for n, said in enumerate(("x,", "x,", "x,", "y,", "y,correct", "z,", "z,bust"))
     ]
-    head = f"fill_id,ts,symbol,side,quantity,price,commission,{tag}"
+    rows[-1] = rows[-1].replace("f6", "f5")
+    head = f"fill_id,ts,symbol,side,quantity,price,commission,{tag},correction"
     (folder / "fills.csv").write_text("\n".join([head, *rows, ""]))
     quotes = [f"2026-03-02T{hour}:29:59Z,AAA,99.99,100.01" for hour in (14, 15)]
     (folder / "quotes.csv").write_text("\n".join(["ts,symbol,bid,ask", *quotes, ""]))
     (folder / "trades.csv").write_text("ts,symbol,price,size\n2026-03-02T14:29:59Z,AAA,100,5\n")
+
+
+def test_a_tag_is_not_called_as_the_column_of_imports_that_says_what_a_fill_corrects(
+    make_desk: MakeDesk,
+) -> None:
+    with pytest.raises(ConfigError, match="'replaces' is"):
+        make_desk(f'{COSTS}tags = ["replaces"]\n')
 
 
 def test_a_refused_tag_is_told_what_to_write_instead(make_desk: MakeDesk) -> None:

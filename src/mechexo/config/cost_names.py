@@ -9,7 +9,7 @@ _OF_FILLS = frozenset(
     {
         *("fill_id", "ts", "symbol", "side", "quantity", "price", "multiplier", "currency", "fx"),
         *("commission", "fees", "taxes", "rebate", "commission_currency", "unrated_currency"),
-        *("arrival_price", "auction", "auction_price", "correction"),
+        *("arrival_price", "auction", "auction_price", "correction", "replaces"),
     }
 )
 _MADE = frozenset(

@@ -24,6 +24,8 @@ from mechexo.costs.sources.columns import FILL_COLUMNS, dtypes
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 REPLACES = "replaces"
 """The column with the id of the fill that a row corrects."""
+_OURS = frozenset({*FILL_COLUMNS.kinds, REPLACES})
+"""What is not among these is a tag of the desk's own."""
 
 Row = TypeVar("Row")
 Read = ImportedFill | TakenBack | NoFill
@@ -77,7 +79,9 @@ def frame_of(fills: Sequence[ImportedFill], tags: Sequence[str]) -> pl.DataFrame
 
 
 def _cell(fill: ImportedFill, name: str) -> object:
-    value = fill.at if name == "ts" else getattr(fill, name, fill.tags.get(name))
+    if name not in _OURS:
+        return fill.tags.get(name)
+    value = fill.at if name == "ts" else getattr(fill, name, None)
     return float(value) if isinstance(value, Decimal) else value
 
 

@@ -49,8 +49,8 @@ class Corrections:
     """Which fills are taken back or corrected, on whatever day that was said."""
 
     touched: pl.DataFrame
-    """fill_id (each once), taken_back, corrected, and corrected_at: when its last correction is;
-    null also when that has no readable time."""
+    """fill_id (each once), _taken_back, _corrected, and _corrected_at: when its last correction is;
+    null also when that has no readable time. A desk's own column has no such name."""
 
     @classmethod
     def of(cls, marked: pl.DataFrame) -> Corrections:
@@ -65,9 +65,9 @@ class Corrections:
             kinds.filter(pl.col("fill_id").is_not_null())
             .group_by("fill_id")
             .agg(
-                taken_back=(pl.col("correction") == BUST).any(),
-                corrected=is_correction.any(),
-                corrected_at=pl.col("ts").filter(is_correction).last(),
+                _taken_back=(pl.col("correction") == BUST).any(),
+                _corrected=is_correction.any(),
+                _corrected_at=pl.col("ts").filter(is_correction).last(),
             )
         )
 
@@ -97,11 +97,11 @@ class Corrections:
             .group_by("fill_id")
             .agg(pl.col("_place").max().alias("_last"))
         )
-        at = pl.col("corrected_at")
+        at = pl.col("_corrected_at")
         here = ((at >= start) & (at < end)).fill_null(timeless)
         is_last = (here & (pl.col("_place") == pl.col("_last"))).fill_null(False)
-        stands = is_last | ~pl.col("corrected").fill_null(False)
-        taken_back = pl.col("taken_back").fill_null(False)
+        stands = is_last | ~pl.col("_corrected").fill_null(False)
+        taken_back = pl.col("_taken_back").fill_null(False)
         is_bust = (pl.col("correction") == BUST).fill_null(False)
         return (
             marked.join(last, on="fill_id", how="left", maintain_order="left")
