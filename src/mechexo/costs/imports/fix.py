@@ -78,22 +78,27 @@ def read(content: Content, options: Options) -> Parsed:
     Raises:
         ConfigError: the extra `fix` is not installed.
     """
-    messages = list(_messages(content.data))
+    notes = [f"a fill without its currency (15) is taken to be in {options.currency}"]
+    messages = _noted(_messages(content.data), notes)
     return parsed(
         ((f"message no. {place}", each) for place, each in enumerate(messages, 1)),
         lambda message: _read(message, options.currency),
         options.tags,
-        _notes(messages, options),
+        notes,
     )
 
 
-def _notes(messages: Iterable[_Message], options: Options) -> list[str]:
-    notes = [f"a fill without its currency (15) is taken to be in {options.currency}"]
-    readable = (each for each in messages if not each.fault)
-    if any(text(each.get(12)) and each.get(13) == _PERCENT for each in readable):
+def _noted(messages: Iterable[_Message], notes: list[str]) -> Iterator[_Message]:
+    """The messages, one at a time: a log is long. What is to be said of them is among the notes
+    when the last one is read."""
+    in_percent = False
+    for each in messages:
+        if not (each.fault or in_percent):
+            in_percent = each.get(13) == _PERCENT and text(each.get(12)) is not None
+        yield each
+    if in_percent:
         # Some counterparties write 5 for 5 %; only a person can see that from the amounts.
         notes.append("commissions in percent (13=2) are read as FIX writes them: 12=0.05 is 5 %")
-    return notes
 
 
 def _messages(data: bytes) -> Iterator[_Message]:
