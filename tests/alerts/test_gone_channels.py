@@ -110,3 +110,24 @@ def test_the_page_of_an_open_alert_waits_where_nobody_else_is(
     alerts.deliver_due(desk)
     assert [each.state for each in of(desk, "page")] == ["due"]
     assert alerts.oldest_due_s(desk) == 120
+
+
+LEVEL = '[[escalation.default.levels]]\nafter = "{}"\ntell = ["{}"]\n'
+STAIR = "[escalation.default]\nrepeat = 0\n"
+
+
+@pytest.mark.parametrize("before", ["", LEVEL.format("30m", "mail")])
+def test_what_waits_for_a_channel_that_is_gone_climbs_the_ladder_that_came_with_the_next_one(
+    make_desk: MakeDesk, clock: VirtualClock, before: str
+) -> None:
+    mail = '[channels.mail]\nurl = "file://mail.jsonl"\n'
+    raised(make_desk(OLD + mail + STAIR + LEVEL.format("0s", "old") + before))
+    clock.advance(MINUTE / 4)
+    stair = STAIR + LEVEL.format("0s", "new") + LEVEL.format("5m", "mail")
+    desk = make_desk(NEW + mail + stair)
+    for _ in range(6):
+        alerts.observe(desk, [])
+        alerts.deliver_due(desk)
+        clock.advance(MINUTE)
+    sent = [(each.channel, each.level) for each in of(desk, "page") if each.state == "sent"]
+    assert sorted(sent) == [("mail", 2), ("new", 1)]

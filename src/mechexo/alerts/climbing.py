@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from mechexo.alerts.effects import Outcome, Page
-from mechexo.alerts.rungs import has_another_time, next_level, to_tell, with_told
+from mechexo.alerts.rungs import goes_on, has_another_time, next_level, to_tell, with_told
 from mechexo.alerts.values import SEVERITIES, Alert
 from mechexo.times import iso_z
 
@@ -261,8 +261,13 @@ def page_elsewhere(draft: Draft, alert: Alert, stranded: Stranded) -> None:
     more = [name for name in today if name not in stranded.reached]
     draft.page(Page(alert.id, alert.pages, alert.level, name, draft.now) for name in more)
     draft.cancel(alert, why, stranded.gone)
+    if more:
+        alert = replace(alert, climbed=with_told(alert, ladder, more))
+    if goes_on(alert, ladder):
+        # The look at all that is open, when the ladders have changed, may be this one.
+        alert = _waiting(alert, ladder, draft.now, level=alert.level)
+    draft.keep(alert)
     if not more:
         return draft.decide(alert, Outcome.ALREADY_PAGED, why)
-    draft.keep(replace(alert, climbed=with_told(alert, ladder, more)))
     draft.event(alert, Outcome.PAGED, f"{why}: {', '.join(more)} instead")
     return draft.decide(alert, Outcome.PAGED, why)
