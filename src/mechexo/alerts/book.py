@@ -22,7 +22,6 @@ from mechexo.alerts.configured import policy_of
 from mechexo.alerts.damage import key_beside
 from mechexo.alerts.effects import AlertsState, Effects, Recent
 from mechexo.alerts.maintenance import windows_at
-from mechexo.alerts.policy import covers
 from mechexo.alerts.records import Wanted
 from mechexo.alerts.rules import step
 
@@ -166,7 +165,7 @@ def _possible_causes(connection: sqlite3.Connection, policy: Policy) -> tuple[Al
     if not rules:
         return ()
     found = records.open_with_one_of(connection, [rule.cause for rule in rules])
-    return tuple(each for each in found if any(covers(rule.cause, each) for rule in rules))
+    return tuple(each for each in found if policy.may_suppress(each))
 
 
 def _hearing(

@@ -8,7 +8,7 @@ from mechexo.alerts.policy import covers, own_values
 from mechexo.alerts.values import SEVERITIES, Alert, AlertState
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from mechexo.alerts.effects import Hearing
     from mechexo.alerts.policy import Policy, Suppression
@@ -16,11 +16,12 @@ if TYPE_CHECKING:
 
 def cause_of(
     alert: Alert,
+    possible: Iterable[Alert],
     open_alerts: Mapping[int, Alert],
     policy: Policy,
     hearing: Mapping[int, Hearing],
 ) -> tuple[Alert, Suppression] | None:
-    """The open alert, of those by id, that keeps this one back, and by which rule.
+    """The open alert, of the `possible` causes, that keeps this one back, and by which rule.
 
     One that this alert itself suppresses, also by way of others, is no cause of it: in a circle
     each would hide the next, and nobody would be told of any. Nor is one of which nobody was told
@@ -31,7 +32,7 @@ def cause_of(
     rules = [rule for rule in policy.suppressions if covers(rule.hides, alert)]
     if not rules:
         return None
-    for other in open_alerts.values():
+    for other in possible:
         if other.key == alert.key or not other.is_open or _hidden_by(other, alert, open_alerts):
             continue
         told = _told(other, open_alerts, hearing)

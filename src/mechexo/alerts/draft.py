@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from datetime import datetime
 
@@ -35,6 +35,9 @@ class Draft:
         self.now = now
         self.open = dict(state.open)
         self._by_id = {alert.id: alert for alert in (*state.causes, *state.open.values())}
+        self._possible_causes = {
+            alert.id: alert for alert in self._by_id.values() if self.policy.may_suppress(alert)
+        }
         self._next_id = state.next_id
         self._recent = dict(state.recent)
         self.hearing = dict(state.hearing)
@@ -75,6 +78,11 @@ class Draft:
         """The open alerts that are known here, as they are now."""
         return self._by_id
 
+    @property
+    def possible_causes(self) -> Collection[Alert]:
+        """Those of them that may cause others: few, where thousands come at once."""
+        return self._possible_causes.values()
+
     def new_id(self) -> int:
         """The id of an alert that opens."""
         self._next_id += 1
@@ -86,6 +94,10 @@ class Draft:
             self.open[alert.key] = alert
             self._changed[alert.id] = alert
             self._by_id[alert.id] = alert
+            if self.policy.may_suppress(alert):
+                self._possible_causes[alert.id] = alert
+            else:
+                self._possible_causes.pop(alert.id, None)
 
     def recent(self, key: str) -> Recent:
         """What is known of the alerts of this key that were open before."""
@@ -99,6 +111,7 @@ class Draft:
         self.open.pop(alert.key, None)
         self._changed[alert.id] = alert
         self._by_id.pop(alert.id, None)
+        self._possible_causes.pop(alert.id, None)
 
     def fires_again(self, alert: Alert, said: str) -> Alert:
         """The alert without its acknowledgement: somebody has to hear of it. A silence that covered

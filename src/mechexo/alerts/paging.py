@@ -91,7 +91,7 @@ def consider(draft: Draft, alert: Alert) -> None:
 
 
 def _cause(draft: Draft, alert: Alert) -> tuple[Alert, Suppression] | None:
-    return cause_of(alert, draft.alerts_by_id, draft.policy, draft.hearing)
+    return cause_of(alert, draft.possible_causes, draft.alerts_by_id, draft.policy, draft.hearing)
 
 
 def _worth(draft: Draft, alert: Alert) -> str:

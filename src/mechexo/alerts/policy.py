@@ -166,6 +166,10 @@ class Policy:
             for severity in channel.severities
         )
 
+    def may_suppress(self, alert: Alert) -> bool:
+        """Whether a rule takes the alert for the cause of others."""
+        return any(covers(rule.cause, alert) for rule in self.suppressions)
+
     @property
     def longest(self) -> timedelta:
         """No escalation deadline lies further ahead than this, unless the clock was set back."""

@@ -15,7 +15,7 @@ from mechexo.alerts.climbing import rank
 from mechexo.alerts.draft import Draft
 from mechexo.alerts.effects import AlertsState, Cancellation, Closing, Effects
 from mechexo.alerts.paging import consider, needs_look
-from mechexo.alerts.policy import Policy, covers, matching
+from mechexo.alerts.policy import Policy, matching
 from mechexo.alerts.values import (
     Alert,
     AlertEvent,
@@ -72,14 +72,9 @@ def _came_late(draft: Draft, observation: Observation) -> bool:
 
 def _causes_first(draft: Draft, keys: list[str]) -> list[str]:
     """What may cause others is looked at before them, or they would page though it is known."""
-    causes = [rule.cause for rule in draft.policy.suppressions]
-    if not causes:
+    if not draft.policy.suppressions:
         return keys
-
-    def causes_none(key: str) -> bool:
-        return not any(covers(matchers, draft.open[key]) for matchers in causes)
-
-    return sorted(keys, key=causes_none)
+    return sorted(keys, key=lambda key: not draft.policy.may_suppress(draft.open[key]))
 
 
 def acknowledge(
