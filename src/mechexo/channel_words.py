@@ -46,9 +46,21 @@ def as_probe(
     )
 
 
-def of_tokens(tokens: Iterable[Token], now: datetime) -> Iterator[ProbeState]:
+def of_tokens(
+    tokens: Iterable[Token], unreadable: Iterable[int], now: datetime
+) -> Iterator[ProbeState]:
     """The tokens that end, as the card shows them: by them alerts come in. Those that only read
-    bring nothing."""
+    bring nothing; of one that cannot be read nobody knows."""
+    for number in unreadable:
+        yield ProbeState(
+            name=f"token {number}",
+            kind=TOKEN_KIND,
+            card=CARD,
+            severity="medium",
+            status=Status.UNKNOWN,
+            detail="it cannot be read, and what is sent with it is lost; see: mechexo doctor",
+            observed_at=now,
+        )
     for token in tokens:
         if set(token.scopes) & {Scope.ALERTS, Scope.PING}:
             yield ProbeState(

@@ -14,6 +14,7 @@ from mechexo.doctor import token_checks
 from mechexo.health.values import Status
 from mechexo.security import operations as security
 from mechexo.security.values import Token
+from mechexo.watch import tick
 
 pytestmark = pytest.mark.slow
 
@@ -84,3 +85,30 @@ def test_one_that_only_reads_brings_no_alerts_and_is_not_on_their_card(desk: Des
     made(desk, "board", "read", days=3)
     assert [found.status for found in token_checks.tokens(desk)] == [Status.WARNING]
     assert on_card(desk) == []
+
+
+DAMAGE = [
+    ("expires_at", "'2026-02-99'"),
+    ("expires_at", "'2026-03-01'"),
+    ("created_at", "''"),
+    ("last_used_at", "CAST(x'ff' AS TEXT)"),
+    ("scopes", "'alerts more'"),
+]
+
+
+@pytest.mark.parametrize(("column", "value"), DAMAGE)
+def test_one_that_cannot_be_read_stops_no_status_and_hides_no_other(
+    desk: Desk, column: str, value: str
+) -> None:
+    made(desk, "hurt", days=3)
+    made(desk, "whole", days=3)
+    with desk.state.write() as transaction:
+        transaction.execute(f"UPDATE api_token SET {column} = {value} WHERE name = 'hurt'")
+    assert [(name, status) for name, status, _ in on_card(desk)] == [
+        ("token 1", Status.UNKNOWN), ("token whole", Status.WARNING),
+    ]  # fmt: skip
+    hurt, whole = token_checks.tokens(desk)
+    assert hurt.is_bad
+    assert hurt.detail == "the token with the number 1 cannot be read, and opens nothing any more"
+    assert whole.detail == "the token whole (alerts) expires in 3d"
+    assert "record" not in [stage.name for stage in tick(desk).stages if not stage.ok]

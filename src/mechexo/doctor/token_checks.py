@@ -13,8 +13,11 @@ if TYPE_CHECKING:
 
 
 def tokens(desk: Desk) -> Iterator[Finding]:
-    """The tokens in use that end soon, or have ended."""
+    """The tokens in use that end soon, have ended, or cannot be read."""
     now = desk.clock.now()
+    for number in ending.unreadable(desk):
+        said = f"the token with the number {number} cannot be read, and opens nothing any more"
+        yield wrong("tokens", said, "mechexo access token create, and give that to the sender")
     for token in ending.ending(desk):
         has_ended = token.expires_at is not None and token.expires_at <= now
         judged = wrong if has_ended else doubtful

@@ -25,8 +25,14 @@ def ending(desk: Desk) -> tuple[Token, ...]:
     """The tokens that end within `SOON` or have ended, and were in use up to now, or to their end;
     oldest first. One that is revoked is not among them: somebody decided that."""
     now = desk.clock.now()
-    found = records.ending_by(desk.state, now + SOON)
+    found, _ = records.standing(desk.state)
     return tuple(token for token in found if is_ending(token, now))
+
+
+def unreadable(desk: Desk) -> tuple[int, ...]:
+    """The tokens, by id, that are not surely revoked and whose row cannot be read: nobody who sends
+    with one of them is let in."""
+    return records.standing(desk.state)[1]
 
 
 def is_ending(token: Token, now: datetime) -> bool:

@@ -53,13 +53,35 @@ def every(state: State) -> tuple[Token, ...]:
     return tuple(map(_token, state.rows("SELECT * FROM api_token ORDER BY id")))
 
 
-def ending_by(state: State, moment: datetime) -> tuple[Token, ...]:
-    """The tokens that have been used, are not revoked, and end by a moment, oldest first."""
-    sql = (
-        "SELECT * FROM api_token WHERE revoked_at IS NULL AND last_used_at IS NOT NULL"
-        " AND expires_at <= ? ORDER BY id"
-    )
-    return tuple(map(_token, state.rows(sql, (iso_z(moment),))))
+def standing(state: State) -> tuple[tuple[Token, ...], tuple[int, ...]]:
+    """The tokens that are not revoked, oldest first; and the ids of those whose row cannot be read:
+    a file that a disk has damaged may have anything in any cell."""
+    texts = ", ".join(f"CAST({name} AS BLOB) AS {name}" for name in _CELLS if name != "id")
+    found, unreadable = [], []
+    sql = f"SELECT id, {texts} FROM api_token WHERE revoked_at IS NULL ORDER BY id"  # noqa: S608
+    for row in state.rows(sql):
+        try:
+            found.append(_whole_token(row))
+        except (ValueError, AttributeError):
+            unreadable.append(row["id"])
+    return tuple(found), tuple(unreadable)
+
+
+def _whole_token(row: Row) -> Token:
+    """The token of a row that has its texts as bytes.
+
+    Raises:
+        ValueError: one of them is not what stands there.
+        AttributeError: one that every token has is missing.
+    """
+    optional = ("expires_at", "last_used_at", "revoked_at", "revoked_by")
+    texts = {name: row[name].decode() for name in _CELLS[1:5]}
+    texts |= {name: None if row[name] is None else row[name].decode() for name in optional}
+    token = _token_of(row["id"], *texts.values())
+    moments = (token.created_at, token.expires_at, token.last_used_at)
+    if any(each is not None and each.tzinfo is None for each in moments):
+        raise ValueError("a moment without its zone")
+    return token
 
 
 def revoke(transaction: Transaction, token_id: int, at: datetime, by: str) -> None:
