@@ -160,6 +160,17 @@ def test_the_store_has_said_at_ingest_what_it_left_out(tmp_path: Path) -> None:
     )
 
 
+def test_a_symbol_that_is_empty_is_none_at_ingest_too(tmp_path: Path) -> None:
+    market = "ts,symbol,bid,ask\n" + "".join(
+        f"2026-03-08T16:59:5{second}Z,{symbol},99.99,100.01\n"
+        for second, symbol in enumerate(("AAA", '""', ""))
+    )
+    desk = desk_of(tmp_path / "desk", market)
+    assert both_ways(desk).coverage.unreadable == {"quotes": 2}
+    answer = ingest(desk)
+    assert (answer.unreadable, answer.rows) == (2, 1)
+
+
 def test_of_the_store_nothing_is_counted_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -86,11 +86,11 @@ class Reader:
 
     def rows(self, table: RawTable, window: Window) -> pl.LazyFrame:
         """A table's rows of the window, in its order, with `day`; null in those without a readable
-        time. A column that the table lacks is null. So is the symbol of a row in which something
-        else stands for a price: it withdraws no quote."""
+        time. A column that the table lacks is null. So is a symbol that is empty, and that of a row
+        in which something else stands for a price: it withdraws no quote."""
         with _read(table), interrupts_kept():
             frame, _ = marked(table, QUOTE_COLUMNS, self.mapping, self.naive_zone, window)
-        named = pl.when(~pl.col(NO_NUMBER)).then("symbol").alias("symbol")
+        named = pl.when(~pl.col(NO_NUMBER), pl.col("symbol") != "").then("symbol").alias("symbol")
         return frame.with_columns(named, day=market_day(self.zone)).drop(NO_NUMBER)
 
     def survey(
