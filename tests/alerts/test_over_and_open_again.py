@@ -81,3 +81,33 @@ def test_an_end_that_was_told_at_once_is_told_though_it_opens_again_before_it_we
     alerts.deliver_due(desk)
     said = [message.title.partition(":")[0] for message in alerts.mailbox(desk)]
     assert sorted(said) == ["CRITICAL", "HIGH", "OVER, was high"]
+
+
+def test_an_end_is_told_when_what_opened_again_was_told_to_nobody_and_is_over(
+    make_desk: MakeDesk, clock: VirtualClock
+) -> None:
+    desk = make_desk(BOX)
+    high_is_over_at_half_past_ten(desk, clock)
+    said_until(desk, clock, "03T05:50")
+    hour = timedelta(hours=1)
+    alerts.silence(desk, matchers={"name": "feed"}, duration=3 * hour, reason="move")
+    feed(desk, "critical")
+    assert said_until(desk, clock, "03T06:00") == ["HIGH"]
+    said_until(desk, clock, "03T06:05")
+    assert alerts.oldest_due_s(desk) is None
+    feed(desk, "critical", firing=False)
+    assert said_until(desk, clock, "03T06:20") == ["HIGH", "OVER, was high"]
+
+
+def test_an_end_is_not_told_when_what_opened_again_is_told_after_all(
+    make_desk: MakeDesk, clock: VirtualClock
+) -> None:
+    desk = make_desk(BOX)
+    high_is_over_at_half_past_ten(desk, clock)
+    said_until(desk, clock, "03T05:50")
+    alerts.silence(desk, matchers={"name": "feed"}, duration=timedelta(hours=1), reason="move")
+    feed(desk, "critical")
+    said_until(desk, clock, "03T06:00")
+    assert said_until(desk, clock, "03T06:50") == ["HIGH", "CRITICAL"]
+    feed(desk, "critical", firing=False)
+    assert said_until(desk, clock, "03T08:00") == ["HIGH", "CRITICAL", "OVER, was critical"]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Collection, Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from mechexo.alerts import attempt_records, cells, records, timeline_records
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from mechexo.alerts.bundling import Limit, Spoken, Wait
     from mechexo.alerts.effects import Cancellation, Closing, Page
     from mechexo.alerts.values import Alert
+
+WAITS_FOR_THE_NEXT = timedelta(minutes=15)
+"""How long an end is not told while the same is open again and nobody knows of that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,13 +198,16 @@ def claim(
     )
     # In a storm thousands wait, again and again: whole alerts only of what goes out, or may not.
     doubtful = {row["alert_id"] for row in rows if not row["plain"]}
+    doubtful |= {row["again"] for row in rows if row["again"] is not None}
     alerts = records.alerts_by_id(connection, doubtful) if doubtful else {}
     waiting: dict[int, sqlite3.Row] = {}
     for row in rows:
         if row["state"] == "sending":
             _give_back(connection, row, now)
         alert = None if row["plain"] else alerts[row["alert_id"]]
-        if row["again"] is not None:
+        if row["again"] is not None and not alerts[row["again"]].pages:
+            _let_wait(connection, row, now + WAITS_FOR_THE_NEXT)
+        elif row["again"] is not None:
             reason = f"open again as alert {row['again']}"
             _cancel_one(connection, row, channel, reason, now)
         elif alert is not None and (
@@ -239,6 +245,15 @@ def _cancel_one(
     attempt_records.finish(connection, row["id"], "cancelled", reason, now)
     event = AlertEvent(now, "cancelled", f"{channel}, {row['kind']}: {reason}")
     timeline_records.append_events(connection, [(row["alert_id"], event)])
+
+
+def _let_wait(connection: sqlite3.Connection, row: sqlite3.Row, until: datetime) -> None:
+    """What is open again has been told to nobody, and may never be: its end would say nothing to
+    who waits for this one."""
+    connection.execute(
+        "UPDATE delivery SET first_due_at = :until, due_at = :until WHERE id = :id",
+        {"until": iso_z(until), "id": row["id"]},
+    )
 
 
 def _give_back(connection: sqlite3.Connection, row: sqlite3.Row, now: datetime) -> None:
