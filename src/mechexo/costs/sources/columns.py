@@ -179,9 +179,8 @@ def typed(
     """The table's rows of the window under our names and types, and which of ours it has.
 
     Columns that the table lacks are null; values that cannot be read are null, and so is optional
-    text that is empty or blank. The window is
-    applied to the table's own time and symbol first, so that files and row groups outside it are
-    not read.
+    text that is empty or blank. The window is applied to the table's own time and symbol first, so
+    that files and row groups outside it are not read.
     A row with several times is in the window when any moment between them is; one without a
     readable time is always in.
 

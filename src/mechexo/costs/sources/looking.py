@@ -12,7 +12,7 @@ from polars.exceptions import PanicException, PolarsError
 
 from mechexo.config.costs import CostSettings
 from mechexo.config.secrets import redact
-from mechexo.costs.interrupts import interrupts_kept, interrupts_told
+from mechexo.costs.interrupts import interrupts_told
 from mechexo.costs.sources.columns import (
     BAR_COLUMNS,
     FILL_COLUMNS,
@@ -23,11 +23,10 @@ from mechexo.costs.sources.columns import (
     TRADE_COLUMNS,
     Columns,
     naive_times,
-    typed,
 )
 from mechexo.costs.sources.kinds import BUILT_IN, added_kinds
 from mechexo.costs.sources.protocol import ALWAYS, Measured, RawTable, Window
-from mechexo.costs.sources.reading import Feed, countable, feed
+from mechexo.costs.sources.reading import Feed, countable, feed, typed_rows
 from mechexo.costs.sources.telling import unreadable
 from mechexo.errors import MechexoError
 from mechexo.value_classes import dataclass
@@ -98,7 +97,7 @@ def fault_of(setting: str, settings: CostSettings, root: Path) -> str:
         time_column = its.mapping.get("ts", "ts") if wanted.times == ("ts",) else None
         with closing(its.source.batches(_NEVER, time_column)) as batches:
             for table in next(batches, ()):
-                _typed(table, its)
+                typed_rows(table, its, ALWAYS, also_unreadable=True)
                 break
     except MechexoError as error:
         return str(error)
@@ -172,16 +171,8 @@ def _measured(its: Feed) -> _Found:
     return found
 
 
-def _typed(table: RawTable, its: Feed) -> tuple[pl.LazyFrame, frozenset[str]]:
-    try:
-        with interrupts_told(), interrupts_kept():
-            return typed(table, its.columns, its.mapping, its.naive_zone, ALWAYS)
-    except (PolarsError, PanicException, OSError) as error:
-        raise unreadable(table.where, error, table.cure) from error
-
-
 def _add(found: _Found, table: RawTable, its: Feed) -> None:
-    rows, present = _typed(table, its)
+    rows, present = typed_rows(table, its, ALWAYS, also_unreadable=True)
     try:
         with interrupts_told():
             times = [name for name in its.columns.times if name in present]
