@@ -23,7 +23,7 @@ from costs.engine_desks import (
     whole_and_by_days,
 )
 from costs.store_rows import MIDNIGHT, QUOTES, Row, numbered, on_store, put, quotes
-from mechexo.costs import engine_fills
+from mechexo.costs import day_pricing, engine_fills
 from mechexo.costs.day_report import report_by_days
 from mechexo.costs.engine import LocalEngine
 from mechexo.costs.ingest import ingest
@@ -123,6 +123,24 @@ def test_neither_workers_nor_memory_change_the_answer(
     desk = desk_with(tmp_path / "desk", fills(rows), market)
     whole, by_days = whole_and_by_days(desk, engine=LocalEngine(workers, 0))
     hold_alike(whole, by_days)
+
+
+@some
+@given(FILLS, QUOTES.map(numbered), st.integers(1, 7), st.sampled_from([BY, BY[:3]]))
+def test_fills_that_are_priced_a_few_at_a_time_add_up_to_the_same(
+    tmp_path: Path,
+    rows: list[tuple[object, ...]],
+    market: list[Row],
+    at_once: int,
+    by: tuple[str, ...],
+) -> None:
+    desk = desk_with(tmp_path / "desk", fills(rows), market[::2], 'trades = "trades.parquet"\n')
+    lower = quotes(market[1::2]).select("ts", "symbol", price="bid")
+    lower.write_parquet(desk.root / "trades.parquet")
+    whole = report(desk, start=START, end=END, by=by)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(day_pricing, "ROWS_AT_ONCE", at_once)
+        hold_alike(whole, report_by_days(desk, start=START, end=END, by=by))
 
 
 @some

@@ -29,17 +29,19 @@ from mechexo.costs.kernel import price_fills
 from mechexo.costs.market_days import add_adv
 from mechexo.costs.markouts import add_markouts
 from mechexo.costs.matching import numbered, sorted_by
-from mechexo.costs.merging import Partial, Question, partial_of
+from mechexo.costs.merging import Partial, Question, partial_of_pieces, piece_of
 from mechexo.costs.plain_fills import NotPlainError, PlainFills, plain_fills
 from mechexo.costs.plain_ledger import PlainLedger
 from mechexo.costs.plain_sums import OTHER_WAYS, PlainSums, plain_sums
-from mechexo.costs.quotes import Quotes
+from mechexo.costs.quotes import Quotes, of_symbols
 from mechexo.costs.rules import QuoteRule
 from mechexo.costs.sources.protocol import Window
 from mechexo.costs.values import Coverage
 from mechexo.errors import MechexoError
 from mechexo.value_classes import dataclass
 
+ROWS_AT_ONCE = 100_000
+"""So many fills at a time are priced in the general way."""
 _ROW = "place among the day's fills"
 _NONE_OUTSIDE = pl.DataFrame(
     schema={
@@ -201,20 +203,28 @@ class DayPricing:
         quotes: Quotes,
         known: Mapping[str, pl.DataFrame | None],
     ) -> _Others:
-        """What fills add up to in the general way."""
-        try:
-            priced = self._price(self._narrow(fills, quotes.symbols), quotes, known)
-        except MechexoError:
-            self._price(fills, quotes, known)  # says which fill it is
-            raise
-        partial, ledger = partial_of(priced, self.question)
-        residual = priced["residual_bps"].max()
+        """What fills add up to in the general way, some at a time: it takes room for all that is
+        said of a fill."""
+        rows = self._narrow(fills, quotes.symbols)
+        pieces, insides, outsides, residuals = [], [], [], []
+        for start in range(0, max(len(rows), 1), ROWS_AT_ONCE):
+            some = rows.slice(start, ROWS_AT_ONCE)
+            try:
+                priced = self._price(some, of_symbols(quotes, some["sid"]), known)
+            except MechexoError:
+                self._price(fills, quotes, known)  # says which fill it is
+                raise
+            pieces.append(piece_of(priced, self.question))
+            insides.append(priced.select(pl.col(_ROW).filter(pl.col("reason").is_null()))[_ROW])
+            outsides.append(_outside(priced))
+            residuals.append(priced["residual_bps"].max())
+        partial, ledger = partial_of_pieces(pieces, self.question)
         return _Others(
             partial,
             ledger,
-            residual if isinstance(residual, float) else None,
-            _outside(priced, fills),
-            _unrated(priced, fills),
+            max((each for each in residuals if isinstance(each, float)), default=None),
+            _with_ids(pl.concat(outsides), fills),
+            _unrated(pl.concat(insides), fills),
         )
 
     def _under(
@@ -284,18 +294,22 @@ def _parted(
     return (plain, fills[plain.others]) if len(plain) else (None, fills)
 
 
-def _outside(priced: pl.DataFrame, fills: pl.DataFrame) -> pl.DataFrame:
-    """The fills outside the figures, in the order of time, each with its id."""
+def _outside(priced: pl.DataFrame) -> pl.DataFrame:
+    """The fills outside the figures."""
     rows = priced.select(_ROW, "ts", "symbol", "reason", "suspect")
-    outside = rows.filter(pl.col("reason").is_not_null()).sort(_ROW)
-    ids = fills["fill_id"].gather(outside[_ROW])
-    return outside.with_columns(ids, pl.col("symbol").cast(pl.String))
+    return rows.filter(pl.col("reason").is_not_null())
 
 
-def _unrated(priced: pl.DataFrame, fills: pl.DataFrame) -> pl.DataFrame:
-    """The fills in the figures whose commission is in a currency without a rate, in the order of
-    time."""
-    inside = priced.select(pl.col(_ROW).filter(pl.col("reason").is_null()))[_ROW]
+def _with_ids(outside: pl.DataFrame, fills: pl.DataFrame) -> pl.DataFrame:
+    """Fills outside the figures in the order of time, each with its id."""
+    ordered = outside.sort(_ROW)
+    ids = fills["fill_id"].gather(ordered[_ROW])
+    return ordered.with_columns(ids, pl.col("symbol").cast(pl.String))
+
+
+def _unrated(inside: pl.Series, fills: pl.DataFrame) -> pl.DataFrame:
+    """The fills whose commission is in a currency without a rate, in the order of time, of those at
+    these places, which are in the figures."""
     rows = fills.select("fill_id", "ts", "symbol", "unrated_currency").with_row_index(_ROW)
     return unrated_among(rows, pl.col(_ROW).is_in(inside.implode()))
 

@@ -23,9 +23,9 @@ from mechexo.costs.sources.reading import Feed, corrections_of, standing_fills
 from mechexo.costs.store import day_bounds, market_day
 from mechexo.value_classes import dataclass
 
-BYTES_A_FILL = 400
-"""What a fill takes in memory while its day is priced, at most."""
-BYTES_A_HORIZON = 60
+BYTES_A_FILL = 240
+"""What a fill takes in memory while its day is priced, at most, which goes some fills at a time."""
+BYTES_A_HORIZON = 25
 """And for each horizon of markouts beside."""
 _BYTES_READ = 300
 """What a fill takes that waits for its day."""

@@ -157,6 +157,25 @@ def partial_of(priced: pl.DataFrame, question: Question) -> tuple[Partial, pl.Da
     Raises:
         UsageError: a dimension is unknown.
     """
+    return partial_of_pieces([piece_of(priced, question)], question)
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Some of the fills that one partial is made of."""
+
+    cells: pl.DataFrame
+    """What they add up to by all dimensions and `class`."""
+    ledger: pl.DataFrame
+    """As of `partial_of`, with the finest bucket of each."""
+
+
+def piece_of(priced: pl.DataFrame, question: Question) -> Piece:
+    """Some fills added up by all dimensions: a fill is a few numbers from here on.
+
+    Raises:
+        UsageError: a dimension is unknown.
+    """
     own, of_slippage = _own_value(priced)
     keyed = keys_of_fills(priced, question.dimensions, question.rules)
     rows = priced.select(
@@ -169,10 +188,18 @@ def partial_of(priced: pl.DataFrame, question: Question) -> tuple[Partial, pl.Da
         *later_columns(question.horizons),
     )
     keys = keys_of(question.dimensions)
-    cells = _grouped(rows, [*keys, "class"], _sums(question.horizons))
-    fine = rows.select(
-        *(*keys, "total_bps", OF_SLIPPAGE, "notional"), bucket=bucket(pl.col("total_bps"), FINE)
+    return Piece(
+        _grouped(rows, [*keys, "class"], _sums(question.horizons)),
+        rows.select(
+            *(*keys, "total_bps", OF_SLIPPAGE, "notional"), bucket=bucket(pl.col("total_bps"), FINE)
+        ),
     )
+
+
+def partial_of_pieces(pieces: Sequence[Piece], question: Question) -> tuple[Partial, pl.DataFrame]:
+    """As `partial_of`, of the fills of all pieces, at least one."""
+    cells = pl.concat([each.cells for each in pieces])
+    fine = pl.concat([each.ledger for each in pieces])
     buckets: dict[By, pl.DataFrame] = {}
     for by in sorted(question.counted, key=lambda by: -len(_fixed(fine, keys_of(by))[1])):
         per_octave = question.fineness(by)

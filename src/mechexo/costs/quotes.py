@@ -157,6 +157,17 @@ def _none_is_wide(known: Soundness | None, rule: QuoteRule) -> bool:
     return known is not None and known.widest is not None and known.widest <= rule.wide_factor
 
 
+def of_symbols(quotes: Quotes, numbers: pl.Series) -> Quotes:
+    """The quotes from the lowest of these symbols, by their numbers, to the highest: to fills of
+    theirs the same as all quotes."""
+    if numbers.is_empty():
+        return quotes
+    known = quotes.frame["sid"].set_sorted()
+    start = known.search_sorted(numbers.min(), "left")
+    end = known.search_sorted(numbers.max(), "right")
+    return replace(quotes, frame=quotes.frame.slice(start, end - start))
+
+
 def in_order(rows: pl.DataFrame) -> pl.DataFrame:
     """Rows with sid, ts and perhaps seq ordered by those, nulls first, otherwise as they came."""
     given = rows["seq"] if "seq" in rows.columns else pl.Series([None]).head(0)
