@@ -71,6 +71,16 @@ def test_one_that_was_away_for_ten_minutes_flaps_no_more(shift: Shift) -> None:
     assert paged(shift) == [1, 2, 3, 7]
 
 
+@pytest.mark.parametrize(("back", "further"), [(5, []), (60, [7, 8, 9]), (-60, [7, 8, 9])])
+def test_what_opened_before_the_clock_was_set_is_not_taken_for_the_last_one(
+    shift: Shift, back: int, further: list[int]
+) -> None:
+    flaps(shift, 6, 2 * MINUTE)
+    shift.clock.advance(-back * MINUTE)
+    flaps(shift, 8, 2 * MINUTE)
+    assert paged(shift) == [1, 2, 3, *further]
+
+
 def test_one_that_flaps_and_opens_worse_than_what_was_told_pages_once(shift: Shift) -> None:
     flaps(shift, 4, 2 * MINUTE)
     for _ in range(3):

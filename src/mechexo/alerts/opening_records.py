@@ -38,10 +38,16 @@ def _flapping(
         connection,
         "SELECT key, started_at, resolved_at, flaps, "  # noqa: S608
         f"(SELECT json_group_array(DISTINCT shown) FROM delivery WHERE {_TOLD}) AS shown "
-        "FROM alert WHERE flaps IS NOT NULL AND id IN (SELECT (SELECT id FROM alert "
-        "WHERE key = each.value ORDER BY started_at DESC, id DESC LIMIT 1) "
-        "FROM json_each(?) AS each)",
-        (json.dumps(list(keys)),),
+        "FROM alert WHERE flaps IS NOT NULL AND id IN (SELECT (SELECT MAX(id) FROM alert "
+        "WHERE key = each.value AND started_at BETWEEN :first AND :last) "
+        "FROM json_each(:keys) AS each)",
+        {
+            "keys": json.dumps(list(keys)),
+            # What began at another time has stood still since. The last one is not the latest
+            # where the clock was set back.
+            "first": iso_z(now - 2 * window),
+            "last": iso_z(now + window),
+        },
     )
     found = {}
     for row in rows:
