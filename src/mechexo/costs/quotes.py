@@ -160,11 +160,11 @@ def _none_is_wide(known: Soundness | None, rule: QuoteRule) -> bool:
 def of_symbols(quotes: Quotes, numbers: pl.Series) -> Quotes:
     """The quotes from the lowest of these symbols, by their numbers, to the highest: to fills of
     theirs the same as all quotes."""
-    if numbers.is_empty():
+    first, last = numbers.min(), numbers.max()
+    if not isinstance(first, int) or not isinstance(last, int):
         return quotes
     known = quotes.frame["sid"].set_sorted()
-    start = known.search_sorted(numbers.min(), "left")
-    end = known.search_sorted(numbers.max(), "right")
+    start, end = known.search_sorted(first, "left"), known.search_sorted(last, "right")
     return replace(quotes, frame=quotes.frame.slice(start, end - start))
 
 
