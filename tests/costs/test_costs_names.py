@@ -13,6 +13,7 @@ import pytest
 import mechexo.costs
 from mechexo.costs.day_report import report_by_days
 from mechexo.costs.operations import report
+from mechexo.costs.results import compute, exceptions_of
 from mechexo.desk import Desk
 from mechexo.errors import ConfigError
 
@@ -78,6 +79,13 @@ def test_a_tag_is_not_called_as_the_column_of_imports_that_says_what_a_fill_corr
 ) -> None:
     with pytest.raises(ConfigError, match="'replaces' is"):
         make_desk(f'{COSTS}tags = ["replaces"]\n')
+
+
+def test_exceptions_are_listed_also_of_fills_with_a_tag_called_rank(make_desk: MakeDesk) -> None:
+    desk = make_desk(f'{COSTS}tags = ["rank"]\n')
+    written(desk.root, "rank")
+    found = exceptions_of(desk, compute(desk, start=START, end=END))
+    assert "number 1 of 5 fills" in {each.reason[:19] for each in found.exceptions}
 
 
 def test_a_refused_tag_is_told_what_to_write_instead(make_desk: MakeDesk) -> None:

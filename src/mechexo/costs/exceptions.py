@@ -187,12 +187,12 @@ def _worst(
     most = min(rule.worst, max(1, int(rule.worst_share * len(known))))
     found = (
         known.sort(by, "fill_id", descending=[True, False], maintain_order=True)
-        .with_row_index("rank", offset=1)
+        .with_row_index("_rank", offset=1)
         .filter(pl.col(by) > 0)
         .head(most)
         .with_columns(score=pl.col(by))
     )
-    return found, lambda row: f"number {row['rank']} of {len(known)} fills in {unit}"
+    return found, lambda row: f"number {row['_rank']} of {len(known)} fills in {unit}"
 
 
 def _large(fills: pl.DataFrame, source: str, rule: ExceptionRule) -> tuple[pl.DataFrame, Reason]:
