@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mechexo.alerts.policy import covers, own_values
+from mechexo.alerts.policy import covers, value_of
 from mechexo.alerts.values import SEVERITIES, Alert, AlertState
 
 if TYPE_CHECKING:
@@ -33,12 +33,13 @@ def cause_of(
     if not rules:
         return None
     for other in possible:
+        # Nearly always this is the answer, where each of a thousand hides its own few.
+        if (rule := _rule(rules, other, alert)) is None:
+            continue
         if other.key == alert.key or not other.is_open or _hidden_by(other, alert, open_alerts):
             continue
         told = _told(other, open_alerts, hearing)
-        if told is None or not (_as_bad(told, alert) or _speaks_for(told, alert, policy)):
-            continue
-        if (rule := _rule(rules, other, alert)) is not None:
+        if told is not None and (_as_bad(told, alert) or _speaks_for(told, alert, policy)):
             return other, rule
     return None
 
@@ -77,11 +78,13 @@ def why_no_more(
 
 def _rule(rules: list[Suppression], cause: Alert, alert: Alert) -> Suppression | None:
     """The first of the rules by which this cause hides the alert, which they all fit."""
-    own, theirs = own_values(alert), own_values(cause)
     for rule in rules:
-        alike = all(own.get(name) == theirs.get(name) for name in rule.equal)
-        if alike and covers(rule.cause, cause):
-            return rule
+        for name in rule.equal:
+            if value_of(alert, name) != value_of(cause, name):
+                break
+        else:
+            if covers(rule.cause, cause):
+                return rule
     return None
 
 

@@ -187,6 +187,9 @@ class Policy:
         )
 
 
+_OWN_WORDS = frozenset({"name", "source", "key", "severity"})
+
+
 def own_values(alert: Alert) -> dict[str, str]:
     """What matchers are compared with: the labels, and the alert's own words above them."""
     return {
@@ -196,6 +199,13 @@ def own_values(alert: Alert) -> dict[str, str]:
         "key": alert.key,
         "severity": alert.severity,
     }
+
+
+def value_of(alert: Alert, name: str) -> str | None:
+    """One of its `own_values`; None when it has none of that name."""
+    if name in _OWN_WORDS:
+        return str(getattr(alert, name))
+    return alert.labels.get(name)
 
 
 def covers(matchers: Mapping[str, str], alert: Alert, *, exact: bool = False) -> bool:
