@@ -85,6 +85,18 @@ def test_what_is_worse_pages_when_the_ladder_of_its_cause_is_at_its_end(
     assert shift.of("gateway").next_level_at is None
 
 
+def test_what_is_worse_pages_when_nobody_is_there_for_the_next_level_of_its_cause(
+    make_shift: MakeShift, make_desk: MakeDesk
+) -> None:
+    shift = make_shift()
+    shift.fire("gateway", "high")
+    shift.fire("orders", "critical")
+    shift.desk = make_desk(CHANNELS.replace('"high", ', "") + LADDER + ORDERS)
+    shift.until(START + 18 * MINUTE)
+    ((at, _),) = shift.paged("orders")
+    assert START + 15 * MINUTE <= at <= START + 16 * MINUTE
+
+
 def test_what_is_worse_stays_hidden_while_somebody_works_on_its_cause(
     make_shift: MakeShift,
 ) -> None:

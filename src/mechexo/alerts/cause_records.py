@@ -60,7 +60,8 @@ def kept_back_no_more(connection: sqlite3.Connection, untold: Collection[int]) -
         "WHERE hidden.suppressed_by IS NOT NULL AND hidden.state <> 'resolved' "
         "AND cause.state = 'firing' "
         "AND (cause.id IN (SELECT value FROM json_each(?)) "
-        "OR ((cause.next_level_at IS NULL OR cause.held_until IS NOT NULL) "
+        "OR ((cause.next_level_at IS NULL OR cause.held_until IS NOT NULL "
+        "OR cause.escalating_since IS NULL) "
         f"AND {_RANK.format('cause')} > {_RANK.format('hidden')}))",
         (json.dumps(list(untold)),),
     )
