@@ -20,7 +20,6 @@ _COLUMNS = tuple(field.name for field in fields(Alert))
 _STATES = {state.value: state for state in AlertState}
 _SEVERITY_WORDS = frozenset(SEVERITIES)
 _PAGED_WORDS = frozenset({*SEVERITIES, ""})
-_FLAPS_WORDS = frozenset({*SEVERITIES, ""})
 _NEEDED_MOMENT, _MOMENT = cells.moment, cells.optional(cells.moment)
 CHECKS: Mapping[str, cells.Check] = {
     "key": cells.text,
@@ -146,15 +145,15 @@ def alert_of_row(row: sqlite3.Row) -> Alert:
 def _is_sound(alert: Alert) -> bool:
     """Whether what was not made of another type has its own; a `TypeError` says no, too."""
     labels, known, cause = alert.labels, alert.acknowledged_by, alert.suppressed_by or 0
-    "".join((alert.key, alert.name, alert.summary, alert.source, alert.runbook, known or ""))
-    "".join((alert.climbed,))
+    words = (alert.key, alert.name, alert.summary, alert.source, alert.runbook, alert.climbed)
+    "".join((*words, known or ""))
     cells.are_writable(labels)
     alert.started_at < alert.last_seen_at  # noqa: B015 - neither may be missing
     numbers = (alert.count, alert.level, alert.pages, alert.climbs, alert.reminded, cause)
     return (
         alert.severity in _SEVERITY_WORDS
         and alert.paged_severity in _PAGED_WORDS
-        and (alert.flaps is None or alert.flaps in _FLAPS_WORDS)
+        and (alert.flaps is None or alert.flaps in _PAGED_WORDS)
         and min(numbers) >= 0
         and type(sum(numbers)) is int
         and max(numbers) < cells.MOST

@@ -115,6 +115,7 @@ def _settle(
 def finish(
     connection: sqlite3.Connection, delivery_id: int, state: str, detail: str, now: datetime
 ) -> None:
+    """Writes how it stands with a message after an attempt, or without one; nobody leases it."""
     connection.execute(
         "UPDATE delivery SET state = ?, detail = ?, finished_at = ?, leased_until = NULL "
         "WHERE id = ?",
@@ -130,6 +131,8 @@ def record_attempt(
     outcome: str,
     detail: str,
 ) -> None:
+    """Writes down an attempt, whose message then waits or is finished, and its place among the
+    lines of all timelines."""
     # Where the number of another attempt was changed, this one comes after all of them.
     connection.execute(
         "INSERT INTO delivery_attempt (delivery_id, number, at, outcome, detail, after_event) "

@@ -63,7 +63,7 @@ def apply_step(
     unreached: dict[int, Unreached] = {}
     if thorough and not whole:
         # What waits for no level may have more of its ladder before it, or another one.
-        whole = ladder_records.are_new(connection, ladders.mark(desk.settings))
+        whole = ladder_records.note_whether_new(connection, ladders.mark(desk.settings))
     windows = tuple(windows_at(desk.settings.maintenance, desk.zone, now))
     newly_covered: tuple[int, ...] = ()
     if outbox_too:

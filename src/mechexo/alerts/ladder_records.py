@@ -8,8 +8,8 @@ import sqlite3
 from mechexo.alerts import cells
 
 
-def are_new(connection: sqlite3.Connection, mark: str) -> bool:
-    """Whether the ladders were others then (`ladders.mark`); from now on they are these."""
+def note_whether_new(connection: sqlite3.Connection, mark: str) -> bool:
+    """Notes that the ladders are these (`ladders.mark`); whether they were others before."""
     rows = cells.rows(connection, "SELECT mark FROM ladders_known")
     if [row["mark"] for row in rows] == [mark]:
         return False

@@ -14,15 +14,15 @@ from mechexo.security.values import Scope, TokenRefusedError
 from mechexo.server.answers import RequestError
 from mechexo.server.limits import RateLimit
 
-SAID_AGAIN_S = 300.0
-"""How long a token that counts no more is passed over once an alert has said that it is shown:
-who sends with it a thousand times a second shall not write to the disk as often."""
-
 if TYPE_CHECKING:
     from starlette.requests import Request
 
     from mechexo.desk import Desk
     from mechexo.security.values import Token
+
+SAID_AGAIN_S = 300.0
+"""How long a token that counts no more is passed over once an alert has said that it is shown:
+who sends with it a thousand times a second shall not write to the disk as often."""
 
 
 class Admission:
