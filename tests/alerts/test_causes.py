@@ -229,6 +229,26 @@ def test_a_cause_that_opens_under_a_silence_hides_nothing(make_shift: MakeShift)
     assert [why for _, why in shift.paged("orders")] == ["first page: level 1: chat"]
 
 
+def test_a_cause_whose_message_waits_for_its_turn_in_a_storm_hides_on(
+    make_shift: MakeShift,
+) -> None:
+    slow = CHANNELS.replace("[channels.mail]", "per_minute = 1\n[channels.mail]")
+    shift = make_shift(slow + LADDER + ORDERS)
+    shift.fire("feed", "high")
+    shift.clock.advance(timedelta(seconds=3))
+    alerts.observe(shift.desk, [says("gateway", "high"), says("orders", "high")])
+    shift.passes()
+    for _ in range(14):
+        shift.clock.advance(timedelta(seconds=5))
+        alerts.keep_time(shift.desk)
+        (message,) = alerts.deliveries(shift.desk, 2)
+        assert (message.state, message.attempts) == ("due", 0)
+    shift.passes()
+    (message,) = alerts.deliveries(shift.desk, 2)
+    assert message.state == "sent"
+    assert (shift.paged("orders"), shift.of("orders").suppressed_by) == ([], 2)
+
+
 STORMS = {
     "one cause": (
         Suppression("gw", {"name": "gateway"}, {"source": "probe"}),

@@ -23,16 +23,22 @@ def hearing(
     connection: sqlite3.Connection, ids: Collection[int], now: datetime, patience: timedelta
 ) -> dict[int, Hearing]:
     """Whether somebody has heard of these alerts, by id, that have paged; what is due for less than
-    `patience` may be delivered yet."""
+    `patience` may be delivered yet, and for three times as long what was not even tried: in a storm
+    it waits for its turn (as `outbox_reading.unreached`)."""
     rows = cells.rows(
         connection,
         "SELECT alert.id, alert.pages, delivery.channel, delivery.state = 'sent' AS sent, "
         "delivery.state IN ('due', 'sending') AS waits, "
-        "delivery.first_due_at > :impatient AS young "
+        "delivery.first_due_at > CASE delivery.attempts - (delivery.state = 'sending') "
+        "WHEN 0 THEN :very_impatient ELSE :impatient END AS young "
         "FROM json_each(:ids) AS wanted JOIN alert ON alert.id = wanted.value "
         "JOIN delivery ON delivery.alert_id = alert.id AND delivery.page = alert.pages "
         "AND delivery.kind = 'page'",
-        {"ids": json.dumps(list(ids)), "impatient": iso_z(now - patience)},
+        {
+            "ids": json.dumps(list(ids)),
+            "impatient": iso_z(now - patience),
+            "very_impatient": iso_z(now - 3 * patience),
+        },
     )
     pages = {row["id"]: row["pages"] for row in rows}
     heard = {row["id"] for row in rows if row["sent"]}
