@@ -178,6 +178,7 @@ forgotten_severities = ["high"]
 remind_before = "10m"
 flapping_openings = 5
 flapping_window = "20m"
+flapping_again = "2h"
 [suppress.gateway]
 cause = { name = "gateway" }
 hides = { name = "no_*" }
@@ -187,6 +188,7 @@ equal = ["venue"]
     assert (found.forgotten_after, found.remind_before) == (60 * MINUTE, 10 * MINUTE)
     assert found.forgotten_severities == {"high"}
     assert (found.flapping_openings, found.flapping_window) == (5, 20 * MINUTE)
+    assert found.flapping_again == 120 * MINUTE
     (rule,) = found.suppressions
     assert (rule.name, rule.hides, rule.equal) == ("gateway", {"name": "no_*"}, ("venue",))
 

@@ -188,7 +188,7 @@ class Machine(RuleBasedStateMachine):
             stranded=self.outbox.stranded(self.configured),
             unreached=self.outbox.unreached(self.now),
             hearing=self.outbox.hearing(self.now),
-            recent=self.outbox.openings(keys, self.now - found.flapping_window, self.now),
+            recent=self.outbox.openings(keys, self.now, found),
         )
 
     def step(self, *observations: Observation) -> None:

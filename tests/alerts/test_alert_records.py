@@ -22,6 +22,7 @@ from mechexo.alerts import (
     timeline_records,
 )
 from mechexo.alerts.bundling import Limit
+from mechexo.alerts.policy import Policy
 from mechexo.alerts.values import SEVERITIES, Alert, AlertState
 from mechexo.desk import Desk
 
@@ -45,7 +46,7 @@ OPEN = (AlertState.FIRING, AlertState.ACKNOWLEDGED)
     [
         lambda c: records.open_alerts(c, WANTED),
         lambda c: records.open_with_one_of(c, [{"name": "gateway"}]),
-        lambda c: opening_records.openings(c, ["a"], START, START),
+        lambda c: opening_records.openings(c, ["a"], START, Policy(())),
         lambda c: records.unsilenced_like(c, [{"card": "data"}]),
         lambda c: standing_records.untold(c),
         lambda c: cause_records.kept_back_no_more(c, [1]),

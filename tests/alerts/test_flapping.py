@@ -52,6 +52,30 @@ def test_at_whatever_pace_the_third_opening_is_the_last_that_pages(
     }
 
 
+def test_one_that_goes_on_flapping_pages_once_more_when_nobody_was_told_for_an_hour(
+    shift: Shift,
+) -> None:
+    flaps(shift, 45, 4 * MINUTE)
+    # The third was told at 8 minutes, the 18th at 68, the 33rd at 128.
+    assert paged(shift) == [1, 2, 3, 18, 33]
+    assert (
+        "flapping",
+        "goes on flapping, and nobody was told for 1h: it pages once, and is then held back",
+    ) in [(event.kind, event.detail) for event in alerts.timeline(shift.desk, 18)]
+
+
+def test_what_is_bad_nearly_all_the_time_is_told_of_each_hour(shift: Shift) -> None:
+    flaps(shift, 3, MINUTE)
+    for _ in range(24):
+        begins = shift.clock.now()
+        shift.fire("feed", "critical")
+        shift.until(begins + 9.5 * MINUTE)
+        shift.ends("feed")
+        shift.until(begins + 10 * MINUTE)
+    # The fourth is worse than what was told; it opened at 3 minutes, the tenth at 63.
+    assert paged(shift) == [1, 2, 3, 4, 10, 16, 22]
+
+
 def test_one_that_has_stood_still_open_pages_and_flaps_no_more(shift: Shift) -> None:
     flaps(shift, 5, 2 * MINUTE)
     shift.fire("feed", "high")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from mechexo.alerts.effects import Effects, Hearing, Recent, Stranded, Unreached
+from mechexo.alerts.policy import Policy
 from mechexo.alerts.values import SEVERITIES, Alert, AlertState
 
 PATIENCE = timedelta(seconds=60)
@@ -188,16 +189,24 @@ class OutboxModel:
                 found[alert.id] = Stranded(gone, channels - gone)
         return found
 
-    def openings(self, keys: Iterable[str], since: datetime, now: datetime) -> dict[str, Recent]:
+    def openings(self, keys: Iterable[str], now: datetime, policy: Policy) -> dict[str, Recent]:
         found = {}
+        window, again = policy.flapping_window, policy.flapping_again
         for key in keys:
             own = [
                 alert
                 for alert in self.alerts.values()
-                if alert.key == key and since < alert.started_at <= now
+                if alert.key == key and now - window < alert.started_at <= now
             ]
             told = [alert for alert in own if self._shown(alert)]
-            found[key] = Recent(len(told), self._flapping(key, now - since, now))
+            lately = any(
+                abs(now - row.first_due_at) < again
+                for alert in self.alerts.values()
+                if alert.key == key
+                for row in self.of(alert.id)
+                if (row.kind, row.state) == ("page", "sent")
+            )
+            found[key] = Recent(len(told), self._flapping(key, window, now), told_lately=lately)
         return found
 
     def _flapping(self, key: str, window: timedelta, now: datetime) -> str:

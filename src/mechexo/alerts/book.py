@@ -97,7 +97,6 @@ def apply_step(
     if damaged and any(each.key in damaged for each in observations):
         observations, beside = _told_beside(observations, damaged)
         alerts, _ = opened(observations)
-    since = now - policy.flapping_window
     silences = silence_records.active_silences(connection, now)
     state = AlertsState(
         policy=policy,
@@ -108,7 +107,7 @@ def apply_step(
         stranded=stranded,
         unreached=unreached,
         hearing=hearing,
-        recent=_recent(connection, observations, alerts, since, now),
+        recent=_recent(connection, observations, alerts, policy, now),
     )
     _, effects = step(state, now, observations)
     store(transaction, effects, now)
@@ -140,7 +139,7 @@ def _recent(
     connection: sqlite3.Connection,
     observations: Collection[Observation],
     known: Mapping[str, Alert],
-    since: datetime,
+    policy: Policy,
     now: datetime,
 ) -> dict[str, Recent]:
     """What was open before under the keys that fire."""
@@ -151,12 +150,10 @@ def _recent(
         for each in observations
         if each.firing and each.observed_at is not None and each.key not in known
     }
-    openings = opening_records.openings(connection, firing, since, now)
-    ends = opening_records.last_ends(connection, dated)
-    return {
-        key: Recent(*openings.get(key, (0, "")), *ends.get(key, (None, None)))
-        for key in (*openings, *ends)
-    }
+    found = opening_records.openings(connection, firing, now, policy)
+    for key, (over_id, seen_at) in opening_records.last_ends(connection, dated).items():
+        found[key] = replace(found.get(key, Recent()), over_id=over_id, over_seen_at=seen_at)
+    return found
 
 
 def _possible_causes(connection: sqlite3.Connection, policy: Policy) -> tuple[Alert, ...]:

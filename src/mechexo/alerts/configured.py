@@ -110,6 +110,7 @@ def policy_from(
         remind_before=min(alerts.remind_before, alerts.forgotten_after / 2),
         flapping_openings=alerts.flapping_openings,
         flapping_window=alerts.flapping_window,
+        flapping_again=alerts.flapping_again,
         suppressions=tuple(
             Suppression(name, rule.cause, rule.hides, rule.equal)
             for name, rule in settings.suppress.items()

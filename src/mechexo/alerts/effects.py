@@ -57,6 +57,8 @@ class Recent:
     flapping: str = ""
     """The worst severity that was told since the key began to flap; "" when it does not, or has
     stood still since."""
+    told_lately: bool = True
+    """Whether, of what flaps, somebody was told within the policy's `flapping_again`."""
     over_id: int | None = None
     """The last alert of the key, also an older one, where its source has seen it end."""
     over_seen_at: datetime | None = None

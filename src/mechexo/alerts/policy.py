@@ -134,6 +134,7 @@ class Policy:
     remind_before: timedelta = timedelta(minutes=5)
     flapping_openings: int = 3
     flapping_window: timedelta = timedelta(minutes=10)
+    flapping_again: timedelta = timedelta(hours=1)
     suppressions: tuple[Suppression, ...] = ()
     hearing_the_end: frozenset[str] = frozenset()
     """Channels that want to hear of ends, also while nobody of a level is behind them: who was told

@@ -192,10 +192,11 @@ def _opened(draft: Draft, observation: Observation) -> Alert:
 
 def _flapping(draft: Draft, alert: Alert) -> Alert:
     """An alert that opens, held back when its key flaps: it opened too often, somebody was told
-    that it does, at this severity or a worse one, and it has not stood still since."""
+    that it does, lately and at this severity or a worse one, and it has not stood still since."""
     recent, policy = draft.recent(alert.key), draft.policy
     window = format_duration(policy.flapping_window)
-    if recent.flapping and rank(recent.flapping) <= rank(alert.severity):
+    as_bad = bool(recent.flapping) and rank(recent.flapping) <= rank(alert.severity)
+    if as_bad and recent.told_lately:
         said = f"opened again before it had stood still for {window}: it pages when it has"
         draft.event(alert, "flapping", said)
         until = draft.now + policy.flapping_window
@@ -204,7 +205,10 @@ def _flapping(draft: Draft, alert: Alert) -> Alert:
     if not recent.flapping and times < policy.flapping_openings:
         return alert
     said = "opened again, and worse than what was told"
-    if not recent.flapping:
+    if as_bad:
+        again = format_duration(policy.flapping_again)
+        said = f"goes on flapping, and nobody was told for {again}"
+    elif not recent.flapping:
         said = f"opened {times} times within {window}"
     draft.event(alert, "flapping", f"{said}: it pages once, and is then held back")
     return replace(alert, flaps=recent.flapping)

@@ -48,6 +48,8 @@ class AlertSettings(Table):
     """An alert that opens this often within `flapping_window` pages once, and is then held until
     it has stood still for that long."""
     flapping_window: Duration = timedelta(minutes=10)
+    flapping_again: Duration = timedelta(hours=1)
+    """What goes on flapping pages once more when nobody was told of it for this long."""
 
 
 @dataclass(frozen=True, kw_only=True)
