@@ -54,6 +54,24 @@ def test_revoking_says_so_and_what_is_not_there_is_exit_2(desk: Desk) -> None:
     one_line(again, "there is no token am")
 
 
+def test_one_that_cannot_be_read_is_said_and_revoked_by_its_number(desk: Desk) -> None:
+    for name in ("hurt", "whole"):
+        operations.create_token(desk, name, ("alerts",))
+    with desk.state.write() as transaction:
+        transaction.execute("UPDATE api_token SET created_at = 'long ago' WHERE name = 'hurt'")
+    listed = mechexo("access", "token", "list", config=desk.config_path)
+    assert (listed.returncode, "hurt" in listed.stdout, "whole" in listed.stdout) == (
+        5,
+        False,
+        True,
+    )
+    one_line(listed, "the token with the number 1 cannot be read in the state file")
+    done = mechexo("access", "token", "revoke", "1", config=desk.config_path)
+    assert (done.returncode, done.stdout) == (0, "the token with the number 1 counts no more\n")
+    again = mechexo("access", "token", "list", config=desk.config_path)
+    assert (again.returncode, again.stderr) == (0, "")
+
+
 def test_a_viewer_makes_none(make_desk: Callable[..., Desk]) -> None:
     desk = make_desk("[access]\nowner_is_admin = false")
     done = mechexo("access", "token", "create", "am", "--scope", "read", config=desk.config_path)

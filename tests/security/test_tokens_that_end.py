@@ -11,9 +11,10 @@ from mechexo.clock import VirtualClock
 from mechexo.desk import Desk
 from mechexo.desk_status import read_status
 from mechexo.doctor import token_checks
+from mechexo.errors import NotFoundError
 from mechexo.health.values import Status
 from mechexo.security import operations as security
-from mechexo.security.values import Token
+from mechexo.security.values import Scope, Token, TokenRefusedError, UnreadableTokenError
 from mechexo.watch import tick
 
 pytestmark = pytest.mark.slow
@@ -112,3 +113,28 @@ def test_one_that_cannot_be_read_stops_no_status_and_hides_no_other(
     assert hurt.detail == "the token with the number 1 cannot be read, and opens nothing any more"
     assert whole.detail == "the token whole (alerts) expires in 3d"
     assert "record" not in [stage.name for stage in tick(desk).stages if not stage.ok]
+
+
+@pytest.mark.parametrize(("column", "value"), [*DAMAGE, ("digest", "CAST(x'ff' AS TEXT)")])
+def test_one_that_cannot_be_read_is_refused_in_words_and_lets_others_in(
+    desk: Desk, column: str, value: str
+) -> None:
+    texts = [security.create_token(desk, name, ("alerts",)).text for name in ("hurt", "whole")]
+    with desk.state.write() as transaction:
+        transaction.execute(f"UPDATE api_token SET {column} = {value} WHERE name = 'hurt'")
+    with pytest.raises(TokenRefusedError):
+        security.authenticate(desk, texts[0], Scope.ALERTS)
+    assert security.authenticate(desk, texts[1], Scope.ALERTS).name == "whole"
+
+
+def test_one_that_cannot_be_read_is_revoked_by_its_number(desk: Desk) -> None:
+    made(desk, "hurt", days=3)
+    with desk.state.write() as transaction:
+        transaction.execute("UPDATE api_token SET scopes = 'more' WHERE name = 'hurt'")
+    with pytest.raises(UnreadableTokenError, match="mechexo access token revoke 1, and make anoth"):
+        security.revoke_token(desk, "hurt")
+    with pytest.raises(NotFoundError):
+        security.revoke_unreadable_token(desk, 2)
+    security.revoke_unreadable_token(desk, 1, reason="a bad disk")
+    assert [*token_checks.tokens(desk), *on_card(desk)] == []
+    assert security.create_token(desk, "hurt", ("alerts",)).token.id == 2

@@ -55,12 +55,15 @@ def list_(
     """All tokens, the revoked and the expired ones too."""
     from mechexo.security import operations
     from mechexo.security.tokens import why_spent
+    from mechexo.security.values import UnreadableTokenError
 
     desk = open_desk(ctx)
     found, now = operations.list_tokens(desk), desk.clock.now()
+    unread = [f"✖ {UnreadableTokenError(each)}" for each in operations.unreadable_tokens(desk)]
     if json_:
         said = [_said(each) for each in found]
-        return render.json_document("tokens", desk.clock.now(), {"tokens": said})
+        render.json_document("tokens", desk.clock.now(), {"tokens": said})
+        return render.complain(unread)
     columns = ("name", "scopes", "created_at", "created_by", "expires_at", "last_used_at")
     rows = [
         (
@@ -72,17 +75,21 @@ def list_(
     if csv:
         ends = [(each.revoked_at, each.revoked_by) for each in found]
         both = [(*row, *end) for row, end in zip(rows, ends, strict=True)]
-        return render.csv_rows((*columns, "revoked_at", "revoked_by"), both)
+        render.csv_rows((*columns, "revoked_at", "revoked_by"), both)
+        return render.complain(unread)
     titles = ("name", "scopes", "created", "?by", "expires", "last used", "counts")
     counts = ["no" if why_spent(each, now) else "yes" for each in found]
     shown = [(*row, word) for row, word in zip(rows, counts, strict=True)]
-    return render.table("API tokens", titles, shown, zone=desk.zone)
+    render.table("API tokens", titles, shown, zone=desk.zone)
+    return render.complain(unread)
 
 
 @token.command("revoke")
 def revoke(
     ctx: typer.Context,
-    name: Annotated[str, typer.Argument(help="The token's name.")],
+    name: Annotated[
+        str, typer.Argument(help="The token's name; of one that cannot be read its number.")
+    ],
     reason: Reason = "",
     json_: Json = False,
     yes: Yes = False,
@@ -91,6 +98,13 @@ def revoke(
     from mechexo.security import operations
 
     desk = open_desk(ctx)
+    for number in operations.unreadable_tokens(desk):
+        if name == str(number):
+            operations.revoke_unreadable_token(desk, number, reason=reason)
+            if json_:
+                body = {"token": {"id": number}}
+                return render.json_document("token", desk.clock.now(), body)
+            return render.text(f"the token with the number {number} counts no more")
     gone = operations.revoke_token(desk, name, reason=reason)
     if json_:
         return render.json_document("token", desk.clock.now(), {"token": _said(gone)})

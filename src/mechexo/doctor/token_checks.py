@@ -17,7 +17,8 @@ def tokens(desk: Desk) -> Iterator[Finding]:
     now = desk.clock.now()
     for number in ending.unreadable(desk):
         said = f"the token with the number {number} cannot be read, and opens nothing any more"
-        yield wrong("tokens", said, "mechexo access token create, and give that to the sender")
+        mending = f"mechexo access token revoke {number}, then create one and give it to the sender"
+        yield wrong("tokens", said, mending)
     for token in ending.ending(desk):
         has_ended = token.expires_at is not None and token.expires_at <= now
         judged = wrong if has_ended else doubtful

@@ -71,8 +71,13 @@ def create_token(
 
 
 def list_tokens(desk: Desk) -> tuple[Token, ...]:
-    """All tokens, the revoked and the expired ones too, oldest first."""
+    """All tokens that can be read, the revoked and the expired ones too, oldest first."""
     return records.every(desk.state)
+
+
+def unreadable_tokens(desk: Desk) -> tuple[int, ...]:
+    """The numbers of the tokens whose rows cannot be read and that are not revoked."""
+    return records.standing(desk.state)[1]
 
 
 def revoke_token(desk: Desk, name: str, *, reason: str = "") -> Token:
@@ -90,6 +95,21 @@ def revoke_token(desk: Desk, name: str, *, reason: str = "") -> Token:
         records.revoke(operation.transaction, found.id, now, desk.actor.name)
         operation.before = {"id": found.id, "scopes": list(found.scopes)}
     return next(each for each in records.every(desk.state) if each.id == found.id)
+
+
+def revoke_unreadable_token(desk: Desk, number: int, *, reason: str = "") -> None:
+    """Takes a token that cannot be read out of what the desk is asked to mend.
+
+    Raises:
+        NotFoundError: no unrevoked token of this number is unreadable.
+        NotAllowedError: the role is below admin.
+    """
+    now, name = desk.clock.now(), f"number {number}"
+    with desk.operation("access.token.revoke", name, needs=Role.ADMIN, reason=reason) as operation:
+        if number not in unreadable_tokens(desk):
+            raise NotFoundError(f"there is no token with the number {number} that cannot be read")
+        records.revoke(operation.transaction, number, now, desk.actor.name)
+        operation.before = {"id": number}
 
 
 def _missing(desk: Desk, name: str) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from functools import lru_cache
 from sqlite3 import Row
+from typing import Any
 
-from mechexo.security.values import Scope, Token
+from mechexo.security.values import Scope, Token, UnreadableTokenError
 from mechexo.state import State, Transaction
 from mechexo.times import from_iso_z, iso_z
 
@@ -33,14 +34,22 @@ def insert(
 
 
 def by_handle(state: State, handle: str) -> tuple[Token, str] | None:
-    """The token with this handle, and its digest."""
-    row = state.row("SELECT * FROM api_token WHERE handle = ?", (handle,))
-    return (_token(row), row["digest"]) if row else None
+    """The token with this handle, and its digest.
+
+    Raises:
+        UnreadableTokenError: its row cannot be read.
+    """
+    row = state.row(f"{_SELECT} WHERE handle = ?", (handle,))
+    return (_token(row), row["digest"].decode("utf-8", "replace")) if row else None
 
 
 def named(source: State | Transaction, name: str) -> Token | None:
-    """The token of this name that is not revoked."""
-    sql = "SELECT * FROM api_token WHERE name = ? AND revoked_at IS NULL"
+    """The token of this name that is not revoked.
+
+    Raises:
+        UnreadableTokenError: its row cannot be read.
+    """
+    sql = f"{_SELECT} WHERE name = ? AND revoked_at IS NULL"
     if isinstance(source, State):
         row = source.row(sql, (name,))
     else:
@@ -49,39 +58,24 @@ def named(source: State | Transaction, name: str) -> Token | None:
 
 
 def every(state: State) -> tuple[Token, ...]:
-    """All tokens, the revoked ones too, oldest first."""
-    return tuple(map(_token, state.rows("SELECT * FROM api_token ORDER BY id")))
+    """All tokens that can be read, the revoked ones too, oldest first."""
+    return _readable(state.rows(f"{_SELECT} ORDER BY id"))[0]
 
 
 def standing(state: State) -> tuple[tuple[Token, ...], tuple[int, ...]]:
-    """The tokens that are not revoked, oldest first; and the ids of those whose row cannot be read:
-    a file that a disk has damaged may have anything in any cell."""
-    texts = ", ".join(f"CAST({name} AS BLOB) AS {name}" for name in _CELLS if name != "id")
+    """The tokens that are not revoked, oldest first; and the ids of those whose row cannot be
+    read."""
+    return _readable(state.rows(f"{_SELECT} WHERE revoked_at IS NULL ORDER BY id"))
+
+
+def _readable(rows: Iterable[Row]) -> tuple[tuple[Token, ...], tuple[int, ...]]:
     found, unreadable = [], []
-    sql = f"SELECT id, {texts} FROM api_token WHERE revoked_at IS NULL ORDER BY id"  # noqa: S608
-    for row in state.rows(sql):
+    for row in rows:
         try:
-            found.append(_whole_token(row))
-        except (ValueError, AttributeError):
+            found.append(_token(row))
+        except UnreadableTokenError:
             unreadable.append(row["id"])
     return tuple(found), tuple(unreadable)
-
-
-def _whole_token(row: Row) -> Token:
-    """The token of a row that has its texts as bytes.
-
-    Raises:
-        ValueError: one of them is not what stands there.
-        AttributeError: one that every token has is missing.
-    """
-    optional = ("expires_at", "last_used_at", "revoked_at", "revoked_by")
-    texts = {name: row[name].decode() for name in _CELLS[1:5]}
-    texts |= {name: None if row[name] is None else row[name].decode() for name in optional}
-    token = _token_of(row["id"], *texts.values())
-    moments = (token.created_at, token.expires_at, token.last_used_at)
-    if any(each is not None and each.tzinfo is None for each in moments):
-        raise ValueError("a moment without its zone")
-    return token
 
 
 def revoke(transaction: Transaction, token_id: int, at: datetime, by: str) -> None:
@@ -100,14 +94,39 @@ def note_used(transaction: Transaction, used: Mapping[int, datetime]) -> None:
     )
 
 
-def _token(row: Row) -> Token:
-    return _token_of(*(row[name] for name in _CELLS))
-
-
-_CELLS = (
-    *("id", "name", "scopes", "created_at", "created_by"),
+_TEXTS = (
+    *("name", "scopes", "created_at", "created_by"),
     *("expires_at", "last_used_at", "revoked_at", "revoked_by"),
 )
+_NEEDED = 4
+"""So many of them every token has."""
+# A file that a disk has damaged may have anything in any cell: no UTF-8, too.
+_SELECT = "SELECT id, {} FROM api_token".format(  # noqa: S608
+    ", ".join(f"CAST({name} AS BLOB) AS {name}" for name in (*_TEXTS, "digest"))
+)
+
+
+def _token(row: Row) -> Token:
+    """The token of a row.
+
+    Raises:
+        UnreadableTokenError: a cell is not what it should be.
+    """
+    try:
+        texts = [_decoded(row[name]) for name in _TEXTS]
+        if None in texts[:_NEEDED]:
+            raise ValueError("a text is missing that every token has")
+        token = _token_of(row["id"], *texts)
+        moments = (token.created_at, token.expires_at, token.last_used_at)
+        if any(each is not None and each.tzinfo is None for each in moments):
+            raise ValueError("a moment without its zone")
+    except ValueError as error:
+        raise UnreadableTokenError(row["id"]) from error
+    return token
+
+
+def _decoded(cell: bytes | None) -> Any:
+    return None if cell is None else cell.decode()
 
 
 # The same cells are read for each request, and mean the same each time.

@@ -40,7 +40,7 @@ def digest(text: str) -> str:
 
 def is_same(shown: str, stored_digest: str) -> bool:
     """Whether the shown text is the token with this digest; takes as long either way."""
-    return hmac.compare_digest(digest(shown), stored_digest)
+    return hmac.compare_digest(digest(shown).encode(), stored_digest.encode())
 
 
 def why_spent(token: Token, now: datetime) -> str:

@@ -31,6 +31,16 @@ class TokenRefusedError(NotAllowedError):
     """What was shown is no token that counts."""
 
 
+class UnreadableTokenError(TokenRefusedError):
+    """The row of a token in the state file is damaged: it opens nothing any more."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(
+            f"the token with the number {number} cannot be read in the state file and counts no "
+            f"more; take it out with: mechexo access token revoke {number}, and make another one"
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Token:
     """A token as stored. Its secret is not: only a digest of it is."""
