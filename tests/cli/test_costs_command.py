@@ -180,6 +180,20 @@ def test_options_before_the_subcommand_are_not_lost_in_silence(run) -> None:
     assert "after the subcommand" in err
 
 
+@pytest.mark.parametrize("words", [("--from", "0001-01-03"), ("--to", "9999-12-30")])
+@pytest.mark.parametrize(
+    "command",
+    ["costs", "costs trades", "costs orders", "costs exceptions", "costs impact", "costs ingest",
+     "costs compare --by side --values buy,sell", "costs incident --from 2026-03-02"],
+)  # fmt: skip
+def test_a_period_at_an_end_of_the_calendar_is_refused_by_every_command(
+    run, command: str, words: tuple[str, str]
+) -> None:
+    code, out, err = run(*command.split(), *words)
+    assert (code, out, err.count("\n")) == (2, "", 1), err
+    assert f"'{words[1]}' lies outside the years 1970 to 9998" in err
+
+
 @pytest.mark.parametrize(
     ("words", "code", "text"),
     [

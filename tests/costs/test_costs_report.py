@@ -319,6 +319,34 @@ def test_a_date_at_the_edge_of_the_calendar_is_refused_in_words(make_desk, text:
         read_period(desk, text, text)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "0001-01-03",
+        "0001-01-10T00:00Z",
+        "1969-12-31",
+        "9998-12-31",
+        "9999-12-30",
+        "9999-06-01T00:00Z",
+    ],
+)
+def test_a_period_that_reaches_an_end_of_the_calendar_is_refused_in_words(
+    desk: Desk, text: str
+) -> None:
+    early = text < "1970"
+    with pytest.raises(UsageError, match=f"'{text}' lies outside the years 1970 to 9998"):
+        read_period(desk, text if early else None, None if early else text)
+
+
+@pytest.mark.parametrize(("start", "end"), [("1970-01-01", None), (None, "9998-12-30")])
+def test_a_period_may_reach_as_far_as_its_days_are_counted(
+    desk: Desk, start: str | None, end: str | None
+) -> None:
+    session(desk, OPEN - timedelta(days=3), 6)
+    first, last = read_period(desk, start, end)
+    assert report(desk, start=first, end=last, by=["day"]).totals.fills > 0
+
+
 def test_a_bare_date_is_a_whole_day_of_the_exchange(desk: Desk) -> None:
     start, end = read_period(desk, "2026-03-02", "2026-03-02")
     assert start == datetime(2026, 3, 2, 5, tzinfo=UTC)

@@ -83,12 +83,17 @@ def _check(desk: Desk, *, json_: bool) -> None:
 def _day(text: str | None) -> date | None:
     from datetime import date
 
+    from mechexo.costs.period import check_year
     from mechexo.errors import UsageError
 
+    if text is None:
+        return None
     try:
-        return None if text is None else date.fromisoformat(text)
+        day = date.fromisoformat(text)
     except ValueError:
         raise UsageError(f"{text!r} is not a date; write one like 2026-03-08") from None
+    check_year(day, text)
+    return day
 
 
 def _told(line: str) -> None:
