@@ -113,6 +113,15 @@ def test_a_session_that_begins_in_the_evening_is_of_the_next_day(tmp_path: Path)
     assert keep(tmp_path, report(2, "9", "O1", cancels="1")).removed == 1
 
 
+@pytest.mark.parametrize("kind", ["cancels", "corrects"])
+def test_a_bust_that_still_waits_takes_no_fill_of_a_later_day(tmp_path: Path, kind: str) -> None:
+    keep(tmp_path, report(2, "9", "O1", **{kind: "1"}))
+    changes = keep(tmp_path, report(3, "1", "O1"))
+    assert (changes.added, changes.left_out) == (1, 0)
+    assert "3/1/O1" in kept(tmp_path)
+    assert keep(tmp_path, report(1, "1", "O1")).left_out == 1
+
+
 def test_a_bust_that_comes_again_takes_nothing_else(tmp_path: Path) -> None:
     bust = report(3, "9", "O1", cancels="1")
     keep(tmp_path, report(2, "1", "O1"))

@@ -63,28 +63,30 @@ def bare_of(names: Iterable[str]) -> pl.Series:
 def meant(names: Sequence[str], tables: Iterable[pl.DataFrame]) -> dict[str, str]:
     """The ids of the fills that are meant, where they are in one of the tables.
 
-    A fill of the day itself, or else the last one before, or else the first one after (the day of a
-    session in the evening may be the next one). Its order must be the one that is named: another
-    order's fill of that number is another day's namesake.
+    A fill of the day itself, or else the last one before, or else one of that day's evening whose
+    session is the next one's; never one that happened on a later day. Its order must be the one
+    that is named: another order's fill of that number is another day's namesake.
     """
     if not names:
         return {}
     wanted = bare_of(names).implode()
-    days = pl.coalesce(pl.col("fill_id").str.extract(_DAY), pl.col("ts").dt.strftime("%Y-%m-%d"))
-    candidates: defaultdict[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
+    happened = pl.col("ts").dt.strftime("%Y-%m-%d")
+    days = pl.coalesce(pl.col("fill_id").str.extract(_DAY), happened)
+    candidates: defaultdict[tuple[str, str], list[tuple[str, str, str]]] = defaultdict(list)
     for table in tables:
         found = table.with_columns(bare(table["fill_id"]).alias(_BARE))
         rows = found.filter(pl.col(_BARE).is_in(wanted)).select(
-            _BARE, "order_id", days.alias("day"), "fill_id"
+            _BARE, "order_id", days.alias("day"), "fill_id", happened.alias("happened")
         )
-        for execution, order, day, each in rows.iter_rows():
-            candidates[execution, order].append((day, each))
+        for execution, order, day, each, on in rows.iter_rows():
+            candidates[execution, order].append((day, each, on))
     answer = {}
     for name, execution in zip(names, bare_of(names), strict=True):
         day, _, order = _parts(name)
         of_order = candidates[execution, order]
         before = max((each for each in of_order if each[0] <= day), default=None)
-        chosen = before or min(of_order, default=None)
+        evening = min((each for each in of_order if each[2] <= day), default=None)
+        chosen = before or evening
         if chosen is not None:
             answer[name] = chosen[1]
     return answer
