@@ -43,7 +43,10 @@ def keep(folder: Path, *messages: bytes) -> Changes:
 
 def kept(folder: Path) -> list[str]:
     """The fills that are kept, as day/execution/order."""
-    rows = pl.concat([pl.read_parquet(path) for path in folder.glob("*.parquet")], how="diagonal")
+    frames = [pl.read_parquet(path) for path in folder.glob("*.parquet")]
+    if not frames:
+        return []
+    rows = pl.concat(frames, how="diagonal")
     return sorted(
         f"{ts.day}/{fill_id.rpartition(':')[2]}/{order}"
         for ts, fill_id, order in rows.select("ts", "fill_id", "order_id").iter_rows()
@@ -120,6 +123,56 @@ def test_a_bust_that_still_waits_takes_no_fill_of_a_later_day(tmp_path: Path, ki
     assert (changes.added, changes.left_out) == (1, 0)
     assert "3/1/O1" in kept(tmp_path)
     assert keep(tmp_path, report(1, "1", "O1")).left_out == 1
+
+
+OWN = report(3, "1", "O1", corrects="1")
+"""A correction under its own id that does not say the day of what it corrects."""
+
+
+@pytest.mark.parametrize("order", [*permutations(range(3))])
+def test_a_correction_under_its_own_id_corrects_the_last_fill_of_an_earlier_day(
+    tmp_path: Path, order: tuple[int, ...]
+) -> None:
+    files = [report(2, "1", "O1")], [OWN], [report(2, "2", "O1")]
+    for place in (*order, *order):
+        keep(tmp_path, *files[place])
+    assert kept(tmp_path) == ["2/2/O1", "3/1/O1"]
+
+
+def test_a_correction_under_its_own_id_and_its_fill_may_be_in_one_file(tmp_path: Path) -> None:
+    changes = keep(tmp_path, report(2, "1", "O1"), OWN)
+    assert (changes.added, changes.left_out, changes.unmatched) == (1, 1, 0)
+    assert kept(tmp_path) == ["3/1/O1"]
+
+
+@pytest.mark.parametrize("other", [{"order": "O2"}, {"t55": "BBB"}, {"t54": "2"}])
+def test_a_correction_under_its_own_id_that_finds_nothing_is_kept_and_told(
+    tmp_path: Path, other: dict[str, str]
+) -> None:
+    keep(tmp_path, report(2, "1", **{"order": "O1", **other}))
+    changes = keep(tmp_path, OWN)
+    assert (changes.added, changes.removed, changes.unmatched) == (1, 0, 1)
+    assert len(kept(tmp_path)) == 2
+
+
+@pytest.mark.parametrize("order", [*permutations(range(3))])
+@pytest.mark.parametrize("together", [True, False])
+def test_a_correction_of_a_fill_of_its_own_day_leaves_an_earlier_days_namesake(
+    tmp_path: Path, order: tuple[int, ...], together: bool
+) -> None:
+    own_day = report(3, "1", "O1")
+    files = [report(2, "1", "O1")], [own_day] if not together else [own_day, OWN], [OWN]
+    for place in (*order, *order):
+        keep(tmp_path, *files[place])
+    assert kept(tmp_path) == ["2/1/O1", "3/1/O1"]
+
+
+def test_ids_may_hold_the_words_that_names_are_made_of(tmp_path: Path) -> None:
+    odd = "1 of order of order X"
+    keep(tmp_path, report(2, odd, "O of order 1"), report(2, "1", "O of order 1"))
+    assert keep(tmp_path, report(3, "9", "O of order 1", cancels=odd)).removed == 1
+    assert keep(tmp_path, report(3, "8", "O of order 1", cancels="1")).removed == 1
+    assert kept(tmp_path) == []
 
 
 def test_a_bust_that_comes_again_takes_nothing_else(tmp_path: Path) -> None:

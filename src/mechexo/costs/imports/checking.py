@@ -5,12 +5,15 @@ from __future__ import annotations
 import polars as pl
 
 from mechexo.costs.fills import normalise_fills
+from mechexo.costs.imports import execution_ids
 from mechexo.costs.imports.rows import REPLACES
 from mechexo.costs.imports.values import Parsed, Rejected
+from mechexo.costs.sources.corrections import CORRECT
 from mechexo.value_classes import dataclass
 
 _ROW = "row of the file"
 _SIGN = "sign of its side"
+_LAST, _IS_HERE = "row of the last correction", "what it corrects is here"
 _ABOUT_RATES = ("currency", "commission_currency", "fx", "correction", REPLACES)
 
 
@@ -58,10 +61,19 @@ def checked(parsed: Parsed) -> Checked:
 
 
 def _standing(rows: pl.DataFrame) -> pl.DataFrame:
-    """Without the rows whose id a later row of the same file corrects."""
+    """Without the rows whose id a later row of the same file corrects. A FIX
+    correction in whose file its fill is names none any more: it is found."""
     corrects = pl.col(REPLACES) == pl.col("fill_id")
     if not rows.select(corrects.any()).item():
         return rows
     placed = rows.with_row_index(_ROW)
     last = pl.when(corrects).then(pl.col(_ROW)).max().over("fill_id")
-    return placed.filter(last.is_null() | (pl.col(_ROW) == last)).drop(_ROW)
+    is_here = execution_ids.HAS_DAY & corrects & (~corrects.fill_null(False)).any().over("fill_id")
+    found = placed.with_columns(last.alias(_LAST), is_here.alias(_IS_HERE)).filter(
+        pl.col(_LAST).is_null() | (pl.col(_ROW) == pl.col(_LAST))
+    )
+    here = pl.when(pl.col(_IS_HERE))
+    return found.with_columns(
+        here.then(None).otherwise(REPLACES).alias(REPLACES),
+        here.then(pl.lit(CORRECT)).otherwise("correction").alias("correction"),
+    ).drop(_ROW, _LAST, _IS_HERE)

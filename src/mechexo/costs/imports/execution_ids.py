@@ -2,6 +2,9 @@
 
     fix:2026-03-02:BROKER:E1                the fill E1 of a day
     fix:2026-03-03:BROKER:E1 of order O1    a fill E1 as a bust or a correction of a day names it
+    fix:2026-03-03:BROKER:E1 before its day, buy AAA of order O1
+                                            a fill E1 of an earlier day that one under its own id,
+                                            of another day, corrects
     fix:BROKER:E1                           a fill as it was kept before ids had their day
 
 A bust names an execution and not its day. What it means is found among the fills, in the file and
@@ -14,17 +17,29 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
+from operator import attrgetter
 
 import polars as pl
 
+from mechexo.value_classes import dataclass
+
 _DAY = r"^fix:(\d{4}-\d{2}-\d{2}):"
-_NAMED = re.compile(_DAY + "(.+) of order (.+)", re.DOTALL)
+_NAMED = re.compile(_DAY + "(.+?) of order (.+)", re.DOTALL)
+_BEFORE = re.compile("(.+?) before its day, (buy|sell) (.+)", re.DOTALL)
+_WORDS_OF_NAMES = re.compile(" (?=of order( |$)|before its day,)")
+HAS_DAY = pl.col("fill_id").str.contains(_DAY)
+"""Whether a fill's id is one of a FIX execution, with its day."""
 _BARE, _PRESENT = "id without its day", "id with its day"
 
 
 def fill_id(day: date, sender: str, execution: str) -> str:
     """The id of a fill."""
-    return f"fix:{day.isoformat()}:{sender}:{execution}"
+    return f"fix:{day.isoformat()}:{_unlike_names(sender)}:{_unlike_names(execution)}"
+
+
+def _unlike_names(text: str) -> str:
+    """The text without what could be taken for the words that a name is made of."""
+    return _WORDS_OF_NAMES.sub("%20", text)
 
 
 def named_fill(day: date, sender: str, execution: str, order: str | None) -> str:
@@ -38,11 +53,57 @@ def is_named(name: str) -> bool:
     return _NAMED.match(name) is not None
 
 
-def _parts(name: str) -> tuple[str, str, str]:
-    """The day, the rest of the id, and the order."""
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """What a name says of the fill that is meant."""
+
+    day: str
+    execution: str
+    """Its id without its day."""
+    order: str
+    of: tuple[str, str] | None
+    """Side and symbol, where a fill of an earlier day is meant, corrected under its own id."""
+
+    @property
+    def own_id(self) -> str:
+        """The id that a fill of the named day has."""
+        return f"fix:{self.day}:{self.execution.removeprefix('fix:')}"
+
+
+def _read_name(name: str) -> _Named:
     found = _NAMED.match(name)
     assert found is not None
-    return found.group(1), found.group(2), found.group(3)
+    day, execution, order = found.groups()
+    before = _BEFORE.fullmatch(execution)
+    if before is None:
+        return _Named(day, f"fix:{execution}", order, None)
+    execution, side, symbol = before.groups()
+    return _Named(day, f"fix:{execution}", order, (side, symbol))
+
+
+def names_before(fills: pl.DataFrame, replaces: str) -> dict[str, str]:
+    """For each correction under its own id the name of the fill that it corrects, should that be
+    of an earlier day; and the id."""
+    own = fills.filter(
+        HAS_DAY
+        & (
+            (pl.col(replaces) == pl.col("fill_id"))
+            | (pl.col(replaces).is_null() & pl.col("correction").is_not_null())
+        )
+    )
+    rows = own.select("fill_id", "side", "symbol", "order_id").drop_nulls().iter_rows()
+    return {
+        f"{own_id} before its day, {side} {_unlike_names(symbol)} of order {order}": own_id
+        for own_id, side, symbol, order in rows
+    }
+
+
+def of_own_day(names: Iterable[str], ids: Iterable[str]) -> dict[str, str]:
+    """Those of the names of earlier days' fills whose own day has, among these ids, what is
+    corrected after all; and its id."""
+    known = set(ids)
+    found = {name: _read_name(name) for name in names if is_named(name)}
+    return {name: each.own_id for name, each in found.items() if each.of and each.own_id in known}
 
 
 def is_dayless(name: str) -> bool:
@@ -57,7 +118,7 @@ def bare(ids: pl.Series) -> pl.Series:
 
 def bare_of(names: Iterable[str]) -> pl.Series:
     """The bare ids of what is named."""
-    return pl.Series([f"fix:{_parts(name)[1]}" for name in names], dtype=pl.String)
+    return pl.Series([_read_name(name).execution for name in names], dtype=pl.String)
 
 
 def meant(names: Sequence[str], tables: Iterable[pl.DataFrame]) -> dict[str, str]:
@@ -72,24 +133,51 @@ def meant(names: Sequence[str], tables: Iterable[pl.DataFrame]) -> dict[str, str
     wanted = bare_of(names).implode()
     happened = pl.col("ts").dt.strftime("%Y-%m-%d")
     days = pl.coalesce(pl.col("fill_id").str.extract(_DAY), happened)
-    candidates: defaultdict[tuple[str, str], list[tuple[str, str, str]]] = defaultdict(list)
+    candidates: defaultdict[tuple[str, str], list[_Candidate]] = defaultdict(list)
     for table in tables:
         found = table.with_columns(bare(table["fill_id"]).alias(_BARE))
         rows = found.filter(pl.col(_BARE).is_in(wanted)).select(
-            _BARE, "order_id", days.alias("day"), "fill_id", happened.alias("happened")
+            _BARE, "order_id", days.alias("day"), "fill_id", happened.alias("on"), "side", "symbol"
         )
-        for execution, order, day, each, on in rows.iter_rows():
-            candidates[execution, order].append((day, each, on))
+        for execution, order, *rest in rows.iter_rows():
+            candidates[execution, order].append(_Candidate(*rest))
     answer = {}
-    for name, execution in zip(names, bare_of(names), strict=True):
-        day, _, order = _parts(name)
-        of_order = candidates[execution, order]
-        before = max((each for each in of_order if each[0] <= day), default=None)
-        evening = min((each for each in of_order if each[2] <= day), default=None)
-        chosen = before or evening
+    for name in names:
+        what = _read_name(name)
+        of_order = candidates[what.execution, what.order]
+        chosen = _earlier(what, of_order) if what.of else _last_until(what.day, of_order)
         if chosen is not None:
-            answer[name] = chosen[1]
+            answer[name] = chosen.fill_id
     return answer
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """A fill that may be meant."""
+
+    day: str
+    fill_id: str
+    happened: str
+    side: str | None
+    symbol: str | None
+
+
+def _last_until(day: str, of_order: list[_Candidate]) -> _Candidate | None:
+    key = attrgetter("day", "fill_id")
+    before = max((each for each in of_order if each.day <= day), key=key, default=None)
+    return before or min((each for each in of_order if each.happened <= day), key=key, default=None)
+
+
+def _earlier(what: _Named, of_order: list[_Candidate]) -> _Candidate | None:
+    """The last fill of an earlier day, of the same side and symbol."""
+    alike = (
+        each
+        for each in of_order
+        if each.day < what.day
+        and each.symbol is not None
+        and (each.side, _unlike_names(each.symbol)) == what.of
+    )
+    return max(alike, key=attrgetter("day", "fill_id"), default=None)
 
 
 def under_present_ids(kept: pl.DataFrame, incoming: pl.DataFrame) -> pl.DataFrame:

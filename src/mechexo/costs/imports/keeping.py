@@ -148,7 +148,8 @@ def _kept(folder: Path, fills: pl.DataFrame, taken_back: tuple[str, ...]) -> Kep
     wanted = pl.concat(
         [fills["fill_id"], fills["replaces"].drop_nulls(), pl.Series(taken_back, dtype=pl.String)]
     ).unique()
-    named = execution_ids.bare_of(filter(execution_ids.is_named, wanted))
+    before = execution_ids.names_before(fills, "replaces")
+    named = execution_ids.bare_of([*filter(execution_ids.is_named, wanted), *before])
     own = set(fills["ts"].dt.date().unique())
     days = {}
     for day, path in paths.items():

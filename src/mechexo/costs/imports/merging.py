@@ -107,13 +107,10 @@ class _Gone:
 def _gone(
     kept: Kept, present: pl.DataFrame, fills: pl.DataFrame, taken_back: tuple[str, ...]
 ) -> _Gone:
-    corrected = fills.filter(pl.col(REPLACES) != pl.col("fill_id"))[REPLACES].drop_nulls()
-    ids = {
-        **kept.gone,
-        **dict.fromkeys(corrected, CORRECT),
-        **dict.fromkeys(taken_back, BUST),
-    }
-    waiting = [each for each in ids if execution_ids.is_named(each) and each not in kept.named]
+    ids = _told_gone(kept, fills, taken_back)
+    own_day = _of_own_day(ids, present, fills)
+    ids, known = _without_earlier_days(kept, ids, own_day)
+    waiting = [each for each in ids if execution_ids.is_named(each) and each not in known]
     meant = execution_ids.meant(waiting, (present, fills))
     # One that is kept without its day leaves now; its name waits for it to come with its day.
     named = {name: one for name, one in meant.items() if not execution_ids.is_dayless(one)}
@@ -121,9 +118,40 @@ def _gone(
     ids = execution_ids.with_days(ids, fills, named.values())
     away = pl.Series(sorted({*ids, *meant.values()}), dtype=pl.String)
     here = pl.concat([present["fill_id"], fills["fill_id"]])
-    reported = {*here.filter(here.is_in(away.implode())), *meant}
+    reported = {*here.filter(here.is_in(away.implode())), *meant, *own_day}
     unmatched = sum(each not in reported for each in ids if each not in kept.gone)
-    return _Gone(ids, {**kept.named, **named}, away, unmatched)
+    return _Gone(ids, {**known, **named}, away, unmatched)
+
+
+def _told_gone(kept: Kept, fills: pl.DataFrame, taken_back: tuple[str, ...]) -> dict[str, str]:
+    """The ids and names of all that was said to be gone, until now and now."""
+    corrected = fills.filter(pl.col(REPLACES) != pl.col("fill_id"))[REPLACES].drop_nulls()
+    return {
+        **kept.gone,
+        **dict.fromkeys(corrected, CORRECT),
+        **dict.fromkeys(execution_ids.names_before(fills, REPLACES), CORRECT),
+        **dict.fromkeys(taken_back, BUST),
+    }
+
+
+def _of_own_day(
+    ids: Mapping[str, str], present: pl.DataFrame, fills: pl.DataFrame
+) -> dict[str, str]:
+    """The corrections under their own id of a fill of their own day: no earlier one is meant."""
+    plain = present.filter(pl.col("correction").is_null())["fill_id"]
+    # Of a correction and its fill in one file only the correction is left; it names none.
+    came = fills.filter(pl.col(REPLACES).is_null())["fill_id"]
+    return execution_ids.of_own_day(ids, [*plain, *came])
+
+
+def _without_earlier_days(
+    kept: Kept, ids: dict[str, str], own_day: Mapping[str, str]
+) -> tuple[dict[str, str], dict[str, str]]:
+    """What is gone and what names mean, without the earlier days' fills that were taken to be
+    corrected until a fill of the correction's own day came."""
+    known = {**kept.named, **own_day}
+    wrong = {kept.named[name] for name in own_day if name in kept.named} - {*known.values()}
+    return {each: kind for each, kind in ids.items() if each not in wrong or kind == BUST}, known
 
 
 def _marked(fills: pl.DataFrame) -> pl.DataFrame:
@@ -134,8 +162,8 @@ def _marked(fills: pl.DataFrame) -> pl.DataFrame:
 
 def _together(days: Mapping[date, pl.DataFrame]) -> pl.DataFrame:
     """The days as one table; what the rule looks at is there even if no fill has it."""
-    always = {"fill_id": pl.String(), "correction": pl.String(), "order_id": pl.String(),
-              "ts": pl.Datetime("us", "UTC")}  # fmt: skip
+    texts = ("fill_id", "correction", "order_id", "side", "symbol")
+    always = {**dict.fromkeys(texts, pl.String()), "ts": pl.Datetime("us", "UTC")}
     return pl.concat([pl.DataFrame(schema=always), *days.values()], how="diagonal_relaxed")
 
 
