@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from costs.test_costs_imports_fix import read, trade
-from mechexo.costs.imports.execution_ids import bare
+from mechexo.costs.imports.execution_ids import without_day
 from mechexo.costs.imports.keeping import planned
 from mechexo.costs.imports.values import Changes
 from mechexo.costs.sources.imported import TAKEN_BACK
@@ -62,11 +62,11 @@ def as_before_days(folder: Path) -> None:
     """Writes what is kept as it was before ids had their day."""
     for path in folder.glob("*.parquet"):
         frame = pl.read_parquet(path)
-        frame.with_columns(bare(frame["fill_id"])).write_parquet(path)
+        frame.with_columns(without_day(frame["fill_id"])).write_parquet(path)
     if (folder / TAKEN_BACK).exists():
         document = json.loads((folder / TAKEN_BACK).read_text())
         dated = {name: kind for name, kind in document["ids"].items() if " of order " not in name}
-        ids = dict(zip(bare(pl.Series(list(dated))), dated.values(), strict=True))
+        ids = dict(zip(without_day(pl.Series(list(dated))), dated.values(), strict=True))
         (folder / TAKEN_BACK).write_text(json.dumps({"schema": document["schema"], "ids": ids}))
 
 

@@ -29,7 +29,7 @@ _BEFORE = re.compile("(.+?) before its day, (buy|sell) (.+)", re.DOTALL)
 _WORDS_OF_NAMES = re.compile(" (?=of order( |$)|before its day,)")
 HAS_DAY = pl.col("fill_id").str.contains(_DAY)
 """Whether a fill's id is one of a FIX execution, with its day."""
-_BARE, _PRESENT = "id without its day", "id with its day"
+_DAYLESS_ID, _DATED_ID = "id without its day", "id with its day"
 
 
 def fill_id(day: date, sender: str, execution: str) -> str:
@@ -42,13 +42,13 @@ def _unlike_names(text: str) -> str:
     return _WORDS_OF_NAMES.sub("%20", text)
 
 
-def named_fill(day: date, sender: str, execution: str, order: str | None) -> str:
+def waiting_name(day: date, sender: str, execution: str, order: str | None) -> str:
     """A fill as a message of that day names it; without an order only that day's can be meant."""
     found = fill_id(day, sender, execution)
     return f"{found} of order {order}" if order else found
 
 
-def is_named(name: str) -> bool:
+def is_waiting_name(name: str) -> bool:
     """Whether it is the name of a fill whose day is not known, and no id."""
     return _NAMED.match(name) is not None
 
@@ -102,7 +102,7 @@ def of_own_day(names: Iterable[str], ids: Iterable[str]) -> dict[str, str]:
     """Those of the names of earlier days' fills whose own day has, among these ids, what is
     corrected after all; and its id."""
     known = set(ids)
-    found = {name: _read_name(name) for name in names if is_named(name)}
+    found = {name: _read_name(name) for name in names if is_waiting_name(name)}
     return {name: each.own_id for name, each in found.items() if each.of and each.own_id in known}
 
 
@@ -111,17 +111,17 @@ def is_dayless(name: str) -> bool:
     return name.startswith("fix:") and re.match(_DAY, name) is None
 
 
-def bare(ids: pl.Series) -> pl.Series:
+def without_day(ids: pl.Series) -> pl.Series:
     """The ids without their day, as they were before they had one; others as they are."""
     return ids.str.replace(_DAY, "fix:")
 
 
-def bare_of(names: Iterable[str]) -> pl.Series:
+def dayless_ids_named(names: Iterable[str]) -> pl.Series:
     """The bare ids of what is named."""
     return pl.Series([_read_name(name).execution for name in names], dtype=pl.String)
 
 
-def meant(names: Sequence[str], tables: Iterable[pl.DataFrame]) -> dict[str, str]:
+def fills_meant(names: Sequence[str], tables: Iterable[pl.DataFrame]) -> dict[str, str]:
     """The ids of the fills that are meant, where they are in one of the tables.
 
     A fill of the day itself, or else the last one before, or else one of that day's evening whose
@@ -130,14 +130,20 @@ def meant(names: Sequence[str], tables: Iterable[pl.DataFrame]) -> dict[str, str
     """
     if not names:
         return {}
-    wanted = bare_of(names).implode()
+    wanted = dayless_ids_named(names).implode()
     happened = pl.col("ts").dt.strftime("%Y-%m-%d")
     days = pl.coalesce(pl.col("fill_id").str.extract(_DAY), happened)
     candidates: defaultdict[tuple[str, str], list[_Candidate]] = defaultdict(list)
     for table in tables:
-        found = table.with_columns(bare(table["fill_id"]).alias(_BARE))
-        rows = found.filter(pl.col(_BARE).is_in(wanted)).select(
-            _BARE, "order_id", days.alias("day"), "fill_id", happened.alias("on"), "side", "symbol"
+        found = table.with_columns(without_day(table["fill_id"]).alias(_DAYLESS_ID))
+        rows = found.filter(pl.col(_DAYLESS_ID).is_in(wanted)).select(
+            _DAYLESS_ID,
+            "order_id",
+            days.alias("day"),
+            "fill_id",
+            happened.alias("on"),
+            "side",
+            "symbol",
         )
         for execution, order, *rest in rows.iter_rows():
             candidates[execution, order].append(_Candidate(*rest))
@@ -180,21 +186,23 @@ def _earlier(what: _Named, of_order: list[_Candidate]) -> _Candidate | None:
     return max(alike, key=attrgetter("day", "fill_id"), default=None)
 
 
-def under_present_ids(kept: pl.DataFrame, incoming: pl.DataFrame) -> pl.DataFrame:
+def under_dated_ids(kept: pl.DataFrame, incoming: pl.DataFrame) -> pl.DataFrame:
     """The kept fills, those from before ids had their day under the id with which they come in
     again: a fill of the same moment and order is the same one."""
     same = ("ts", "order_id")
-    present = _with_days(incoming).unique([_BARE, *same], keep="first", maintain_order=True)
+    present = _with_days(incoming).unique([_DAYLESS_ID, *same], keep="first", maintain_order=True)
     if present.is_empty() or kept.is_empty():
         return kept
     joined = kept.join(
-        present.select(pl.col("fill_id").alias(_PRESENT), pl.col(_BARE).alias("fill_id"), *same),
+        present.select(
+            pl.col("fill_id").alias(_DATED_ID), pl.col(_DAYLESS_ID).alias("fill_id"), *same
+        ),
         on=["fill_id", *same],
         how="left",
         nulls_equal=True,
         maintain_order="left",
     )
-    return joined.with_columns(fill_id=pl.coalesce(_PRESENT, "fill_id")).drop(_PRESENT)
+    return joined.with_columns(fill_id=pl.coalesce(_DATED_ID, "fill_id")).drop(_DATED_ID)
 
 
 def with_days(gone: Mapping[str, str], fills: pl.DataFrame, known: Iterable[str]) -> dict[str, str]:
@@ -207,14 +215,14 @@ def with_days(gone: Mapping[str, str], fills: pl.DataFrame, known: Iterable[str]
     without = [each for each in gone if is_dayless(each)]
     if not without:
         return dict(gone)
-    first = _with_days(fills).sort("ts").unique(_BARE, keep="first")
-    days = dict(first.select(_BARE, "fill_id").iter_rows())
+    first = _with_days(fills).sort("ts").unique(_DAYLESS_ID, keep="first")
+    days = dict(first.select(_DAYLESS_ID, "fill_id").iter_rows())
     known = list(known)
-    days |= dict(zip(bare(pl.Series(known, dtype=pl.String)), known, strict=True))
+    days |= dict(zip(without_day(pl.Series(known, dtype=pl.String)), known, strict=True))
     return {days.get(each, each) if is_dayless(each) else each: gone[each] for each in gone}
 
 
 def _with_days(fills: pl.DataFrame) -> pl.DataFrame:
     """Those of the fills whose ids have a day, and their ids without it."""
-    found = fills.with_columns(bare(fills["fill_id"]).alias(_BARE))
-    return found.filter(pl.col(_BARE) != pl.col("fill_id"))
+    found = fills.with_columns(without_day(fills["fill_id"]).alias(_DAYLESS_ID))
+    return found.filter(pl.col(_DAYLESS_ID) != pl.col("fill_id"))

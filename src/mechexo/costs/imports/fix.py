@@ -16,7 +16,7 @@ from decimal import Decimal
 from typing import Any
 
 from mechexo.costs.imports.content import Content
-from mechexo.costs.imports.execution_ids import fill_id, named_fill
+from mechexo.costs.imports.execution_ids import fill_id, waiting_name
 from mechexo.costs.imports.rows import amount, exact, parsed, text
 from mechexo.costs.imports.values import (
     ImportedFill,
@@ -141,7 +141,7 @@ def _read(message: _Message, base: str) -> ImportedFill | TakenBack | NoFill:
     if happened in ("cancel", "correct") and reference is None:
         raise RowError(f"a trade {happened} that does not name the trade (19)")
     day, execution = _day(message), text(message.get(17))
-    named = named_fill(day, sender, reference or "", text(message.get(37)))
+    named = waiting_name(day, sender, reference or "", text(message.get(37)))
     if happened == "cancel":
         return TakenBack(named)
     if execution is None:

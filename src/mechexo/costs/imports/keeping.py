@@ -149,7 +149,9 @@ def _kept(folder: Path, fills: pl.DataFrame, taken_back: tuple[str, ...]) -> Kep
         [fills["fill_id"], fills["replaces"].drop_nulls(), pl.Series(taken_back, dtype=pl.String)]
     ).unique()
     before = execution_ids.names_before(fills, "replaces")
-    named = execution_ids.bare_of([*filter(execution_ids.is_named, wanted), *before])
+    named = execution_ids.dayless_ids_named(
+        [*filter(execution_ids.is_waiting_name, wanted), *before]
+    )
     own = set(fills["ts"].dt.date().unique())
     days = {}
     for day, path in paths.items():
@@ -162,7 +164,7 @@ def _kept(folder: Path, fills: pl.DataFrame, taken_back: tuple[str, ...]) -> Kep
 def _holds(ids: pl.Series, wanted: pl.Series, named: pl.Series) -> bool:
     """Whether one of the fills is among these ids, or is of no known day and among those named."""
     return ids.is_in(wanted.implode()).any() or (
-        len(named) > 0 and execution_ids.bare(ids).is_in(named.implode()).any()
+        len(named) > 0 and execution_ids.without_day(ids).is_in(named.implode()).any()
     )
 
 

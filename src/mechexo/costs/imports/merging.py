@@ -50,7 +50,7 @@ def merged(kept: Kept, fills: pl.DataFrame, taken_back: tuple[str, ...]) -> Merg
     (`execution_ids`) is sought among those kept and those that come.
     """
     before = _together(kept.days)
-    present = execution_ids.under_present_ids(before, fills)
+    present = execution_ids.under_dated_ids(before, fills)
     gone = _gone(kept, present, fills, taken_back)
     incoming = _marked(fills)
     left_out = incoming["fill_id"].is_in(gone.away.implode())
@@ -110,8 +110,8 @@ def _gone(
     ids = _told_gone(kept, fills, taken_back)
     own_day = _of_own_day(ids, present, fills)
     ids, known = _without_earlier_days(kept, ids, own_day)
-    waiting = [each for each in ids if execution_ids.is_named(each) and each not in known]
-    meant = execution_ids.meant(waiting, (present, fills))
+    waiting = [each for each in ids if execution_ids.is_waiting_name(each) and each not in known]
+    meant = execution_ids.fills_meant(waiting, (present, fills))
     # One that is kept without its day leaves now; its name waits for it to come with its day.
     named = {name: one for name, one in meant.items() if not execution_ids.is_dayless(one)}
     ids |= {one: ids[name] for name, one in named.items()}
