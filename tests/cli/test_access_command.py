@@ -65,7 +65,9 @@ def test_one_that_cannot_be_read_is_said_and_revoked_by_its_number(desk: Desk) -
         False,
         True,
     )
-    assert listed.stderr.startswith("✖ the token with the number 1 cannot be read in the state file")
+    assert listed.stderr.startswith(
+        "✖ the token with the number 1 cannot be read in the state file"
+    )
     done = mechexo("access", "token", "revoke", "1", config=desk.config_path)
     assert (done.returncode, done.stdout) == (0, "the token with the number 1 counts no more\n")
     again = mechexo("access", "token", "list", config=desk.config_path)
