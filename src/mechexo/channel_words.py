@@ -52,27 +52,27 @@ def of_tokens(
     """The tokens that end, as the card shows them: by them alerts come in. Those that only read
     bring nothing; of one that cannot be read nobody knows."""
     for number in unreadable:
-        yield ProbeState(
-            name=f"token {number}",
-            kind=TOKEN_KIND,
-            card=CARD,
-            severity="medium",
-            status=Status.UNKNOWN,
-            detail="it cannot be read, and what is sent with it is lost; see: mechexo doctor",
-            observed_at=now,
-        )
+        lost = "it cannot be read, and what is sent with it is lost"
+        yield _token_probe(str(number), Status.UNKNOWN, lost, now)
     for token in tokens:
         if set(token.scopes) & {Scope.ALERTS, Scope.PING}:
-            yield ProbeState(
-                name=f"token {token.name}",
-                kind=TOKEN_KIND,
-                card=CARD,
-                severity="medium",
-                status=Status.WARNING,
-                detail=f"{ending.words(token, now)}; see: mechexo doctor",
-                observed_at=now,
-                since=token.last_used_at,
-            )
+            said = ending.words(token, now)
+            yield _token_probe(token.name, Status.WARNING, said, now, token.last_used_at)
+
+
+def _token_probe(
+    name: str, status: Status, said: str, now: datetime, since: datetime | None = None
+) -> ProbeState:
+    return ProbeState(
+        name=f"token {name}",
+        kind=TOKEN_KIND,
+        card=CARD,
+        severity="medium",
+        status=status,
+        detail=f"{said}; see: mechexo doctor",
+        observed_at=now,
+        since=since,
+    )
 
 
 def given_up(failures: Mapping[str, Failure]) -> list[str]:

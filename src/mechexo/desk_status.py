@@ -198,7 +198,7 @@ def status_after_tick(
         channel_words.as_probe(name, proven_at, now, failures.get(name))
         for name, proven_at in alerts.last_proven(desk).items()
     ]
-    channels += channel_words.of_tokens(ending.ending(desk), ending.unreadable(desk), now)
+    channels += channel_words.of_tokens(*ending.ending(desk), now)
     damaged = damage_reading.damaged(desk)
     sentences: list[str] = []
     if damaged:

@@ -21,18 +21,13 @@ LATELY = timedelta(days=30)
 """A token that nobody has sent with for this long may end unnoticed."""
 
 
-def ending(desk: Desk) -> tuple[Token, ...]:
+def ending(desk: Desk) -> tuple[tuple[Token, ...], tuple[int, ...]]:
     """The tokens that end within `SOON` or have ended, and were in use up to now, or to their end;
-    oldest first. One that is revoked is not among them: somebody decided that."""
+    oldest first. One that is revoked is not among them: somebody decided that. And the ids of
+    those whose row cannot be read: nobody who sends with one of them is let in."""
     now = desk.clock.now()
-    found, _ = records.standing(desk.state)
-    return tuple(token for token in found if is_ending(token, now))
-
-
-def unreadable(desk: Desk) -> tuple[int, ...]:
-    """The tokens, by id, that are not surely revoked and whose row cannot be read: nobody who sends
-    with one of them is let in."""
-    return records.standing(desk.state)[1]
+    found, unreadable = records.standing(desk.state)
+    return tuple(token for token in found if is_ending(token, now)), unreadable
 
 
 def is_ending(token: Token, now: datetime) -> bool:
